@@ -1,0 +1,7 @@
+"""Framewitness: video-manipulation forensics. The engine behind the workbench and the command line.
+
+The package knows nothing of the browser front end. Data flows one way through its rooms:
+evidence -> faces -> models -> analysis -> explain -> cases -> report.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,67 @@
+"""Settings of an analysis: typed, frozen, validated, and hashed into every result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+
+from detector.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisSettings:
+    """What is examined and how. Two analyses with equal settings, file and weights give equal numbers.
+
+    Fields: `frames_per_second` frames examined per second of each shot, in (0, 120]; `max_frames` upper bound on
+    examined frames (long files are sampled more sparsely, never cut off); `min_face_px` faces whose shorter side
+    is below this are marked low quality; `min_frames` fewer scored frames than this in a video make the conclusion
+    inconclusive; `tile_faces` search large frames again in overlapping tiles; `centre_crop_fallback` score the
+    centre of frames in which no face was found (a conclusion that rests on it is at most inconclusive);
+    `detection_threshold` minimum detector confidence, in [0, 1]; `max_faces` strongest faces kept per frame;
+    `batch_size` crops per forward pass.
+    """
+
+    frames_per_second: float = 5.0
+    max_frames: int = 900
+    min_face_px: int = 48
+    min_frames: int = 5
+    tile_faces: bool = True
+    centre_crop_fallback: bool = False
+    detection_threshold: float = 0.5
+    max_faces: int = 8
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        limits = {
+            "frames_per_second": (0.01, 120.0),
+            "max_frames": (1, 100_000),
+            "min_face_px": (8, 2_000),
+            "min_frames": (1, 1_000),
+            "detection_threshold": (0.0, 1.0),
+            "max_faces": (1, 64),
+            "batch_size": (1, 1_024),
+        }
+        problems = [
+            f"{name} = {getattr(self, name)!r} is outside {low} to {high}"
+            for name, (low, high) in limits.items()
+            if not low <= getattr(self, name) <= high
+        ]
+        if problems:
+            raise SettingsError("Settings out of range: " + "; ".join(problems))
+
+    def to_dict(self) -> dict[str, float | int | bool]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, object]) -> AnalysisSettings:
+        """Build from a mapping; unknown names are an error (`sha256` is tolerated and ignored)."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known - {"sha256"})
+        if unknown:
+            raise SettingsError(f"Unknown settings: {', '.join(unknown)}. Known: {', '.join(sorted(known))}.")
+        return cls(**{name: value for name, value in values.items() if name in known})  # type: ignore[arg-type]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
