@@ -51,7 +51,8 @@ class TrackScore:
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """One model on the whole file. `logit` is that of the worst track; None with a `reason` where nothing was scored."""
+    """One model on the whole file. `logit` is that of the worst deciding track; None with a `reason` where nothing was
+    scored."""
 
     model_id: str
     weights_sha256: str

@@ -1,0 +1,215 @@
+"""From scores to a conclusion that says what it rests on.
+
+A label starts from the models' own thresholds and can only be weakened: every limit that applies ("caps") turns
+likely_manipulated and no_manipulation_found into inconclusive. Caveats are stated and change nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detector.analysis.aggregate import USABLE_WEIGHT, mean_weight
+from detector.analysis.types import Conclusion, Label, ModelResult, Reason, TrackScore, sigmoid
+from detector.evidence.types import Evidence
+from detector.faces.types import FaceTrack
+from detector.settings import AnalysisSettings
+
+if TYPE_CHECKING:
+    from detector.registry import Decision
+
+DAMAGED_SHARE = 0.01  # decoder complaints per frame of the stream above which no label stands
+LOW_COVERAGE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that a conclusion is drawn from. `results` and `decisions` run in parallel, one a model; `deciding` are the
+    tracks entitled to decide; `frames_with_face` counts examined frames in which at least one face was found."""
+
+    evidence: Evidence
+    settings: AnalysisSettings
+    tracks: tuple[FaceTrack, ...]
+    deciding: tuple[FaceTrack, ...]
+    results: tuple[ModelResult, ...]
+    decisions: tuple[Decision, ...]
+    frames_examined: int
+    frames_with_face: int
+
+    @property
+    def still(self) -> bool:
+        return self.evidence.kind == "still"
+
+    @property
+    def scored(self) -> list[tuple[float, Decision]]:
+        """(logit, thresholds) of each model that has a score."""
+        return [
+            (result.logit, decision)
+            for result, decision in zip(self.results, self.decisions, strict=True)
+            if result.logit is not None
+        ]
+
+
+def conclude(findings: Findings) -> Conclusion:
+    """Draw the conclusion. `score` = sigmoid of the mean of the models' logits, None where nothing was scored."""
+    if not findings.scored:
+        return Conclusion("not_examined", None, (_why_nothing_was_scored(findings), *_caveats(findings)))
+    logit = float(np.mean([logit for logit, _ in findings.scored]))
+    high = float(np.mean([decision.likely_manipulated_logit for _, decision in findings.scored]))
+    low = float(np.mean([decision.no_manipulation_logit for _, decision in findings.scored]))
+    worst = _worst_track(findings)
+    caps = _caps(findings, worst)
+    label: Label = "inconclusive"
+    if not low < logit < high:
+        label = "likely_manipulated" if logit >= high else "no_manipulation_found"
+    else:
+        text = f"The score {sigmoid(logit):.2f} lies between the thresholds {sigmoid(low):.2f} and {sigmoid(high):.2f}."
+        caps.insert(0, Reason("between_thresholds", text))
+    if caps:
+        label = "inconclusive"
+    return Conclusion(label, sigmoid(logit), (*caps, _deciding_reason(findings, worst), *_caveats(findings)))
+
+
+def _why_nothing_was_scored(findings: Findings) -> Reason:
+    if findings.tracks:
+        names = ", ".join(result.model_id for result in findings.results)
+        return Reason("model_failed", f"Faces were found, but no model gave a usable value on them ({names}).")
+    where = "in the picture" if findings.still else f"in the {_count(findings.frames_examined, 'frame')} examined"
+    return Reason("no_face", f"No face was found {where}, so there was nothing to score.")
+
+
+def _worst_track(findings: Findings) -> FaceTrack:
+    """The deciding track with the highest logit, averaged over the models that scored it."""
+
+    def mean_logit(track: FaceTrack) -> float:
+        values = [score.logit for score in _scores_of(findings, track)]
+        return float(np.mean(values)) if values else float("-inf")
+
+    return max(findings.deciding, key=mean_logit)
+
+
+def _scores_of(findings: Findings, track: FaceTrack) -> list[TrackScore]:
+    return [
+        score
+        for result in findings.results
+        if result.logit is not None
+        for score in result.tracks
+        if score.track_id == track.track_id
+    ]
+
+
+def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
+    scores = _scores_of(findings, worst)
+    score = sigmoid(float(np.mean([item.logit for item in scores])))
+    if findings.still:
+        others = len(findings.tracks) - 1
+        among = "the only face" if not others else f"the highest of {others + 1} faces"
+        return Reason("deciding_track", f"Face {worst.track_id} decided: {among}, with a score of {score:.2f}.")
+    by_time: dict[float, list[float]] = {}
+    for item in scores:
+        for frame in item.frames:
+            by_time.setdefault(frame.pts_s, []).append(frame.logit)
+    peak_s, peak = max(((pts_s, float(np.mean(logits))) for pts_s, logits in by_time.items()), key=lambda pair: pair[1])
+    among = (
+        "the only one" if len(findings.tracks) == 1 else f"the highest of {len(findings.deciding)} that could decide"
+    )
+    text = (
+        f"Face track {worst.track_id} ({worst.first_pts_s:.2f} s to {worst.last_pts_s:.2f} s) decided: {among}, with a "
+        f"score of {score:.2f} over {_count(len(by_time), 'frame')}; its highest frame is at {peak_s:.2f} s "
+        f"({sigmoid(peak):.2f})."
+    )
+    return Reason("deciding_track", text)
+
+
+def _caps(findings: Findings, worst: FaceTrack) -> list[Reason]:
+    """Every limit that allows nothing stronger than inconclusive."""
+    caps = []
+    settings = findings.settings
+    if all(tracked.face.source == "centre_crop" for tracked in worst.faces):
+        text = "No face was found; the score rests on the centre of each frame, which may show no face at all."
+        return [Reason("fallback_only", text)]
+    if not findings.still and len(worst.faces) < settings.min_frames:
+        text = (
+            f"The deciding face was seen in {_count(len(worst.faces), 'examined frame')}; "
+            f"at least {settings.min_frames} are needed."
+        )
+        caps.append(Reason("few_frames", text))
+    size_px = float(np.median([tracked.face.quality.size_px for tracked in worst.faces]))
+    if size_px < settings.min_face_px:
+        text = (
+            f"The deciding face is {size_px:.0f} px across; below {settings.min_face_px} px the models are unreliable."
+        )
+        caps.append(Reason("small_faces", text))
+    weight = mean_weight(worst)
+    if weight < USABLE_WEIGHT:
+        flags = sorted({flag for tracked in worst.faces for flag in tracked.face.quality.flags})
+        seen = f" ({', '.join(flags)})" if flags else ""
+        text = (
+            f"The deciding face is of poor quality{seen}: mean weight {weight:.2f}, at least {USABLE_WEIGHT} is needed."
+        )
+        caps.append(Reason("low_quality", text))
+    if _models_disagree(findings):
+        parts = ", ".join(f"{item.model_id} {item.score:.2f}" for item in findings.results if item.score is not None)
+        caps.append(Reason("models_disagree", f"The models contradict each other: {parts}."))
+    if _damaged(findings):
+        caps.append(Reason("decode_errors", _decode_text(findings)))
+    return caps
+
+
+def _models_disagree(findings: Findings) -> bool:
+    """One model is past its upper threshold while another is past its lower one."""
+    return any(logit >= decision.likely_manipulated_logit for logit, decision in findings.scored) and any(
+        logit <= decision.no_manipulation_logit for logit, decision in findings.scored
+    )
+
+
+def _damaged(findings: Findings) -> bool:
+    frames = max(1, findings.evidence.video.frame_count)
+    return findings.evidence.integrity.decode_errors > DAMAGED_SHARE * frames
+
+
+def _decode_text(findings: Findings) -> str:
+    errors = findings.evidence.integrity.decode_errors
+    return f"The decoder complained {_count(errors, 'time')}: parts of the file are damaged and may mislead the models."
+
+
+def _caveats(findings: Findings) -> list[Reason]:
+    """What limits the conclusion without changing its label."""
+    caveats = []
+    settings = findings.settings
+    if findings.evidence.integrity.decode_errors and not (_damaged(findings) and findings.scored):
+        caveats.append(Reason("decode_errors", _decode_text(findings)))
+    failed = [item.model_id for item in findings.results if item.logit is None]
+    if failed and findings.scored:
+        caveats.append(
+            Reason("model_failed", f"No usable value came from {', '.join(failed)}; the score leaves it out.")
+        )
+    if findings.still and findings.tracks:
+        caveats.append(Reason("still", "A still gives less evidence than a video: one frame, and no change over time."))
+    if not findings.still:
+        caveats.extend(_sampling_caveats(findings, settings))
+    if findings.scored:
+        text = "The score is the models' own, not a probability: no calibration set backs it yet."
+        caveats.append(Reason("uncalibrated", text))
+    return caveats
+
+
+def _sampling_caveats(findings: Findings, settings: AnalysisSettings) -> list[Reason]:
+    caveats = []
+    examined, total = findings.frames_examined, findings.evidence.video.frame_count
+    if findings.tracks and findings.frames_with_face < LOW_COVERAGE * examined:
+        text = f"A face was found in {findings.frames_with_face:,} of {_count(examined, 'examined frame')}."
+        caveats.append(Reason("face_coverage", text))
+    if examined < total:
+        text = (
+            f"{examined:,} of {total:,} frames were examined (at most {settings.frames_per_second:g} a second and "
+            f"{settings.max_frames:,} in all); what shows only between them was not seen."
+        )
+        caveats.append(Reason("sampled", text))
+    return caveats
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

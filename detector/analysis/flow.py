@@ -1,0 +1,102 @@
+"""Bounded channels between threads that stop together: the first failure or a cancellation ends them all.
+
+`queue.Queue` alone leaves a producer blocked for ever when its consumer dies; here every wait also ends when the flow
+stops.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+POLL_S = 0.05
+
+
+class FlowStoppedError(Exception):
+    """Raised inside a stage whose flow was stopped; it unwinds the stage and goes no further."""
+
+
+class Flow:
+    """Threads and channels that live and end together. Not re-usable: one flow, one run."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.stopped = False
+        self.failure: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        """Run `work` in a thread; what it raises stops the flow and is kept in `failure` (the first one wins)."""
+
+        def run() -> None:
+            try:
+                work()
+            except FlowStoppedError:
+                pass
+            except BaseException as error:  # every failure must reach the caller, whatever its kind
+                self.stop(error)
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def stop(self, error: BaseException | None = None) -> None:
+        with self.changed:
+            if self.failure is None:
+                self.failure = error
+            self.stopped = True
+            self.changed.notify_all()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def wait_until(self, ready: Callable[[], bool], each_poll: Callable[[], None] | None = None) -> None:
+        """Block until `ready()` (called with the lock held); `each_poll` runs without it every 50 ms meanwhile.
+
+        Raises FlowStoppedError once the flow stops, and whatever `each_poll` raises.
+        """
+        while True:
+            with self.changed:
+                if self.stopped:
+                    raise FlowStoppedError
+                if ready():
+                    return
+                self.changed.wait(POLL_S if each_poll else None)
+            if each_poll is not None:
+                each_poll()
+
+
+class Channel(Generic[T]):
+    """A bounded first-in-first-out channel with one producer and one consumer. `capacity` bounds memory."""
+
+    def __init__(self, flow: Flow, capacity: int) -> None:
+        self._flow = flow
+        self._capacity = capacity
+        self._items: deque[T] = deque()
+        self._closed = False
+
+    def put(self, item: T, each_poll: Callable[[], None] | None = None) -> None:
+        self._flow.wait_until(lambda: len(self._items) < self._capacity, each_poll)
+        with self._flow.changed:
+            self._items.append(item)
+            self._flow.changed.notify_all()
+
+    def close(self) -> None:
+        """No more items: the consumer's iteration ends after the last one."""
+        with self._flow.changed:
+            self._closed = True
+            self._flow.changed.notify_all()
+
+    def items(self, each_poll: Callable[[], None] | None = None) -> Iterator[T]:
+        while True:
+            self._flow.wait_until(lambda: bool(self._items) or self._closed, each_poll)
+            with self._flow.changed:
+                if not self._items:
+                    return
+                item = self._items.popleft()
+                self._flow.changed.notify_all()
+            yield item

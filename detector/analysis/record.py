@@ -1,0 +1,199 @@
+"""An Analysis as JSON, by the contract of the command line, and back.
+
+The contract's keys are kept as they are named there; what a round trip needs beside them is added, never renamed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from detector.analysis.landmarks import LandmarkTable
+from detector.analysis.types import (
+    SCHEMA_VERSION,
+    Analysis,
+    Conclusion,
+    FrameScore,
+    ModelResult,
+    Reason,
+    Tool,
+    TrackScore,
+)
+from detector.errors import StoreError
+from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
+from detector.faces.types import DetectedFace, FaceQuality, FaceTrack, TrackedFace
+from detector.settings import AnalysisSettings
+
+CLAIMS = ("creation_time", "encoder", "handler_name", "make", "model", "software", "location", "major_brand")
+
+
+def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
+    """The JSON contract: only dicts, lists, str, int, float, bool, None; no path of this machine; no landmarks."""
+    return {
+        "schema_version": analysis.schema_version,
+        "analysis_id": analysis.analysis_id,
+        "tool": asdict(analysis.tool),
+        "settings": {**analysis.settings.to_dict(), "sha256": analysis.settings.sha256},
+        "evidence": _evidence_to_dict(analysis.evidence),
+        "frames_examined": analysis.frames_examined,
+        "shot_starts_s": list(analysis.shot_starts_s),
+        "tracks": [_track_to_dict(track) for track in analysis.tracks],
+        "models": [_model_to_dict(result) for result in analysis.models],
+        "conclusion": {
+            "label": analysis.conclusion.label,
+            "score": analysis.conclusion.score,
+            "calibrated": analysis.conclusion.calibrated,
+            "likelihood_ratio": analysis.conclusion.likelihood_ratio,
+            "interval": None if analysis.conclusion.interval is None else list(analysis.conclusion.interval),
+            "reasons": [asdict(reason) for reason in analysis.conclusion.reasons],
+        },
+        "timings": dict(analysis.timings),
+    }
+
+
+def analysis_to_json(analysis: Analysis, *, indent: int | None = None) -> str:
+    """One line unless `indent` is given. Every number is finite: JSON has no NaN."""
+    return json.dumps(analysis_to_dict(analysis), ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def _evidence_to_dict(evidence: Evidence) -> dict[str, Any]:
+    video = {**asdict(evidence.video), "time_base": str(evidence.video.time_base)}
+    container = asdict(evidence.container)
+    container["tags"] = [list(tag) for tag in evidence.container.tags]
+    claims = [[name, value] for name, value in evidence.container.tags if name.lower() in CLAIMS]
+    return {
+        "file_name": evidence.file.file_name,
+        "sha256": evidence.file.sha256,
+        "md5": evidence.file.md5,
+        "size_bytes": evidence.file.size_bytes,
+        "kind": evidence.kind,
+        "container": container,
+        "video": video,
+        "audio": None if evidence.audio is None else asdict(evidence.audio),
+        "integrity": {
+            "decode_errors": evidence.integrity.decode_errors,
+            "warnings": list(evidence.integrity.warnings),
+        },
+        "provenance": {"claims": claims, "verified": False},
+    }
+
+
+def _track_to_dict(track: FaceTrack) -> dict[str, Any]:
+    return {
+        "track_id": track.track_id,
+        "shot_index": track.shot_index,
+        "first_pts_s": track.first_pts_s,
+        "last_pts_s": track.last_pts_s,
+        "gaps_s": [list(gap) for gap in track.gaps_s],
+        "frames": [
+            {
+                "frame_index": tracked.frame_index,
+                "pts": tracked.pts,
+                "pts_s": tracked.pts_s,
+                "bbox_xyxy_px": list(tracked.face.bbox_xyxy_px),
+                "detection_score": tracked.face.detection_score,
+                "source": tracked.face.source,
+                "quality": {**asdict(tracked.face.quality), "flags": list(tracked.face.quality.flags)},
+            }
+            for tracked in track.faces
+        ],
+    }
+
+
+def _model_to_dict(result: ModelResult) -> dict[str, Any]:
+    return {
+        "model_id": result.model_id,
+        "weights_sha256": result.weights_sha256,
+        "score": result.score,
+        "logit": result.logit,
+        "reason": result.reason,
+        "tracks": [
+            {
+                "track_id": track.track_id,
+                "score": track.score,
+                "logit": track.logit,
+                "frames": [{**asdict(frame), "score": frame.score} for frame in track.frames],
+                "attention": None,
+            }
+            for track in result.tracks
+        ],
+        "specialists": None,
+    }
+
+
+def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: LandmarkTable | None = None) -> Analysis:
+    """The inverse of `analysis_to_dict`. `stored_path` is where the evidence lies now; faces get their landmarks back
+    from `landmarks`, and have None without it.
+
+    Raises StoreError for a record of another schema, or one that lacks something.
+    """
+    version = str(data.get("schema_version"))
+    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise StoreError(f"The analysis has schema version {version}; this program reads {SCHEMA_VERSION}.")
+    try:
+        conclusion = data["conclusion"]
+        return Analysis(
+            analysis_id=data["analysis_id"],
+            tool=Tool(**data["tool"]),
+            settings=AnalysisSettings.from_dict(data["settings"]),
+            evidence=_evidence_from_dict(data["evidence"], stored_path),
+            tracks=tuple(_track_from_dict(track, landmarks) for track in data["tracks"]),
+            models=tuple(_model_from_dict(result) for result in data["models"]),
+            conclusion=Conclusion(
+                label=conclusion["label"],
+                score=conclusion["score"],
+                reasons=tuple(Reason(**reason) for reason in conclusion["reasons"]),
+                calibrated=conclusion["calibrated"],
+                likelihood_ratio=conclusion["likelihood_ratio"],
+                interval=None if conclusion["interval"] is None else tuple(conclusion["interval"]),
+            ),
+            frames_examined=data["frames_examined"],
+            shot_starts_s=tuple(data["shot_starts_s"]),
+            timings=dict(data["timings"]),
+            schema_version=version,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"The analysis record is incomplete or has an unexpected form: {error!r}.") from error
+
+
+def _evidence_from_dict(data: dict[str, Any], stored_path: Path) -> Evidence:
+    container = {**data["container"], "tags": tuple((name, value) for name, value in data["container"]["tags"])}
+    integrity = data["integrity"]
+    return Evidence(
+        file=StoredFile(data["sha256"], data["md5"], data["size_bytes"], data["file_name"], stored_path),
+        kind=data["kind"],
+        container=Container(**container),
+        video=VideoStream(**{**data["video"], "time_base": Fraction(data["video"]["time_base"])}),
+        audio=None if data["audio"] is None else AudioStream(**data["audio"]),
+        integrity=Integrity(integrity["decode_errors"], tuple(integrity["warnings"])),
+    )
+
+
+def _track_from_dict(data: dict[str, Any], landmarks: LandmarkTable | None) -> FaceTrack:
+    track_id = data["track_id"]
+    faces = []
+    for item in data["frames"]:
+        face = DetectedFace(
+            bbox_xyxy_px=tuple(item["bbox_xyxy_px"]),
+            detection_score=item["detection_score"],
+            landmarks=None if landmarks is None else landmarks.find(track_id, item["pts"]),
+            quality=FaceQuality(**{**item["quality"], "flags": tuple(item["quality"]["flags"])}),
+            source=item["source"],
+        )
+        faces.append(TrackedFace(item["frame_index"], item["pts"], item["pts_s"], face))
+    gaps_s = tuple((start_s, end_s) for start_s, end_s in data["gaps_s"])
+    return FaceTrack(track_id, data["shot_index"], tuple(faces), gaps_s)
+
+
+def _model_from_dict(data: dict[str, Any]) -> ModelResult:
+    tracks = []
+    for track in data["tracks"]:
+        frames = tuple(
+            FrameScore(frame["frame_index"], frame["pts"], frame["pts_s"], frame["logit"], frame["weight"])
+            for frame in track["frames"]
+        )
+        tracks.append(TrackScore(track["track_id"], track["logit"], frames))
+    return ModelResult(data["model_id"], data["weights_sha256"], data["logit"], tuple(tracks), data["reason"])
