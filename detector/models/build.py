@@ -1,0 +1,27 @@
+"""From an architecture table to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from torch import nn
+
+from detector.models.frame import FrameNet
+
+ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {"frame": FrameNet}
+
+
+def build_network(architecture: Mapping[str, Any]) -> nn.Module:
+    """Build the network that `architecture` describes: `kind` names the class, the rest are its arguments.
+
+    Raises ValueError for an unknown kind or argument, naming it.
+    """
+    options = dict(architecture)
+    kind = options.pop("kind", None)
+    if kind not in ARCHITECTURES:
+        raise ValueError(f"unknown architecture {kind!r}; known: {', '.join(sorted(ARCHITECTURES))}")
+    try:
+        return ARCHITECTURES[kind](**options)
+    except TypeError as error:
+        raise ValueError(f"architecture {kind!r}: {error}") from error

@@ -1,0 +1,71 @@
+"""One frame in, one logit out, with a map of where: trunk, blend-map head, label head."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from detector.models.trunk import Trunk
+
+
+class FrameOutput(NamedTuple):
+    """`logit` (B,) of the whole crop; `map_logit` (B, H/8, W/8) of each place (X-ray style blend map)."""
+
+    logit: Tensor
+    map_logit: Tensor
+
+
+class FrameNet(nn.Module):
+    """A frame model whose label rests on a blend map.
+
+    The map head says where a face was blended or repainted (after Face X-ray, Li et al., CVPR 2020); the label head sees the
+    deepest features pooled, the same features pooled where the map is hot, and the map's own peak and mean. From scratch the
+    label alone does not train; beside the map it does.
+    """
+
+    def __init__(
+        self, trunk: str = "resnet18", *, high_pass: bool = True, width: int = 128, dropout: float = 0.3
+    ) -> None:
+        super().__init__()
+        self.trunk = Trunk(trunk, (8, 16), high_pass=high_pass)
+        fine, deep = self.trunk.channels
+        self.lateral = nn.Conv2d(fine, width, 1)
+        self.top_down = nn.Conv2d(deep, width, 1)
+        self.smooth = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        )
+        self.map_head = nn.Conv2d(width, 1, 1)
+        self.label_head = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Linear(deep + 2 * width + 2, width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, 1),
+        )
+
+    def forward_all(self, x: Tensor) -> FrameOutput:
+        """x: (B, 3, S, S) normalised crops, S a multiple of 16."""
+        fine, deep = self.trunk(x)  # (B, C, S/8, S/8), (B, D, S/16, S/16)
+        upsampled = nn.functional.interpolate(self.top_down(deep), size=fine.shape[-2:], mode="nearest")
+        merged = self.smooth(self.lateral(fine) + upsampled)  # (B, width, S/8, S/8)
+        map_logit = self.map_head(merged).squeeze(1).float()  # (B, S/8, S/8)
+        heat = map_logit.flatten(1)  # (B, N)
+        attention = torch.softmax(heat, dim=1).unsqueeze(1)  # (B, 1, N)
+        local = (merged.flatten(2).float() * attention).sum(2)  # (B, width)
+        peak = torch.logsumexp(heat * 4, dim=1, keepdim=True) / 4  # a soft maximum, differentiable everywhere
+        pooled = [deep.mean((2, 3)).float(), merged.mean((2, 3)).float(), local, peak, heat.mean(1, keepdim=True)]
+        return FrameOutput(self.label_head(torch.cat(pooled, dim=1)).squeeze(1).float(), map_logit)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, S, S) normalised -> (B,) logits of P(manipulated)."""
+        return self.forward_all(x).logit
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        return self.trunk.last_stage

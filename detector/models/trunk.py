@@ -1,0 +1,59 @@
+"""The image encoder that heads share: any timm network, cut to the strides a head asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import timm
+import torch
+from torch import Tensor, nn
+
+
+class HighPass(nn.Module):
+    """Append the residual x - mean3x3(x), scaled: traces of blending and re-sampling live in high frequencies.
+
+    (B, 3, H, W) -> (B, 6, H, W). The residual of a first-order smoothing filter is the simplest member of the steganalysis
+    rich-model family (Fridrich & Kodovsky, 2012).
+    """
+
+    def __init__(self, gain: float = 4.0) -> None:
+        super().__init__()
+        self.gain = gain
+
+    def forward(self, x: Tensor) -> Tensor:
+        smooth = nn.functional.avg_pool2d(nn.functional.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+        return torch.cat([x, (x - smooth) * self.gain], dim=1)
+
+
+class Trunk(nn.Module):
+    """A timm network's feature pyramid.
+
+    `name` any timm model with `features_only`; `strides` the feature strides to return, ascending (e.g. 8, 16);
+    `high_pass` feeds the residual beside RGB. forward: (B, 3, H, W) normalised -> list of (B, C_i, H/s_i, W/s_i).
+    No pretrained weights are fetched. Raises ValueError where the network has no feature at a stride.
+    """
+
+    def __init__(self, name: str, strides: Sequence[int], *, high_pass: bool = False) -> None:
+        super().__init__()
+        self.high_pass = HighPass() if high_pass else nn.Identity()
+        every = timm.create_model(name, pretrained=False, features_only=True).feature_info.reduction()
+        missing = [stride for stride in strides if stride not in every]
+        if missing:
+            raise ValueError(f"{name} has features at strides {every}, not at {missing}")
+        self.encoder = timm.create_model(
+            name,
+            pretrained=False,
+            features_only=True,
+            in_chans=6 if high_pass else 3,
+            out_indices=tuple(every.index(stride) for stride in strides),
+        )
+        self.channels: list[int] = self.encoder.feature_info.channels()
+        self.strides = tuple(strides)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return self.encoder(self.high_pass(x))
+
+    @property
+    def last_stage(self) -> nn.Module:
+        """The module whose output is the deepest feature, for class activation maps."""
+        return list(self.encoder.children())[-1]

@@ -1,0 +1,69 @@
+"""A model's card: what it is, how it wants its input, what it was trained on, what it scored, where it fails."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from detector.errors import ModelError
+from detector.faces import CropSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Video logits at or above `likely_manipulated_logit` are called manipulated, at or below `no_manipulation_logit`
+    not; between them the model is inconclusive. `basis` says on what data they were set."""
+
+    likely_manipulated_logit: float
+    no_manipulation_logit: float
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """Read from `<model_id>.card.json` beside the weights. `architecture` goes to `detector.models.build_network`;
+    `training` and `results` are tables of facts; `results` holds only measured numbers with how they were measured."""
+
+    model_id: str
+    title: str
+    kind: str
+    architecture: dict[str, Any]
+    crop: CropSpec
+    weights_file: str
+    weights_sha256: str
+    parameters: int
+    decision: Decision
+    training: dict[str, Any]
+    results: dict[str, Any]
+    limits: tuple[str, ...]
+    licence: str
+
+    @classmethod
+    def read(cls, path: Path) -> ModelCard:
+        """Parse a card. Raises ModelError naming what is missing or unknown."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"The model card {path.name} cannot be read: {error}") from error
+        if not isinstance(values, dict):
+            raise ModelError(f"The model card {path.name} must hold one JSON object, found {type(values).__name__}.")
+        known = {item.name for item in fields(cls)}
+        if wrong := sorted(known ^ set(values)):
+            raise ModelError(f"The model card {path.name} has missing or unknown fields: {', '.join(wrong)}.")
+        crop = {**values["crop"], "mean": tuple(values["crop"]["mean"]), "std": tuple(values["crop"]["std"])}
+        try:
+            return cls(
+                **{
+                    **values,
+                    "crop": CropSpec(**crop),
+                    "decision": Decision(**values["decision"]),
+                    "limits": tuple(values["limits"]),
+                }
+            )
+        except TypeError as error:
+            raise ModelError(f"The model card {path.name} is malformed: {error}") from error
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

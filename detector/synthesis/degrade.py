@@ -1,0 +1,139 @@
+"""Nuisances that genuine and manipulated pictures share: compression, rescaling, blur, noise, colour.
+
+A detector that sees one of these more often on one label learns it instead of manipulation. So a `Degradation` is drawn
+once and applied alike to both members of a genuine/manipulated pair.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+
+def jpeg(image: Image, quality: int) -> Image:
+    """JPEG round trip, `quality` 1..100."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def h264(image: Image, crf: int) -> Image:
+    """One-frame H.264 round trip (libx264, yuv420p), `crf` 0..51; sides are cropped to even while encoding."""
+    height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=25, options={"crf": str(crf), "preset": "veryfast", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    buffer.seek(0)
+    with av.open(buffer) as source:
+        decoded = next(source.decode(video=0)).to_ndarray(format="rgb24")
+    if decoded.shape != image.shape:
+        decoded = cv2.copyMakeBorder(
+            decoded, 0, image.shape[0] - height, 0, image.shape[1] - width, cv2.BORDER_REPLICATE
+        )
+    return decoded.astype(np.uint8)
+
+
+def rescale(image: Image, factor: float, interpolation: int = cv2.INTER_LINEAR) -> Image:
+    """Shrink by `factor` (0..1] and enlarge again: resolution is lost, size is kept."""
+    height, width = image.shape[:2]
+    small = (max(8, round(width * factor)), max(8, round(height * factor)))
+    down = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    return cv2.resize(down, (width, height), interpolation=interpolation).astype(np.uint8)
+
+
+def colour_shift(image: Image, gain: Sequence[float], bias: Sequence[float], gamma: float) -> Image:
+    """Per-channel gain (3), bias (3) in grey levels, then gamma, by lookup table."""
+    ramp = np.arange(256, dtype=np.float32)[:, None] * np.asarray(gain, np.float32) + np.asarray(bias, np.float32)
+    table = np.clip(255.0 * (np.clip(ramp, 0, 255) / 255.0) ** gamma, 0, 255).astype(np.uint8)
+    return cv2.LUT(image, table.reshape(256, 1, 3)).astype(np.uint8)
+
+
+def sharpen(image: Image, amount: float, sigma: float = 1.0) -> Image:
+    """Unsharp mask."""
+    blurred = cv2.GaussianBlur(image, (0, 0), sigma)
+    return cv2.addWeighted(image, 1 + amount, blurred, -amount, 0).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """A drawn chain of nuisances. Applying it twice to the same picture gives the same picture."""
+
+    steps: tuple[Callable[[Image], Image], ...]
+
+    def __call__(self, image: Image) -> Image:
+        for step in self.steps:
+            image = step(image)
+        return image
+
+
+def _noise(sigma: float, grey: bool, seed: int) -> Callable[[Image], Image]:
+    def step(image: Image) -> Image:
+        shape = (*image.shape[:2], 1) if grey else image.shape
+        grain = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32) * sigma
+        return np.clip(image + grain, 0, 255).astype(np.uint8)
+
+    return step
+
+
+def draw_degradation(rng: np.random.Generator, strength: float = 1.0) -> Degradation:
+    """Draw a chain. `strength` in [0, 1] scales how often each nuisance appears."""
+    steps: list[Callable[[Image], Image]] = []
+
+    def sometimes(chance: float) -> bool:
+        return bool(rng.random() < chance * strength)
+
+    if sometimes(0.5):
+        gain, bias, gamma = (
+            rng.uniform(0.8, 1.2) * rng.uniform(0.93, 1.07, 3),
+            rng.uniform(-12, 12, 3),
+            2 ** rng.uniform(-0.4, 0.4),
+        )
+        steps.append(lambda image: colour_shift(image, gain, bias, gamma))
+    if sometimes(0.12):
+        dim, dim_gamma = rng.uniform(0.25, 0.6), rng.uniform(1.0, 1.5)
+        steps.append(lambda image: colour_shift(image, (dim,) * 3, (0, 0, 0), dim_gamma))
+    if sometimes(0.15):
+        amount = rng.uniform(0.2, 1.0)
+        steps.append(lambda image: sharpen(image, amount))
+    if sometimes(0.3):
+        sigma = rng.uniform(0.3, 1.6)
+        steps.append(lambda image: cv2.GaussianBlur(image, (0, 0), sigma).astype(np.uint8))
+    if sometimes(0.06):
+        length, angle = int(rng.integers(3, 8)), rng.uniform(0, 180)
+        kernel = np.zeros((length, length), np.float32)
+        kernel[length // 2] = 1
+        turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), angle, 1)
+        kernel = cv2.warpAffine(kernel, turn, (length, length)) + 1e-6
+        kernel /= kernel.sum()
+        steps.append(lambda image: cv2.filter2D(image, -1, kernel).astype(np.uint8))
+    if sometimes(0.45):
+        factor = rng.uniform(0.3, 0.95)
+        kind = int(
+            rng.choice(
+                [cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4], p=[0.05, 0.4, 0.4, 0.15]
+            )
+        )
+        steps.append(lambda image: rescale(image, factor, kind))
+    if sometimes(0.3):
+        steps.append(_noise(float(rng.uniform(1, 9)), bool(rng.random() < 0.5), int(rng.integers(2**31))))
+    for chance in (0.75, 0.2):  # many files were compressed twice
+        if sometimes(chance):
+            if rng.random() < 0.4:
+                crf = int(rng.integers(18, 38))
+                steps.append(lambda image, crf=crf: h264(image, crf))  # type: ignore[misc]
+            else:
+                quality = int(rng.integers(30, 97))
+                steps.append(lambda image, quality=quality: jpeg(image, quality))  # type: ignore[misc]
+    return Degradation(tuple(steps))

@@ -1,0 +1,114 @@
+"""Faces re-drawn by small autoencoders: stand-ins for whole-face generators, whose pictures hold no blending seam.
+
+Each network compresses a 128-px face and paints it again with one kind of up-sampling; what a generator's decoder leaves in
+the picture (periodic patterns, missing fine texture) depends on that kind (Odena et al., 2016; Durall et al., CVPR 2020).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from detector.synthesis.degrade import Image, sharpen
+from detector.synthesis.regions import region_mask, soft_mask
+from detector.synthesis.types import FaceImage, FakeImage
+
+UpSampling = Literal["transposed", "nearest", "bilinear", "pixel_shuffle"]
+UP_SAMPLINGS: Final[tuple[UpSampling, ...]] = ("transposed", "nearest", "bilinear", "pixel_shuffle")
+NETWORK_PX: Final = 128
+
+
+def _up(inputs: int, outputs: int, kind: UpSampling) -> nn.Module:
+    if kind == "transposed":
+        return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
+    if kind == "pixel_shuffle":
+        return nn.Sequential(nn.Conv2d(inputs, outputs * 4, 3, padding=1), nn.PixelShuffle(2))
+    enlarge = nn.Upsample(scale_factor=2, mode=kind, align_corners=False if kind == "bilinear" else None)
+    return nn.Sequential(enlarge, nn.Conv2d(inputs, outputs, 3, padding=1))
+
+
+class Resynthesiser(nn.Module):
+    """Autoencoder (B, 3, 128, 128) -> (B, 3, 128, 128), values 0..1, latent (B, latent, 16, 16)."""
+
+    def __init__(self, up_sampling: UpSampling, *, width: int = 32, latent: int = 12) -> None:
+        super().__init__()
+        steps: list[nn.Module] = []
+        channels = 3
+        for level in range(3):
+            steps += [nn.Conv2d(channels, width << level, 4, stride=2, padding=1), nn.LeakyReLU(0.1)]
+            channels = width << level
+        self.encoder = nn.Sequential(*steps, nn.Conv2d(channels, latent, 1))
+        steps = [nn.Conv2d(latent, channels, 3, padding=1), nn.LeakyReLU(0.1)]
+        for level in (1, 0):
+            steps += [_up(channels, width << level, up_sampling), nn.LeakyReLU(0.1)]
+            channels = width << level
+        self.decoder = nn.Sequential(
+            *steps, _up(channels, channels, up_sampling), nn.LeakyReLU(0.1), nn.Conv2d(channels, 3, 3, padding=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.decoder(self.encoder(x)))
+
+
+def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error of pixels plus that of their gradients, which keeps edges."""
+    loss = (output - target).abs().mean()
+    for axis in (2, 3):
+        loss = loss + (output.diff(dim=axis) - target.diff(dim=axis)).abs().mean()
+    return loss
+
+
+def high_frequency_energy(image: Image) -> float:
+    """Variance of the Laplacian of the luma."""
+    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
+
+
+def match_sharpness(sharp: Image, soft: Image) -> Image:
+    """Blur `sharp` until its high-frequency energy is that of `soft` (bisection on the Gaussian's width)."""
+    goal, low, high = high_frequency_energy(soft), 0.0, 4.0
+    if high_frequency_energy(sharp) <= goal:
+        return sharp
+    for _ in range(7):
+        middle = (low + high) / 2
+        energy = high_frequency_energy(cv2.GaussianBlur(sharp, (0, 0), middle).astype(np.uint8))
+        low, high = (middle, high) if energy > goal else (low, middle)
+    return cv2.GaussianBlur(sharp, (0, 0), (low + high) / 2).astype(np.uint8)
+
+
+@torch.inference_mode()
+def repaint(network: Resynthesiser, image: Image) -> Image:
+    """The whole square picture (S, S, 3) through the network at 128 px and back to S."""
+    size = image.shape[0]
+    small = cv2.resize(image, (NETWORK_PX, NETWORK_PX), interpolation=cv2.INTER_AREA)
+    tensor = torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1).unsqueeze(0).float() / 255
+    painted = (network(tensor)[0].permute(1, 2, 0).numpy() * 255 + 0.5).astype(np.uint8)
+    return cv2.resize(painted, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+
+
+def resynthesise(face: FaceImage, network: Resynthesiser, rng: np.random.Generator) -> tuple[FaceImage, FakeImage]:
+    """A genuine picture and its re-drawn twin, of like sharpness, so that softness alone says nothing.
+
+    The genuine one is shrunk to the network's size and back as well; then either it is blurred to the fake's sharpness, or
+    the fake is sharpened, or (one time in five) neither. Half the fakes are re-drawn whole, half inside a face mask.
+    """
+    size = face.image.shape[0]
+    painted = repaint(network, face.image)
+    small = cv2.resize(face.image, (NETWORK_PX, NETWORK_PX), interpolation=cv2.INTER_AREA)
+    genuine = cv2.resize(small, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    choice = rng.random()
+    if choice < 0.5:
+        genuine = match_sharpness(genuine, painted)
+    elif choice < 0.8:
+        painted = sharpen(painted, float(rng.uniform(0.5, 2.0)), 1.4)
+    mask: NDArray[np.float32] = np.ones((size, size), np.float32)
+    if rng.random() < 0.5:
+        face_px = float(np.ptp(face.landmarks, axis=0).max())
+        mask = soft_mask(region_mask(face.landmarks, (size, size), "face"), face_px, rng)
+    weight = mask[..., None]
+    blended = np.clip(painted * weight + genuine * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
+    return FaceImage(genuine, face.landmarks), FakeImage(blended, mask, "resynthesis")

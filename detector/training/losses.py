@@ -1,0 +1,34 @@
+"""Losses of frame models: label and blend map."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def focal_loss(logit: Tensor, target: Tensor, *, alpha: float = 0.5, gamma: float = 2.0) -> Tensor:
+    """Binary focal loss, mean over (B,), Lin et al., ICCV 2017. `target` in [0, 1] (soft labels allowed).
+
+    alpha weighs the positive class (0.5 = even); gamma = 0 gives half the cross-entropy at alpha 0.5, so the result is
+    multiplied by 2 to keep gamma = 0, alpha = 0.5 equal to plain cross-entropy.
+    """
+    cross_entropy = functional.binary_cross_entropy_with_logits(logit, target, reduction="none")
+    probability = torch.sigmoid(logit)
+    agreement = probability * target + (1 - probability) * (1 - target)
+    weight = alpha * target + (1 - alpha) * (1 - target)
+    return (2 * weight * (1 - agreement) ** gamma * cross_entropy).mean()
+
+
+def smooth_labels(target: Tensor, amount: float) -> Tensor:
+    """0/1 targets moved `amount`/2 towards each other."""
+    return target * (1 - amount) + amount / 2
+
+
+def map_loss(map_logit: Tensor, mask: Tensor, has_mask: Tensor) -> Tensor:
+    """Cross-entropy between the blend map (B, h, w) and the true mask (B, h, w) in [0, 1], over the rows with a mask.
+
+    Zero, still differentiable, where no row has one.
+    """
+    per_row = functional.binary_cross_entropy_with_logits(map_logit, mask, reduction="none").mean((1, 2))
+    return (per_row * has_mask).sum() / has_mask.sum().clamp(min=1)

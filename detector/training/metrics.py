@@ -1,0 +1,35 @@
+"""Metrics of a binary detector from logits and labels (1 = manipulated)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
+
+
+def binary_metrics(labels: ArrayLike, logits: ArrayLike, *, threshold_logit: float = 0.0) -> dict[str, float]:
+    """`auc`, `accuracy`, `f1`, `precision`, `recall` at the threshold. `auc` is NaN where only one class is present."""
+    truth, logit = np.asarray(labels).astype(int), np.asarray(logits, float)
+    called = logit >= threshold_logit
+    return {
+        "auc": float(roc_auc_score(truth, logit)) if len(set(truth.tolist())) == 2 else float("nan"),
+        "accuracy": float(accuracy_score(truth, called)),
+        "f1": float(f1_score(truth, called, zero_division=0)),
+        "precision": float(precision_score(truth, called, zero_division=0)),
+        "recall": float(recall_score(truth, called, zero_division=0)),
+    }
+
+
+def auc_interval(labels: ArrayLike, logits: ArrayLike, *, resamples: int = 1000, seed: int = 7) -> tuple[float, float]:
+    """95 % bootstrap interval of the ROC-AUC (percentile method, resampled within each class)."""
+    truth, logit = np.asarray(labels).astype(bool), np.asarray(logits, float)
+    fake, genuine = logit[truth], logit[~truth]
+    if not len(fake) or not len(genuine):
+        raise ValueError("an AUC needs both labels")
+    rng = np.random.default_rng(seed)
+    draws = []
+    for _ in range(resamples):
+        f, g = rng.choice(fake, len(fake)), rng.choice(genuine, len(genuine))
+        draws.append(roc_auc_score(np.r_[np.ones(len(f)), np.zeros(len(g))], np.r_[f, g]))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(low), float(high)

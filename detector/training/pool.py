@@ -1,0 +1,170 @@
+"""Training samples made ahead of time: shards of pseudo-fake pairs and of labelled crops on disk.
+
+A pool is a folder of numbered shards. A writer keeps adding shards and dropping the oldest, so training sees new
+manipulations all the time while both cores do what they are best at. A shard is visible only once complete.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.faces import CropSpec, crop_face
+from detector.synthesis.blend import draw_fake
+from detector.synthesis.degrade import draw_degradation
+from detector.synthesis.resynthesis import Resynthesiser, resynthesise
+from detector.training.facebank import BANK_CROP, FaceBank
+
+STORED_PX = 160
+MASK_PX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """`images` (N, 160, 160, 3) uint8, `labels` (N,) uint8, `masks` (N, 40, 40) uint8 0..255, `has_mask` (N,) bool: false
+    where a picture is known to be manipulated but not where. The first `pair_rows` rows are pseudo-fakes, each genuine
+    picture followed by its manipulated twin; labelled crops follow."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    has_mask: NDArray[np.bool_]
+    pair_rows: int
+
+
+class SampleMaker:
+    """Draws samples from the faces of one split of a bank. Shard `number` is a pure function of what is given here.
+
+    `resynthesisers` re-draw `resynthesis_share` of the faces whole; without any, every pseudo-fake is a blend.
+    """
+
+    def __init__(
+        self,
+        bank: FaceBank,
+        split: str,
+        margin: float,
+        *,
+        seed: int = 0,
+        resynthesisers: Sequence[Resynthesiser] = (),
+        resynthesis_share: float = 0.3,
+    ) -> None:
+        table = bank.table
+        chosen = (table["split"] == split).to_numpy()
+        genuine = (table["label"] == "real").to_numpy()
+        labelled = table["file"].str.startswith("dfdc").to_numpy()
+        self._bank, self._margin, self._seed = bank, margin, seed
+        self._resynthesisers = tuple(resynthesisers)
+        self._resynthesis_share = resynthesis_share if resynthesisers else 0.0
+        usable = np.flatnonzero(chosen & genuine & bank.has_mesh)
+        # Sources of very different size count alike up to a point, so that none becomes "the genuine look".
+        counts = table["source"].iloc[usable].map(table["source"].iloc[usable].value_counts()).to_numpy(float)
+        self._genuine, self._genuine_p = usable, counts**-0.5 / (counts**-0.5).sum()
+        self._labelled = [np.flatnonzero(chosen & labelled & (genuine == flag)) for flag in (True, False)]
+
+    def shard(self, number: int, *, pairs: int, labelled: int, coarse: bool = False) -> Shard:
+        rng = np.random.default_rng((self._seed, number))
+        total = 2 * pairs + labelled
+        images = np.empty((total, STORED_PX, STORED_PX, 3), np.uint8)
+        masks = np.zeros((total, MASK_PX, MASK_PX), np.uint8)
+        labels = np.zeros(total, np.uint8)
+        has_mask = np.ones(total, bool)
+        for i in range(pairs):
+            images[2 * i], images[2 * i + 1], masks[2 * i + 1] = self._pair(rng, coarse)
+            labels[2 * i + 1] = 1
+        for i in range(2 * pairs, total):
+            fake = int(rng.random() < 0.5)
+            images[i] = self._labelled_crop(int(rng.choice(self._labelled[fake])), rng)
+            labels[i], has_mask[i] = fake, not fake
+        return Shard(images, labels, masks, has_mask, 2 * pairs)
+
+    def _pair(
+        self, rng: np.random.Generator, coarse: bool
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        face = self._bank.face(int(rng.choice(self._genuine, p=self._genuine_p)))
+        if rng.random() < self._resynthesis_share:
+            network = self._resynthesisers[int(rng.integers(len(self._resynthesisers)))]
+            face, fake = resynthesise(face, network, rng)
+        else:
+            fake = draw_fake(face, lambda: self._bank.face(int(rng.choice(self._genuine))), rng, coarse=coarse)
+        degrade = draw_degradation(rng, 0.5 if coarse else 1.0)
+        box, angle = self._draw_crop(face.landmarks, rng)
+        flip = rng.random() < 0.5
+        genuine, manipulated = (self._cut(degrade(image), box, angle, flip) for image in (face.image, fake.image))
+        mask = self._cut((fake.mask * 255).astype(np.uint8)[..., None].repeat(3, 2), box, angle, flip)
+        return genuine, manipulated, cv2.resize(mask[..., 0], (MASK_PX, MASK_PX), interpolation=cv2.INTER_AREA)
+
+    def _labelled_crop(self, index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        image = np.asarray(self._bank.images[index])
+        box, angle = self._draw_crop(self._bank.landmarks[index], rng)
+        # These pictures went through video compression already: half the usual extra degradation.
+        return self._cut(draw_degradation(rng, 0.5)(image), box, angle, bool(rng.random() < 0.5))
+
+    def _draw_crop(
+        self, landmarks: NDArray[np.float32], rng: np.random.Generator
+    ) -> tuple[tuple[float, float, float, float], float]:
+        """The model's crop, jittered as real detections jitter: the face's box moved and scaled a little, turned a little."""
+        if np.isnan(landmarks[0, 0]):
+            inner = BANK_CROP.size_px / (1 + 2 * BANK_CROP.margin)
+            low, high = np.full(2, (BANK_CROP.size_px - inner) / 2), np.full(2, (BANK_CROP.size_px + inner) / 2)
+        else:
+            low, high = landmarks.min(0), landmarks.max(0)
+        side = float((high - low).max())
+        centre = (low + high) / 2 + rng.uniform(-0.05, 0.05, 2) * side
+        half = (high - low) / 2 * rng.uniform(0.94, 1.1)
+        low, high = centre - half, centre + half
+        return (float(low[0]), float(low[1]), float(high[0]), float(high[1])), float(rng.normal(0, 4))
+
+    def _cut(
+        self, image: NDArray[np.uint8], box: tuple[float, float, float, float], angle: float, flip: bool
+    ) -> NDArray[np.uint8]:
+        height, width = image.shape[:2]
+        centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+        turn = cv2.getRotationMatrix2D(centre, angle, 1.0)
+        turned = cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        crop = crop_face(turned.astype(np.uint8), box, None, CropSpec(STORED_PX, self._margin))
+        return np.ascontiguousarray(crop[:, ::-1]) if flip else crop
+
+
+def write_shard(folder: Path, number: int, shard: Shard) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path, partial = folder / f"shard_{number:06d}.npz", folder / f".shard_{number:06d}.partial.npz"
+    np.savez(
+        partial,
+        images=shard.images,
+        labels=shard.labels,
+        masks=shard.masks,
+        has_mask=shard.has_mask,
+        pair_rows=shard.pair_rows,
+    )
+    os.replace(partial, path)
+    return path
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    return sorted(folder.glob("shard_*.npz"))
+
+
+def read_shard(path: Path) -> Shard:
+    with np.load(path) as data:
+        return Shard(data["images"], data["labels"], data["masks"], data["has_mask"], int(data["pair_rows"]))
+
+
+def keep_filling(
+    maker: SampleMaker, folder: Path, *, pairs: int, labelled: int, coarse_shards: int, keep: int, pause_s: float = 0.0
+) -> None:
+    """Add shards for ever, dropping the oldest beyond `keep`; the first `coarse_shards` hold coarse fakes. Run it in a
+    process of its own and end that process to stop."""
+    while True:
+        present = shard_paths(folder)
+        number = int(present[-1].stem.split("_")[1]) + 1 if present else 0
+        write_shard(folder, number, maker.shard(number, pairs=pairs, labelled=labelled, coarse=number < coarse_shards))
+        for old in shard_paths(folder)[:-keep]:
+            old.unlink(missing_ok=True)
+        time.sleep(pause_s)
