@@ -1,0 +1,41 @@
+"""Framewitness in a browser: `streamlit run app.py`.
+
+The server, not a page, owns the case store and the analysis worker: both are opened once when it starts and closed
+when it stops, however many browser sessions come and go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from detector.cases import default_home
+from pages.parts import media, services
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    await anyio.to_thread.run_sync(services.open_services, default_home())
+    try:
+        yield
+    finally:
+        await anyio.to_thread.run_sync(services.close_services)
+
+
+async def health(_request: Request) -> JSONResponse:
+    """200 while the case store is open and the job service runs, else 503."""
+    ready = services.are_open()
+    return JSONResponse({"status": "ok" if ready else "starting"}, status_code=200 if ready else 503)
+
+
+app = st.App(
+    "pages/router.py",
+    lifespan=lifespan,
+    routes=[Route("/healthz", health), Route("/evidence/{token}/{sha256}", media.serve)],
+)

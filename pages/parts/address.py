@@ -1,0 +1,47 @@
+"""Where the user is, as the page's address says it, so that a link leads another person to the same frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+NAMES = ("case", "exhibit", "record", "track", "pts")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Ids as the store gave them; None where the address does not say (or says something that is no number)."""
+
+    case: str | None = None
+    exhibit: str | None = None
+    record: str | None = None
+    track: int | None = None
+    pts: int | None = None
+
+    def params(self) -> dict[str, str]:
+        values = {name: getattr(self, name) for name in NAMES}
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def read() -> Place:
+    given = st.query_params
+    return Place(
+        case=given.get("case"),
+        exhibit=given.get("exhibit"),
+        record=given.get("record"),
+        track=_number(given.get("track")),
+        pts=_number(given.get("pts")),
+    )
+
+
+def go(place: Place) -> None:
+    """Put `place` in the address of the page being shown."""
+    st.query_params.from_dict(place.params())
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return None

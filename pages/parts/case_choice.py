@@ -1,0 +1,59 @@
+"""Which case the evidence belongs to: one there is, or a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from pages.parts import address, markup, services
+
+_NEW = "new"
+_LISTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CaseChoice:
+    """`case_id` None means: create one of `title`, `reference`, `examiner` when the analysis is started."""
+
+    case_id: str | None
+    title: str = ""
+    reference: str = ""
+    examiner: str = ""
+
+    def resolve(self) -> str:
+        """The id of the chosen case, created now if it is new. Raises StoreError."""
+        if self.case_id is not None:
+            return self.case_id
+        title = self.title.strip() or f"Case of {datetime.now(UTC):%Y-%m-%d}"
+        store = services.current().store
+        return store.create_case(title, reference=self.reference.strip(), examiner=self.examiner.strip()).case_id
+
+
+def choose() -> CaseChoice:
+    """The widgets; creates nothing."""
+    summaries = {item.case.case_id: item.case for item in services.current().store.cases(limit=_LISTED)}
+    options = [_NEW, *summaries]
+    wanted = address.read().case
+
+    def describe(option: str) -> str:
+        if option == _NEW:
+            return "A new case"
+        return f"{summaries[option].reference} · {summaries[option].title}"
+
+    chosen = st.selectbox(
+        "Case",
+        options,
+        index=options.index(wanted) if wanted in options else (1 if summaries else 0),
+        format_func=describe,
+        key="analyse_case",
+    )
+    if chosen != _NEW:
+        return CaseChoice(case_id=chosen)
+    title = st.text_input("Title", key="analyse_case_title", max_chars=200, placeholder="What the case is about")
+    left, right = st.columns(2)
+    reference = left.text_input("Reference", key="analyse_case_reference", max_chars=80, placeholder="given if empty")
+    examiner = right.text_input("Examiner", key="analyse_case_examiner", max_chars=120)
+    markup.note("The case is created when the analysis starts.")
+    return CaseChoice(case_id=None, title=title, reference=reference, examiner=examiner)

@@ -1,0 +1,82 @@
+"""The queue as it moves: stage, time left, cancel, and the way to the result."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from detector.cases import Job
+from detector.errors import StoreError
+from pages.parts import markup, navigation, services
+from pages.parts.address import Place
+from pages.parts.wording import JOB_STATES, remaining_text
+
+MINE = "analyse_jobs"
+STAGES = ("decode", "faces", "score", "conclude")
+_POLL_S = 1.0
+
+
+def follow(job_id: str) -> None:
+    """Remember that this session asked for the job."""
+    st.session_state.setdefault(MINE, []).insert(0, job_id)
+
+
+def show() -> None:
+    """This session's jobs and whatever else the queue holds. Polls only while something is queued or running."""
+    _draw(run_every=_POLL_S if _listed()[1] else None)
+
+
+def _listed() -> tuple[list[Job], bool]:
+    jobs = services.current().jobs
+    mine = [jobs.job(job_id) for job_id in st.session_state.get(MINE, [])]
+    known = {job.job_id for job in mine}
+    others = [job for job in jobs.jobs(active_only=True) if job.job_id not in known]
+    listed = mine + others
+    return listed, any(job.active for job in listed)
+
+
+def _draw(run_every: float | None) -> None:
+    @st.fragment(run_every=run_every)
+    def queue() -> None:
+        listed, moving = _listed()
+        markup.heading("Queue", f"{sum(job.active for job in listed)} waiting or running" if listed else "")
+        if not listed:
+            markup.empty("inbox", "Nothing queued", "Choose a file and start an analysis; its progress shows here.")
+        for job in listed:
+            _show_job(job)
+        if run_every is not None and not moving:
+            st.rerun()  # the last job has ended: draw once more, without polling
+
+    queue()
+
+
+def _show_job(job: Job) -> None:
+    open_services = services.current()
+    word, icon = JOB_STATES[job.state]
+    try:
+        name = open_services.store.exhibit(job.exhibit_id).file_name
+    except StoreError:
+        name = job.exhibit_id
+    with st.container(border=True, gap="small", key=f"job_{job.job_id}"):
+        markup.line(icon, "inherit", word, "", name, ", ".join(job.model_ids))
+        if job.state == "running":
+            st.progress(min(1.0, max(0.0, job.fraction)))
+            markup.note(f"{job.stage or 'starting'} · {remaining_text(job.remaining_s)}")
+            if job.message:
+                markup.note(job.message)
+        elif job.state == "queued":
+            markup.note("It starts as soon as the worker is free.")
+        elif job.state == "failed":
+            markup.problem(
+                "The analysis failed; the exhibit is kept", job.message or job.error_code or "no reason given"
+            )
+        if job.active:
+            st.button(
+                "Cancel",
+                icon=":material/cancel:",
+                key=f"cancel_{job.job_id}",
+                on_click=open_services.jobs.cancel,
+                args=(job.job_id,),
+            )
+        elif job.state == "done" and job.record_id is not None:
+            place = Place(exhibit=job.exhibit_id, record=job.record_id)
+            navigation.link("examine", "Open in Examine", place, icon=":material/frame_inspect:")

@@ -1,0 +1,104 @@
+"""The only place where pages build HTML. Every value is escaped here, so evidence can never bring markup of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+
+def icon(name: str, colour: str | None = None) -> str:
+    """A Material symbol, hidden from screen readers because a word always stands beside it."""
+    style = f' style="color:{escape(colour)}"' if colour else ""
+    return f'<span class="fw-icon" aria-hidden="true"{style}>{escape(name)}</span>'
+
+
+def heading(text: str, aside: str = "") -> None:
+    """A section's title with an optional remark at the right."""
+    remark = f'<span class="fw-aside">{escape(aside)}</span>' if aside else ""
+    st.html(f'<div class="fw-heading" role="heading" aria-level="2">{escape(text)}{remark}</div>')
+
+
+def facts(rows: Iterable[tuple[str, str]], *, mono: Iterable[str] = ()) -> None:
+    """A two-column list of names and values; the values of names in `mono` are set in a fixed-width face."""
+    fixed = set(mono)
+    cells = "".join(
+        f"<dt>{escape(name)}</dt><dd{' class=' + chr(34) + 'fw-mono' + chr(34) if name in fixed else ''}>"
+        f"{escape(value)}</dd>"
+        for name, value in rows
+    )
+    st.html(f'<dl class="fw-facts">{cells}</dl>')
+
+
+def note(text: str) -> None:
+    """A remark in small print."""
+    st.html(f'<p class="fw-note">{escape(text)}</p>')
+
+
+def empty(icon_name: str, title: str, text: str) -> None:
+    """What a page shows where there is nothing yet: what is missing and what to do about it."""
+    st.html(
+        f'<div class="fw-empty">{icon(icon_name)}<div><b>{escape(title)}</b><br>{escape(text)}</div></div>',
+    )
+
+
+def bullets(lines: Iterable[str]) -> None:
+    st.html('<ul class="fw-bullets">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>")
+
+
+def plain(text: str) -> str:
+    """`text` for a widget's label, which Streamlit reads as markdown: every character that could mean something there
+    is escaped, and line breaks become spaces."""
+    marked = "".join("\\" + char if char in "\\`*_{}[]()#+-.!|<>~:$&@" else char for char in text)
+    return " ".join(marked.split())
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """A nested table as rows: {"auc": {"dfdc": 0.8}} -> [("auc dfdc", "0.8")]."""
+    rows: list[tuple[str, str]] = []
+    for name, value in values.items():
+        label = f"{prefix}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            rows += flatten(value, prefix=f"{label} · ")
+        elif isinstance(value, (list, tuple)):
+            rows.append((label, ", ".join(str(item) for item in value)))
+        else:
+            rows.append((label, str(value)))
+    return rows
+
+
+def problem(title: str, text: str) -> None:
+    """An error in plain words. `text` may quote evidence, so it must not pass through Streamlit's markdown."""
+    st.html(
+        f'<div class="fw-problem" role="alert">{icon("error")}<div><b>{escape(title)}</b><br>{escape(text)}</div></div>'
+    )
+
+
+def scale(low: str, high: str) -> None:
+    """The cividis bar with the values at its ends."""
+    st.html(f'<div class="fw-scale">{escape(low)}<span class="fw-bar"></span>{escape(high)}</div>')
+
+
+def title(text: str, below: str) -> None:
+    """What the page is about: a name given by others, set in a fixed-width face, with a line of context."""
+    st.html(f'<div class="fw-title"><div class="fw-mono">{escape(text)}</div><div>{escape(below)}</div></div>')
+
+
+def line(icon_name: str, colour: str, state: str, number: str, name: str, aside: str) -> None:
+    """One row of a list: state (icon, colour, word), a number, a name, a remark."""
+    st.html(
+        f'<div class="fw-line"><span class="fw-state">{icon(icon_name, colour)} {escape(state)}</span>'
+        f'<span class="fw-num">{escape(number)}</span><span class="fw-name">{escape(name)}</span>'
+        f'<span class="fw-note">{escape(aside)}</span></div>'
+    )
+
+
+def states(items: Iterable[tuple[str, str, str]]) -> None:
+    """Several states (icon, colour, word) in one line."""
+    marks = "".join(
+        f'<span class="fw-state">{icon(name, colour)} {escape(word)}</span>' for name, colour, word in items
+    )
+    if marks:
+        st.html(f'<div class="fw-states">{marks}</div>')

@@ -1,0 +1,76 @@
+"""One analysis, indexed the way a page asks: by moment, by face, by model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+
+from detector.analysis.types import Analysis, FrameScore, sigmoid
+from detector.faces.types import FaceTrack, TrackedFace
+
+FaceKey = tuple[int, int]  # (track_id, pts)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """`moments` holds the PTS of every frame in which a face was found, ascending; `scores` maps a face to what each
+    model said about it (a model that did not score the face is absent, never 0)."""
+
+    analysis: Analysis
+    moments: tuple[int, ...]
+    faces: dict[FaceKey, TrackedFace]
+    scores: dict[FaceKey, dict[str, FrameScore]]
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> Readings:
+        faces = {(track.track_id, face.pts): face for track in analysis.tracks for face in track.faces}
+        scores: dict[FaceKey, dict[str, FrameScore]] = {}
+        for model in analysis.models:
+            for track in model.tracks:
+                for frame in track.frames:
+                    scores.setdefault((track.track_id, frame.pts), {})[model.model_id] = frame
+        return cls(analysis, tuple(sorted({pts for _, pts in faces})), faces, scores)
+
+    def combined_score(self, key: FaceKey, model_id: str | None = None) -> float | None:
+        """P(manipulated) of one face: a single model's, or with `model_id` None the sigmoid of the mean logit."""
+        found = self.scores.get(key, {})
+        logits = [frame.logit for name, frame in found.items() if model_id in (None, name)]
+        return sigmoid(fmean(logits)) if logits else None
+
+    def tracks_at(self, pts: int) -> tuple[int, ...]:
+        return tuple(track.track_id for track in self.analysis.tracks if (track.track_id, pts) in self.faces)
+
+    def track(self, track_id: int) -> FaceTrack | None:
+        return next((track for track in self.analysis.tracks if track.track_id == track_id), None)
+
+    def track_index(self, track_id: int) -> int:
+        """The track's place in the analysis, from 0; decides its lane and colour."""
+        return next(index for index, track in enumerate(self.analysis.tracks) if track.track_id == track_id)
+
+    def strongest(self) -> FaceKey | None:
+        """The face with the highest combined score: where an examiner looks first. Any face if none was scored."""
+        scored = [(score, key) for key in self.faces if (score := self.combined_score(key)) is not None]
+        if scored:
+            return max(scored, key=lambda item: (item[0], -item[1][1]))[1]
+        return min(self.faces, key=lambda key: key[1], default=None)
+
+    def pts_s(self, pts: int) -> float:
+        return float(pts * self.analysis.evidence.video.time_base)
+
+
+def nearest(moments: tuple[int, ...], pts: int) -> int:
+    """Index of the moment closest to `pts` (the earlier of two equally close). Raises ValueError without moments."""
+    return min(range(len(moments)), key=lambda index: (abs(moments[index] - pts), index))
+
+
+def step(moments: tuple[int, ...], pts: int, by: int) -> int:
+    """The PTS `by` moments after (or before) `pts`, stopping at the ends.
+
+    From a PTS that is not itself a moment, the first step goes to the next moment in that direction.
+    """
+    if pts in moments:
+        start = moments.index(pts)
+    else:
+        later = sum(moment < pts for moment in moments)
+        start = later - 1 if by > 0 else later
+    return moments[max(0, min(len(moments) - 1, start + by))]

@@ -1,0 +1,86 @@
+"""What each model said about one track, frame by frame, against that model's decision thresholds."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from detector.analysis.types import sigmoid
+from detector.registry import Decision
+from pages.parts import timeline
+from pages.parts.readings import Readings
+from pages.parts.wording import clock, score_text, track_colour
+
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up")
+
+
+def figure(readings: Readings, track_id: int, thresholds: dict[str, Decision], *, current_pts: int | None) -> go.Figure:
+    """Score (0 to 1) over time for one track, one line per model; broken where the face was not found.
+
+    `thresholds` maps a model to its decision logits; a model absent from it has no line drawn. Each point's
+    `customdata` is [track_id, pts].
+    """
+    figure = go.Figure()
+    track = readings.track(track_id)
+    for index, model in enumerate(readings.analysis.models):
+        frames = [frame for scored in model.tracks if scored.track_id == track_id for frame in scored.frames]
+        colour = track_colour(index)
+        xs: list[float | None] = []
+        ys: list[float | None] = []
+        data: list[list[int] | None] = []
+        hover: list[str] = []
+        gaps = list(track.gaps_s) if track else []
+        for frame in frames:
+            if xs and any(start < frame.pts_s and end > (xs[-1] or 0.0) for start, end in gaps):
+                # A line across a gap would draw scores that nobody measured.
+                for column in (xs, ys, data):
+                    column.append(None)
+                hover.append("")
+            xs.append(frame.pts_s)
+            ys.append(frame.score)
+            data.append([track_id, frame.pts])
+            hover.append(f"{clock(frame.pts_s)} · PTS {frame.pts}<br>{model.model_id} {score_text(frame.score)}")
+        figure.add_scatter(
+            x=xs,
+            y=ys,
+            customdata=data,
+            mode="lines+markers",
+            name=model.model_id,
+            line={"color": colour, "width": 1.5, "dash": _DASHES[index % len(_DASHES)]},
+            marker={"size": 6, "color": colour, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
+            unselected={"marker": {"opacity": 1}},
+            hovertemplate="%{text}<extra></extra>",
+            text=hover,
+        )
+        if model.model_id in thresholds:
+            limits = thresholds[model.model_id]
+            _threshold(figure, limits.likely_manipulated_logit, "likely", colour)
+            _threshold(figure, limits.no_manipulation_logit, "not found", colour)
+    if current_pts is not None:
+        figure.add_vline(x=readings.pts_s(current_pts), line={"width": 1.5, "color": "rgba(213,94,0,.9)"})
+    figure.update_layout(
+        height=210,
+        margin=timeline.MARGIN,
+        dragmode=False,
+        hovermode="closest",
+        showlegend=len(readings.analysis.models) > 1,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+    )
+    figure.update_xaxes(**timeline.time_axis(readings))
+    figure.update_yaxes(
+        range=[-0.03, 1.03],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        title={"text": "score", "font": {"size": 11}},
+        tickfont={"size": 11},
+        zeroline=False,
+        fixedrange=True,
+    )
+    return figure
+
+
+def _threshold(figure: go.Figure, logit: float, word: str, colour: str) -> None:
+    figure.add_hline(
+        y=sigmoid(logit),
+        line={"width": 1, "dash": "dash", "color": colour},
+        annotation={"text": word, "font": {"size": 10}, "xref": "paper", "x": 1.0, "xanchor": "left"},
+    )

@@ -1,0 +1,68 @@
+"""The few settings that a user should see; the rest keep their defaults and are recorded with the result."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from detector.settings import AnalysisSettings
+
+
+def choose() -> AnalysisSettings:
+    """Widgets for the settings of one analysis; always returns valid settings."""
+    default = AnalysisSettings()
+    with st.expander("Settings", icon=":material/tune:"):
+        left, right = st.columns(2)
+        frames_per_second = left.number_input(
+            "Frames examined per second",
+            min_value=0.5,
+            max_value=60.0,
+            value=default.frames_per_second,
+            step=0.5,
+            key="analyse_fps",
+            help="More finds shorter manipulations and takes longer.",
+        )
+        max_frames = right.number_input(
+            "At most this many frames",
+            min_value=10,
+            max_value=20_000,
+            value=default.max_frames,
+            step=50,
+            key="analyse_max_frames",
+            help="A longer file is sampled more sparsely over its whole length; nothing is cut off.",
+        )
+        min_face_px = left.number_input(
+            "Smallest usable face, px",
+            min_value=16,
+            max_value=512,
+            value=default.min_face_px,
+            step=4,
+            key="analyse_min_face",
+            help="Smaller faces are still scored, but marked as low quality and counted for less.",
+        )
+        max_faces = right.number_input(
+            "At most this many faces per frame",
+            min_value=1,
+            max_value=64,
+            value=default.max_faces,
+            key="analyse_max_faces",
+        )
+        tile_faces = st.toggle(
+            "Search large frames for small faces",
+            value=default.tile_faces,
+            key="analyse_tiles",
+            help="Looks again in overlapping parts of large frames. Slower.",
+        )
+        centre_crop = st.toggle(
+            "Score the centre of frames without a face",
+            value=default.centre_crop_fallback,
+            key="analyse_centre",
+            help="A conclusion that rests on this is never stronger than inconclusive.",
+        )
+    return AnalysisSettings(
+        frames_per_second=float(frames_per_second),
+        max_frames=int(max_frames),
+        min_face_px=int(min_face_px),
+        max_faces=int(max_faces),
+        tile_faces=tile_faces,
+        centre_crop_fallback=centre_crop,
+    )

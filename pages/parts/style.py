@@ -1,0 +1,71 @@
+"""The little CSS that Streamlit's theme cannot say. Colours follow the theme through `light-dark()`."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_CSS = """
+:root { --fw-line: light-dark(#D5DBE1, #303A44); --fw-soft: light-dark(#F4F6F8, #1A2128);
+        --fw-faint: light-dark(#5B6873, #93A0AC); }
+.stApp .stMainBlockContainer { padding: 4.2rem 2rem 3rem; max-width: 1680px; }
+.stApp [data-testid="stVerticalBlock"] { gap: .7rem; }
+.fw-icon { font-family: 'Material Symbols Rounded'; font-weight: 400; font-style: normal; line-height: 1;
+           display: inline-block; white-space: nowrap; vertical-align: -.2em; font-size: 1.3em;
+           font-feature-settings: 'liga'; }
+.fw-heading { font-size: .8rem; font-weight: 600; letter-spacing: .05em; text-transform: uppercase;
+              color: var(--fw-faint); border-bottom: 1px solid var(--fw-line); padding: .35rem 0 .25rem;
+              display: flex; justify-content: space-between; align-items: baseline; gap: 1rem; }
+.fw-aside { font-weight: 400; letter-spacing: 0; text-transform: none; }
+.fw-note { color: var(--fw-faint); font-size: .86rem; line-height: 1.45; margin: 0; }
+.fw-mono { font-family: ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace;
+           font-size: .86em; overflow-wrap: anywhere; }
+.fw-facts { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; margin: 0; font-size: .92rem; }
+.fw-facts dt { color: var(--fw-faint); padding: .22rem 1.2rem .22rem 0; border-bottom: 1px solid var(--fw-line); }
+.fw-facts dd { margin: 0; padding: .22rem 0; border-bottom: 1px solid var(--fw-line); overflow-wrap: anywhere;
+               font-variant-numeric: tabular-nums; }
+.fw-empty { display: flex; gap: 1rem; align-items: center; padding: 1.6rem 1.4rem; border: 1px dashed var(--fw-line);
+            border-radius: 4px; color: var(--fw-faint); line-height: 1.5; }
+.fw-empty .fw-icon { font-size: 2.2rem; }
+.fw-empty b { color: light-dark(#1A242E, #DDE3E9); font-weight: 600; }
+.fw-problem { display: flex; gap: .7rem; padding: .6rem .8rem; border: 1px solid var(--fw-line); line-height: 1.45;
+              border-left: 4px solid #D55E00; border-radius: 4px; background: var(--fw-soft); overflow-wrap: anywhere; }
+.fw-problem .fw-icon { color: #D55E00; }
+.fw-bullets { margin: 0; padding-left: 1.15rem; line-height: 1.5; font-size: .92rem; }
+.fw-title { line-height: 1.35; }
+.fw-title .fw-mono { font-size: 1.25rem; font-weight: 600; }
+.fw-title div + div { color: var(--fw-faint); font-size: .9rem; }
+.fw-line { display: grid; grid-template-columns: 12.5rem 3.2rem minmax(6rem, 1fr) max-content; gap: .3rem .9rem;
+           align-items: baseline; font-size: .95rem; }
+.fw-line .fw-name { overflow-wrap: anywhere; font-weight: 500; }
+.fw-line .fw-note { text-align: right; }
+.fw-state { white-space: nowrap; }
+.fw-states { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .86rem; }
+@media (max-width: 900px) { .fw-line { grid-template-columns: 1fr max-content; }
+                            .fw-line .fw-note { text-align: left; } }
+.fw-card { border: 1px solid var(--fw-line); border-left: 5px solid var(--fw-accent); border-radius: 4px;
+           padding: .8rem 1rem .9rem; background: var(--fw-soft); }
+.fw-verdict { display: flex; align-items: center; gap: .6rem; font-size: 1.3rem; font-weight: 600; }
+.fw-verdict .fw-icon { font-size: 1.9rem; color: var(--fw-accent); }
+.fw-verdict .fw-score { margin-left: auto; font-variant-numeric: tabular-nums; font-size: 1.5rem; }
+.fw-card .fw-sub { color: var(--fw-faint); font-size: .86rem; font-weight: 400; }
+.fw-card ul { margin: .5rem 0 .6rem; padding-left: 1.15rem; line-height: 1.5; font-size: .95rem; }
+.fw-card .fw-limits { border-top: 1px solid var(--fw-line); padding-top: .5rem; font-size: .88rem; line-height: 1.5;
+                      color: var(--fw-faint); }
+.fw-gauges { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr max-content; gap: .5rem .9rem;
+             align-items: center; font-size: .92rem; }
+.fw-gauge { position: relative; height: 10px; border-radius: 2px; background: var(--fw-soft);
+            border: 1px solid var(--fw-line); min-width: 6rem; }
+.fw-gauge i { position: absolute; top: -4px; bottom: -4px; width: 1px; background: var(--fw-faint); }
+.fw-gauge b { position: absolute; top: -3px; width: 4px; height: 14px; margin-left: -2px; border-radius: 1px;
+              background: var(--fw-dot); }
+.fw-num { font-variant-numeric: tabular-nums; text-align: right; }
+.fw-scale { display: flex; align-items: center; gap: .5rem; font-size: .8rem; color: var(--fw-faint);
+            font-variant-numeric: tabular-nums; }
+.fw-scale span.fw-bar { flex: 1; height: 8px; border-radius: 2px; max-width: 16rem; background:
+  linear-gradient(90deg,#00224e,#123570,#3b496c,#575d6d,#707173,#8a8678,#a59c74,#c3b369,#e1cc55,#fee838); }
+"""
+
+
+def apply() -> None:
+    """Add the style to the page being drawn."""
+    st.html(f"<style>{_CSS}</style>")

@@ -1,0 +1,115 @@
+"""Timeline, score chart and frame, which move together. A fragment: stepping redraws this and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.parts import address, frame_images, frame_view, markup, models, score_chart, stepping, timeline
+from pages.parts.readings import FaceKey, Readings
+from pages.parts.wording import clock
+
+_PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
+
+
+def go(track_id: int, pts: int) -> None:
+    """Make the address name this face."""
+    address.go(replace(address.read(), track=track_id, pts=pts))
+
+
+def current(readings: Readings) -> FaceKey | None:
+    """The face that the address names, made whole: a missing or unknown part is filled with the nearest there is."""
+    place = address.read()
+    first = readings.strongest()
+    if first is None:
+        return None
+    track_id = place.track if place.track is not None and readings.track(place.track) else None
+    if track_id is None and place.pts is None:
+        return first
+    if track_id is None:
+        track_id = next(iter(readings.tracks_at(place.pts or 0)), first[0])
+    if place.pts is None:
+        return max((key for key in readings.faces if key[0] == track_id), key=lambda k: readings.combined_score(k) or 0)
+    return track_id, place.pts
+
+
+@st.fragment
+def show(readings: Readings, record_id: str) -> None:
+    """Everything that depends on the frame shown."""
+    here = current(readings)
+    if here is None:
+        markup.empty(
+            "no_accounts",
+            "No face was found",
+            "There is no timeline and no heatmap, because nothing was scored. See the reasons above and the file's "
+            "facts below.",
+        )
+        return
+    track_id, pts = here
+    shown_model = _choose_colouring(readings, track_id)
+    event_key = f"timeline_{record_id}"
+    st.plotly_chart(
+        timeline.figure(readings, model_id=shown_model, current=here),
+        key=event_key,
+        on_select=lambda: _clicked(event_key),
+        selection_mode="points",
+        config=_PLOT_CONFIG,
+    )
+    markup.heading(f"Score per frame · track {track_id}", "dashed: the models' thresholds for a whole track")
+    chart_key = f"scores_{record_id}"
+    st.plotly_chart(
+        score_chart.figure(readings, track_id, models.decisions(readings.analysis), current_pts=pts),
+        key=chart_key,
+        on_select=lambda: _clicked(chart_key),
+        selection_mode="points",
+        config=_PLOT_CONFIG,
+    )
+    left, right = st.columns([3, 2], gap="medium")
+    evidence = readings.analysis.evidence
+    with left:
+        markup.heading("Frame", f"{clock(readings.pts_s(pts))} · PTS {pts}")
+        every = bool(st.session_state.get("every_frame"))
+        moments = frame_images.every_moment(evidence.file.sha256, evidence) if every else readings.moments
+        frame = frame_view.decode(readings, pts)
+        if frame is not None:
+            frame_view.show_frame(readings, frame, track_id)
+        stepping.show(moments, pts, lambda to: _step_to(readings, track_id, to))
+        st.toggle(
+            "Step through every frame of the file",
+            key="every_frame",
+            persist_state="page",
+            help="Off: ← and → go to the next examined frame with a face. On: to the next frame of the file, examined "
+            "or not. Shift goes ten at a time.",
+        )
+        if frame is not None:
+            frame_view.show_position(readings, frame)
+    with right:
+        markup.heading(f"Face · track {track_id}")
+        if frame is not None:
+            frame_view.show_face(readings, frame, track_id)
+
+
+def _choose_colouring(readings: Readings, track_id: int) -> str | None:
+    """Which model's score colours the points: with one model there is nothing to choose."""
+    ids = [model.model_id for model in readings.analysis.models]
+    aside = "click a point to see its frame · hatched: face not found · small: low quality"
+    markup.heading("Timeline", aside)
+    if len(ids) < 2:
+        return None
+    chosen = st.segmented_control(
+        "Colour by", ["all models", *ids], default="all models", key="colour_by", persist_state="page"
+    )
+    return chosen if chosen in ids else None
+
+
+def _clicked(key: str) -> None:
+    face = timeline.picked(st.session_state.get(key))
+    if face is not None:
+        go(*face)
+
+
+def _step_to(readings: Readings, track_id: int, pts: int) -> None:
+    """Keep to the track where it is present; otherwise go on with a face that is."""
+    present = readings.tracks_at(pts)
+    go(track_id if not present or track_id in present else present[0], pts)

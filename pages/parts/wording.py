@@ -1,0 +1,101 @@
+"""The words, icons and colours with which every page names a state, and how numbers are written.
+
+Colours are Okabe and Ito's set, which people with colour-vision deficiency can tell apart (Okabe & Ito 2008); no state
+is ever told by colour alone: each has an icon and a word.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from detector.analysis.types import Label
+
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelWords:
+    """`icon` is a Material Symbols name; `limits` says what the label does not prove."""
+
+    word: str
+    icon: str
+    colour: str
+    limits: str
+
+
+LABELS: dict[Label, LabelWords] = {
+    "likely_manipulated": LabelWords(
+        "Likely manipulated",
+        "report",
+        "#D55E00",
+        "It does not prove that the file was altered, by whom or to what end. Filters, make-up, heavy compression and "
+        "re-recording can raise a model's score.",
+    ),
+    "no_manipulation_found": LabelWords(
+        "No manipulation found",
+        "search_check",
+        "#0072B2",
+        "It does not prove that the file is genuine. The models look at faces and know the kinds of manipulation they "
+        "were trained on; voice, background and context are not examined.",
+    ),
+    "inconclusive": LabelWords(
+        "Inconclusive",
+        "help",
+        "#E69F00",
+        "The evidence supports neither finding. A score shown here must not be read as weak evidence for either side.",
+    ),
+    "not_examined": LabelWords(
+        "Not examined",
+        "block",
+        "#7F7F7F",
+        "No face was scored, so nothing can be said about manipulation. This is a limit of the analysis, not a finding "
+        "about the file.",
+    ),
+}
+
+JOB_STATES: dict[str, tuple[str, str]] = {
+    "queued": ("Queued", "hourglass_empty"),
+    "running": ("Running", "autorenew"),
+    "done": ("Done", "check_circle"),
+    "failed": ("Failed", "error"),
+    "cancelled": ("Cancelled", "cancel"),
+}
+
+
+def track_colour(track_index: int) -> str:
+    """The colour of the n-th track (or model) of an analysis, counted from 0; repeats after eight."""
+    return OKABE_ITO[track_index % len(OKABE_ITO)]
+
+
+def score_text(score: float | None) -> str:
+    """A score with three decimals; an en dash where there is none, because "unknown" is not a number."""
+    return "–" if score is None or math.isnan(score) else f"{score:.3f}"
+
+
+def clock(seconds: float) -> str:
+    """A time in the file: 83.4567 -> "01:23.457"; hours appear where there are any."""
+    milliseconds = round(abs(seconds) * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    sign = "-" if seconds < 0 else ""
+    head = f"{hours}:{minutes:02d}" if hours else f"{minutes:02d}"
+    return f"{sign}{head}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def remaining_text(remaining_s: float | None) -> str:
+    if remaining_s is None:
+        return "estimating the time left"
+    if remaining_s < 60:
+        return f"about {max(1, math.ceil(remaining_s))} s left"
+    return f"about {math.ceil(remaining_s / 60)} min left"
+
+
+def size_text(size_bytes: int) -> str:
+    """Bytes in binary units, with the exact count: 1536 -> "1.5 KiB (1,536 bytes)"."""
+    value, unit = float(size_bytes), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{size_bytes:,} bytes" if unit == "bytes" else f"{value:.1f} {unit} ({size_bytes:,} bytes)"

@@ -1,0 +1,46 @@
+"""The script that Streamlit runs for every session: the frame around the pages and the way between them."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from pages import analyse, cases, examine
+from pages.parts import navigation, style
+from pages.parts.navigation import PageName
+
+
+def main(first: PageName = "analyse") -> None:
+    """Draw the page that the address names; `first` is the one shown where it names none."""
+    st.set_page_config(page_title="Framewitness", page_icon=":material/frame_person:", layout="wide")
+    style.apply()
+    pages: dict[PageName, StreamlitPage] = {
+        "analyse": st.Page(
+            analyse.render,
+            title="Analyse",
+            icon=":material/upload_file:",
+            url_path="analyse",
+            default=first == "analyse",
+        ),
+        "examine": st.Page(
+            examine.render,
+            title="Examine",
+            icon=":material/frame_inspect:",
+            url_path="examine",
+            default=first == "examine",
+        ),
+        "cases": st.Page(
+            cases.render,
+            title="Cases",
+            icon=":material/folder_open:",
+            url_path="cases",
+            default=first == "cases",
+        ),
+    }
+    navigation.register(pages)
+    st.navigation(list(pages.values()), position="top").run()
+
+
+# A spawned worker imports the parent's main module under another name; only Streamlit runs it as __main__.
+if __name__ == "__main__":
+    main()
