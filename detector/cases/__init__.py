@@ -1,5 +1,7 @@
 """Results -> the record: cases, exhibits, saved analyses, notes and the chained event log, in one DuckDB file."""
 
+from detector.cases.home import HOME_VARIABLE, default_home
+from detector.cases.store import CaseStore
 from detector.cases.types import (
     AnalysisRecord,
     Artefact,
@@ -15,9 +17,11 @@ from detector.cases.types import (
 )
 
 __all__ = [
+    "HOME_VARIABLE",
     "AnalysisRecord",
     "Artefact",
     "Case",
+    "CaseStore",
     "CaseSummary",
     "Event",
     "Exhibit",
@@ -26,4 +30,5 @@ __all__ = [
     "JobState",
     "Note",
     "Verification",
+    "default_home",
 ]

@@ -1,0 +1,167 @@
+"""One DuckDB file, opened by one process: a cursor per use, one writer at a time.
+
+DuckDB admits one read-write process, and a connection shared by threads can hand a thread another's rows; every
+read and every write therefore takes a cursor of its own (a few microseconds).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from detector.cases.home import HOME_VARIABLE
+from detector.errors import StoreError
+
+T = TypeVar("T")
+
+_CONFLICT_TRIES = 8
+_writer_locks: dict[Path, threading.RLock] = {}
+_writer_locks_guard = threading.Lock()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def to_column(at: datetime) -> datetime:
+    """A UTC time as the database keeps it: TIMESTAMP without zone, always UTC."""
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def from_column(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC)
+
+
+class Database:
+    """`wal_set_aside` is where an unreadable write-ahead log was put at opening, None in the ordinary case."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create. Raises StoreError if another process holds the file or it is not a DuckDB database."""
+        self.path = path.resolve()
+        self._connection, self.wal_set_aside = _open(self.path)
+        with _writer_locks_guard:
+            self._writer = _writer_locks.setdefault(self.path, threading.RLock())
+        self._closed = False
+
+    @contextmanager
+    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for reading. Consecutive queries on it see one state only inside `snapshot`."""
+        cursor = self._cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor all of whose queries see the same committed state."""
+        with self.read() as cursor:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                yield cursor
+            finally:
+                cursor.execute("ROLLBACK")
+
+    def write(self, change: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Run `change(cursor)` in one transaction: all of it or none. It may run again after a conflict, so it must
+        not touch anything but the cursor."""
+        for attempt in range(1, _CONFLICT_TRIES + 1):
+            try:
+                return self._write_once(change)
+            except duckdb.TransactionException as error:
+                if attempt == _CONFLICT_TRIES:
+                    raise StoreError(
+                        f"The case store could not save a change after {_CONFLICT_TRIES} tries ({error}). "
+                        "Nothing was changed; try again."
+                    ) from error
+                time.sleep(0.005 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file. Open readers may delay it; then the log simply stays."""
+        with self._writer, self.read() as cursor, suppress(duckdb.TransactionException):
+            cursor.execute("CHECKPOINT")
+
+    def close(self) -> None:
+        """Safe to call twice. Waits for a running write."""
+        with self._writer:
+            if not self._closed:
+                self._closed = True
+                self._connection.close()
+
+    def _write_once(self, change: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        with self._writer, self.read() as cursor:
+            cursor.execute("BEGIN TRANSACTION")
+            try:
+                outcome = change(cursor)
+                cursor.execute("COMMIT")
+            except BaseException:
+                # A failed COMMIT has already ended the transaction.
+                with suppress(duckdb.Error):
+                    cursor.execute("ROLLBACK")
+                raise
+            return outcome
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        if self._closed:
+            raise StoreError("The case store is closed. Open it again with CaseStore.open().")
+        return self._connection.cursor()
+
+
+def rows(cursor: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+    """The rows of a query as mappings from column name to value."""
+    cursor.execute(query, values or [])
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def insert(cursor: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]) -> None:
+    """Insert one row. `table` and the keys are the program's own names, never input."""
+    names = ", ".join(values)
+    marks = ", ".join("?" for _ in values)
+    cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values()))
+
+
+def _open(path: Path) -> tuple[duckdb.DuckDBPyConnection, Path | None]:
+    try:
+        return duckdb.connect(str(path)), None
+    except duckdb.Error as error:
+        _refuse_if_locked(path, error)
+        wal = path.with_name(path.name + ".wal")
+        if not wal.exists():
+            raise _unreadable(path, error) from error
+        aside = wal.with_name(f"{wal.name}.set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        wal.rename(aside)
+        try:
+            return duckdb.connect(str(path)), aside
+        except duckdb.Error:
+            # The log was not to blame: leave the files as they were found.
+            aside.rename(wal)
+            raise _unreadable(path, error) from error
+
+
+def _refuse_if_locked(path: Path, error: duckdb.Error) -> None:
+    text = str(error)
+    if "lock" not in text.lower() and "being used by another process" not in text:
+        return
+    found = re.search(r"PID (\d+)", text)
+    holder = f"another program (process {found.group(1)})" if found else "another program"
+    raise StoreError(
+        f"The case store {path} is in use by {holder}; only one may open it. Close the other Framewitness window or "
+        f"wait for its command to end, or set {HOME_VARIABLE} to another folder."
+    ) from error
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> StoreError:
+    return StoreError(
+        f"The case store {path} was expected to be a DuckDB database but could not be read ({error}). Nothing was "
+        "changed. Restore the file from a backup, or move it away to start an empty store."
+    )

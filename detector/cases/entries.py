@@ -1,0 +1,173 @@
+"""Writing the records of a case: each function inserts its rows and the event that vouches for them, inside the
+caller's transaction."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from detector.analysis.types import Analysis
+from detector.cases.chain import append_event
+from detector.cases.codec import canonical, evidence_to_dict
+from detector.cases.database import insert, to_column, utc_now
+from detector.cases.records import read_case
+from detector.cases.seals import seal
+from detector.cases.tables import insert_tables
+from detector.cases.types import Artefact, Exhibit
+from detector.errors import StoreError
+from detector.evidence.types import Evidence
+
+
+def insert_case(
+    cursor: duckdb.DuckDBPyConnection, case_id: str, *, title: str, reference: str, examiner: str, actor: str
+) -> None:
+    now = utc_now()
+    named = {
+        "reference": storable(reference) or _next_reference(cursor, now.year),
+        "title": storable(title) or "Untitled case",
+        "examiner": storable(examiner),
+    }
+    insert(cursor, "cases", {"case_id": case_id, **named, "created_at": to_column(now)})
+    _record(cursor, case_id, "case_created", "case", case_id, named["examiner"] or actor, named)
+
+
+def change_case(cursor: duckdb.DuckDBPyConnection, case_id: str, wanted: dict[str, str | None], *, actor: str) -> None:
+    """Set the named columns whose value is not None; the event keeps what they were."""
+    before = read_case(cursor, case_id)
+    changes = {name: storable(value) for name, value in wanted.items() if value is not None}
+    changes = {name: value for name, value in changes.items() if value != getattr(before, name)}
+    for name, value in changes.items():
+        if not value and name != "examiner":
+            raise StoreError(f"A case needs a {name}; none was given. Nothing was changed.")
+        cursor.execute(f"UPDATE cases SET {name} = ? WHERE case_id = ?", [value, case_id])
+    if changes:
+        details = {name: {"before": getattr(before, name), "after": value} for name, value in changes.items()}
+        _record(cursor, case_id, "case_changed", "case", case_id, actor, details)
+
+
+def insert_exhibit(
+    cursor: duckdb.DuckDBPyConnection, exhibit_id: str, case_id: str, evidence: Evidence, *, actor: str
+) -> str:
+    """The id of the case's exhibit with this file: `exhibit_id`, or that of the one it has already."""
+    read_case(cursor, case_id)
+    file = evidence.file
+    known = cursor.execute(
+        "SELECT exhibit_id FROM exhibits WHERE case_id = ? AND sha256 = ?", [case_id, file.sha256]
+    ).fetchone()
+    if known:
+        return str(known[0])
+    count = cursor.execute("SELECT count(*) FROM exhibits WHERE case_id = ?", [case_id]).fetchall()[0][0]
+    told = {"file_name": storable(file.file_name), "sha256": file.sha256, "size_bytes": file.size_bytes}
+    row = {
+        "exhibit_id": exhibit_id,
+        "case_id": case_id,
+        "number": count + 1,
+        **told,
+        "md5": file.md5,
+        "evidence_json": canonical(evidence_to_dict(evidence)),
+        "added_at": to_column(utc_now()),
+    }
+    insert(cursor, "exhibits", row)
+    _record(cursor, case_id, "exhibit_added", "exhibit", exhibit_id, actor, told)
+    return exhibit_id
+
+
+def insert_analysis(
+    cursor: duckdb.DuckDBPyConnection,
+    record_id: str,
+    exhibit: Exhibit,
+    analysis: Analysis,
+    kept: tuple[Artefact, ...],
+    artefact_dir: Path,
+    *,
+    actor: str,
+) -> None:
+    told = {
+        "exhibit_id": exhibit.exhibit_id,
+        "analysis_id": analysis.analysis_id,
+        "label": analysis.conclusion.label,
+        "score": analysis.conclusion.score,
+    }
+    row = {
+        "record_id": record_id,
+        "case_id": exhibit.case_id,
+        **told,
+        "model_ids_json": json.dumps([model.model_id for model in analysis.models]),
+        "settings_sha256": analysis.settings.sha256,
+        "tool_version": analysis.tool.version,
+        "frames_examined": analysis.frames_examined,
+        "track_count": len(analysis.tracks),
+        "created_at": to_column(utc_now()),
+    }
+    insert(cursor, "analyses", row)
+    for artefact in kept:
+        row = {
+            "record_id": record_id,
+            "kind": artefact.kind,
+            "path": artefact.path.relative_to(artefact_dir).as_posix(),
+            "sha256": artefact.sha256,
+            "size_bytes": artefact.size_bytes,
+            "shape_json": json.dumps(artefact.shape),
+            "dtype": artefact.dtype,
+        }
+        insert(cursor, "artefacts", row)
+    insert_tables(cursor, record_id, analysis)
+    _record(cursor, exhibit.case_id, "analysis_saved", "analysis", record_id, actor, told)
+
+
+def insert_note(
+    cursor: duckdb.DuckDBPyConnection,
+    note_id: str,
+    case_id: str,
+    text: str,
+    *,
+    exhibit_id: str | None,
+    track_id: int | None,
+    pts: int | None,
+    author: str,
+) -> None:
+    read_case(cursor, case_id)
+    if exhibit_id is not None:
+        query = "SELECT 1 FROM exhibits WHERE case_id = ? AND exhibit_id = ?"
+        if cursor.execute(query, [case_id, exhibit_id]).fetchone() is None:
+            raise StoreError(f"The case {case_id} has no exhibit {exhibit_id!r} to write a note on.")
+    place = {"exhibit_id": exhibit_id, "track_id": track_id, "pts": pts}
+    row = {
+        "note_id": note_id,
+        "case_id": case_id,
+        **place,
+        "text": storable(text),
+        "author": author,
+        "created_at": to_column(utc_now()),
+    }
+    insert(cursor, "notes", row)
+    _record(cursor, case_id, "note_added", "note", note_id, author, place)
+
+
+def storable(text: str) -> str:
+    """Text without outer white space. File names may hold bytes that are no text: they stay visible as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").strip()
+
+
+def _next_reference(cursor: duckdb.DuckDBPyConnection, year: int) -> str:
+    prefix = f"FW-{year}-"
+    given = cursor.execute("SELECT reference FROM cases WHERE starts_with(reference, ?)", [prefix]).fetchall()
+    numbers = [int(found.group(1)) for (name,) in given if (found := re.fullmatch(rf"{prefix}(\d{{1,9}})", name))]
+    return f"{prefix}{max(numbers, default=0) + 1:04d}"
+
+
+def _record(
+    cursor: duckdb.DuckDBPyConnection,
+    case_id: str,
+    action: str,
+    kind: str,
+    identifier: str,
+    actor: str,
+    details: dict[str, Any],
+) -> None:
+    """Log a record just written, with the digest that vouches for its rows."""
+    append_event(cursor, case_id, action, actor, {**details, "record": seal(cursor, kind, identifier)})

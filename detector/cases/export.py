@@ -1,0 +1,140 @@
+"""A case as one zip that another examiner can read without this program.
+
+    case.json            whether the case verified; the case, its exhibits, analysis records, notes and event log
+    analyses/<id>.json   each analysis by the JSON contract of the command line
+    analyses/<id>.npz    its face landmarks, where it has any
+    scores.csv           every score of every analysis
+    evidence/<sha256>    the originals, on request
+    manifest.json        SHA-256 and size of every other member
+
+Members carry a fixed time, so that the bytes depend on the record alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from detector import __version__
+from detector.cases.chain import read_events
+from detector.cases.codec import canonical, evidence_to_dict
+from detector.cases.home import Layout
+from detector.cases.records import read_analyses, read_case, read_exhibits, read_notes
+from detector.cases.types import AnalysisRecord, Verification
+from detector.errors import StoreError
+
+BUNDLE_VERSION = "1.0"
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+_CHUNK_BYTES = 1 << 20
+
+
+def write_bundle(
+    cursor: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    case_id: str,
+    path: Path,
+    outcome: Verification,
+    *,
+    include_evidence: bool,
+) -> None:
+    """Write the zip to `path`, whole or not at all. Raises StoreError where a file is missing or cannot be written."""
+    case = read_case(cursor, case_id)
+    exhibits = read_exhibits(cursor, layout.evidence, case_id=case_id)
+    records = read_analyses(cursor, layout.artefacts, case_id=case_id)
+    described = {
+        "bundle_version": BUNDLE_VERSION,
+        "tool": {"name": "framewitness", "version": __version__},
+        "verification": {**asdict(outcome), "ok": outcome.ok},
+        "case": asdict(case),
+        "exhibits": [
+            {
+                "exhibit_id": exhibit.exhibit_id,
+                "number": exhibit.number,
+                "added_at": exhibit.added_at,
+                "evidence": evidence_to_dict(exhibit.evidence),
+            }
+            for exhibit in exhibits
+        ],
+        "analyses": [_record_to_dict(record) for record in records],
+        "notes": [asdict(note) for note in read_notes(cursor, case_id=case_id)],
+        "events": [asdict(event) for event in read_events(cursor, case_id)],
+    }
+    files: dict[str, Path] = {_member(record, kept.path): kept.path for record in records for kept in record.artefacts}
+    if include_evidence:
+        files |= {f"evidence/{exhibit.sha256}": exhibit.evidence.file.path for exhibit in exhibits}
+    texts = {"case.json": _pretty(described), "scores.csv": _scores_csv(cursor, case_id)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".exporting-", suffix=".zip")
+        try:
+            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bundle:
+                manifest = [_add(bundle, name, io.BytesIO(text.encode())) for name, text in texts.items()]
+                for name, source in files.items():
+                    with source.open("rb") as content:
+                        manifest.append(_add(bundle, name, content))
+                _add(bundle, "manifest.json", io.BytesIO(_pretty({"members": manifest}).encode()))
+            os.replace(unfinished, path)
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StoreError(f"The case could not be exported to {path}: {error}. Nothing was written.") from error
+
+
+def csv_cell(text: str) -> str:
+    """Text that a spreadsheet would run as a formula gets a leading apostrophe (OWASP, "CSV Injection")."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
+def _scores_csv(cursor: duckdb.DuckDBPyConnection, case_id: str) -> str:
+    cursor.execute(
+        "SELECT exhibits.number AS exhibit, file_name, record_id, model_id, track_id, frame_index, pts, pts_s, logit, "
+        "scores.score, weight FROM scores JOIN analyses USING (record_id) JOIN exhibits USING (exhibit_id) "
+        "WHERE analyses.case_id = ? ORDER BY ALL",
+        [case_id],
+    )
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(column[0] for column in cursor.description or [])
+    while batch := cursor.fetchmany(5_000):
+        writer.writerows([csv_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in batch)
+    return stream.getvalue()
+
+
+def _record_to_dict(record: AnalysisRecord) -> dict[str, Any]:
+    described = asdict(record)
+    for kept, artefact in zip(described["artefacts"], record.artefacts, strict=True):
+        kept["path"] = _member(record, artefact.path)
+    return described
+
+
+def _member(record: AnalysisRecord, path: Path) -> str:
+    return f"analyses/{record.record_id}{path.suffix}"
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(json.loads(canonical(value)), indent=2, ensure_ascii=True) + "\n"
+
+
+def _add(bundle: zipfile.ZipFile, name: str, content: Any) -> dict[str, Any]:
+    """Stream one member into the zip and describe it for the manifest."""
+    entry = zipfile.ZipInfo(name, _FIXED_TIME)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    total, size = hashlib.sha256(), 0
+    with bundle.open(entry, "w", force_zip64=True) as member:
+        while chunk := content.read(_CHUNK_BYTES):
+            total.update(chunk)
+            size += len(chunk)
+            member.write(chunk)
+    return {"name": name, "sha256": total.hexdigest(), "size_bytes": size}

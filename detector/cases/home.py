@@ -1,0 +1,66 @@
+"""Where the record lives on disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.errors import StoreError
+
+HOME_VARIABLE = "FRAMEWITNESS_HOME"
+
+
+def default_home() -> Path:
+    """The folder that holds every case: FRAMEWITNESS_HOME if set, else `framewitness` in the user's data folder
+    (XDG Base Directory on Linux, Application Support on macOS, LOCALAPPDATA on Windows)."""
+    if chosen := os.environ.get(HOME_VARIABLE):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library" / "Application Support"
+    else:
+        root = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return root / "framewitness"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of one home: `evidence` originals, `artefacts` content-named results, `spool` results that wait to
+    be imported, `logs` of the workers."""
+
+    home: Path
+
+    @property
+    def database(self) -> Path:
+        return self.home / "cases.duckdb"
+
+    @property
+    def evidence(self) -> Path:
+        return self.home / "evidence"
+
+    @property
+    def artefacts(self) -> Path:
+        return self.home / "artefacts"
+
+    @property
+    def spool(self) -> Path:
+        return self.home / "spool"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    def make(self) -> None:
+        """Create what is missing. Raises StoreError where the folder cannot be written."""
+        try:
+            for folder in (self.home, self.evidence, self.artefacts, self.spool, self.logs):
+                # Case material is nobody else's business on a shared machine.
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The case store needs a folder it can write, but {self.home} could not be prepared ({error}). "
+                f"Set {HOME_VARIABLE} to a folder you can write."
+            ) from error

@@ -1,0 +1,183 @@
+"""The job table: state changes only. Live progress stays in memory with the service that runs the jobs.
+
+queued -> running -> done | failed | cancelled
+queued -> cancelled
+running -> queued          the worker or the server died under it
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import duckdb
+
+from detector.cases.chain import append_event
+from detector.cases.codec import canonical
+from detector.cases.database import Database, from_column, insert, rows, to_column, utc_now
+from detector.cases.identifiers import new_id
+from detector.cases.types import Job, JobRequest, JobState
+from detector.errors import StoreError
+from detector.settings import AnalysisSettings
+
+
+class JobTable:
+    """Every change is one transaction and one event in the case's log."""
+
+    def __init__(self, database: Database, actor: str) -> None:
+        self._database = database
+        self._actor = actor
+
+    def add(self, request: JobRequest) -> Job:
+        """Queue a job. Raises StoreError for an unknown exhibit."""
+        job_id = new_id("j")
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            found = cursor.execute("SELECT case_id FROM exhibits WHERE exhibit_id = ?", [request.exhibit_id]).fetchone()
+            if found is None:
+                raise StoreError(
+                    f"There is no exhibit {request.exhibit_id!r} to analyse. Add the file to a case first."
+                )
+            insert(
+                cursor,
+                "jobs",
+                {
+                    "job_id": job_id,
+                    "case_id": found[0],
+                    "exhibit_id": request.exhibit_id,
+                    "model_ids_json": json.dumps(request.model_ids),
+                    "settings_json": canonical(request.settings.to_dict()),
+                    "state": "queued",
+                    "created_at": to_column(utc_now()),
+                    "attempts": 0,
+                    "worker_deaths": 0,
+                    "message": "",
+                },
+            )
+            details = {
+                "job_id": job_id,
+                "exhibit_id": request.exhibit_id,
+                "model_ids": list(request.model_ids),
+                "settings": request.settings.to_dict(),
+            }
+            append_event(cursor, found[0], "analysis_requested", self._actor, details)
+
+        self._database.write(change)
+        return self.get(job_id)
+
+    def get(self, job_id: str) -> Job:
+        """Raises StoreError for an unknown job."""
+        with self._database.read() as cursor:
+            return _get(cursor, job_id)
+
+    def find(
+        self, states: tuple[JobState, ...] = (), *, case_id: str | None = None, exhibit_id: str | None = None
+    ) -> list[Job]:
+        """Jobs in the order they were requested; all states where none is named."""
+        query = "SELECT * FROM jobs WHERE true"
+        values: list[Any] = []
+        if states:
+            query += f" AND state IN ({', '.join('?' for _ in states)})"
+            values += states
+        for name, wanted in (("case_id", case_id), ("exhibit_id", exhibit_id)):
+            if wanted is not None:
+                query += f" AND {name} = ?"
+                values.append(wanted)
+        with self._database.read() as cursor:
+            return [_job(row) for row in rows(cursor, query + " ORDER BY job_id", values)]
+
+    def claim(self) -> Job | None:
+        """Take the oldest queued job: it is running from now on. None where nothing waits."""
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> str | None:
+            found = cursor.execute("SELECT job_id FROM jobs WHERE state = 'queued' ORDER BY job_id LIMIT 1").fetchone()
+            if found is None:
+                return None
+            cursor.execute(
+                "UPDATE jobs SET state = 'running', started_at = ?, attempts = attempts + 1 WHERE job_id = ?",
+                [to_column(utc_now()), found[0]],
+            )
+            self._log(cursor, found[0], "analysis_started", {})
+            return str(found[0])
+
+        job_id = self._database.write(change)
+        return None if job_id is None else self.get(job_id)
+
+    def finish(self, job_id: str, record_id: str) -> None:
+        """The result is saved as `record_id`."""
+        self._end(job_id, "done", "analysis_finished", {"record_id": record_id}, message="", record_id=record_id)
+
+    def fail(self, job_id: str, error_code: str, message: str) -> None:
+        details = {"error_code": error_code, "message": message}
+        self._end(job_id, "failed", "analysis_failed", details, message=message, error_code=error_code)
+
+    def cancel(self, job_id: str) -> None:
+        self._end(job_id, "cancelled", "analysis_cancelled", {}, message="Cancelled.", error_code="cancelled")
+
+    def requeue(self, job_id: str, reason: str, *, worker_died: bool) -> None:
+        """Put an interrupted job back; it keeps its place, since it was requested first."""
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            cursor.execute(
+                "UPDATE jobs SET state = 'queued', started_at = NULL, message = ?, worker_deaths = worker_deaths + ? "
+                "WHERE job_id = ?",
+                [reason, int(worker_died), job_id],
+            )
+            self._log(cursor, job_id, "analysis_interrupted", {"reason": reason})
+
+        self._database.write(change)
+
+    def _end(
+        self,
+        job_id: str,
+        state: JobState,
+        action: str,
+        details: dict[str, Any],
+        *,
+        message: str,
+        error_code: str | None = None,
+        record_id: str | None = None,
+    ) -> None:
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            if not _get(cursor, job_id).active:
+                return
+            cursor.execute(
+                "UPDATE jobs SET state = ?, finished_at = ?, message = ?, error_code = ?, record_id = ? "
+                "WHERE job_id = ?",
+                [state, to_column(utc_now()), message, error_code, record_id, job_id],
+            )
+            self._log(cursor, job_id, action, details)
+
+        self._database.write(change)
+
+    def _log(self, cursor: duckdb.DuckDBPyConnection, job_id: str, action: str, details: dict[str, Any]) -> None:
+        job = _get(cursor, job_id)
+        told = {"job_id": job_id, "exhibit_id": job.exhibit_id, "attempt": job.attempts, **details}
+        append_event(cursor, job.case_id, action, self._actor, told)
+
+
+def _get(cursor: duckdb.DuckDBPyConnection, job_id: str) -> Job:
+    found = rows(cursor, "SELECT * FROM jobs WHERE job_id = ?", [job_id])
+    if not found:
+        raise StoreError(f"There is no job {job_id!r} in the store.")
+    return _job(found[0])
+
+
+def _job(row: dict[str, Any]) -> Job:
+    return Job(
+        job_id=row["job_id"],
+        case_id=row["case_id"],
+        exhibit_id=row["exhibit_id"],
+        model_ids=tuple(json.loads(row["model_ids_json"])),
+        settings=AnalysisSettings.from_dict(json.loads(row["settings_json"])),
+        state=row["state"],
+        created_at=from_column(row["created_at"]),
+        started_at=row["started_at"] and from_column(row["started_at"]),
+        finished_at=row["finished_at"] and from_column(row["finished_at"]),
+        attempts=row["attempts"],
+        worker_deaths=row["worker_deaths"],
+        fraction=1.0 if row["state"] == "done" else 0.0,
+        message=row["message"],
+        error_code=row["error_code"],
+        record_id=row["record_id"],
+    )
