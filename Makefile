@@ -1,0 +1,45 @@
+# Two commands do everything: `make run` starts the workbench, `make test` checks the project.
+PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+.PHONY: run test env dev browser lint clean
+
+run: env
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: dev browser lint
+	$(BIN)/python -m pytest
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+env: $(VENV)/.run-ready
+dev: $(VENV)/.dev-ready
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Framewitness needs Python 3.11 or 3.12, found {v[0]}.{v[1]}. Set PYTHON=/path/to/python3.12.")'
+	$(PYTHON) -m venv $(VENV)
+
+# The three OpenCV wheels write into one folder; the headless one goes last, so that no system library for windows is needed.
+$(VENV)/.run-ready: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $$(grep '^opencv-python-headless' requirements.txt)
+	touch $@
+
+$(VENV)/.dev-ready: requirements-dev.txt $(VENV)/.run-ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+# The browser test drives Chromium; where Debian's package manager is at hand and we may use it, it is installed.
+browser:
+	@if command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; then :; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	else echo "No Chromium found: the browser test will be skipped. Install Chromium to run it."; fi
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
