@@ -1,0 +1,162 @@
+"""One opened media file: a demuxer, one video decoder, and the log of what they complain about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+from av.codec.context import ThreadType
+from av.stream import Discard, Disposition
+
+from detector.evidence.decoder_log import DecoderLog
+
+MAX_SIDE_PX = 16_384
+MAX_PIXELS = 200_000_000
+# Reading errors in a row, without one packet between them, after which the rest of the file is given up.
+MAX_READ_FAILURES = 64
+
+# Evidence is hostile: playlists and image sequences could make FFmpeg open other files or addresses, so only
+# self-contained formats and only local files are allowed.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,live_flv,asf,ogg,gif,h263,h264,hevc,vvc,ivf,"
+    "obu,av1,m4v,vc1,wav,w64,aiff,caf,mp3,aac,ac3,eac3,amr,flac,mxf,dv,nut,rm,yuv4mpegpipe,wtv,dhav"
+)
+_CONTAINER_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+_CODEC_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
+
+
+class Decoder:
+    """A file opened for demuxing and decoding its main video stream; not for use by two threads at once.
+
+    `stream` is None when the file holds no video. A failure to read or decode never raises: it is counted in
+    `read_failures` or `decode_failures` and the work goes on behind it. Opening raises `av.FFmpegError`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.log = DecoderLog()
+        self.read_failures = 0
+        self.decode_failures = 0
+        self.corrupt_frames = 0
+        try:
+            with self.log:
+                self.container = av.open(
+                    str(path.absolute()),
+                    mode="r",
+                    options=_CODEC_OPTIONS,
+                    container_options=_CONTAINER_OPTIONS,
+                    metadata_errors="backslashreplace",
+                )
+        except BaseException:
+            self.log.close()
+            raise
+        self.stream = main_video_stream(self.container)
+        for other in self.container.streams:
+            if other is not self.stream:
+                other.discard = Discard.all
+        if self.stream is not None:
+            self.stream.codec_context.thread_type = ThreadType.AUTO
+            self.stream.codec_context.options = dict(_CODEC_OPTIONS)
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def video(self) -> Any:
+        """The main video stream; only for files known to have one."""
+        if self.stream is None:
+            raise ValueError("the file has no video stream")
+        return self.stream
+
+    @property
+    def time_base(self) -> Fraction:
+        return self.video.time_base or Fraction(1, 1000)
+
+    @property
+    def complaints(self) -> int:
+        """Errors so far: FFmpeg's messages, or failed calls or frames marked corrupt where those outnumber them."""
+        return max(self.log.count, self.read_failures + self.decode_failures, self.corrupt_frames)
+
+    def packets(self) -> Iterator[Any]:
+        """The video stream's packets in decoding order from the current position, without the empty ones."""
+        failures = 0
+        while failures < MAX_READ_FAILURES:
+            source = self.container.demux(self.video)
+            while True:
+                try:
+                    with self.log:
+                        packet = next(source)
+                except StopIteration:
+                    return
+                except av.FFmpegError:
+                    failures += 1
+                    self.read_failures += 1
+                    break
+                if packet.size:
+                    failures = 0
+                    yield packet
+
+    def decode(self, packet: Any | None) -> list[Any]:
+        """The frames that this packet completes, in presentation order; None drains the decoder at the end."""
+        codec = self.video.codec_context
+        if not codec.is_open:
+            self.log.open_codec(codec)
+        try:
+            with self.log:
+                frames = codec.decode(packet)
+        except av.FFmpegError:
+            self.decode_failures += 1
+            return []
+        self.corrupt_frames += sum(frame.is_corrupt for frame in frames)
+        return frames
+
+    def frames(self) -> Iterator[Any]:
+        """Every frame from the current position in presentation order, decoded as they are asked for."""
+        for packet in self.packets():
+            yield from self.decode(packet)
+        yield from self.decode(None)
+
+    def seek(self, pts: int) -> bool:
+        """Go to the keyframe at or before `pts`, as well as the container can; False where it cannot seek."""
+        try:
+            with self.log:
+                self.container.seek(pts, stream=self.video, backward=True)
+        except av.FFmpegError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Release the file and the decoder. Safe to call twice."""
+        if self.stream is not None and self.stream.codec_context is not None and self.stream.codec_context.is_open:
+            # Idles the worker threads while the interpreter lock is free; freeing a decoder whose worker still waits
+            # for that lock to log a message would hang.
+            self.stream.codec_context.flush_buffers()
+        self.container.close()
+        self.log.close()
+
+
+def main_video_stream(container: Any) -> Any | None:
+    """The stream to examine: never cover art; the default one first, then the largest. None without video."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+        and stream.codec_context is not None
+    ]
+    return max(
+        streams,
+        key=lambda stream: (
+            bool(stream.disposition & Disposition.default),
+            stream.codec_context.width * stream.codec_context.height,
+            -stream.index,
+        ),
+        default=None,
+    )

@@ -1,0 +1,191 @@
+"""The one streaming pass over a video that an analysis makes: sampled frames, shots, and what the decoder reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+from av.video.reformatter import VideoReformatter
+
+from detector.errors import NoFramesError, SettingsError
+from detector.evidence.decoder import Decoder
+from detector.evidence.opening import open_video
+from detector.evidence.pixels import to_rgb
+from detector.evidence.sampling import Sampler
+from detector.evidence.shots import ShotDetector
+from detector.evidence.stills import read_still
+from detector.evidence.timeline import Timeline, timeline_of
+from detector.evidence.types import Evidence, Frame, Integrity
+
+
+class FrameReader:
+    """Iterate over the frames to examine, in presentation order, while every frame of the file is decoded once.
+
+    Every decoded frame is looked at as a thumbnail for shot changes; only sampled ones become RGB pictures. Memory
+    does not grow with the length of the file. Use as a context manager; one thread at a time. A damaged stretch does
+    not end the iteration, it is counted in `integrity`. Raises `SettingsError` for a rate or bound that is not
+    positive, `EvidenceError` if the stored file is gone, `NoFramesError` at the end if nothing decoded.
+
+    Attributes: `shot_starts_s` the seconds at which shots begin, so far, the first included; `decode_s`, `convert_s`
+    and `shots_s` the seconds spent so far on reading and decoding, on RGB pictures, and on shot detection.
+    """
+
+    def __init__(self, evidence: Evidence, *, frames_per_second: float, max_frames: int) -> None:
+        if not frames_per_second > 0 or max_frames < 1:
+            raise SettingsError(
+                f"Expected a positive rate and at least one frame, found {frames_per_second!r} frames per second "
+                f"and max_frames {max_frames!r}."
+            )
+        self._evidence = evidence
+        self.shot_starts_s: list[float] = []
+        self.decode_s = self.convert_s = self.shots_s = 0.0
+        self._decoded = self._unordered = self._sizes_changed = 0
+        self._finished = False
+        self._decoder: Decoder | None = None
+        self._timeline: Timeline | None = None
+        if evidence.kind == "still":
+            self._sampler = Sampler(
+                frames_per_second=frames_per_second, max_frames=max_frames, start_s=0, duration_s=0, interval_s=0
+            )
+            self._iterator = self._still_frame()
+            return
+        started = time.perf_counter()
+        timeline = self._timeline = timeline_of(evidence.file)
+        self._decoder = open_video(evidence.file.path)
+        self.decode_s = time.perf_counter() - started
+        self._sampler = Sampler(
+            frames_per_second=frames_per_second,
+            max_frames=max_frames,
+            start_s=float(int(timeline.pts[0]) * timeline.time_base) if len(timeline.pts) else 0.0,
+            duration_s=timeline.duration_s,
+            interval_s=float(timeline.interval * timeline.time_base),
+        )
+        self._iterator = self._sampled_frames(self._decoder, timeline)
+
+    def __enter__(self) -> FrameReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self
+
+    def __next__(self) -> Frame:
+        return next(self._iterator)
+
+    @property
+    def frames_decoded(self) -> int:
+        """How many frames were decoded so far, sampled or not."""
+        return self._decoded
+
+    @property
+    def expected_frames(self) -> int:
+        """How many frames the whole pass will yield, as far as is known now."""
+        return self._sampler.taken if self._finished else self._sampler.expected
+
+    @property
+    def progress(self) -> float:
+        """The share of the file that was decoded, 0..1; 1 only when finished."""
+        if self._finished:
+            return 1.0
+        return min(0.999, self._decoded / max(1, self._evidence.video.frame_count))
+
+    @property
+    def integrity(self) -> Integrity:
+        """The file's integrity as far as it was read: what the examination found, then what decoding found."""
+        warnings = list(self._evidence.integrity.warnings)
+        complaints = 0
+        if self._decoder is not None:
+            complaints = self._decoder.complaints
+            warnings += self._decoding_warnings(self._decoder)
+        return Integrity(decode_errors=complaints, warnings=tuple(dict.fromkeys(warnings)))
+
+    def close(self) -> None:
+        """Release the file; what was counted stays readable. Safe to call twice and before the end."""
+        if self._decoder is not None:
+            self._decoder.close()
+        self._iterator = iter(())
+
+    def _still_frame(self) -> Iterator[Frame]:
+        started = time.perf_counter()
+        image = read_still(self._evidence.file.path)
+        self.decode_s += time.perf_counter() - started
+        self._decoded = 1
+        self._sampler.wants(0.0, new_shot=False)
+        self.shot_starts_s.append(0.0)
+        self._finished = True
+        yield Frame(frame_index=0, pts=0, pts_s=0.0, shot_index=0, image=image)
+
+    def _sampled_frames(self, decoder: Decoder, timeline: Timeline) -> Iterator[Frame]:
+        shots = ShotDetector()
+        reformatter = VideoReformatter()
+        last_pts: int | None = None
+        size: tuple[int, int] | None = None
+        cut = False
+        for picture in self._timed(decoder):
+            index = self._decoded
+            self._decoded += 1
+            self._sizes_changed += size is not None and size != (picture.width, picture.height)
+            size = (picture.width, picture.height)
+            started = time.perf_counter()
+            cut |= shots.is_cut(picture)
+            self.shots_s += time.perf_counter() - started
+            pts = index * timeline.interval if timeline.counted else picture.pts
+            if pts is None or (last_pts is not None and pts <= last_pts):
+                # Without a place of its own in time the frame could not be found again; a cut at it holds for the next.
+                self._unordered += 1
+                continue
+            last_pts = pts
+            pts_s = float(pts * timeline.time_base)
+            if cut or not self.shot_starts_s:
+                self.shot_starts_s.append(pts_s)
+            new_shot, cut = cut, False
+            if not self._sampler.wants(pts_s, new_shot=new_shot):
+                continue
+            started = time.perf_counter()
+            image = to_rgb(picture, reformatter)
+            self.convert_s += time.perf_counter() - started
+            yield Frame(
+                frame_index=timeline.index_of(pts),
+                pts=pts,
+                pts_s=pts_s,
+                shot_index=len(self.shot_starts_s) - 1,
+                image=image,
+            )
+        self._finished = True
+        if self._decoded == 0:
+            raise NoFramesError(
+                "Expected a video, found a video stream from which no frame decodes. Obtain another copy of the file."
+            )
+
+    def _timed(self, decoder: Decoder) -> Iterator[Any]:
+        frames = decoder.frames()
+        while True:
+            started = time.perf_counter()
+            frame = next(frames, None)
+            self.decode_s += time.perf_counter() - started
+            if frame is None:
+                return
+            yield frame
+
+    def _decoding_warnings(self, decoder: Decoder) -> list[str]:
+        warnings = []
+        if decoder.complaints:
+            said = f"; the first: “{decoder.log.samples[0]}”" if decoder.log.samples else ""
+            warnings.append(
+                f"The decoder reported {decoder.complaints} error(s){said}. "
+                "Pictures near them may show damage that is not manipulation."
+            )
+        if self._unordered:
+            warnings.append(f"{self._unordered} frame(s) without a usable time stamp were not examined.")
+        if self._sizes_changed:
+            warnings.append(f"The picture size changes {self._sizes_changed} time(s) within the stream.")
+        lost = self._evidence.video.frame_count - self._decoded
+        if self._finished and lost > 0:
+            warnings.append(f"{lost} of {self._evidence.video.frame_count} frames in the file did not decode.")
+        return warnings

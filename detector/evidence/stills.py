@@ -1,0 +1,163 @@
+"""Still images as evidence: JPEG, PNG, WebP, HEIC, AVIF, TIFF and BMP through Pillow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pillow_heif
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
+
+from detector.errors import NotMediaError, OversizedError, TruncatedFileError
+from detector.evidence.decoder import MAX_PIXELS, MAX_SIDE_PX
+from detector.evidence.types import Container, Evidence, Integrity, StoredFile, VideoStream
+
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP")
+# Clockwise turn (degrees) by EXIF orientation, after the mirroring that some of them include (CIPA DC-008, 4.6.4).
+_EXIF_ROTATION_DEG = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
+_TAG_CHARS = 200
+_TAIL_BYTES = 64
+
+pillow_heif.register_heif_opener()
+# Pillow refuses images of more than twice this number while it reads the header, before anything is decoded.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
+
+
+def examine_still(stored: StoredFile, label: str) -> Evidence:
+    """Describe a still as a video of one frame (PTS 0). The picture is decoded once to prove that it is whole.
+
+    `label` names the content in errors. Raises `OversizedError` before decoding, `TruncatedFileError`,
+    `NotMediaError`.
+    """
+    warnings: list[str] = []
+    with _opened(stored.path, label) as image:
+        format_name = (image.format or "unknown").lower()
+        coded_width, coded_height = image.size
+        orientation = _orientation(image)
+        frames = getattr(image, "n_frames", 1)
+        tags = _tags(image)
+        bands, pixel_format, bit_depth = image.getbands(), image.mode, _bit_depth(image)
+        height, width = _displayed(image, label).shape[:2]
+    if frames > 1:
+        warnings.append(f"The file holds {frames} images; only the first is examined.")
+    if orientation not in (0, 1):
+        warnings.append(f"The EXIF orientation ({orientation}) was applied.")
+    warnings += _tail_warnings(stored.path, format_name)
+    return Evidence(
+        file=stored,
+        kind="still",
+        container=Container(format_name=format_name, duration_s=None, bit_rate=None, stream_count=1, tags=tags),
+        video=VideoStream(
+            codec=format_name,
+            profile=None,
+            width=width,
+            height=height,
+            coded_width=coded_width,
+            coded_height=coded_height,
+            duration_s=0.0,
+            frame_count=1,
+            rotation_deg=_EXIF_ROTATION_DEG.get(orientation, 0),
+            variable_frame_rate=False,
+            average_fps=None,
+            time_base=Fraction(1, 1),
+            pixel_format=pixel_format,
+            bit_depth=bit_depth,
+            colour_range="full",
+            colour_space="rgb" if bands[0] == "R" else None,
+            keyframe_count=1,
+            keyframe_interval_s=None,
+        ),
+        audio=None,
+        integrity=Integrity(decode_errors=0, warnings=tuple(warnings)),
+    )
+
+
+def read_still(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB with the EXIF orientation applied; 16-bit samples keep their upper eight bits."""
+    with _opened(path, "the image") as image:
+        return _displayed(image, "the image")
+
+
+@contextmanager
+def _opened(path: Path, label: str) -> Iterator[Image.Image]:
+    try:
+        image = Image.open(path, formats=_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise OversizedError(
+            f"Expected at most {MAX_PIXELS // 1_000_000} megapixels, found {label} that declares more. "
+            "Nothing was decoded; crop or scale a copy, and keep the original."
+        ) from error
+    except (OSError, ValueError, SyntaxError, RuntimeError) as error:
+        raise TruncatedFileError(
+            f"Expected a complete image, found {label} whose header cannot be read ({error}). Obtain a complete copy."
+        ) from error
+    with image:
+        width, height = image.size
+        if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
+            raise OversizedError(
+                f"Expected at most {MAX_SIDE_PX} pixels a side and {MAX_PIXELS // 1_000_000} megapixels, found {label} "
+                f"of {width} x {height}. Nothing was decoded; crop or scale a copy, and keep the original."
+            )
+        yield image
+
+
+def _displayed(image: Image.Image, label: str) -> NDArray[np.uint8]:
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith(("I", "F")):
+            samples = np.asarray(upright, np.float64)
+            grey = np.clip(samples / 257 if samples.max(initial=0) > 255 else samples, 0, 255).astype(np.uint8)
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        return np.array(upright.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise OversizedError(f"The decoder refused {label}: {error}.") from error
+    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError) as error:
+        if "truncated" in str(error).lower() or isinstance(error, EOFError | OSError):
+            raise TruncatedFileError(
+                f"Expected a complete image, found {label} that ends early or is damaged ({error}). "
+                "Obtain a complete copy."
+            ) from error
+        raise NotMediaError(f"Expected an image, found {label} that does not decode ({error}).") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except (TypeError, ValueError, SyntaxError, OSError):
+        return 1
+
+
+def _bit_depth(image: Image.Image) -> int:
+    depth = image.info.get("bit_depth")
+    if isinstance(depth, int):
+        return depth
+    return 16 if image.mode.startswith("I") else 1 if image.mode == "1" else 8
+
+
+def _tags(image: Image.Image) -> tuple[tuple[str, str], ...]:
+    """The camera's own claims from EXIF, as text."""
+    wanted = (ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.Software, ExifTags.Base.DateTime)
+    try:
+        exif = image.getexif()
+        found = [(tag.name.lower(), str(exif[tag])) for tag in wanted if tag in exif]
+    except (TypeError, ValueError, SyntaxError, OSError):
+        return ()
+    return tuple((name, value.replace("\0", "")[:_TAG_CHARS]) for name, value in found)
+
+
+def _tail_warnings(path: Path, format_name: str) -> list[str]:
+    """A JPEG whose last bytes are not its end marker carries something else: a motion photo's video, or more."""
+    if format_name != "jpeg":
+        return []
+    with path.open("rb") as stream:
+        stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, stream.tell() - _TAIL_BYTES))
+        tail = stream.read()
+    if b"\xff\xd9" in tail:
+        return []
+    return ["Data follows the end of the JPEG image (for example a motion photo's video); it is not examined."]
