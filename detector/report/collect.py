@@ -1,0 +1,122 @@
+"""From the case store to a case record: everything the report prints, gathered once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.analysis import tool
+from detector.analysis.types import Analysis
+from detector.errors import FramewitnessError, ModelError
+from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry
+from detector.report.strongest import Illustrator, strongest_frames
+
+if TYPE_CHECKING:
+    from detector.cases import CaseStore, Exhibit, Verification
+    from detector.explain import Explainer
+    from detector.registry import LoadedModel
+
+LOG_EXCERPT = 30
+STRONG_FRAMES = 5
+
+
+def collect(
+    store: CaseStore,
+    case_id: str,
+    *,
+    explainer: Explainer | None = None,
+    models: Iterable[LoadedModel] | None = None,
+    verify: bool = True,
+) -> CaseRecord:
+    """The record of a case as it stands. Reads only: nothing is written to the store.
+
+    `explainer` draws the heatmaps; without one the record says that none were made. `models` are those already loaded,
+    the others are loaded by name when a heatmap needs them. `verify` recomputes the case's log and hashes; without it
+    the report says that this was not done. Raises StoreError for an unknown case or an analysis that cannot be read.
+    """
+    case = store.case(case_id)
+    outcome = store.verify(case_id) if verify else None
+    illustrator = Illustrator(explainer, models or ())
+    exhibits = []
+    for exhibit in store.exhibits(case_id):
+        problem = _original_problem(exhibit, outcome)
+        entries = []
+        for saved in store.analyses(exhibit_id=exhibit.exhibit_id):
+            analysis = store.analysis(saved.record_id)
+            frames = tuple(
+                illustrator.illustrate(exhibit.evidence, analysis, frame, original_problem=problem)
+                for frame in strongest_frames(analysis, count=STRONG_FRAMES)
+            )
+            entries.append(AnalysisEntry(saved, analysis, frames))
+        exhibits.append(ExhibitEntry(exhibit, tuple(entries), problem))
+    events = store.events(case_id)
+    return CaseRecord(
+        case=case,
+        recorded_at=events[-1].at if events else case.updated_at,
+        tool=tool(),
+        exhibits=tuple(exhibits),
+        models=_model_entries(one.analysis for entry in exhibits for one in entry.analyses),
+        notes=tuple(store.notes(case_id)),
+        log=LogExcerpt(
+            events=tuple(events[-LOG_EXCERPT:]),
+            event_count=len(events),
+            head_hash=events[-1].event_hash if events else None,
+            check=_check_sentence(outcome),
+            check_passed=None if outcome is None else outcome.ok,
+        ),
+    )
+
+
+def _check_sentence(outcome: Verification | None) -> str:
+    if outcome is None:
+        return "The log and the files were not recomputed for this report."
+    checked = (
+        f"{outcome.events_checked} events, {outcome.records_checked} records and {outcome.files_checked} files were "
+        "recomputed for this report"
+    )
+    return f"{checked}: all agree." if outcome.ok else f"{checked} and something differs. {outcome.problem}"
+
+
+def _original_problem(exhibit: Exhibit, outcome: Verification | None) -> str | None:
+    """Why no picture may be drawn from the stored original, or None."""
+    path: Path = exhibit.evidence.file.path
+    if not path.is_file():
+        return "The original file is no longer in the store. Facts and scores are those recorded when it was there."
+    if outcome is None or outcome.ok:
+        return None
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"The original file cannot be read ({error.strerror or 'unknown reason'})."
+    if found != exhibit.sha256:
+        return (
+            f"The stored file no longer has the recorded SHA-256; it is now {found}. Facts and scores are those recorded "
+            "before it changed; no picture is drawn from it."
+        )
+    return None
+
+
+def _model_entries(analyses: Iterable[Analysis]) -> tuple[ModelEntry, ...]:
+    used = {(model.model_id, model.weights_sha256) for analysis in analyses for model in analysis.models}
+    return tuple(_model_entry(model_id, weights) for model_id, weights in sorted(used))
+
+
+def _model_entry(model_id: str, weights_sha256: str) -> ModelEntry:
+    from detector.registry import find_card  # imports torch, which a case without analyses does not need
+
+    try:
+        card = find_card(model_id)
+    except ModelError as error:
+        return ModelEntry(model_id, weights_sha256, None, f"The model's card is not at hand: {error}")
+    except FramewitnessError as error:
+        return ModelEntry(model_id, weights_sha256, None, f"The model's card cannot be read: {error}")
+    if card.weights_sha256 != weights_sha256:
+        problem = (
+            "The card at hand describes other weights of the same name; it is not printed. The scores in this report "
+            "come from the weights named above."
+        )
+        return ModelEntry(model_id, weights_sha256, None, problem)
+    return ModelEntry(model_id, weights_sha256, card)

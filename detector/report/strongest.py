@@ -1,0 +1,136 @@
+"""The strongest frames of an analysis: which they are, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from detector.analysis.types import Analysis, FrameScore, sigmoid
+from detector.errors import FramewitnessError, ModelError
+from detector.evidence.types import Evidence
+from detector.faces.types import TrackedFace
+from detector.report.pictures import crop_picture, face_picture, frame_picture
+from detector.report.record import StrongFrame
+
+if TYPE_CHECKING:
+    from detector.explain import Explainer
+    from detector.registry import LoadedModel
+
+SPACING_S = 1.0
+_OPACITY = 0.55
+
+
+def strongest_frames(analysis: Analysis, *, count: int, spacing_s: float = SPACING_S) -> tuple[StrongFrame, ...]:
+    """The `count` highest-scoring faces over all tracks, at least `spacing_s` apart within a track, without pictures.
+
+    Ranked by the mean logit over the models that scored the face, as the conclusion is; faces of weight 0 count only
+    where there are no others. Numbered by rank.
+    """
+    faces = {(track.track_id, face.pts): face for track in analysis.tracks for face in track.faces}
+    scores: dict[tuple[int, int], list[tuple[FrameScore, str]]] = {}
+    for model in analysis.models:
+        for track in model.tracks:
+            for score in track.frames:
+                scores.setdefault((track.track_id, score.pts), []).append((score, model.model_id))
+    usable = {key: values for key, values in scores.items() if key in faces and values[0][0].weight > 0} or {
+        key: values for key, values in scores.items() if key in faces
+    }
+    ranked = sorted(usable.items(), key=lambda item: (-_mean_logit(item[1]), item[0][1], item[0][0]))
+    chosen: list[StrongFrame] = []
+    for (track_id, _), values in ranked:
+        if len(chosen) == count:
+            break
+        at_s = values[0][0].pts_s
+        if any(frame.track_id == track_id and abs(frame.pts_s - at_s) < spacing_s for frame in chosen):
+            continue
+        chosen.append(_strong_frame(len(chosen) + 1, track_id, faces[track_id, values[0][0].pts], values))
+    return tuple(chosen)
+
+
+def _mean_logit(values: list[tuple[FrameScore, str]]) -> float:
+    return sum(score.logit for score, _ in values) / len(values)
+
+
+def _strong_frame(
+    number: int, track_id: int, tracked: TrackedFace, values: list[tuple[FrameScore, str]]
+) -> StrongFrame:
+    return StrongFrame(
+        number=number,
+        track_id=track_id,
+        frame_index=tracked.frame_index,
+        pts=tracked.pts,
+        pts_s=tracked.pts_s,
+        bbox_xyxy_px=tracked.face.bbox_xyxy_px,
+        score=sigmoid(_mean_logit(values)),
+        model_id=max(values, key=lambda value: value[0].logit)[1],
+        weight=values[0][0].weight,
+        flags=tracked.face.quality.flags,
+    )
+
+
+class Illustrator:
+    """Draws strong frames. Whatever cannot be drawn is left out and said so in `missing`; nothing here raises for it."""
+
+    def __init__(self, explainer: Explainer | None, models: Iterable[LoadedModel]) -> None:
+        self._explainer = explainer
+        self._models: dict[str, LoadedModel | ModelError] = {model.card.model_id: model for model in models}
+
+    def illustrate(
+        self, evidence: Evidence, analysis: Analysis, frame: StrongFrame, *, original_problem: str | None
+    ) -> StrongFrame:
+        """`frame` with the pictures that can be made of it from the stored original."""
+        if original_problem is not None:
+            return replace(frame, missing=("No picture: the original is not available as recorded.",))
+        from detector.evidence import frame_at
+
+        try:
+            image = frame_at(evidence, frame.pts).image
+        except (FramewitnessError, OSError) as error:
+            return replace(frame, missing=(f"No picture: the frame does not decode ({error}).",))
+        drawn = replace(
+            frame,
+            frame_jpeg=frame_picture(image, frame.bbox_xyxy_px),
+            crop_jpeg=face_picture(image, frame.bbox_xyxy_px),
+        )
+        return self._with_heatmap(evidence, analysis, drawn)
+
+    def _with_heatmap(self, evidence: Evidence, analysis: Analysis, frame: StrongFrame) -> StrongFrame:
+        if self._explainer is None:
+            return replace(frame, missing=("No heatmap was asked for.",))
+        from detector.explain import overlay
+
+        try:
+            model = self._model(frame.model_id, analysis)
+            heatmap = self._explainer.heatmap(evidence, analysis, model, track_id=frame.track_id, pts=frame.pts)
+        except (FramewitnessError, OSError, RuntimeError) as error:
+            return replace(frame, missing=(f"No heatmap: {error}",))
+        with_crop = replace(frame, crop_jpeg=crop_picture(heatmap.crop))
+        if heatmap.scale <= 0:
+            return replace(with_crop, missing=("No heatmap: no sampled face moved the model towards “manipulated”.",))
+        return replace(
+            with_crop,
+            overlay_jpeg=crop_picture(overlay(heatmap, _OPACITY)),
+            heat_scale=heatmap.scale,
+            heat_layer=heatmap.layer,
+        )
+
+    def _model(self, model_id: str, analysis: Analysis) -> LoadedModel:
+        """The model that scored this file: same name, same weights. Raises ModelError for anything else."""
+        from detector.registry import load_model
+
+        if model_id not in self._models:
+            try:
+                self._models[model_id] = load_model(model_id)
+            except ModelError as error:
+                self._models[model_id] = error  # one attempt a report: reading weights is slow
+        model = self._models[model_id]
+        if isinstance(model, ModelError):
+            raise model
+        used = next(result.weights_sha256 for result in analysis.models if result.model_id == model_id)
+        if model.card.weights_sha256 != used:
+            raise ModelError(
+                f"the installed weights of {model_id} ({model.card.weights_sha256[:12]}…) are not those that scored this "
+                f"file ({used[:12]}…)."
+            )
+        return model
