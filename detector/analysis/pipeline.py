@@ -176,6 +176,7 @@ class _Run:
         finally:
             self.flow.stop()
             self.flow.join()
+            self.reader.close()
         analysis = self._conclude(tracks)
         total_s = time.perf_counter() - start_s
         scoring_s = {f"scores:{scorer.model.card.model_id}": scorer.busy_s for scorer in self.scorers}
@@ -197,16 +198,15 @@ class _Run:
         )
 
     def _decode(self) -> None:
-        with self.reader:
-            frames = iter(self.reader)
-            while True:
-                start_s = time.perf_counter()
-                frame = next(frames, None)
-                self.busy_s["decode"] += time.perf_counter() - start_s
-                if frame is None:
-                    break
-                self.decode_progress = self.reader.progress
-                self.frames.put(frame)
+        frames = iter(self.reader)
+        while True:
+            start_s = time.perf_counter()
+            frame = next(frames, None)
+            self.busy_s["decode"] += time.perf_counter() - start_s
+            if frame is None:
+                break
+            self.decode_progress = self.reader.progress
+            self.frames.put(frame)
         self.decode_progress = 1.0
         self.frames.close()
 

@@ -1,0 +1,1 @@
+"""The subcommands of `python -m detector`, one module each; `detector.cli` puts them together."""

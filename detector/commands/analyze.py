@@ -1,0 +1,157 @@
+"""`python -m detector analyze`: the engine without a browser."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.commands.cases import case_named
+from detector.commands.console import DEVICES, add_home, complain, load_models, open_store, plain
+from detector.errors import EvidenceError
+from detector.settings import AnalysisSettings
+
+if TYPE_CHECKING:
+    from detector.analysis import Analysis, Progress
+    from detector.cases import Case, CaseStore
+    from detector.registry import LoadedModel
+
+
+def add_commands(commands: Any) -> None:
+    parser = commands.add_parser(
+        "analyze",
+        help="examine files and print one JSON object a file",
+        description="Examine each file and print one JSON object per line and file, in the order given. A file that "
+        "cannot be examined prints nothing on standard output and one line on standard error; the others still run, "
+        "and the exit status is that of the first that failed.",
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--models", help="model ids, separated by commas (default: every shipped model)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also write each result, and its landmarks, here")
+    parser.add_argument("--format", choices=("json", "text"), default="json")
+    parser.add_argument("--case", metavar="NAME", help="record file and result in this case; it is made if missing")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add_home(parser)
+    group = parser.add_argument_group("settings", "part of every result, with their SHA-256")
+    for field in fields(AnalysisSettings):
+        flag = f"--{field.name.replace('_', '-')}"
+        if isinstance(field.default, bool):
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default)
+        else:
+            group.add_argument(flag, type=type(field.default), default=field.default, help="default: %(default)s")
+    parser.set_defaults(run_command=_analyze)
+
+
+def _analyze(args: argparse.Namespace) -> int:
+    settings = AnalysisSettings(**{field.name: getattr(args, field.name) for field in fields(AnalysisSettings)})
+    models = load_models(args.models, args.device)
+    status = 0
+    with ExitStack() as closing:
+        if args.case:
+            store = open_store(args.home)
+            closing.callback(store.close)
+            desk = _Desk(models, settings, store.evidence_dir, args.quiet, store, case_named(store, args.case))
+        else:
+            folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="framewitness-"))
+            desk = _Desk(models, settings, Path(folder), args.quiet)
+        for path in args.files:
+            try:
+                analysis = desk.examine(path)
+            except EvidenceError as error:
+                print(f"{plain(str(path))}: ", end="", file=sys.stderr)
+                complain(error)
+                status = status or error.exit_status
+                continue
+            _print_result(analysis, args.format)
+            if args.out:
+                _write_result(analysis, args.out)
+            if desk.store is None:
+                analysis.evidence.file.path.unlink(missing_ok=True)
+    return status
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What every file of one command shares: models, settings, and where originals and results are kept."""
+
+    models: tuple[LoadedModel, ...]
+    settings: AnalysisSettings
+    evidence_dir: Path
+    quiet: bool
+    store: CaseStore | None = None
+    case: Case | None = None
+
+    def examine(self, path: Path) -> Analysis:
+        from detector.analysis import analyze
+        from detector.evidence import examine, ingest
+
+        evidence = examine(ingest(path, self.evidence_dir))
+        with _Meter(plain(path.name), self.quiet) as meter:
+            analysis = analyze(evidence, self.models, self.settings, on_progress=meter.show)
+        if self.store is not None and self.case is not None:
+            exhibit = self.store.add_exhibit(self.case.case_id, analysis.evidence)
+            record = self.store.save_analysis(exhibit.exhibit_id, analysis)
+            print(f"{plain(path.name)}: recorded as {record.record_id} in case {self.case.case_id}", file=sys.stderr)
+        return analysis
+
+
+class _Meter:
+    """Progress of one file: one line rewritten on a terminal, a line every tenth otherwise."""
+
+    def __init__(self, name: str, quiet: bool) -> None:
+        self._name, self._quiet = name, quiet
+        self._terminal = sys.stderr.isatty()
+        self._shown = -1
+
+    def __enter__(self) -> _Meter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal and self._shown >= 0:
+            print(file=sys.stderr)
+
+    def show(self, progress: Progress) -> None:
+        tenth = int(progress.fraction * 10)
+        if self._quiet or (not self._terminal and tenth == self._shown):
+            return
+        self._shown = tenth
+        left = "" if progress.remaining_s is None else f", about {progress.remaining_s:.0f} s left"
+        line = f"{self._name}: {progress.fraction:4.0%} {progress.stage}{left}. {progress.message}"
+        print(
+            f"\r\x1b[K{line}" if self._terminal else line,
+            end="" if self._terminal else "\n",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _print_result(analysis: Analysis, style: str) -> None:
+    from detector.analysis import analysis_to_json
+
+    if style == "json":
+        print(analysis_to_json(analysis), flush=True)
+        return
+    conclusion = analysis.conclusion
+    score = "no score" if conclusion.score is None else f"score {conclusion.score:.3f}"
+    print(f"{plain(analysis.evidence.file.file_name)}: {conclusion.label.replace('_', ' ')} ({score})")
+    print(f"  SHA-256 {analysis.evidence.file.sha256}")
+    for reason in conclusion.reasons:
+        print(f"  - {reason.text}")
+
+
+def _write_result(analysis: Analysis, folder: Path) -> None:
+    """`<name>-<hash>.json`, and `….landmarks.npz` where faces carry a mesh."""
+    from detector.analysis import analysis_to_json, save_landmarks
+
+    folder.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(analysis.evidence.file.file_name).stem).strip(".")[:80] or "evidence"
+    base = folder / f"{name}-{analysis.evidence.file.sha256[:12]}"
+    Path(f"{base}.json").write_text(analysis_to_json(analysis, indent=2) + "\n", encoding="utf-8")
+    if any(tracked.face.landmarks is not None for track in analysis.tracks for tracked in track.faces):
+        save_landmarks(analysis, Path(f"{base}.landmarks.npz"))

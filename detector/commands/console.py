@@ -1,0 +1,48 @@
+"""What every command shares: options, opening the store, loading models, and how failures are told."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.errors import FramewitnessError, SettingsError
+
+if TYPE_CHECKING:
+    from detector.cases import CaseStore
+    from detector.registry import LoadedModel
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def complain(error: FramewitnessError) -> None:
+    print(f"error: {error.code}: {error}", file=sys.stderr)
+
+
+def add_home(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--home", type=Path, help="folder of the case store (default: FRAMEWITNESS_HOME or the user's)")
+
+
+def open_store(home: Path | None) -> CaseStore:
+    """The case store at `home` or the default place. Raises StoreError, also while the app has it open."""
+    from detector.cases import CaseStore, default_home
+
+    return CaseStore.open(home or default_home())
+
+
+def load_models(names: str | None, device: str) -> tuple[LoadedModel, ...]:
+    """The models named in a comma-separated list, or the default ones. Raises ModelError, SettingsError (no CUDA)."""
+    import torch
+
+    from detector.registry import default_model_ids, load_model
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("--device cuda: this machine offers no CUDA device to torch. Use --device cpu or auto.")
+    ids = dict.fromkeys(name.strip() for name in names.split(",") if name.strip()) if names else default_model_ids()
+    return tuple(load_model(model_id, device) for model_id in ids)
+
+
+def plain(text: str) -> str:
+    """A submitter's text without control characters: a file name must not drive the terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -1,0 +1,156 @@
+"""Small stand-ins for the rooms around the analysis, with the same doors."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.analysis.pipeline import Doors
+from detector.evidence.types import Container, Evidence, Frame, Integrity, StoredFile, VideoStream
+from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
+from detector.registry.card import Decision
+from detector.settings import AnalysisSettings
+
+SPEC = CropSpec(size_px=8, margin=0.0)
+
+
+def make_evidence(*, kind: str = "video", frames: int = 20, decode_errors: int = 0) -> Evidence:
+    video = VideoStream(
+        codec="h264",
+        profile="High",
+        width=64,
+        height=48,
+        coded_width=64,
+        coded_height=48,
+        duration_s=frames / 10,
+        frame_count=frames,
+        rotation_deg=0,
+        variable_frame_rate=False,
+        average_fps=10.0,
+        time_base=Fraction(1, 10),
+        pixel_format="yuv420p",
+        bit_depth=8,
+        colour_range=None,
+        colour_space=None,
+        keyframe_count=1,
+        keyframe_interval_s=None,
+    )
+    file = StoredFile("ab" * 32, "cd" * 16, 1234, "suspect é <b>.mp4", Path("/evidence/ab"))
+    container = Container("mov,mp4", frames / 10, 1000, 1, (("creation_time", "2026"), ("title", "x"), ("title", "y")))
+    return Evidence(file, kind, container, video, None, Integrity(decode_errors, ("opened with a warning",)))
+
+
+def make_face(
+    *, left: float = 10.0, weight: float = 1.0, size_px: float = 100.0, source: str = "frame", mesh: bool = False
+) -> DetectedFace:
+    quality = FaceQuality(size_px, 100.0, 0.5, None, None, None, None, weight, ("blurred",) if weight < 0.2 else ())
+    landmarks = np.full((468, 3), left, np.float32) if mesh else None
+    return DetectedFace((left, 5.0, left + 16, 21.0), 0.9, landmarks, quality, source)
+
+
+def make_track(track_id: int, frames: int, **face: object) -> FaceTrack:
+    faces = tuple(TrackedFace(index, index, index / 10, make_face(**face)) for index in range(frames))
+    return FaceTrack(track_id, 0, faces)
+
+
+class FakeReader:
+    def __init__(self, count: int, *, fail_at: int | None = None, delay_s: float = 0.0) -> None:
+        self.expected_frames, self.progress = count, 0.0
+        self.integrity = Integrity(2, ("opened with a warning", "late warning"))
+        self.shot_starts_s = [0.0]
+        self.closed = False
+        self.yielded = 0
+        self._fail_at, self._delay_s = fail_at, delay_s
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.expected_frames):
+            if index == self._fail_at:
+                raise OSError("the disk went away")
+            time.sleep(self._delay_s)
+            self.progress = (index + 1) / self.expected_frames
+            self.yielded += 1
+            yield Frame(index, index, index / 10, 0, np.full((48, 64, 3), index, np.uint8))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class FakeAnalyser:
+    """Two faces a frame unless told otherwise."""
+
+    faces: tuple[DetectedFace, ...] = field(default_factory=lambda: (make_face(left=4), make_face(left=40)))
+    delay_s: float = 0.0
+
+    def __enter__(self) -> FakeAnalyser:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def analyse(self, frame: Frame) -> tuple[DetectedFace, ...]:
+        time.sleep(self.delay_s)
+        return self.faces
+
+
+class FakeTracker:
+    """The n-th face of a frame belongs to track n."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[int, list[TrackedFace]] = {}
+
+    def update(self, frame: Frame, faces: tuple[DetectedFace, ...]) -> tuple[int, ...]:
+        for track_id, face in enumerate(faces):
+            self._tracks.setdefault(track_id, []).append(TrackedFace(frame.frame_index, frame.pts, frame.pts_s, face))
+        return tuple(range(len(faces)))
+
+    def finish(self) -> tuple[FaceTrack, ...]:
+        return tuple(FaceTrack(track_id, 0, tuple(faces)) for track_id, faces in sorted(self._tracks.items()))
+
+
+def fake_crop(image: NDArray[np.uint8], bbox: tuple[float, ...], _: object, spec: CropSpec) -> NDArray[np.uint8]:
+    """Carries frame number and place of the face, so that a score can be traced to its face."""
+    crop = np.zeros((spec.size_px, spec.size_px, 3), np.uint8)
+    crop[..., 0], crop[..., 1] = image[0, 0, 0], int(bbox[0])
+    return crop
+
+
+def fake_doors(reader: FakeReader, analyser: FakeAnalyser | None = None) -> Doors:
+    return Doors(lambda *_: reader, lambda _: analyser or FakeAnalyser(), FakeTracker, fake_crop)
+
+
+@dataclass(frozen=True)
+class FakeCard:
+    model_id: str = "fake"
+    weights_sha256: str = "11" * 32
+    crop: CropSpec = SPEC
+    decision: Decision = Decision(1.0, -1.0, "set by hand")  # noqa: RUF009
+
+
+class FakeModel:
+    """Logit = a x frame number + b x left edge + offset."""
+
+    def __init__(self, *, card: FakeCard | None = None, offset: float = 0.0, delay_s: float = 0.0) -> None:
+        self.card = card or FakeCard()
+        self.batch_sizes: list[int] = []
+        self.threads: set[str] = set()
+        self._offset, self._delay_s = offset, delay_s
+
+    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        time.sleep(self._delay_s)
+        self.batch_sizes.append(len(crops))
+        self.threads.add(threading.current_thread().name)
+        numbers = crops[:, 0, 0, :].astype(np.float32)
+        return self.logit(numbers[:, 0], numbers[:, 1])
+
+    def logit(self, frame_index: NDArray[np.float32], left: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(0.01 * frame_index + 0.1 * left + self._offset, dtype=np.float32)
+
+
+SETTINGS = AnalysisSettings(batch_size=7)

@@ -1,0 +1,164 @@
+"""Which track decides, and what each limit does to a conclusion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from detector.analysis.aggregate import FaceKey, deciding_tracks, model_result, track_score
+from detector.analysis.conclusion import Findings, conclude
+from detector.analysis.types import Conclusion
+from detector.evidence.types import Evidence
+from detector.faces.types import FaceTrack
+from detector.registry.card import Decision
+from detector.settings import AnalysisSettings
+from tests.analysis.fakes import make_evidence, make_track
+
+SETTINGS = AnalysisSettings()
+
+
+def logits_of(tracks: tuple[FaceTrack, ...], values: tuple[float, ...]) -> dict[FaceKey, float]:
+    """Every face of the n-th track gets the n-th value."""
+    return {
+        FaceKey(tracked.frame_index, tracked.face.bbox_xyxy_px): value
+        for track, value in zip(tracks, values, strict=True)
+        for tracked in track.faces
+    }
+
+
+def draw(
+    tracks: tuple[FaceTrack, ...],
+    *values: tuple[float, ...],
+    evidence: Evidence | None = None,
+    frames_with_face: int = 20,
+) -> Conclusion:
+    """The conclusion where the n-th model gives `values[n]`, one value a track; thresholds are +1 and -1."""
+    evidence = evidence or make_evidence()
+    deciding = deciding_tracks(tracks, SETTINGS, still=evidence.kind == "still")
+    results = tuple(
+        model_result(f"model{number}", "00" * 32, tracks, deciding, logits_of(tracks, row))
+        for number, row in enumerate(values)
+    )
+    decisions = tuple(Decision(1.0, -1.0, "") for _ in values)
+    return conclude(Findings(evidence, SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face))
+
+
+def codes(conclusion: Conclusion) -> list[str]:
+    return [reason.code for reason in conclusion.reasons]
+
+
+@pytest.mark.parametrize(
+    ("logit", "label"),
+    [
+        (1.0, "likely_manipulated"),
+        (5.0, "likely_manipulated"),
+        (0.99, "inconclusive"),
+        (0.0, "inconclusive"),
+        (-1.0, "no_manipulation_found"),
+        (-4.0, "no_manipulation_found"),
+    ],
+)
+def test_the_thresholds_of_the_card_decide(logit: float, label: str) -> None:
+    conclusion = draw((make_track(1, 20),), (logit,))
+    assert conclusion.label == label
+    assert conclusion.score == pytest.approx(1 / (1 + np.exp(-logit)))
+    assert ("between_thresholds" in codes(conclusion)) == (label == "inconclusive")
+
+
+def test_nothing_is_calibrated_yet_and_every_score_says_so() -> None:
+    conclusion = draw((make_track(1, 20),), (3.0,))
+    assert "uncalibrated" in codes(conclusion)
+    assert (conclusion.calibrated, conclusion.likelihood_ratio, conclusion.interval) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("track", "code"),
+    [
+        (make_track(1, 4), "few_frames"),
+        (make_track(1, 20, size_px=30.0), "small_faces"),
+        (make_track(1, 20, weight=0.05), "low_quality"),
+        (make_track(1, 20, source="centre_crop"), "fallback_only"),
+    ],
+)
+@pytest.mark.parametrize("logit", [6.0, -6.0])
+def test_a_limit_allows_nothing_stronger_than_inconclusive(track: FaceTrack, code: str, logit: float) -> None:
+    conclusion = draw((track,), (logit,))
+    assert conclusion.label == "inconclusive"
+    assert codes(conclusion)[0] == code
+    assert conclusion.score == pytest.approx(1 / (1 + np.exp(-logit)))
+
+
+def test_damage_caps_and_a_few_complaints_are_only_told() -> None:
+    badly = draw((make_track(1, 20),), (6.0,), evidence=make_evidence(frames=1000, decode_errors=11))
+    assert (badly.label, codes(badly).count("decode_errors")) == ("inconclusive", 1)
+    slightly = draw((make_track(1, 20),), (6.0,), evidence=make_evidence(frames=1000, decode_errors=10))
+    assert (slightly.label, codes(slightly).count("decode_errors")) == ("likely_manipulated", 1)
+
+
+def test_models_that_contradict_each_other_are_inconclusive() -> None:
+    track = (make_track(1, 20),)
+    split = draw(track, (6.0,), (-2.0,))
+    assert split.label == "inconclusive"
+    assert "models_disagree" in codes(split)
+    assert split.score == pytest.approx(1 / (1 + np.exp(-2.0)))
+    agreeing = draw(track, (6.0,), (0.5,))
+    assert agreeing.label == "likely_manipulated"
+    assert "models_disagree" not in codes(agreeing)
+
+
+def test_the_worst_track_decides_and_is_named_with_its_time() -> None:
+    tracks = (make_track(1, 20, left=1.0), make_track(2, 10, left=40.0))
+    conclusion = draw(tracks, (-3.0, 4.0))
+    assert conclusion.label == "likely_manipulated"
+    deciding = next(reason for reason in conclusion.reasons if reason.code == "deciding_track")
+    assert "track 2 (0.00 s to 0.90 s)" in deciding.text
+
+
+@pytest.mark.parametrize("flicker", [make_track(2, 3, left=40.0), make_track(2, 12, left=40.0, weight=0.02)])
+def test_a_short_or_worthless_track_does_not_outvote_a_good_one(flicker: FaceTrack) -> None:
+    conclusion = draw((make_track(1, 20, left=1.0), flicker), (-3.0, 9.0))
+    assert conclusion.label == "no_manipulation_found"
+    assert conclusion.score is not None
+    assert conclusion.score < 0.1
+
+
+def test_a_short_track_decides_where_there_is_no_longer_one() -> None:
+    conclusion = draw((make_track(1, 2, left=1.0), make_track(2, 3, left=40.0)), (-3.0, 4.0))
+    assert codes(conclusion)[0] == "few_frames"
+    assert conclusion.score is not None
+    assert conclusion.score > 0.9
+
+
+def test_a_track_score_is_the_mean_weighted_by_quality() -> None:
+    good, bad = make_track(1, 1, weight=0.9), make_track(1, 2, weight=0.1)
+    track = FaceTrack(1, 0, (good.faces[0], bad.faces[1]))
+    logits = {FaceKey(0, good.faces[0].face.bbox_xyxy_px): 2.0, FaceKey(1, bad.faces[1].face.bbox_xyxy_px): -8.0}
+    score = track_score(track, logits)
+    assert score is not None
+    assert score.logit == pytest.approx(0.9 * 2.0 + 0.1 * -8.0)
+    assert [frame.weight for frame in score.frames] == [0.9, 0.1]
+
+
+def test_worthless_faces_still_have_a_finite_score() -> None:
+    track = make_track(1, 3, weight=0.0)
+    score = track_score(track, logits_of((track,), (1.5,)))
+    assert score is not None
+    assert score.logit == pytest.approx(1.5)
+
+
+def test_sparse_sampling_and_rare_faces_are_told() -> None:
+    evidence = make_evidence(frames=500)
+    seldom = draw((make_track(1, 8),), (3.0,), evidence=evidence, frames_with_face=8)
+    assert {"sampled", "face_coverage"} <= set(codes(seldom))
+    often = draw((make_track(1, 20),), (3.0,))
+    assert not {"sampled", "face_coverage"} & set(codes(often))
+
+
+def test_every_reason_is_a_plain_sentence() -> None:
+    evidence = make_evidence(frames=500, decode_errors=200)
+    conclusion = draw((make_track(1, 3, size_px=20.0, weight=0.1),), (0.2,), (5.0,), evidence=evidence)
+    assert len(conclusion.reasons) >= 7
+    for reason in conclusion.reasons:
+        assert reason.text.endswith(".")
+        assert "None" not in reason.text
+        assert "nan" not in reason.text

@@ -1,0 +1,247 @@
+"""The pipeline: right scores on right faces, fixed batches, overlap, bounds, cancellation, loud failures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detector.analysis import Progress, analyze
+from detector.errors import CancelledError, ModelNotFoundError
+from detector.evidence.types import Integrity
+from tests.analysis.fakes import (
+    SETTINGS,
+    FakeAnalyser,
+    FakeCard,
+    FakeModel,
+    FakeReader,
+    fake_doors,
+    make_evidence,
+    make_face,
+)
+
+
+def threads_left() -> list[str]:
+    return [item.name for item in threading.enumerate() if item.name == "decode" or item.name.startswith("score ")]
+
+
+def test_every_face_gets_the_score_of_its_own_crop() -> None:
+    model = FakeModel()
+    analysis = analyze(make_evidence(), [model], SETTINGS, doors=fake_doors(FakeReader(20)))
+    assert [len(track.frames) for track in analysis.models[0].tracks] == [20, 20]
+    for track, left in zip(analysis.models[0].tracks, (4, 40), strict=True):
+        for frame in track.frames:
+            expected = model.logit(np.float32(frame.frame_index), np.float32(left))
+            assert frame.logit == pytest.approx(float(expected))
+    assert analysis.models[0].logit == max(track.logit for track in analysis.models[0].tracks)
+    assert analysis.frames_examined == 20
+
+
+def test_batches_are_fixed_in_size_whatever_the_timing() -> None:
+    slow_decoder, slow_model, slow_faces = FakeModel(), FakeModel(delay_s=0.01), FakeModel()
+    analyses = [
+        analyze(make_evidence(), [slow_decoder], SETTINGS, doors=fake_doors(FakeReader(20, delay_s=0.01))),
+        analyze(make_evidence(), [slow_model], SETTINGS, doors=fake_doors(FakeReader(20))),
+        analyze(
+            make_evidence(),
+            [slow_faces],
+            SETTINGS,
+            doors=fake_doors(FakeReader(20), FakeAnalyser(delay_s=0.01)),
+        ),
+    ]
+    assert slow_decoder.batch_sizes == slow_model.batch_sizes == slow_faces.batch_sizes == [7, 7, 7, 7, 7, 5]
+    first, second, third = (replace(analysis, timings={}) for analysis in analyses)
+    assert first == second == third
+
+
+def test_stages_overlap() -> None:
+    reader, analyser = FakeReader(20, delay_s=0.02), FakeAnalyser(delay_s=0.02)
+    model = FakeModel(delay_s=0.06)
+    start_s = time.perf_counter()
+    analysis = analyze(make_evidence(), [model], SETTINGS, doors=fake_doors(reader, analyser))
+    elapsed_s = time.perf_counter() - start_s
+    busy_s = sum(seconds for name, seconds in analysis.timings.items() if name != "total")
+    assert busy_s > 1.1  # 0.4 + 0.4 + 0.36: one after another would take at least this long
+    assert elapsed_s < 0.8 * busy_s
+    assert model.threads == {"score fake"}
+
+
+def test_a_slow_model_holds_the_decoder_back() -> None:
+    reader = FakeReader(200)
+    seen: list[int] = []
+
+    class Watching(FakeModel):
+        def score(self, crops):
+            time.sleep(0.01)
+            seen.append(reader.yielded - int(crops[-1, 0, 0, 0]))
+            return super().score(crops)
+
+    analyze(make_evidence(frames=200), [Watching()], SETTINGS, doors=fake_doors(reader))
+    # 3 batches of 7 crops (2 a frame) and one in the making, 6 frames ahead, one in hand at each end.
+    assert max(seen) <= 24
+
+
+def test_models_of_one_crop_share_it_and_others_get_their_own() -> None:
+    other = FakeCard("other", crop=replace(FakeCard().crop, size_px=12))
+    models = [FakeModel(), FakeModel(card=FakeCard("same"), offset=0.5), FakeModel(card=other)]
+    analysis = analyze(make_evidence(), models, SETTINGS, doors=fake_doors(FakeReader(6)))
+    first, same, last = analysis.models
+    assert (first.model_id, same.model_id, last.model_id) == ("fake", "same", "other")
+    assert first.logit is not None
+    assert same.logit == pytest.approx(first.logit + 0.5)
+    assert last.logit == first.logit
+
+
+@pytest.mark.parametrize("after", [0, 3, 15])
+def test_cancelling_stops_every_thread_soon(after: int) -> None:
+    reader = FakeReader(10_000, delay_s=0.002)
+    calls = 0
+
+    def cancelled() -> bool:
+        nonlocal calls
+        calls += 1
+        return reader.yielded >= after
+
+    start_s = time.perf_counter()
+    with pytest.raises(CancelledError):
+        analyze(make_evidence(), [FakeModel()], SETTINGS, cancelled=cancelled, doors=fake_doors(reader))
+    assert time.perf_counter() - start_s < 2
+    assert reader.closed
+    assert threads_left() == []
+
+
+def test_cancelling_while_the_models_catch_up() -> None:
+    reader = FakeReader(4)
+    stop = threading.Event()
+    model = FakeModel(delay_s=0.3)
+    threading.Timer(0.1, stop.set).start()
+    with pytest.raises(CancelledError):
+        analyze(make_evidence(), [model], SETTINGS, cancelled=stop.is_set, doors=fake_doors(reader))
+    assert threads_left() == []
+
+
+def test_a_failing_decoder_fails_the_analysis() -> None:
+    reader = FakeReader(50, fail_at=9)
+    with pytest.raises(OSError, match="the disk went away"):
+        analyze(make_evidence(), [FakeModel()], SETTINGS, doors=fake_doors(reader))
+    assert reader.closed
+    assert threads_left() == []
+
+
+def test_a_failing_model_fails_the_analysis() -> None:
+    class Broken(FakeModel):
+        def score(self, crops):
+            if len(self.batch_sizes) == 2:
+                raise MemoryError("no room for this batch")
+            return super().score(crops)
+
+    with pytest.raises(MemoryError, match="no room"):
+        analyze(make_evidence(), [Broken()], SETTINGS, doors=fake_doors(FakeReader(50)))
+    assert threads_left() == []
+
+
+def test_a_failing_face_search_fails_the_analysis() -> None:
+    class Broken(FakeAnalyser):
+        def analyse(self, frame):
+            raise RuntimeError("mesh graph failed")
+
+    reader = FakeReader(50)
+    with pytest.raises(RuntimeError, match="mesh graph failed"):
+        analyze(make_evidence(), [FakeModel()], SETTINGS, doors=fake_doors(reader, Broken()))
+    assert reader.closed
+    assert threads_left() == []
+
+
+def test_a_model_that_loses_crops_is_found_out() -> None:
+    class Short(FakeModel):
+        def score(self, crops):
+            return super().score(crops)[:-1]
+
+    with pytest.raises(ValueError, match="logits of shape"):
+        analyze(make_evidence(), [Short()], SETTINGS, doors=fake_doors(FakeReader(20)))
+
+
+def test_an_analysis_needs_a_model() -> None:
+    with pytest.raises(ModelNotFoundError):
+        analyze(make_evidence(), [], SETTINGS, doors=fake_doors(FakeReader(1)))
+
+
+def test_no_face_is_not_examined_and_has_no_score() -> None:
+    model = FakeModel()
+    doors = fake_doors(FakeReader(20), FakeAnalyser(faces=()))
+    analysis = analyze(make_evidence(), [model], SETTINGS, doors=doors)
+    assert analysis.conclusion.label == "not_examined"
+    assert analysis.conclusion.score is None
+    assert analysis.conclusion.reasons[0].code == "no_face"
+    assert analysis.models[0].logit is None
+    assert analysis.models[0].reason
+    assert model.batch_sizes == []
+
+
+def test_values_that_are_no_numbers_are_never_a_score() -> None:
+    class Nan(FakeModel):
+        def score(self, crops):
+            return np.full(len(crops), np.nan, np.float32)
+
+    alone = analyze(make_evidence(), [Nan()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    assert (alone.conclusion.label, alone.conclusion.score) == ("not_examined", None)
+    assert alone.conclusion.reasons[0].code == "model_failed"
+    healthy = FakeModel(card=FakeCard("healthy"))
+    both = analyze(make_evidence(), [Nan(), healthy], SETTINGS, doors=fake_doors(FakeReader(20)))
+    assert both.conclusion.score == both.models[1].score
+    assert "model_failed" in [reason.code for reason in both.conclusion.reasons]
+
+
+def test_what_reading_complained_of_is_kept() -> None:
+    analysis = analyze(make_evidence(), [FakeModel()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    assert analysis.evidence.integrity.decode_errors == 2
+    assert analysis.evidence.integrity.warnings == ("opened with a warning", "late warning")
+
+
+def test_progress_never_falls_and_ends_complete() -> None:
+    told: list[Progress] = []
+    doors = fake_doors(FakeReader(60, delay_s=0.02))
+    caller = threading.get_ident()
+    callers: set[int] = set()
+
+    def listen(progress: Progress) -> None:
+        told.append(progress)
+        callers.add(threading.get_ident())
+
+    analyze(make_evidence(frames=60), [FakeModel()], SETTINGS, on_progress=listen, doors=doors)
+    fractions = [progress.fraction for progress in told]
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0
+    assert fractions[-1] == 1
+    assert told[-1].stage == "conclusion"
+    assert {stage.name for stage in told[-1].stages} == {"decode", "faces", "scores"}
+    assert callers == {caller}
+    estimates = [progress.remaining_s for progress in told if 0.5 < progress.fraction < 1]
+    assert estimates
+    assert all(seconds is not None and 0 < seconds < 3 for seconds in estimates)
+
+
+def test_equal_work_has_one_name_and_other_work_another() -> None:
+    def name(models: list[FakeModel], **settings: float) -> str:
+        chosen = replace(SETTINGS, **settings)
+        return analyze(make_evidence(), models, chosen, doors=fake_doors(FakeReader(6))).analysis_id
+
+    base = name([FakeModel()])
+    assert base == name([FakeModel()])
+    assert (
+        len({base, name([FakeModel()], max_frames=3), name([FakeModel(card=FakeCard(weights_sha256="22" * 32))])}) == 3
+    )
+
+
+def test_a_still_is_one_frame_and_says_so() -> None:
+    reader = FakeReader(1)
+    reader.integrity = Integrity()
+    doors = fake_doors(reader, FakeAnalyser(faces=(make_face(left=12),)))
+    analysis = analyze(make_evidence(kind="still", frames=1), [FakeModel()], SETTINGS, doors=doors)
+    codes = [reason.code for reason in analysis.conclusion.reasons]
+    assert analysis.conclusion.label == "likely_manipulated"
+    assert "few_frames" not in codes
+    assert "still" in codes

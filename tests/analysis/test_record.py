@@ -1,0 +1,123 @@
+"""The JSON contract, and that a record reads back as what was written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.analysis import (
+    Analysis,
+    analysis_from_dict,
+    analysis_to_dict,
+    analysis_to_json,
+    analyze,
+    landmark_table,
+    load_landmarks,
+    save_landmarks,
+)
+from detector.errors import StoreError
+from detector.evidence.types import AudioStream
+from tests.analysis.fakes import (
+    SETTINGS,
+    FakeAnalyser,
+    FakeCard,
+    FakeModel,
+    FakeReader,
+    fake_doors,
+    make_evidence,
+    make_face,
+)
+
+CONTRACT = {
+    "": "schema_version analysis_id tool settings evidence tracks models conclusion timings",
+    "tool": "name version commit",
+    "settings": "sha256 frames_per_second max_frames",
+    "evidence": "file_name sha256 size_bytes container video audio integrity provenance",
+    "evidence.video": "codec width height duration_s frame_count rotation_deg variable_frame_rate",
+    "evidence.integrity": "decode_errors warnings",
+    "tracks.0": "track_id first_pts_s last_pts_s frames",
+    "tracks.0.frames.0": "frame_index pts pts_s bbox_xyxy_px detection_score quality",
+    "models.0": "model_id weights_sha256 score logit tracks specialists",
+    "models.0.tracks.0": "track_id score logit frames attention",
+    "models.0.tracks.0.frames.0": "frame_index pts_s score",
+    "conclusion": "label score calibrated likelihood_ratio interval reasons",
+    "conclusion.reasons.0": "code text",
+}
+
+
+@pytest.fixture
+def analysis() -> Analysis:
+    evidence = replace(make_evidence(), audio=AudioStream("aac", 44_100, 2, 1.5))
+    faces = (make_face(left=4, mesh=True), make_face(left=40))
+    models = [FakeModel(), FakeModel(card=FakeCard("other"), offset=-9.0)]
+    return analyze(evidence, models, SETTINGS, doors=fake_doors(FakeReader(20), FakeAnalyser(faces=faces)))
+
+
+@pytest.mark.parametrize("place", CONTRACT)
+def test_the_contract_holds(analysis: Analysis, place: str) -> None:
+    found = json.loads(analysis_to_json(analysis))
+    for step in filter(None, place.split(".")):
+        found = found[int(step)] if step.isdigit() else found[step]
+    assert set(CONTRACT[place].split()) <= set(found)
+
+
+def test_a_record_names_no_place_on_this_machine(analysis: Analysis) -> None:
+    assert str(analysis.evidence.file.path) not in analysis_to_json(analysis)
+
+
+def test_a_record_reads_back_equal(analysis: Analysis, tmp_path: Path) -> None:
+    save_landmarks(analysis, tmp_path / "deep" / "landmarks.npz")
+    data = json.loads(analysis_to_json(analysis, indent=1))
+    table = load_landmarks(tmp_path / "deep" / "landmarks.npz")
+    again = analysis_from_dict(data, stored_path=analysis.evidence.file.path, landmarks=table)
+    assert replace(again, tracks=()) == replace(analysis, tracks=())
+    assert analysis_to_dict(again) == analysis_to_dict(analysis)
+    for track, before in zip(again.tracks, analysis.tracks, strict=True):
+        for face, original in zip(track.faces, before.faces, strict=True):
+            assert replace(face.face, landmarks=None) == replace(original.face, landmarks=None)
+            if original.face.landmarks is None:
+                assert face.face.landmarks is None
+            else:
+                np.testing.assert_array_equal(face.face.landmarks, original.face.landmarks)
+
+
+def test_without_landmarks_the_rest_still_reads(analysis: Analysis) -> None:
+    again = analysis_from_dict(analysis_to_dict(analysis), stored_path=Path("/elsewhere"))
+    assert again.tracks[0].faces[0].face.landmarks is None
+    assert again.evidence.file.path == Path("/elsewhere")
+
+
+def test_a_record_without_faces_reads_back() -> None:
+    doors = fake_doors(FakeReader(5), FakeAnalyser(faces=()))
+    empty = analyze(make_evidence(), [FakeModel()], SETTINGS, doors=doors)
+    data = json.loads(analysis_to_json(empty))
+    assert data["conclusion"]["score"] is None
+    assert data["models"][0]["score"] is None
+    assert analysis_from_dict(data, stored_path=empty.evidence.file.path) == empty
+    assert len(landmark_table(empty).pts) == 0
+
+
+@pytest.mark.parametrize(
+    "broken", [{"schema_version": "2.0"}, {"tool": {"name": "x"}}, {"tracks": None}, {"models": [{}]}]
+)
+def test_a_foreign_or_damaged_record_is_refused(analysis: Analysis, broken: dict[str, object]) -> None:
+    with pytest.raises(StoreError):
+        analysis_from_dict({**analysis_to_dict(analysis), **broken}, stored_path=Path("/x"))
+
+
+def test_landmark_files_are_equal_for_equal_analyses(analysis: Analysis, tmp_path: Path) -> None:
+    save_landmarks(analysis, tmp_path / "a.npz")
+    save_landmarks(analysis, tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.npz"]
+
+
+def test_a_damaged_landmark_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"PK not really")
+    for name in ("x.npz", "missing.npz"):
+        with pytest.raises(StoreError):
+            load_landmarks(tmp_path / name)

@@ -1,0 +1,96 @@
+"""The house's plan, enforced: which room may import which, and how large a module may grow."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOW = ["evidence", "faces", "models", "registry", "analysis", "explain", "calibration", "cases", "report", "jobs"]
+BESIDE = {
+    "synthesis": {"evidence", "faces", "models", "registry", "analysis"},
+    "training": {"evidence", "faces", "models", "registry", "analysis", "synthesis"},
+}
+EVERYONE = {"errors", "settings"}
+DISPATCH = {"cli", "commands", "__main__"}
+MAX_LINES = 300
+MODULES = sorted((ROOT / "detector").rglob("*.py"))
+ALL_MODULES = [*MODULES, *sorted((ROOT / "pages").rglob("*.py")), ROOT / "app.py"]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it, as absolute dotted names."""
+    package = path.relative_to(ROOT).parent.parts
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            source = ".".join([*base, *filter(None, [node.module])])
+            found |= {source} | {f"{source}.{alias.name}" for alias in node.names}
+    return found
+
+
+def rooms_of(imports: set[str]) -> set[str]:
+    """The rooms, or single modules, of the engine among imported names."""
+    return {name.split(".")[1] for name in imports if name.startswith("detector.")} - {"__version__"}
+
+
+def allowed_for(room: str) -> set[str]:
+    above = set(FLOW[: FLOW.index(room)]) if room in FLOW else BESIDE[room]
+    return above | EVERYONE | {room}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_the_engine_knows_nothing_of_the_browser(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports_of(path)} & {"streamlit", "pages", "app"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
+    room = path.relative_to(ROOT / "detector").parts[0].removesuffix(".py")
+    if room in DISPATCH:
+        return
+    if room in EVERYONE | {"__init__"}:
+        assert rooms_of(imports_of(path)) <= EVERYONE
+        return
+    assert rooms_of(imports_of(path)) <= allowed_for(room), f"{room} may import {sorted(allowed_for(room))}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "detector" / "models").rglob("*.py")), ids=name_of)
+def test_networks_need_nothing_but_torch_and_timm(path: Path) -> None:
+    outside = {name.split(".")[0] for name in imports_of(path)} - set(sys.stdlib_module_names)
+    assert outside <= {"torch", "timm", "detector"}
+    assert rooms_of(imports_of(path)) <= {"models"}
+
+
+@pytest.mark.parametrize("path", ALL_MODULES, ids=name_of)
+def test_a_module_stays_readable_in_one_sitting(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_LINES, f"{lines} lines; split it where it has two subjects"
+    assert path.name not in {"utils.py", "helpers.py", "common.py"}
+
+
+def test_every_room_is_known_here() -> None:
+    rooms = {path.name for path in (ROOT / "detector").iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert rooms <= set(FLOW) | set(BESIDE) | DISPATCH
+    assert {"evidence", "faces", "models", "registry", "analysis", "explain", "cases", "report", "jobs"} <= rooms
+
+
+def test_the_rule_finds_an_import_wherever_it_hides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "detector" / "faces" / "hidden.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(
+        "def later():\n    from ..cases import CaseStore\n    import streamlit.web\n    return CaseStore\n"
+    )
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    assert rooms_of(imports_of(module)) == {"cases"}
+    assert "streamlit.web" in imports_of(module)
