@@ -2,6 +2,7 @@
 
 from detector.faces.analyser import FaceAnalyser
 from detector.faces.crop import crop_box, crop_face
+from detector.faces.tracker import Tracker
 from detector.faces.types import Box, CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "FaceQuality",
     "FaceTrack",
     "TrackedFace",
+    "Tracker",
     "crop_box",
     "crop_face",
 ]

@@ -52,7 +52,7 @@ def crop_face(
         centre = (wide.shape[1] - 1) / 2.0
         turn = cv2.getRotationMatrix2D((centre, centre), angle_deg, 1.0)
         turned = cv2.warpAffine(wide, turn, wide.shape[1::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        square = turned[spare : spare + side, spare : spare + side]
+        square = np.asarray(turned[spare : spare + side, spare : spare + side], dtype=np.uint8)
     if side == spec.size_px:
         return np.ascontiguousarray(square, dtype=np.uint8)
     resized = cv2.resize(square, (spec.size_px, spec.size_px), interpolation=_INTERPOLATION[spec.interpolation])
@@ -66,7 +66,7 @@ def _cut(image: NDArray[np.uint8], left: int, top: int, side: int) -> NDArray[np
         return image[top : top + side, left : left + side]
     rows = np.clip(np.arange(top, top + side), 0, height - 1)
     columns = np.clip(np.arange(left, left + side), 0, width - 1)
-    return image[rows[:, None], columns[None, :]]
+    return np.asarray(image[rows[:, None], columns[None, :]], dtype=np.uint8)
 
 
 def _eye_angle_deg(landmarks: NDArray[np.float32]) -> float:

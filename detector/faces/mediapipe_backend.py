@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from detector.faces.backend import RawDetection, RawMesh
 
 # Candidates below this never leave the graph; callers apply their own, higher threshold.
-_FLOOR_SCORE = 0.2
+_FLOOR_SCORE = 0.25
 _FLOOR_PRESENCE = 0.01
 _MESH_POINTS = 468
 _MESH_GRAPH = """
@@ -39,6 +39,8 @@ node {
   output_stream: "LANDMARKS:landmarks"
 }
 """
+_DETECTOR_GRAPH = "mediapipe/modules/face_detection/face_detection_full_range_cpu.binarypb"
+_DETECTOR_NODE = "facedetectionfullrange__facedetection__TensorsToDetectionsCalculator"
 _PRESENCE_STREAM = "facelandmarkcpu__face_presence_score"
 _THRESHOLD_NODE = "facelandmarkcpu__ThresholdingCalculator"
 _CHATTER = re.compile(
@@ -58,10 +60,9 @@ class MediaPipeBackend:
         os.environ.setdefault("GLOG_minloglevel", "2")
         with _without_chatter():
             from mediapipe.framework.formats.rect_pb2 import NormalizedRect
-            from mediapipe.python.solutions.face_detection import FaceDetection
 
             self._whole = NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0, rotation=0.0)
-            self._detector: Any = FaceDetection(min_detection_confidence=_FLOOR_SCORE, model_selection=1)
+            self._detector: Any = _build_detector()
             self._mesher: Any = _build_mesher()
             # The networks say their piece at the first run, so that run happens in here.
             blank = np.zeros((self.mesh_input_px, self.mesh_input_px, 3), np.uint8)
@@ -105,6 +106,18 @@ class MediaPipeBackend:
             self._detector.close()
             self._mesher.close()
             self._detector = self._mesher = None
+
+
+def _build_detector() -> Any:
+    """MediaPipe's face detection solution with its score floor lowered; its own option for that has no effect on the
+    full-range model, whose graph keeps 0.6."""
+    from mediapipe.python.solution_base import SolutionBase
+
+    return SolutionBase(
+        binary_graph_path=_DETECTOR_GRAPH,
+        outputs=["detections"],
+        calculator_params={f"{_DETECTOR_NODE}.min_score_thresh": _FLOOR_SCORE},
+    )
 
 
 def _build_mesher() -> Any:

@@ -15,6 +15,7 @@ from detector.faces.types import Box
 # The mesh network was trained on a square 1.5 x the face, turned until the eyes are level.
 _ROI_SCALE = 1.5
 _MAX_OVERSAMPLING = 4
+_SURE_FIT = 0.8
 # Mesh points that lie where the detector's keypoints lie.
 _KEYPOINT_ROWS = {RIGHT_EYE: (33, 133), LEFT_EYE: (362, 263), NOSE_TIP: (1,), MOUTH: (13, 14)}
 
@@ -43,25 +44,23 @@ class MeshFit:
 
 
 def fit_mesh(backend: FaceBackend, image: NDArray[np.uint8], detection: RawDetection) -> MeshFit | None:
-    """Run the mesh on one detection; None where the network sees no face. `image` (H, W, 3) uint8 RGB."""
+    """Run the mesh on one detection; None where the network sees no face. `image` (H, W, 3) uint8 RGB.
+
+    A doubtful mesh is run once more on the square around itself: on a face that settles, on a false alarm the mesh
+    drifts away. The second answer counts.
+    """
     roi = roi_of_detection(detection)
-    raw = backend.mesh(cut_roi(image, roi, backend.mesh_input_px))
-    if raw is None:
-        return None
-    points = _to_frame(raw.points, roi, backend.mesh_input_px)
-    return MeshFit(points=points, fit=measure_fit(points, raw.presence, detection))
+    first = _mesh_in(backend, image, roi, detection)
+    if first is None or first.fit >= _SURE_FIT:
+        return first
+    return _mesh_in(backend, image, _roi_around(first.hull_xyxy_px, roi.angle_rad), detection)
 
 
 def roi_of_detection(detection: RawDetection) -> Roi:
     """The square that the mesh network wants to see."""
-    x0, y0, x1, y1 = detection.bbox_xyxy_px
     right, left = detection.keypoints_px[RIGHT_EYE], detection.keypoints_px[LEFT_EYE]
-    return Roi(
-        centre_x_px=(x0 + x1) / 2.0,
-        centre_y_px=(y0 + y1) / 2.0,
-        side_px=max(1.0, _ROI_SCALE * max(x1 - x0, y1 - y0)),
-        angle_rad=math.atan2(float(left[1] - right[1]), float(left[0] - right[0])),
-    )
+    angle_rad = math.atan2(float(left[1] - right[1]), float(left[0] - right[0]))
+    return _roi_around(detection.bbox_xyxy_px, angle_rad)
 
 
 def cut_roi(image: NDArray[np.uint8], roi: Roi, size_px: int) -> NDArray[np.uint8]:
@@ -103,6 +102,19 @@ def measure_fit(points: NDArray[np.float32], presence: float, detection: RawDete
         for keypoint, rows in _KEYPOINT_ROWS.items()
     ]
     return presence * math.exp(-((float(np.mean(distances)) / longer / 0.12) ** 2))
+
+
+def _mesh_in(backend: FaceBackend, image: NDArray[np.uint8], roi: Roi, detection: RawDetection) -> MeshFit | None:
+    raw = backend.mesh(cut_roi(image, roi, backend.mesh_input_px))
+    if raw is None:
+        return None
+    points = _to_frame(raw.points, roi, backend.mesh_input_px)
+    return MeshFit(points=points, fit=measure_fit(points, raw.presence, detection))
+
+
+def _roi_around(box: Box, angle_rad: float) -> Roi:
+    x0, y0, x1, y1 = box
+    return Roi((x0 + x1) / 2.0, (y0 + y1) / 2.0, max(1.0, _ROI_SCALE * max(x1 - x0, y1 - y0)), angle_rad)
 
 
 def _crop_to_frame(roi: Roi, size_px: int) -> NDArray[np.float64]:
