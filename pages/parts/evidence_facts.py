@@ -86,7 +86,7 @@ def _show_player(evidence: Evidence) -> None:
             "The browser's own decoder plays this, for orientation only; it may show other frames than those examined, "
             "and some codecs not at all."
         )
-        st.video(media.address(evidence.file.sha256))
+        markup.video(media.address(evidence.file.sha256))
 
 
 def show_method(analysis: Analysis) -> None:

@@ -102,3 +102,8 @@ def states(items: Iterable[tuple[str, str, str]]) -> None:
     )
     if marks:
         st.html(f'<div class="fw-states">{marks}</div>')
+
+
+def video(source: str) -> None:
+    """The browser's own player for one of this server's addresses; loads nothing before it is asked to play."""
+    st.html(f'<video class="fw-video" controls preload="none" src="{escape(source)}"></video>')

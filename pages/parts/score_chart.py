@@ -79,8 +79,14 @@ def figure(readings: Readings, track_id: int, thresholds: dict[str, Decision], *
 
 
 def _threshold(figure: go.Figure, logit: float, word: str, colour: str) -> None:
-    figure.add_hline(
+    figure.add_hline(y=sigmoid(logit), line={"width": 1, "dash": "dash", "color": colour})
+    figure.add_annotation(
+        text=word,
         y=sigmoid(logit),
-        line={"width": 1, "dash": "dash", "color": colour},
-        annotation={"text": word, "font": {"size": 10}, "xref": "paper", "x": 1.0, "xanchor": "left"},
+        x=1.0,
+        xref="paper",
+        xanchor="left",
+        xshift=4,
+        showarrow=False,
+        font={"size": 10},
     )

@@ -31,6 +31,7 @@ _CSS = """
               border-left: 4px solid #D55E00; border-radius: 4px; background: var(--fw-soft); overflow-wrap: anywhere; }
 .fw-problem .fw-icon { color: #D55E00; }
 .fw-bullets { margin: 0; padding-left: 1.15rem; line-height: 1.5; font-size: .92rem; }
+.fw-video { max-width: 100%; max-height: 26rem; background: #000; }
 .fw-title { line-height: 1.35; }
 .fw-title .fw-mono { font-size: 1.25rem; font-weight: 600; }
 .fw-title div + div { color: var(--fw-faint); font-size: .9rem; }

@@ -52,7 +52,7 @@ def show(readings: Readings, record_id: str) -> None:
     st.plotly_chart(
         timeline.figure(readings, model_id=shown_model, current=here),
         key=event_key,
-        on_select=lambda: _clicked(event_key),
+        on_select=lambda: clicked(event_key),
         selection_mode="points",
         config=_PLOT_CONFIG,
     )
@@ -61,7 +61,7 @@ def show(readings: Readings, record_id: str) -> None:
     st.plotly_chart(
         score_chart.figure(readings, track_id, models.decisions(readings.analysis), current_pts=pts),
         key=chart_key,
-        on_select=lambda: _clicked(chart_key),
+        on_select=lambda: clicked(chart_key),
         selection_mode="points",
         config=_PLOT_CONFIG,
     )
@@ -103,7 +103,8 @@ def _choose_colouring(readings: Readings, track_id: int) -> str | None:
     return chosen if chosen in ids else None
 
 
-def _clicked(key: str) -> None:
+def clicked(key: str) -> None:
+    """Go to the face that was clicked in the chart of this key; a click that hit none changes nothing."""
     face = timeline.picked(st.session_state.get(key))
     if face is not None:
         go(*face)

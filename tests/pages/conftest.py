@@ -1,0 +1,115 @@
+"""A fresh home for each test, a real store in it, and jobs that the test moves by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from detector.cases import CaseStore, Job, JobRequest
+from detector.registry import ModelCard
+from pages.parts import services
+from tests.pages import seed
+
+
+class HandMovedJobs:
+    """Stands in for the job service: keeps what was asked for; `change` plays the worker."""
+
+    def __init__(self, store: CaseStore) -> None:
+        self.store = store
+        self.requests: dict[str, JobRequest] = {}
+        self.table: dict[str, Job] = {}
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def submit(self, request: JobRequest) -> str:
+        job_id = f"j{len(self.table):09d}"
+        self.requests[job_id] = request
+        self.table[job_id] = Job(
+            job_id=job_id,
+            case_id=self.store.exhibit(request.exhibit_id).case_id,
+            exhibit_id=request.exhibit_id,
+            model_ids=request.model_ids,
+            settings=request.settings,
+            state="queued",
+            created_at=datetime.now(UTC),
+        )
+        return job_id
+
+    def change(self, job_id: str, **values: object) -> None:
+        self.table[job_id] = replace(self.table[job_id], **values)  # type: ignore[arg-type]
+
+    def cancel(self, job_id: str) -> None:
+        self.change(job_id, state="cancelled")
+
+    def job(self, job_id: str) -> Job:
+        return self.table[job_id]
+
+    def jobs(self, active_only: bool = False) -> list[Job]:
+        return [job for job in self.table.values() if job.active or not active_only]
+
+
+@pytest.fixture(scope="session")
+def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("weights")
+
+
+@pytest.fixture(scope="session")
+def card(weights_folder: Path) -> ModelCard:
+    return seed.write_model(weights_folder)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return seed.write_clip(tmp_path_factory.mktemp("clip") / "drift.mp4")
+
+
+@pytest.fixture
+def opened(
+    tmp_path: Path, card: ModelCard, weights_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[services.Services]:
+    monkeypatch.setenv("FRAMEWITNESS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(weights_folder))
+    monkeypatch.setattr(services, "JobService", HandMovedJobs)
+    yield services.open_services(tmp_path / "home")
+    services.close_services()
+
+
+@pytest.fixture
+def jobs(opened: services.Services) -> HandMovedJobs:
+    assert isinstance(opened.jobs, HandMovedJobs)
+    return opened.jobs
+
+
+@pytest.fixture
+def seeded(opened: services.Services, clip: Path, card: ModelCard) -> seed.Seeded:
+    return seed.fill(opened.store, clip, card)
+
+
+@pytest.fixture
+def open_page(opened: services.Services) -> Callable[..., AppTest]:
+    """Open one page as a browser would, with its address's parameters."""
+
+    def open_(page: str, **params: object) -> AppTest:
+        def script(first: str) -> None:
+            from pages.router import main
+
+            main(first)  # type: ignore[arg-type]
+
+        app = AppTest.from_function(script, kwargs={"first": page}, default_timeout=30)
+        for name, value in params.items():
+            app.query_params[name] = str(value)
+        return app.run()
+
+    return open_
+
+
+def html_of(app: AppTest) -> str:
+    """All HTML that the page shows, styles left out."""
+    return "\n".join(element.proto.body for element in app.get("html") if "<style>" not in element.proto.body)

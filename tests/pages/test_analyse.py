@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from detector.cases import JobRequest
+from detector.settings import AnalysisSettings
+from pages.parts import intake, services
+from tests.pages.conftest import HandMovedJobs, html_of
+from tests.pages.seed import HOSTILE_NAME, Seeded
+
+OpenPage = Callable[..., AppTest]
+
+
+def _start_path(app: AppTest, path: Path) -> AppTest:
+    app.text_input(key="analyse_path").set_value(str(path)).run()
+    return app.button(key="analyse_start_path").click().run()
+
+
+def test_an_empty_store_offers_a_new_case_and_an_empty_queue(open_page: OpenPage) -> None:
+    app = open_page("analyse")
+    assert not app.exception
+    assert app.selectbox(key="analyse_case").value == "new"
+    assert app.multiselect(key="analyse_models").value == ["tiny"]
+    assert "Nothing queued" in html_of(app)
+    assert app.button(key="analyse_start_upload").disabled
+
+
+def test_a_path_becomes_an_exhibit_and_a_job_with_the_chosen_settings(
+    open_page: OpenPage, jobs: HandMovedJobs, clip: Path
+) -> None:
+    app = open_page("analyse")
+    app.text_input(key="analyse_case_title").set_value("Voice mail").run()
+    app.number_input(key="analyse_fps").set_value(2.0).run()
+    app = _start_path(app, clip)
+    assert not app.exception
+    (request,) = jobs.requests.values()
+    store = services.current().store
+    assert request == JobRequest(request.exhibit_id, ("tiny",), AnalysisSettings(frames_per_second=2.0))
+    assert store.exhibit(request.exhibit_id).file_name == "drift.mp4"
+    assert [summary.case.title for summary in store.cases()] == ["Voice mail"]
+    assert "drift.mp4" in html_of(app)
+
+
+def test_an_unreadable_file_is_refused_with_its_reason_and_leaves_no_case(
+    open_page: OpenPage, jobs: HandMovedJobs, tmp_path: Path
+) -> None:
+    fake = tmp_path / "holiday.mp4"
+    fake.write_text("this is a letter, not a video\n" * 50)
+    app = open_page("analyse")
+    app.text_input(key="analyse_case_title").set_value("Kept title").run()
+    app = _start_path(app, fake)
+    assert not app.exception
+    assert "Not examined: holiday.mp4" in html_of(app)
+    assert app.text_input(key="analyse_case_title").value == "Kept title"
+    assert app.text_input(key="analyse_path").value == str(fake)
+    assert jobs.requests == {}
+    assert services.current().store.cases() == []
+
+
+def test_a_path_that_is_no_file_is_refused(open_page: OpenPage, tmp_path: Path) -> None:
+    app = _start_path(open_page("analyse"), tmp_path)
+    assert "found a folder" in html_of(app)
+
+
+def test_paths_stay_beneath_the_evidence_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Path) -> None:
+    root = tmp_path / "evidence"
+    root.mkdir()
+    (root / "link.mp4").symlink_to(clip)
+    monkeypatch.setenv("FRAMEWITNESS_EVIDENCE_ROOT", str(root))
+    for text in (str(clip), str(root / ".." / "x.mp4"), str(root / "link.mp4")):
+        refused = intake.from_path(text)
+        assert isinstance(refused, intake.Refusal)
+        assert "beneath" in refused.reason
+
+
+def test_progress_cancel_and_the_way_to_the_result(
+    open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded, clip: Path
+) -> None:
+    app = _start_path(open_page("analyse"), clip)
+    (job_id,) = jobs.requests
+    jobs.change(job_id, state="running", stage="faces", fraction=0.4, remaining_s=75.0, message="Frame 4 of 10.")
+    app = app.run()
+    assert "about 2 min left" in html_of(app)
+    assert app.button(key=f"cancel_{job_id}").label == "Cancel"
+
+    jobs.change(job_id, state="done", fraction=1.0, record_id=seeded.record.record_id)
+    app = app.run()
+    link = app.get("page_link")[0].proto
+    assert link.label == "Open in Examine"
+    assert f"record={seeded.record.record_id}" in link.query_string
+
+    jobs.change(job_id, state="failed", message="The worker ran out of <memory>.", record_id=None)
+    assert "ran out of &lt;memory&gt;" in html_of(app.run())
+
+
+def test_cancel_reaches_the_service(open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded, clip: Path) -> None:
+    app = _start_path(open_page("analyse"), clip)
+    (job_id,) = jobs.requests
+    app.button(key=f"cancel_{job_id}").click().run()
+    assert jobs.job(job_id).state == "cancelled"
+
+
+def test_two_sessions_keep_their_own_finished_jobs(
+    open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded, clip: Path
+) -> None:
+    first, second = open_page("analyse"), open_page("analyse")
+    first = _start_path(first, clip)
+    (job_id,) = jobs.requests
+    # The machine's one queue is visible to both while the job waits; the result belongs to the session that asked.
+    assert "drift.mp4" in html_of(second.run())
+    jobs.change(job_id, state="done", record_id=seeded.record.record_id)
+    assert first.run().get("page_link")
+    assert not second.run().get("page_link")
+    assert "Nothing queued" in html_of(second)
+
+
+def test_a_hostile_file_name_is_shown_as_text(open_page: OpenPage, clip: Path, jobs: HandMovedJobs) -> None:
+    found = intake.queue(
+        [intake.Incoming(HOSTILE_NAME, clip)],
+        lambda: services.current().store.create_case("c").case_id,
+        ("tiny",),
+        AnalysisSettings(),
+    )
+    assert found[1] == []
+    app = open_page("analyse")
+    assert "&lt;img src=x onerror=alert(1)&gt; **bold**" in html_of(app)
+    assert "<img" not in html_of(app)
+    assert not any("onerror" in element.value for element in app.markdown)
+
+
+def test_one_bad_file_does_not_stop_the_others(jobs: HandMovedJobs, clip: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    made, refused = intake.queue(
+        [intake.Incoming("empty.mp4", empty), intake.Incoming("good.mp4", clip)],
+        lambda: services.current().store.create_case("c").case_id,
+        ("tiny",),
+        AnalysisSettings(),
+    )
+    assert len(made) == 1
+    assert [refusal.name for refusal in refused] == ["empty.mp4"]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+from pages.parts import exports, services
+from tests.pages.conftest import html_of
+from tests.pages.seed import Seeded
+
+OpenPage = Callable[..., AppTest]
+
+
+def test_an_empty_store_says_what_to_do(open_page: OpenPage) -> None:
+    app = open_page("cases")
+    assert not app.exception
+    assert "No cases yet" in html_of(app)
+    assert "No case chosen" in html_of(app)
+
+
+def test_a_case_opens_with_its_exhibits_and_analyses(open_page: OpenPage, seeded: Seeded) -> None:
+    app = open_page("cases")
+    app.button(key=f"open_{seeded.case.case_id}").click().run()
+    assert not app.exception
+    assert app.query_params["case"] in ([seeded.case.case_id], seeded.case.case_id)
+    shown = html_of(app)
+    for part in ("Seeded case", "A. Nalyst", "drift.mp4", seeded.exhibit.sha256, "Inconclusive"):
+        assert part in shown
+    assert any(f"record={seeded.record.record_id}" in link.proto.query_string for link in app.get("page_link"))
+
+
+def test_search_finds_by_file_name_and_says_when_nothing_matches(open_page: OpenPage, seeded: Seeded) -> None:
+    services.current().store.create_case("Another matter")
+    app = open_page("cases")
+    app.text_input(key="cases_search").set_value("drift").run()
+    assert [button.key for button in app.button if button.key and button.key.startswith("open_")] == [
+        f"open_{seeded.case.case_id}"
+    ]
+    app.text_input(key="cases_search").set_value("zebra").run()
+    assert "No case matches" in html_of(app)
+
+
+def test_long_lists_come_in_pages(open_page: OpenPage, opened: services.Services) -> None:
+    for number in range(27):
+        opened.store.create_case(f"Case number {number}")
+    app = open_page("cases")
+    opened_keys = [button for button in app.button if button.key and button.key.startswith("open_")]
+    assert len(opened_keys) == 25
+    next(button for button in app.button if button.label == "Older").click().run()
+    assert len([button for button in app.button if button.key and button.key.startswith("open_")]) == 2
+
+
+def test_verify_tells_when_the_evidence_was_altered(open_page: OpenPage, seeded: Seeded) -> None:
+    app = open_page("cases", case=seeded.case.case_id)
+    app.button(key="cases_verify").click().run()
+    assert "Verified:" in html_of(app)
+
+    stored = seeded.exhibit.evidence.file.path
+    stored.chmod(0o600)
+    with stored.open("ab") as file:
+        file.write(b"x")
+    app.button(key="cases_verify").click().run()
+    assert "The record does not verify" in html_of(app)
+
+
+def test_the_log_and_the_notes_of_the_case_are_shown(open_page: OpenPage, seeded: Seeded) -> None:
+    services.current().store.add_note(seeded.case.case_id, "For the file", author="C")
+    app = open_page("cases", case=seeded.case.case_id)
+    assert "For the file" in [element.value for element in app.text]
+    actions = list(app.dataframe[0].value["what"])
+    assert actions[:2] == ["case_created", "exhibit_added"]
+
+
+def test_an_unknown_case_is_answered_in_words(open_page: OpenPage, opened: services.Services) -> None:
+    app = open_page("cases", case="cnothing")
+    assert not app.exception
+    assert "This case cannot be opened" in html_of(app)
+
+
+def test_a_hostile_title_is_shown_as_text(open_page: OpenPage, opened: services.Services) -> None:
+    case = opened.store.create_case("<script>alert(1)</script> **x** [a](b)")
+    app = open_page("cases", case=case.case_id)
+    label = app.button(key=f"open_{case.case_id}").label
+    assert r"\<script\>" in label
+    assert r"\*\*x\*\*" in label
+    assert r"\[a\]\(b\)" in label
+    assert "<script" not in html_of(app)
+
+
+def test_download_names_are_safe() -> None:
+    assert exports.file_stem("FW-2026-0001") == "FW-2026-0001"
+    assert exports.file_stem("../../etc/passwd\n") == "etc-passwd"
+    assert exports.file_stem("…") == "case"

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from detector.registry import ModelCard
+from pages.parts import services
+from pages.parts.readings import Readings
+from tests.pages import seed
+from tests.pages.conftest import html_of
+from tests.pages.seed import HOSTILE_NAME, Seeded
+
+OpenPage = Callable[..., AppTest]
+
+
+def _open(open_page: OpenPage, seeded: Seeded, **params: object) -> AppTest:
+    app = open_page("examine", exhibit=seeded.exhibit.exhibit_id, record=seeded.record.record_id, **params)
+    assert not app.exception
+    return app
+
+
+def _param(app: AppTest, name: str) -> str:
+    value = app.query_params[name]
+    return value[0] if isinstance(value, list) else value
+
+
+def test_without_analyses_it_says_what_to_do(open_page: OpenPage) -> None:
+    app = open_page("examine")
+    assert "Nothing to examine yet" in html_of(app)
+    assert app.get("page_link")[0].proto.label == "Go to Analyse"
+
+
+def test_without_an_address_it_lists_recent_analyses(open_page: OpenPage, seeded: Seeded) -> None:
+    app = open_page("examine")
+    assert "drift.mp4" in html_of(app)
+    assert f"record={seeded.record.record_id}" in app.get("page_link")[0].proto.query_string
+
+
+def test_the_conclusion_has_icon_word_score_reasons_and_limits(open_page: OpenPage, seeded: Seeded) -> None:
+    shown = html_of(_open(open_page, seeded))
+    assert 'aria-label="Conclusion"' in shown
+    assert "Inconclusive" in shown
+    assert f"{seeded.analysis.conclusion.score:.3f}" in shown
+    assert "The score lies between the model&#x27;s thresholds." in shown
+    assert "What this does not prove" in shown
+
+
+def test_it_opens_at_the_strongest_face(open_page: OpenPage, seeded: Seeded) -> None:
+    track_id, pts = Readings.of(seeded.analysis).strongest() or (0, 0)
+    shown = html_of(_open(open_page, seeded))
+    assert f"Face · track {track_id}" in shown
+    assert f"PTS {pts} ×" in shown
+
+
+def test_the_arrow_buttons_step_one_and_ten_and_stop_at_the_ends(open_page: OpenPage, seeded: Seeded) -> None:
+    moments = Readings.of(seeded.analysis).moments
+    app = _open(open_page, seeded, track=1, pts=moments[0])
+    assert app.button(key="step_-1").disabled
+    app.button(key="step_1").click().run()
+    assert _param(app, "pts") == str(moments[1])
+    app.button(key="step_10").click().run()
+    assert _param(app, "pts") == str(moments[11])
+    assert app.button(key="step_1").disabled
+    app.button(key="step_-10").click().run()
+    assert _param(app, "pts") == str(moments[1])
+    shortcuts = {
+        f"step_{by}": keys for by, keys in ((-10, "shift+left"), (-1, "left"), (1, "right"), (10, "shift+right"))
+    }
+    assert {key: app.button(key=key).proto.shortcut for key in shortcuts} == shortcuts
+
+
+def test_every_frame_steps_through_frames_that_were_not_examined(open_page: OpenPage, seeded: Seeded) -> None:
+    moments = Readings.of(seeded.analysis).moments
+    app = _open(open_page, seeded, track=1, pts=moments[0])
+    app.toggle(key="every_frame").set_value(True).run()
+    app.button(key="step_1").click().run()
+    assert moments[0] < int(_param(app, "pts")) < moments[1]
+    assert "No reading for track 1 here" in html_of(app)
+    assert not app.exception
+
+
+def test_a_click_on_the_timeline_names_that_face_in_the_address(open_page: OpenPage, seeded: Seeded) -> None:
+    target = seeded.analysis.tracks[1].faces[3]
+
+    def script(track_id: int, pts: int) -> None:
+        import streamlit as st
+
+        from pages.parts import viewer
+
+        st.session_state["chart"] = {"selection": {"points": [{"customdata": [track_id, pts]}]}}
+        viewer.clicked("chart")
+
+    clicked = AppTest.from_function(script, args=(2, target.pts)).run()
+    app = _open(open_page, seeded, track=_param(clicked, "track"), pts=_param(clicked, "pts"))
+    assert f"PTS {target.pts} ×" in html_of(app)
+    assert "Face · track 2" in html_of(app)
+
+
+def test_the_heatmap_is_made_and_its_opacity_can_be_set(open_page: OpenPage, seeded: Seeded) -> None:
+    face = seeded.analysis.tracks[0].faces[2]
+    app = _open(open_page, seeded, track=1, pts=face.pts)
+    assert "Grad-CAM of tiny" in html_of(app)
+    assert len(app.get("image")) == 3  # frame, crop, heatmap
+    app.slider(key="heatmap_opacity").set_value(100).run()
+    assert not app.exception
+    app.toggle(key="heatmap_on_frame").set_value(True).run()
+    assert not app.exception
+
+
+def test_a_model_with_other_weights_gives_a_reason_instead_of_a_heatmap(
+    open_page: OpenPage, opened: services.Services, clip: Path, card: ModelCard
+) -> None:
+    from dataclasses import replace
+
+    seeded = seed.fill(opened.store, clip, replace(card, weights_sha256="ab" * 32))
+    shown = html_of(_open(open_page, seeded, track=1, pts=seeded.analysis.tracks[0].faces[1].pts))
+    assert "No heatmap" in shown
+    assert "Face, cropped for display" in shown
+
+
+def test_facts_name_the_hashes_and_the_settings(open_page: OpenPage, seeded: Seeded) -> None:
+    shown = html_of(_open(open_page, seeded))
+    file = seeded.analysis.evidence.file
+    for fact in (file.sha256, file.md5, "h264", "320 × 240 px", seeded.analysis.settings.sha256):
+        assert fact in shown
+
+
+def test_a_note_refers_to_the_frame_shown(open_page: OpenPage, seeded: Seeded) -> None:
+    face = seeded.analysis.tracks[0].faces[4]
+    app = _open(open_page, seeded, track=1, pts=face.pts)
+    scope = seeded.exhibit.exhibit_id
+    app.text_area(key=f"note_text_{scope}").set_value("Odd <edge> at the **jaw**")
+    app.text_input(key=f"note_author_{scope}").set_value("B. Reader")
+    next(button for button in app.button if button.label == "Add note").click().run()
+    (note,) = services.current().store.notes(seeded.case.case_id)
+    assert (note.text, note.author, note.track_id, note.pts) == (
+        "Odd <edge> at the **jaw**",
+        "B. Reader",
+        1,
+        face.pts,
+    )
+    assert "Odd <edge> at the **jaw**" in [element.value for element in app.text]
+
+
+def test_no_face_is_told_apart_from_a_low_score(
+    open_page: OpenPage, opened: services.Services, clip: Path, card: ModelCard
+) -> None:
+    from dataclasses import replace
+
+    from detector.analysis.types import Conclusion, ModelResult, Reason
+    from detector.evidence import examine, ingest
+
+    case = opened.store.create_case("Nobody")
+    exhibit = opened.store.add_exhibit(case.case_id, examine(ingest(clip, opened.store.evidence_dir)))
+    empty = replace(
+        seed.make_analysis(exhibit.evidence, card),
+        tracks=(),
+        models=(ModelResult(card.model_id, card.weights_sha256, None, (), "no face was found"),),
+        conclusion=Conclusion("not_examined", None, (Reason("no_face", "No face was found."),)),
+    )
+    record = opened.store.save_analysis(exhibit.exhibit_id, empty)
+    app = open_page("examine", exhibit=exhibit.exhibit_id, record=record.record_id)
+    assert not app.exception
+    shown = html_of(app)
+    assert "Not examined" in shown
+    assert "no face was found" in shown
+    assert "0.500" not in shown
+    assert not app.get("plotly_chart")
+
+
+@pytest.mark.parametrize("params", [{"record": "rnothing"}, {"exhibit": "xnothing"}, {"record": "<b>"}])
+def test_an_unknown_address_is_answered_in_words(open_page: OpenPage, seeded: Seeded, params: dict[str, str]) -> None:
+    app = open_page("examine", **params)
+    assert not app.exception
+    assert "This record cannot be opened" in html_of(app)
+
+
+@pytest.mark.parametrize("params", [{"track": 99, "pts": 0}, {"track": "x", "pts": "y"}, {"pts": 10**15}])
+def test_a_wrong_place_in_the_address_does_not_break_the_page(
+    open_page: OpenPage, seeded: Seeded, params: dict[str, object]
+) -> None:
+    app = _open(open_page, seeded, **params)
+    assert 'aria-label="Conclusion"' in html_of(app)
+
+
+def test_two_sessions_stand_at_their_own_frames(open_page: OpenPage, seeded: Seeded) -> None:
+    moments = Readings.of(seeded.analysis).moments
+    first = _open(open_page, seeded, track=1, pts=moments[0])
+    second = _open(open_page, seeded, track=1, pts=moments[5])
+    first.button(key="step_1").click().run()
+    second.run()
+    assert (_param(first, "pts"), _param(second, "pts")) == (str(moments[1]), str(moments[5]))
+
+
+def test_a_hostile_file_name_is_shown_as_text(
+    open_page: OpenPage, opened: services.Services, clip: Path, card: ModelCard
+) -> None:
+    seeded = seed.fill(opened.store, clip, card, file_name=HOSTILE_NAME)
+    app = _open(open_page, seeded)
+    assert "&lt;img src=x onerror=alert(1)&gt; **bold**" in html_of(app)
+    assert "<img" not in html_of(app)
+    for kind in (app.markdown, app.caption, app.title, app.header, app.subheader):
+        assert not any("onerror" in element.value for element in kind)
