@@ -1,0 +1,83 @@
+"""What the service and a worker say to each other: one JSON object a line, over the worker's stdin and stdout.
+
+service -> worker   run {task} · cancel {job_id} · end of file: stop at once
+worker -> service   progress {job_id, …} · done {job_id} · cancelled {job_id} · failed {job_id, code, message}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from detector.analysis.types import Analysis
+from detector.evidence.types import StoredFile
+from detector.settings import AnalysisSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """All that a worker needs to know: it never opens the case store."""
+
+    job_id: str
+    file: StoredFile
+    model_ids: tuple[str, ...]
+    settings: AnalysisSettings
+
+
+class ProgressLike(Protocol):
+    """The part of `detector.analysis.Progress` that is passed on."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def fraction(self) -> float: ...
+    @property
+    def remaining_s(self) -> float | None: ...
+    @property
+    def message(self) -> str: ...
+
+
+class Runner(Protocol):
+    """Does the work inside the worker. One instance serves job after job, so it may keep models warm.
+
+    Raises CancelledError soon after `cancelled()` turns true, and FramewitnessError for what the user can mend.
+    """
+
+    def __call__(
+        self, task: Task, report: Callable[[ProgressLike], None], cancelled: Callable[[], bool]
+    ) -> Analysis: ...
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, ensure_ascii=True).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """The message on a line, None for a line that is none (a library's stray print)."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) and "type" in message else None
+
+
+def task_to_dict(task: Task) -> dict[str, Any]:
+    return {
+        "job_id": task.job_id,
+        "file": {**asdict(task.file), "path": str(task.file.path)},
+        "model_ids": list(task.model_ids),
+        "settings": task.settings.to_dict(),
+    }
+
+
+def task_from_dict(described: dict[str, Any]) -> Task:
+    file = described["file"]
+    return Task(
+        job_id=described["job_id"],
+        file=StoredFile(**{**file, "path": Path(file["path"])}),
+        model_ids=tuple(described["model_ids"]),
+        settings=AnalysisSettings.from_dict(described["settings"]),
+    )

@@ -1,0 +1,129 @@
+"""The job service: queues analyses, runs them in worker processes, and keeps their results."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from detector.cases import CaseStore, Job, JobRequest
+from detector.errors import ModelNotFoundError, StoreError
+from detector.jobs.recovery import recover
+from detector.jobs.slot import Slot, SlotOptions
+
+REAL_RUNNER = "detector.jobs.runner:WarmRunner"
+
+_serving: set[Path] = set()
+_serving_guard = threading.Lock()
+
+
+class JobService:
+    """One per store. Its threads are the only ones that start, watch and end workers; every method may be called from
+    any thread.
+
+    `workers` analyses run at once, each in a process of its own with `threads` threads (by default the machine's
+    cores shared among them). `runner_path` (MODULE:CLASS) names what runs inside; `grace_s` is how long a worker may
+    take to obey a cancellation before it is killed.
+    """
+
+    def __init__(
+        self,
+        store: CaseStore,
+        *,
+        workers: int = 1,
+        threads: int | None = None,
+        runner_path: str = REAL_RUNNER,
+        grace_s: float = 5.0,
+    ) -> None:
+        self._store = store
+        options = SlotOptions(runner_path, threads or max(1, _usable_cores() // workers), grace_s)
+        self._slots = [Slot(f"worker-{number}", store, options, self._take) for number in range(1, workers + 1)]
+        self._changed = threading.Condition()
+        self._requests = 0
+        self._stopping = False
+        self._started = False
+
+    def start(self) -> None:
+        """Settle what an earlier run left behind, then serve. Raises StoreError if the store is served already."""
+        with _serving_guard:
+            if self._store.home in _serving:
+                raise StoreError(f"The jobs of {self._store.home} are already being served in this program.")
+            _serving.add(self._store.home)
+        try:
+            recover(self._store)
+        except BaseException:
+            self._release()
+            raise
+        self._started = True
+        for slot in self._slots:
+            slot.start()
+
+    def stop(self) -> None:
+        """End all workers; running jobs go back to the queue for the next start. Safe to call twice."""
+        if not self._started:
+            return
+        self._started = False
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for slot in self._slots:
+            slot.stop()
+        self._release()
+
+    def submit(self, request: JobRequest) -> str:
+        """Queue an analysis and return its job's id. Raises StoreError for an unknown exhibit, ModelNotFoundError
+        where no model is asked for."""
+        if not request.model_ids:
+            raise ModelNotFoundError("An analysis needs at least one model; none was chosen.")
+        job = self._store.jobs.add(request)
+        with self._changed:
+            self._requests += 1
+            self._changed.notify_all()
+        return job.job_id
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the end of a queued or running job; one that has ended stays as it is. Raises StoreError for an
+        unknown job."""
+        with self._changed:
+            # Under the same lock as claiming, so that a job cannot slip from the queue to a slot unseen.
+            if any(slot.cancel(job_id) for slot in self._slots):
+                return
+            job = self._store.jobs.get(job_id)
+            if job.state == "queued":
+                self._store.jobs.cancel(job_id)
+
+    def job(self, job_id: str) -> Job:
+        """The job with its live progress. Raises StoreError for an unknown job."""
+        return self._with_progress(self._store.jobs.get(job_id))
+
+    def jobs(self, active_only: bool = False) -> list[Job]:
+        """In the order they were requested."""
+        return [self._with_progress(job) for job in self._store.jobs.find(("queued", "running") if active_only else ())]
+
+    def _with_progress(self, job: Job) -> Job:
+        if job.state != "running":
+            return job
+        return next((live for slot in self._slots if (live := slot.job) and live.job_id == job.job_id), job)
+
+    def _take(self, slot: Slot) -> Job | None:
+        """Wait for a job and claim it for `slot`; None when the service stops."""
+        while True:
+            with self._changed:
+                if self._stopping:
+                    return None
+                job = self._store.jobs.claim()
+                if job is not None:
+                    slot.hold(job)
+                    return job
+                seen = self._requests
+                self._changed.wait_for(lambda: self._stopping or self._requests != seen)  # noqa: B023
+
+    def _release(self) -> None:
+        with _serving_guard:
+            _serving.discard(self._store.home)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,221 @@
+"""One place where jobs run: a thread that owns one worker process and sees each job through to its end."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from detector.cases import CaseStore, Job
+from detector.errors import StoreError
+from detector.jobs import spool
+from detector.jobs.process import WorkerProcess
+from detector.jobs.protocol import Task, task_to_dict
+from detector.jobs.recovery import import_result
+
+_log = logging.getLogger(__name__)
+
+MOST_WORKER_DEATHS = 2
+_BREATH_S = 0.5  # after a worker's death, so that one that cannot start does not spin
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOptions:
+    """`runner_path` MODULE:CLASS; `threads` for each worker's libraries; `grace_s` between asking a worker to cancel
+    and killing it."""
+
+    runner_path: str
+    threads: int
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """What the slot's thread waits for. `sender` is the worker it came from; None for the service."""
+
+    kind: Literal["message", "ended", "cancel", "stop"]
+    sender: WorkerProcess | None = None
+    body: dict[str, Any] | None = None
+
+
+class Slot:
+    """`take` blocks until a job is claimed for this slot; it returns None when the service stops."""
+
+    def __init__(self, name: str, store: CaseStore, options: SlotOptions, take: Callable[[Slot], Job | None]) -> None:
+        self._store = store
+        self._options = options
+        self._take = take
+        self._letters: queue.SimpleQueue[_Letter] = queue.SimpleQueue()
+        self._worker: WorkerProcess | None = None
+        self._job: Job | None = None
+        self._lock = threading.Lock()
+        self._log_path = store.layout.logs / f"{name}.log"
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the running job's worker; the job goes back to the queue. Returns when the thread has ended."""
+        self._letters.put(_Letter("stop"))
+        self._thread.join()
+
+    def cancel(self, job_id: str) -> bool:
+        """True if this slot has the job and will end it."""
+        with self._lock:
+            if self._job is None or self._job.job_id != job_id:
+                return False
+        self._letters.put(_Letter("cancel", body={"job_id": job_id}))
+        return True
+
+    @property
+    def job(self) -> Job | None:
+        """The job in hand with its live progress."""
+        with self._lock:
+            return self._job
+
+    def hold(self, job: Job) -> None:
+        """Take charge of a job just claimed; called by `take`."""
+        with self._lock:
+            self._job = job
+
+    def _serve(self) -> None:
+        while (job := self._take(self)) is not None:
+            try:
+                going_on = self._run(job)
+            except Exception as error:
+                _log.exception("job %s", job.job_id)
+                going_on = True
+                self._give_up(job, error)
+            with self._lock:
+                self._job = None
+            if not going_on:
+                break
+        if self._worker is not None:
+            self._worker.stop(at_once=False)
+
+    def _run(self, job: Job) -> bool:
+        """See one job through. False when the service stops meanwhile."""
+        worker = self._ready_worker()
+        file = self._store.exhibit(job.exhibit_id).evidence.file
+        worker.send({"type": "run", "task": task_to_dict(Task(job.job_id, file, job.model_ids, job.settings))})
+        deadline_s: float | None = None
+        while True:
+            letter = self._next_letter(deadline_s)
+            if letter is None:
+                self._drop_worker()
+                self._end_cancelled(job)
+                return True
+            if letter.kind == "stop":
+                self._drop_worker()
+                if not import_result(self._store, job):
+                    self._store.jobs.requeue(
+                        job.job_id, "The program was closed while it was running.", worker_died=False
+                    )
+                return False
+            if letter.kind == "cancel":
+                if letter.body == {"job_id": job.job_id} and deadline_s is None:
+                    worker.send({"type": "cancel", "job_id": job.job_id})
+                    deadline_s = time.monotonic() + self._options.grace_s
+            elif letter.sender is worker:
+                if letter.kind == "ended":
+                    self._worker_died(job, worker, cancelling=deadline_s is not None)
+                    return True
+                if self._heard(job, letter.body or {}):
+                    return True
+
+    def _heard(self, job: Job, message: dict[str, Any]) -> bool:
+        """Act on a worker's message; True if it ends the job."""
+        if message.get("job_id") != job.job_id:
+            return False
+        kind = message["type"]
+        if kind == "progress":
+            with self._lock:
+                self._job = replace(
+                    job,
+                    stage=message["stage"],
+                    fraction=message["fraction"],
+                    remaining_s=message["remaining_s"],
+                    message=message["message"],
+                )
+            return False
+        if kind == "done":
+            if not import_result(self._store, job):
+                raise StoreError(
+                    f"The result of job {job.job_id} is gone from the spool folder. Run the analysis again."
+                )
+        elif kind == "cancelled":
+            self._end_cancelled(job)
+        elif kind == "failed":
+            self._store.jobs.fail(job.job_id, message["code"], message["message"])
+        return kind in ("done", "cancelled", "failed")
+
+    def _worker_died(self, job: Job, worker: WorkerProcess, *, cancelling: bool) -> None:
+        how = worker.how_it_ended()
+        self._drop_worker()
+        if import_result(self._store, job):
+            return
+        if cancelling:
+            self._end_cancelled(job)
+        elif job.worker_deaths + 1 < MOST_WORKER_DEATHS:
+            self._store.jobs.requeue(job.job_id, f"{how} The analysis starts again.", worker_died=True)
+            time.sleep(_BREATH_S)
+        else:
+            self._store.jobs.fail(
+                job.job_id,
+                "worker_died",
+                f"{how} It was the second time with this analysis, so it is not tried again. Examine fewer frames per "
+                f"second, or free some memory; the exhibit is kept. Details are in {worker.log_path}.",
+            )
+
+    def _end_cancelled(self, job: Job) -> None:
+        self._store.jobs.cancel(job.job_id)
+        spool.discard(self._store.layout.spool, job.job_id)
+
+    def _give_up(self, job: Job, error: Exception) -> None:
+        """The service itself failed over a job: say so in the job, and leave the worker in a known state."""
+        self._drop_worker()
+        code = error.code if isinstance(error, StoreError) else "internal_error"
+        said = str(error) if isinstance(error, StoreError) else f"The job service failed ({type(error).__name__})."
+        try:
+            self._store.jobs.fail(job.job_id, code, said)
+        except Exception:
+            # The store itself is unusable; the job stays "running" and is queued again at the next start.
+            _log.exception("job %s could not be marked failed", job.job_id)
+
+    def _ready_worker(self) -> WorkerProcess:
+        if self._worker is not None and not self._worker.alive:
+            # It died between jobs, which is no fault of the next one.
+            self._drop_worker()
+        if self._worker is None:
+            layout = self._store.layout
+            self._worker = WorkerProcess(
+                self._options.runner_path,
+                spool_dir=layout.spool,
+                logs_dir=layout.logs,
+                log_path=self._log_path,
+                threads=self._options.threads,
+                deliver=self._deliver,
+            )
+        return self._worker
+
+    def _drop_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.stop(at_once=True)
+            self._worker = None
+
+    def _deliver(self, worker: WorkerProcess, message: dict[str, Any] | None) -> None:
+        self._letters.put(_Letter("ended" if message is None else "message", worker, message))
+
+    def _next_letter(self, deadline_s: float | None) -> _Letter | None:
+        """The next letter; None if none came before the deadline."""
+        try:
+            if deadline_s is None:
+                return self._letters.get()
+            return self._letters.get(timeout=max(0.0, deadline_s - time.monotonic()))
+        except queue.Empty:
+            return None

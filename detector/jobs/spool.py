@@ -1,0 +1,56 @@
+"""Finished results on their way from a worker to the store: a folder a job, there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from detector.analysis.types import Analysis
+from detector.errors import StoreError
+
+_ANALYSIS = "analysis.json"
+_LANDMARKS = "landmarks.npz"
+
+
+def write_result(spool_dir: Path, job_id: str, analysis: Analysis) -> None:
+    """Put a result where the service will find it, even after a crash between here and the message that says so."""
+    from detector.analysis import analysis_to_json, save_landmarks
+
+    unfinished = spool_dir / f".{job_id}-{os.getpid()}"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    (unfinished / _ANALYSIS).write_text(analysis_to_json(analysis), encoding="utf-8")
+    if any(seen.face.landmarks is not None for track in analysis.tracks for seen in track.faces):
+        save_landmarks(analysis, unfinished / _LANDMARKS)
+    shutil.rmtree(spool_dir / job_id, ignore_errors=True)
+    unfinished.rename(spool_dir / job_id)
+
+
+def has_result(spool_dir: Path, job_id: str) -> bool:
+    return (spool_dir / job_id / _ANALYSIS).is_file()
+
+
+def read_result(spool_dir: Path, job_id: str, stored_path: Path) -> Analysis:
+    """Raises StoreError where the result cannot be read."""
+    from detector.analysis import analysis_from_dict, load_landmarks
+
+    folder = spool_dir / job_id
+    try:
+        described = json.loads((folder / _ANALYSIS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"The result of job {job_id} cannot be read ({error}). Run the analysis again.") from error
+    landmarks = load_landmarks(folder / _LANDMARKS) if (folder / _LANDMARKS).is_file() else None
+    return analysis_from_dict(described, stored_path=stored_path, landmarks=landmarks)
+
+
+def discard(spool_dir: Path, job_id: str) -> None:
+    """Remove what a job left, finished or not."""
+    for folder in (spool_dir / job_id, *spool_dir.glob(f".{job_id}-*")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def job_ids(spool_dir: Path) -> set[str]:
+    """The jobs that left something, finished or not."""
+    return {entry.name.removeprefix(".").split("-")[0] for entry in spool_dir.iterdir()}

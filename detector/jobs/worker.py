@@ -1,0 +1,140 @@
+"""The worker process: `python -m detector.jobs.worker`. It reads tasks, runs them one at a time and spools results.
+
+It never opens the case store. It ends when its stdin ends, which is also how it learns that its parent is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from detector.errors import CancelledError, FramewitnessError
+from detector.jobs.parent import die_with_parent
+from detector.jobs.protocol import ProgressLike, Runner, Task, decode, encode, task_from_dict
+from detector.jobs.spool import write_result
+
+NICENESS = 5  # pages and video playback come first
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m detector.jobs.worker", description=__doc__)
+    parser.add_argument("--spool", type=Path, required=True)
+    parser.add_argument("--logs", type=Path, required=True)
+    parser.add_argument("--runner", required=True, metavar="MODULE:CLASS")
+    parser.add_argument("--parent", type=int, required=True, metavar="PID")
+    options = parser.parse_args(arguments)
+
+    die_with_parent(options.parent)
+    faulthandler.enable()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    # Whatever a library prints must not mix with the messages.
+    outbox = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    Worker(options.runner, options.spool, options.logs, sys.stdin.buffer, outbox).serve()
+
+
+class Worker:
+    """`runner_path` names a class, MODULE:CLASS, whose instance is a `Runner`; it is made for the first task."""
+
+    def __init__(
+        self, runner_path: str, spool_dir: Path, logs_dir: Path, inbox: BinaryIO, outbox: BinaryIO | Any
+    ) -> None:
+        self._runner_path = runner_path
+        self._runner: Runner | None = None
+        self._spool_dir = spool_dir
+        self._logs_dir = logs_dir
+        self._inbox = inbox
+        self._outbox = outbox
+        self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._cancelled: set[str] = set()
+
+    def serve(self) -> None:
+        """Run tasks until the service closes the pipe; never returns."""
+        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+        while True:
+            task = self._tasks.get()
+            self._say(self._attempt(task))
+
+    def _listen(self) -> None:
+        for line in self._inbox:
+            message = decode(line)
+            if message is None:
+                continue
+            if message["type"] == "run":
+                self._tasks.put(task_from_dict(message["task"]))
+            elif message["type"] == "cancel":
+                self._cancelled.add(message["job_id"])
+        # The service is gone or wants no more: a result now would reach nobody.
+        os._exit(0)
+
+    def _attempt(self, task: Task) -> dict[str, Any]:
+        """Run one task to its end, and say how it ended."""
+        told = {"job_id": task.job_id}
+        try:
+            if self._runner is None:
+                self._runner = _make_runner(self._runner_path)
+            analysis = self._runner(task, self._reporter(task), lambda: task.job_id in self._cancelled)
+            write_result(self._spool_dir, task.job_id, analysis)
+        except CancelledError:
+            return {"type": "cancelled", **told}
+        except FramewitnessError as error:
+            return {"type": "failed", **told, "code": error.code, "message": str(error)}
+        except MemoryError:
+            self._log_traceback(task)
+            advice = "Close other programs, or examine fewer frames per second."
+            return {"type": "failed", **told, "code": "out_of_memory", "message": f"Memory ran out. {advice}"}
+        except Exception as error:
+            log = self._log_traceback(task)
+            said = f"The analysis stopped at a fault in the program ({type(error).__name__}). Details are in {log}."
+            return {"type": "failed", **told, "code": "internal_error", "message": said}
+        return {"type": "done", **told}
+
+    def _reporter(self, task: Task) -> Callable[[ProgressLike], None]:
+        def report(progress: ProgressLike) -> None:
+            self._say(
+                {
+                    "type": "progress",
+                    "job_id": task.job_id,
+                    "stage": progress.stage,
+                    "fraction": progress.fraction,
+                    "remaining_s": progress.remaining_s,
+                    "message": progress.message,
+                }
+            )
+
+        return report
+
+    def _say(self, message: dict[str, Any]) -> None:
+        try:
+            self._outbox.write(encode(message))
+        except OSError:
+            os._exit(1)
+
+    def _log_traceback(self, task: Task) -> Path:
+        self._logs_dir.mkdir(parents=True, exist_ok=True)
+        log = self._logs_dir / f"job-{task.job_id}.log"
+        with log.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(f"{datetime.now(UTC).isoformat()} {task.file.sha256} {','.join(task.model_ids)}\n")
+            stream.write(traceback.format_exc() + "\n")
+        return log
+
+
+def _make_runner(path: str) -> Runner:
+    module, _, name = path.partition(":")
+    runner: Runner = getattr(import_module(module), name)()
+    return runner
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from detector.cases import CaseStore
+from detector.errors import ModelNotFoundError, StoreError
+from detector.jobs import JobRequest, JobService
+from tests.jobs.conftest import SCRIPTED, ended, moving, wait_for
+
+Ask = Callable[[str], JobRequest]
+
+
+def test_a_job_ends_as_a_saved_analysis(store: CaseStore, service: JobService, ask: Ask) -> None:
+    request = ask("quick")
+    job = wait_for(service, service.submit(request), ended)
+    assert job.state == "done"
+    assert job.attempts == 1
+    assert job.created_at <= job.started_at <= job.finished_at
+    record = store.record(job.record_id)
+    assert record.exhibit_id == request.exhibit_id
+    assert len(store.analysis(job.record_id).tracks) == 2
+    assert list(store.layout.spool.iterdir()) == []
+    actions = [event.action for event in store.events(job.case_id)]
+    assert actions[-4:] == ["analysis_requested", "analysis_started", "analysis_saved", "analysis_finished"]
+    assert store.verify(job.case_id).ok
+
+
+def test_progress_is_live_but_not_written_to_the_database(store: CaseStore, service: JobService, ask: Ask) -> None:
+    job_id = service.submit(ask("steps 50"))
+    seen = wait_for(service, job_id, moving)
+    assert (seen.stage, seen.remaining_s, seen.message) == ("faces", 1.5, "Step.")
+    assert store.jobs.get(job_id).stage == ""
+    later = wait_for(service, job_id, lambda job: job.fraction > seen.fraction)
+    assert later.fraction <= 1.0
+    assert wait_for(service, job_id, ended).fraction == 1.0
+
+
+def test_one_worker_serves_job_after_job_in_order(service: JobService, ask: Ask) -> None:
+    ids = [service.submit(ask(f"steps {number + 5}")) for number in range(3)]
+    wait_for(service, ids[2], moving)
+    workers = psutil.Process().children()
+    assert len(workers) == 1
+    last = wait_for(service, ids[2], ended)
+    jobs = [service.job(job_id) for job_id in ids]
+    assert [job.state for job in jobs] == ["done"] * 3
+    assert jobs[0].finished_at <= jobs[1].started_at
+    assert jobs[1].finished_at <= last.started_at
+    assert service.jobs() == jobs
+    assert service.jobs(active_only=True) == []
+
+
+def test_two_workers_run_two_jobs_at_once(store: CaseStore, ask: Ask) -> None:
+    service = JobService(store, workers=2, runner_path=SCRIPTED, threads=1)
+    service.start()
+    try:
+        first, second = service.submit(ask("steps 400")), service.submit(ask("steps 401"))
+        wait_for(service, first, moving)
+        wait_for(service, second, moving)
+        assert service.job(first).state == "running"
+        service.cancel(first)
+        assert wait_for(service, first, ended).state == "cancelled"
+        assert service.job(second).state == "running"
+    finally:
+        service.stop()
+
+
+def test_a_queued_job_is_cancelled_at_once(service: JobService, ask: Ask) -> None:
+    running, queued = service.submit(ask("steps 100")), service.submit(ask("quick"))
+    wait_for(service, running, moving)
+    service.cancel(queued)
+    assert service.job(queued).state == "cancelled"
+    assert service.job(queued).attempts == 0
+    service.cancel(running)
+    assert wait_for(service, running, ended).state == "cancelled"
+
+
+def test_a_running_job_obeys_a_cancellation_and_its_worker_lives_on(
+    store: CaseStore, service: JobService, ask: Ask
+) -> None:
+    job_id = service.submit(ask("steps 1000"))
+    wait_for(service, job_id, moving)
+    pid = psutil.Process().children()[0].pid
+    service.cancel(job_id)
+    job = wait_for(service, job_id, ended, within_s=5)
+    assert (job.state, job.record_id, job.error_code) == ("cancelled", None, "cancelled")
+    assert store.analyses() == []
+    assert wait_for(service, service.submit(ask("quick")), ended).state == "done"
+    assert [child.pid for child in psutil.Process().children()] == [pid]
+
+
+def test_a_worker_that_ignores_a_cancellation_is_killed_and_replaced(service: JobService, ask: Ask) -> None:
+    job_id = service.submit(ask("deaf"))
+    wait_for(service, job_id, lambda job: job.stage.startswith("served"))
+    pid = psutil.Process().children()[0].pid
+    service.cancel(job_id)
+    assert wait_for(service, job_id, ended, within_s=5).state == "cancelled"
+    assert not psutil.pid_exists(pid)
+    assert wait_for(service, service.submit(ask("quick")), ended).state == "done"
+
+
+def test_cancelling_what_has_ended_changes_nothing(service: JobService, ask: Ask) -> None:
+    job = wait_for(service, service.submit(ask("quick")), ended)
+    service.cancel(job.job_id)
+    assert service.job(job.job_id) == job
+    with pytest.raises(StoreError, match="j000000000"):
+        service.cancel("j000000000")
+
+
+def test_evidence_that_cannot_be_examined_fails_with_its_own_words(service: JobService, ask: Ask) -> None:
+    job = wait_for(service, service.submit(ask("truncated")), ended)
+    assert (job.state, job.error_code) == ("failed", "evidence_truncated")
+    assert job.message == "Expected a whole file, found half of one. Copy it again."
+    assert job.attempts == 1
+
+
+def test_a_fault_is_told_plainly_and_its_traceback_is_logged(store: CaseStore, service: JobService, ask: Ask) -> None:
+    job = wait_for(service, service.submit(ask("fault")), ended)
+    assert (job.state, job.error_code) == ("failed", "internal_error")
+    assert "KeyError" in job.message
+    assert "secret detail" not in job.message
+    log = store.layout.logs / f"job-{job.job_id}.log"
+    assert str(log) in job.message
+    assert "secret detail" in log.read_text()
+
+
+def test_running_out_of_memory_is_said(service: JobService, ask: Ask) -> None:
+    job = wait_for(service, service.submit(ask("memory")), ended)
+    assert job.error_code == "out_of_memory"
+    assert "fewer frames" in job.message
+
+
+def test_what_a_library_prints_does_not_disturb(store: CaseStore, service: JobService, ask: Ask) -> None:
+    assert wait_for(service, service.submit(ask("print")), ended).state == "done"
+    assert "a stray line" in (store.layout.logs / "worker-1.log").read_text()
+
+
+def test_a_job_needs_an_exhibit_and_a_model(service: JobService, ask: Ask) -> None:
+    with pytest.raises(StoreError, match="x000000000"):
+        service.submit(JobRequest("x000000000", ("frame-a",)))
+    with pytest.raises(ModelNotFoundError):
+        service.submit(JobRequest(ask("quick").exhibit_id, ()))
+    assert service.jobs() == []
+
+
+def test_a_store_is_served_once_and_again_after_stopping(store: CaseStore, service: JobService) -> None:
+    other = JobService(store, runner_path=SCRIPTED)
+    with pytest.raises(StoreError, match="already being served"):
+        other.start()
+    service.stop()
+    other.start()
+    other.stop()
+
+
+def test_sessions_that_submit_at_once_each_get_their_own_result(
+    store: CaseStore, service: JobService, ask: Ask
+) -> None:
+    requests = [ask(f"steps {number}") for number in range(1, 9)]
+    ids: dict[str, str] = {}
+
+    def session(request: JobRequest) -> None:
+        ids[request.exhibit_id] = service.submit(request)
+
+    threads = [threading.Thread(target=session, args=(request,)) for request in requests]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for request in requests:
+        job = wait_for(service, ids[request.exhibit_id], ended)
+        assert store.record(job.record_id).exhibit_id == request.exhibit_id
+        sha256 = store.exhibit(request.exhibit_id).sha256
+        assert store.analysis(job.record_id).evidence.file.sha256 == sha256
+
+
+def test_threads_of_a_worker_are_bounded(store: CaseStore, ask: Ask) -> None:
+    service = JobService(store, runner_path=SCRIPTED, threads=3)
+    service.start()
+    try:
+        wait_for(service, service.submit(ask("steps 1")), ended)
+        worker = psutil.Process().children()[0]
+        assert worker.environ()["OMP_NUM_THREADS"] == "3"
+        assert worker.nice() > os.nice(0) or os.nice(0) >= 15
+    finally:
+        service.stop()
+    assert not worker.is_running()
