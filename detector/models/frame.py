@@ -20,9 +20,9 @@ class FrameOutput(NamedTuple):
 class FrameNet(nn.Module):
     """A frame model whose label rests on a blend map.
 
-    The map head says where a face was blended or repainted (after Face X-ray, Li et al., CVPR 2020); the label head sees the
-    deepest features pooled, the same features pooled where the map is hot, and the map's own peak and mean. From scratch the
-    label alone does not train; beside the map it does.
+    The map head says where a face was blended or repainted (after Face X-ray, Li et al., CVPR 2020); the label head
+    sees the deepest features pooled, features pooled where the map is hot, and the map's own peak and mean. From
+    scratch the label alone does not train; beside the map it does.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import timm
 import torch
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 class HighPass(nn.Module):
     """Append the residual x - mean3x3(x), scaled: traces of blending and re-sampling live in high frequencies.
 
-    (B, 3, H, W) -> (B, 6, H, W). The residual of a first-order smoothing filter is the simplest member of the steganalysis
-    rich-model family (Fridrich & Kodovsky, 2012).
+    (B, 3, H, W) -> (B, 6, H, W). The residual of a first-order smoothing filter is the simplest member of the
+    steganalysis rich-model family (Fridrich & Kodovsky, 2012).
     """
 
     def __init__(self, gain: float = 4.0) -> None:
@@ -23,6 +24,11 @@ class HighPass(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         smooth = nn.functional.avg_pool2d(nn.functional.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         return torch.cat([x, (x - smooth) * self.gain], dim=1)
+
+
+def _feature_info(encoder: nn.Module) -> Any:
+    """timm's description of a feature pyramid; torch types module attributes as tensors."""
+    return encoder.feature_info
 
 
 class Trunk(nn.Module):
@@ -36,7 +42,7 @@ class Trunk(nn.Module):
     def __init__(self, name: str, strides: Sequence[int], *, high_pass: bool = False) -> None:
         super().__init__()
         self.high_pass = HighPass() if high_pass else nn.Identity()
-        every = timm.create_model(name, pretrained=False, features_only=True).feature_info.reduction()
+        every = _feature_info(timm.create_model(name, pretrained=False, features_only=True)).reduction()
         missing = [stride for stride in strides if stride not in every]
         if missing:
             raise ValueError(f"{name} has features at strides {every}, not at {missing}")
@@ -47,7 +53,7 @@ class Trunk(nn.Module):
             in_chans=6 if high_pass else 3,
             out_indices=tuple(every.index(stride) for stride in strides),
         )
-        self.channels: list[int] = self.encoder.feature_info.channels()
+        self.channels: list[int] = _feature_info(self.encoder).channels()
         self.strides = tuple(strides)
 
     def forward(self, x: Tensor) -> list[Tensor]:

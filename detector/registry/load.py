@@ -118,9 +118,7 @@ def _build(card: ModelCard) -> nn.Module:
             "Pickled checkpoints (.pt, .pth, .bin) can run code when opened and are never loaded."
         )
     if not path.is_file():
-        raise WeightsRefusedError(
-            f"{card.model_id}: the weights {path.name} are missing. Restore the file or the checkout."
-        )
+        raise WeightsRefusedError(f"{card.model_id}: the weights {path.name} are missing. Restore them.")
     found = file_sha256(path)
     if found != card.weights_sha256:
         raise WeightsRefusedError(

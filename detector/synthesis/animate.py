@@ -62,7 +62,9 @@ def animate(
             image = np.clip(talking * weight + image * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
             shown = mask.astype(np.float32)
         camera = _camera(face.image.shape[1], size_px, time_s, phases)
-        moved = cv2.warpAffine(image, camera, (size_px, size_px), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101)
+        moved = cv2.warpAffine(
+            image, camera, (size_px, size_px), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101
+        )
         grain = np.random.default_rng((seed, number)).standard_normal(moved.shape, dtype=np.float32) * 1.5
         truth = cv2.warpAffine(shown, camera, (size_px, size_px), borderMode=cv2.BORDER_REFLECT_101)
         yield AnimatedFrame(
@@ -70,9 +72,7 @@ def animate(
         )
 
 
-def _paste(
-    face: FaceImage, manipulation: Manipulation, rng: np.random.Generator
-) -> tuple[Image, NDArray[np.float32]]:
+def _paste(face: FaceImage, manipulation: Manipulation, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32]]:
     altered = colour_shift(rescale(face.image, manipulation.resolution), manipulation.gain, (0, 0, 0), 1.0)
     face_px = float(np.ptp(face.landmarks, axis=0).max())
     return altered, soft_mask(region_mask(face.landmarks, face.image.shape[:2], "face"), face_px, rng, coarse=True)
@@ -105,8 +105,9 @@ def _camera(source_px: int, size_px: int, time_s: float, phases: NDArray[np.floa
 
 
 def write_clip(path: Path, images: Iterable[NDArray[np.uint8]], fps: int, *, crf: int = 20) -> None:
-    """H.264 in MP4 that browsers play. `images` (H, W, 3) RGB or (H, W) grey, uint8, even sides. Same pixels, same bytes
-    with the same encoder."""
+    """H.264 in MP4 that browsers play. `images` (H, W, 3) RGB or (H, W) grey, uint8, even sides.
+
+    Same pixels, same bytes with the same encoder."""
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as out:
         stream = out.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": "medium", "threads": "1"})

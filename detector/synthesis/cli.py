@@ -22,7 +22,9 @@ FPS = 25
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = subparsers.add_parser("synthesize", help="animate a portrait: genuine and manipulated clips with the mask")
+    command = subparsers.add_parser(
+        "synthesize", help="animate a portrait: genuine and manipulated clips with the mask"
+    )
     command.add_argument("--out", type=Path, required=True, help="folder for the clips and samples.json")
     command.add_argument("--portrait", type=Path, help="picture with one face; default: scikit-image's astronaut")
     command.add_argument("--seconds", type=float, default=6.0)
@@ -48,7 +50,9 @@ def portrait(path: Path | None) -> FaceImage:
     return FaceImage(image, face.landmarks[:, :2].astype(np.float32))
 
 
-def make_samples(face: FaceImage, out: Path, name: str, source: str, *, seconds: float, seed: int) -> list[dict[str, object]]:
+def make_samples(
+    face: FaceImage, out: Path, name: str, source: str, *, seconds: float, seed: int
+) -> list[dict[str, object]]:
     """Write `<name>_genuine.mp4`, `<name>_manipulated.mp4`, `<name>_mask.mp4` and `samples.json`; returns its rows."""
     out.mkdir(parents=True, exist_ok=True)
     change = Manipulation()

@@ -7,13 +7,13 @@ once and applied alike to both members of a genuine/manipulated pair.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Image = NDArray[np.uint8]
 
@@ -36,7 +36,7 @@ def h264(image: Image, crf: int) -> Image:
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     buffer.seek(0)
-    with av.open(buffer) as source:
+    with av.open(buffer, "r") as source:
         decoded = next(source.decode(video=0)).to_ndarray(format="rgb24")
     if decoded.shape != image.shape:
         decoded = cv2.copyMakeBorder(
@@ -53,7 +53,7 @@ def rescale(image: Image, factor: float, interpolation: int = cv2.INTER_LINEAR) 
     return cv2.resize(down, (width, height), interpolation=interpolation).astype(np.uint8)
 
 
-def colour_shift(image: Image, gain: Sequence[float], bias: Sequence[float], gamma: float) -> Image:
+def colour_shift(image: Image, gain: ArrayLike, bias: ArrayLike, gamma: float) -> Image:
     """Per-channel gain (3), bias (3) in grey levels, then gamma, by lookup table."""
     ramp = np.arange(256, dtype=np.float32)[:, None] * np.asarray(gain, np.float32) + np.asarray(bias, np.float32)
     table = np.clip(255.0 * (np.clip(ramp, 0, 255) / 255.0) ** gamma, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Masks of face regions from the 468-point face mesh, deformed and feathered so that no fixed outline can be learned."""
+"""Masks of face regions from the 468-point face mesh, deformed and feathered so that no outline can be learned."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _CHEEKS = (50, 101, 36, 205, 280, 330, 266, 425)
 REGIONS: Final[dict[str, tuple[int, ...]]] = {
     "face": _OVAL,
     "inner_face": _LEFT_EYE + _RIGHT_EYE + _NOSE + _LIPS + _CHEEKS,
-    "lower_face": _JAW + (195,),
-    "mouth": _LIPS + (164, 18, 200, 57, 287),
+    "lower_face": (*_JAW, 195),
+    "mouth": (*_LIPS, 164, 18, 200, 57, 287),
     "eyes": _LEFT_EYE + _RIGHT_EYE,
     "nose": _NOSE,
     "eyes_nose": _LEFT_EYE + _RIGHT_EYE + _NOSE,
@@ -30,7 +30,7 @@ REGIONS: Final[dict[str, tuple[int, ...]]] = {
 COARSE_REGIONS: Final = ("face", "inner_face", "lower_face")
 
 
-def region_mask(landmarks: NDArray[np.float32], shape: tuple[int, int], region: str) -> NDArray[np.float32]:
+def region_mask(landmarks: NDArray[np.float32], shape: tuple[int, ...], region: str) -> NDArray[np.float32]:
     """Filled convex hull of a region: (H, W) float32, 0 or 1. `region` is a key of `REGIONS`."""
     hull = cv2.convexHull(landmarks[list(REGIONS[region])].astype(np.int32))
     mask = np.zeros(shape, np.uint8)
@@ -39,7 +39,7 @@ def region_mask(landmarks: NDArray[np.float32], shape: tuple[int, int], region: 
 
 
 def elastic_field(
-    shape: tuple[int, int], strength_px: float, smoothness_px: float, rng: np.random.Generator
+    shape: tuple[int, ...], strength_px: float, smoothness_px: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Smooth random displacement as `cv2.remap` coordinates: x and y maps, each (H, W) float32."""
     height, width = shape

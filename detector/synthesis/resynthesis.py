@@ -1,7 +1,8 @@
 """Faces re-drawn by small autoencoders: stand-ins for whole-face generators, whose pictures hold no blending seam.
 
-Each network compresses a 128-px face and paints it again with one kind of up-sampling; what a generator's decoder leaves in
-the picture (periodic patterns, missing fine texture) depends on that kind (Odena et al., 2016; Durall et al., CVPR 2020).
+Each network compresses a 128-px face and paints it again with one kind of up-sampling; what a generator's decoder
+leaves in the picture (periodic patterns, missing fine texture) depends on that kind (Odena et al., 2016; Durall et al.,
+CVPR 2020).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def _up(inputs: int, outputs: int, kind: UpSampling) -> nn.Module:
 class Resynthesiser(nn.Module):
     """Autoencoder (B, 3, 128, 128) -> (B, 3, 128, 128), values 0..1, latent (B, latent, 16, 16)."""
 
-    def __init__(self, up_sampling: UpSampling, *, width: int = 32, latent: int = 12) -> None:
+    def __init__(self, up_sampling: UpSampling, *, width: int = 24, latent: int = 16) -> None:
         super().__init__()
         steps: list[nn.Module] = []
         channels = 3
@@ -93,8 +94,8 @@ def repaint(network: Resynthesiser, image: Image) -> Image:
 def resynthesise(face: FaceImage, network: Resynthesiser, rng: np.random.Generator) -> tuple[FaceImage, FakeImage]:
     """A genuine picture and its re-drawn twin, of like sharpness, so that softness alone says nothing.
 
-    The genuine one is shrunk to the network's size and back as well; then either it is blurred to the fake's sharpness, or
-    the fake is sharpened, or (one time in five) neither. Half the fakes are re-drawn whole, half inside a face mask.
+    The genuine one is shrunk to the network's size and back as well; then either it is blurred to the fake's sharpness,
+    or the fake is sharpened, or (one time in five) neither. Half the fakes are re-drawn whole, half inside a face mask.
     """
     size = face.image.shape[0]
     painted = repaint(network, face.image)

@@ -80,13 +80,16 @@ def check_config(values: dict[str, Any], name: str = "config") -> TrainConfig:
     if problems:
         raise SettingsError(f"{name}: " + "; ".join(problems))
     listed = ("mean", "std", "limits")
-    return TrainConfig(**{key: tuple(value) if key in listed else value for key, value in values.items()})
+    checked: dict[str, Any] = {key: tuple(value) if key in listed else value for key, value in values.items()}
+    return TrainConfig(**checked)
 
 
 _NUMBERS: dict[str, tuple[float, float]] = {
-    "input_px": (32, 1024), "margin": (0, 1), "steps": (1, 10**7), "budget_minutes": (0.01, 10**5), "batch_size": (2, 4096),
+    "input_px": (32, 1024), "margin": (0, 1), "steps": (1, 10**7), "budget_minutes": (0.01, 10**5),
+    "batch_size": (2, 4096),
     "labelled_share": (0, 1), "steps_per_epoch": (1, 10**6), "learning_rate": (1e-7, 1), "warmup_steps": (0, 10**6),
-    "weight_decay": (0, 1), "clip_norm": (0.01, 100), "ema_decay": (0, 0.99999), "focal_alpha": (0, 1), "focal_gamma": (0, 10),
+    "weight_decay": (0, 1), "clip_norm": (0.01, 100), "ema_decay": (0, 0.99999), "focal_alpha": (0, 1),
+    "focal_gamma": (0, 10),
     "label_smoothing": (0, 0.5), "map_weight": (0, 100), "seed": (0, 2**31), "shard_pairs": (1, 10**5),
     "shard_labelled": (0, 10**5), "coarse_shards": (0, 10**5), "keep_shards": (1, 10**5),
 }  # fmt: skip

@@ -53,7 +53,9 @@ class FaceBank:
 
 
 def build_bank(data_root: Path, folder: Path, *, frames_per_video: int = 10) -> FaceBank:
-    """Read `data_root/manifest.csv` and cut every face it names. Unreadable and faceless files are skipped and listed in
+    """Read `data_root/manifest.csv` and cut every face it names.
+
+    Unreadable and faceless files are skipped and listed in
     `folder/skipped.csv`. Raises SettingsError where the manifest lacks a column."""
     manifest = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
     missing = sorted(_REQUIRED - set(manifest.columns))
@@ -118,7 +120,7 @@ def _into_crop(face: DetectedFace) -> NDArray[np.float32]:
 def assign_splits(table: pd.DataFrame, *, seed: int = 7) -> pd.Series:
     """`train`, `val` (10 %) or `test` (20 %) for each row, whole groups together.
 
-    A group with any row marked for validation use is wholly `val`, so no person trained on appears beside their own fake.
+    A group with any row marked for validation use is wholly `val`: no person trained on appears beside their own fake.
     """
     rng = np.random.default_rng(seed)
     groups = sorted(set(table["group"]))

@@ -34,8 +34,9 @@ class Batch:
 
 
 def batches(shard: Shard, config: TrainConfig, rng: np.random.Generator | None) -> Iterator[Batch]:
-    """Cut a shard into batches: pairs stay together, labelled crops fill the rest. With `rng`: shuffled, the input window
-    placed at random in the stored crop; without: in order, centred."""
+    """Cut a shard into batches: pairs stay together, labelled crops fill the rest.
+
+    With `rng`: shuffled, the input window placed at random in the stored crop; without: in order, centred."""
     single = np.arange(shard.pair_rows, len(shard.labels))
     pairs = np.arange(shard.pair_rows // 2)
     if rng is not None:
@@ -92,7 +93,8 @@ class FrameTrainer:
         torch.manual_seed(config.seed)
         run_dir.mkdir(parents=True, exist_ok=True)
         self.config, self.run_dir, self.device = config, run_dir, torch.device(device)
-        self.network = build_network(config.architecture).to(self.device).to(memory_format=torch.channels_last)
+        self.network = build_network(config.architecture).to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = Ema(self.network, config.ema_decay)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.ndim <= 1]

@@ -28,7 +28,7 @@ MASK_PX = 40
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """`images` (N, 160, 160, 3) uint8, `labels` (N,) uint8, `masks` (N, 40, 40) uint8 0..255, `has_mask` (N,) bool: false
+    """`images` (N, 160, 160, 3) uint8, `labels` (N,) uint8, `masks` (N, 40, 40) uint8, `has_mask` (N,) bool: false
     where a picture is known to be manipulated but not where. The first `pair_rows` rows are pseudo-fakes, each genuine
     picture followed by its manipulated twin; labelled crops follow."""
 
@@ -109,7 +109,7 @@ class SampleMaker:
     def _draw_crop(
         self, landmarks: NDArray[np.float32], rng: np.random.Generator
     ) -> tuple[tuple[float, float, float, float], float]:
-        """The model's crop, jittered as real detections jitter: the face's box moved and scaled a little, turned a little."""
+        """The model's crop, jittered as detections jitter: the face's box moved and scaled a little, turned a little."""
         if np.isnan(landmarks[0, 0]):
             inner = BANK_CROP.size_px / (1 + 2 * BANK_CROP.margin)
             low, high = np.full(2, (BANK_CROP.size_px - inner) / 2), np.full(2, (BANK_CROP.size_px + inner) / 2)

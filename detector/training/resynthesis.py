@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 
 
 def fit_resynthesiser(
-    bank: FaceBank, up_sampling: UpSampling, *, minutes: float = 4.0, batch_size: int = 32, seed: int = 0
+    bank: FaceBank, up_sampling: UpSampling, *, minutes: float = 5.0, batch_size: int = 16, seed: int = 0
 ) -> Resynthesiser:
     """Train one network on the genuine training faces for `minutes`."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(((bank.table["split"] == "train") & (bank.table["label"] == "real")).to_numpy())
-    network = Resynthesiser(up_sampling)
+    network = Resynthesiser(up_sampling).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
     started, step, loss = time.monotonic(), 0, torch.tensor(0.0)
     while time.monotonic() - started < minutes * 60:
@@ -44,11 +44,11 @@ def fit_resynthesiser(
         loss.backward()
         optimiser.step()
         step += 1
-    log.info("%s: %d steps, loss %.4f", up_sampling, step, float(loss))
+    log.info("%s: %d steps, loss %.4f", up_sampling, step, loss.item())
     return network.eval()
 
 
-def fit_all(bank: FaceBank, folder: Path, *, minutes: float = 4.0) -> None:
+def fit_all(bank: FaceBank, folder: Path, *, minutes: float = 5.0) -> None:
     """Train every kind that `folder` does not hold yet."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, kind in enumerate(UP_SAMPLINGS):
