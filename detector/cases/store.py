@@ -5,10 +5,9 @@ from __future__ import annotations
 import getpass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 
 from detector.analysis.types import Analysis
 from detector.cases.artefacts import keep_analysis, load_analysis
@@ -33,6 +32,9 @@ from detector.cases.types import AnalysisRecord, Case, CaseSummary, Event, Exhib
 from detector.cases.verify import verify_case
 from detector.errors import StoreError
 from detector.evidence.types import Evidence
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class CaseStore:
