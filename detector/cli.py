@@ -17,16 +17,17 @@ from detector.commands.console import complain
 from detector.errors import FramewitnessError
 
 INTERRUPTED = 130
-# Which module adds which command: only the one that is asked for is imported, because training takes seconds to.
+# The module that adds a command, and the command in a few words: only the module that is asked for is imported, because
+# some take seconds to.
 COMMANDS = {
-    "analyze": "detector.commands.analyze",
-    "models": "detector.commands.models",
-    "cases": "detector.commands.cases",
-    "report": "detector.commands.cases",
-    "bench": "detector.commands.bench",
-    "train": "detector.training.cli",
-    "evaluate": "detector.training.cli",
-    "synthesize": "detector.synthesis.cli",
+    "analyze": ("detector.commands.analyze", "examine files and print one JSON object a file"),
+    "models": ("detector.commands.models", "list, show or verify models"),
+    "cases": ("detector.commands.cases", "list, show, verify or export cases"),
+    "report": ("detector.commands.cases", "write the PDF of a case"),
+    "bench": ("detector.commands.bench", "measure speed and memory of an analysis"),
+    "train": ("detector.training.cli", "train a frame model from a YAML config"),
+    "evaluate": ("detector.training.cli", "measure a model on the files of a manifest"),
+    "synthesize": ("detector.synthesis.cli", "animate a portrait: genuine and manipulated clips with the mask"),
 }
 
 
@@ -61,7 +62,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"framewitness {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    wanted = [COMMANDS[name] for name in arguments[:1] if name in COMMANDS] or COMMANDS.values()
-    for module in dict.fromkeys(wanted):
+    if arguments and arguments[0] in COMMANDS:
+        module, _ = COMMANDS[arguments[0]]
         importlib.import_module(module).add_commands(commands)
+    else:  # help or wrong usage
+        for name, (_, summary) in COMMANDS.items():
+            commands.add_parser(name, help=summary)
     return parser

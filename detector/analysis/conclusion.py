@@ -66,7 +66,7 @@ def conclude(findings: Findings) -> Conclusion:
         label = "likely_manipulated" if logit >= high else "no_manipulation_found"
     else:
         text = f"The score {sigmoid(logit):.2f} lies between the thresholds {sigmoid(low):.2f} and {sigmoid(high):.2f}."
-        caps.insert(0, Reason("between_thresholds", text))
+        caps.append(Reason("between_thresholds", text))
     if caps:
         label = "inconclusive"
     return Conclusion(label, sigmoid(logit), (*caps, _deciding_reason(findings, worst), *_caveats(findings)))

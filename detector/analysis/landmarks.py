@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,14 +61,13 @@ def save_landmarks(analysis: Analysis, path: Path) -> None:
     """Write the analysis's meshes to `path` (npz), whole or not at all; equal analyses give equal bytes."""
     table = landmark_table(analysis)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, suffix=".unfinished")
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.unfinished")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with unfinished.open("xb") as file:
             np.savez_compressed(file, **{name: getattr(table, name) for name in ARRAYS})
         os.replace(unfinished, path)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load_landmarks(path: Path) -> LandmarkTable:

@@ -121,7 +121,7 @@ class _Meter:
         if self._quiet or (not self._terminal and tenth == self._shown):
             return
         self._shown = tenth
-        left = "" if progress.remaining_s is None else f", about {progress.remaining_s:.0f} s left"
+        left = "" if not progress.remaining_s else f", about {progress.remaining_s:.0f} s left"
         line = f"{self._name}: {progress.fraction:4.0%} {progress.stage}{left}. {progress.message}"
         print(
             f"\r\x1b[K{line}" if self._terminal else line,

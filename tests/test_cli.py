@@ -1,0 +1,211 @@
+"""The command line: what it prints, where, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from detector.analysis import analysis_from_dict, load_landmarks
+from detector.cli import COMMANDS, main
+from tests.pages.seed import write_clip, write_model
+
+QUICK = ["--frames-per-second", "3"]
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    write_model(folder / "weights")
+    write_clip(folder / "clip.mp4")
+    (folder / "letter.mp4").write_text("Dear Sir or Madam, this is not a video.")
+    (folder / "empty.mp4").touch()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def surroundings(room: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(room / "weights"))
+    monkeypatch.setenv("FRAMEWITNESS_HOME", str(tmp_path / "home"))
+
+
+def test_analyze_prints_one_object_and_tells_progress_elsewhere(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", str(room / "clip.mp4"), *QUICK]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert len(lines) == 1
+    result = json.loads(lines[0])
+    assert result["evidence"]["file_name"] == "clip.mp4"
+    assert result["settings"]["frames_per_second"] == 3.0
+    assert result["models"][0]["model_id"] == "tiny"
+    assert len(result["tracks"]) == 1
+    assert 0 < result["conclusion"]["score"] < 1
+    assert "100%" in err
+    assert "Looking for faces" in err
+
+
+def test_several_files_give_a_line_each_and_the_first_failure_sets_the_status(
+    room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(room / name) for name in ("letter.mp4", "clip.mp4", "empty.mp4", "clip.mp4")]
+    assert main(["analyze", *files, *QUICK, "--quiet", "--out", str(tmp_path / "out")]) == 3
+    out, err = capsys.readouterr()
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert first["analysis_id"] == second["analysis_id"]
+    assert first["conclusion"] == second["conclusion"]
+    assert len(err.splitlines()) == 2
+    assert "letter.mp4: error: evidence_not_media" in err
+    assert "empty.mp4: error: evidence_empty" in err
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    base = f"clip-{first['evidence']['sha256'][:12]}"
+    assert written == [f"{base}.json", f"{base}.landmarks.npz"]
+    kept = json.loads((tmp_path / "out" / written[0]).read_text())
+    landmarks = load_landmarks(tmp_path / "out" / written[1])
+    again = analysis_from_dict(kept, stored_path=Path("/gone"), landmarks=landmarks)
+    assert again.tracks[0].faces[0].face.landmarks is not None
+
+
+def test_a_hostile_name_drives_neither_terminal_nor_path(
+    room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "\x1b[31m$(rm -rf)\r\n..%2f<b>é.mp4"
+    shutil.copy(room / "clip.mp4", tmp_path / name)
+    assert main(["analyze", str(tmp_path / name), *QUICK, "--format", "text", "--out", str(tmp_path / "out")]) == 0
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err
+    assert "\r" not in out + err
+    assert "SHA-256" in out
+    (result,) = (tmp_path / "out").glob("*.json")
+    assert json.loads(result.read_text())["evidence"]["file_name"] == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "complaint"),
+    [
+        (["analyze", "{room}/missing.mp4"], 3, "evidence_unreadable"),
+        (["analyze", "{room}"], 3, "evidence_unreadable"),
+        (["analyze", "{room}/clip.mp4", "--models", "absent"], 4, "model_not_found"),
+        (["analyze", "{room}/clip.mp4", "--frames-per-second", "0"], 2, "settings_invalid"),
+        (["models", "show", "absent"], 4, "model_not_found"),
+        (["cases", "show", "absent"], 1, "store_error"),
+        (["report", "absent", "--out", "{room}/absent.pdf"], 1, "store_error"),
+        (["bench", "{room}/letter.mp4"], 3, "evidence_not_media"),
+    ],
+)
+def test_failures_have_their_status_and_a_code(
+    room: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, complaint: str
+) -> None:
+    assert main([argument.format(room=room) for argument in arguments]) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert complaint in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["divine"], ["analyze"], ["analyze", "x", "--max-frames", "many"], ["cases"], ["models", "guess"]]
+)
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(arguments)
+    assert raised.value.code == 2
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_where_there_is_none_is_wrong_usage(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", str(room / "clip.mp4"), "--device", "cuda"]) == 2
+    assert "CUDA" in capsys.readouterr().err
+
+
+def test_changed_weights_are_refused(
+    room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(room / "weights", tmp_path / "weights")
+    path = tmp_path / "weights" / "tiny.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path / "weights"))
+    assert main(["analyze", str(room / "clip.mp4")]) == 4
+    assert main(["models", "verify"]) == 4
+    assert capsys.readouterr().err.count("weights_refused") == 2
+
+
+def test_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list"]) == 0
+    assert capsys.readouterr().out.startswith("tiny\tframe\t")
+    assert main(["models", "list", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model_id"] == "tiny"
+    assert main(["models", "show", "tiny"]) == 0
+    assert json.loads(capsys.readouterr().out)["crop"]["size_px"] == 64
+    assert main(["models", "verify"]) == 0
+    assert capsys.readouterr().out == "tiny\tverified\n"
+
+
+def test_the_shipped_models_are_what_their_cards_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FRAMEWITNESS_WEIGHTS")
+    assert main(["models", "verify"]) == 0
+
+
+def test_a_case_from_analysis_to_export(room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    analyse = ["analyze", str(room / "clip.mp4"), *QUICK, "--quiet", "--case", "Smith v. Jones"]
+    assert main(analyse) == 0
+    assert main(analyse) == 0
+    capsys.readouterr()
+    assert main(["cases", "list"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    case_id, reference, exhibits, analyses, title = line.split("\t")
+    assert (exhibits, analyses, title) == ("1 exhibits", "1 analyses", "Smith v. Jones")
+    for name in (case_id, reference, title):
+        assert main(["cases", "show", name]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert shown["case"]["case_id"] == case_id
+        assert shown["exhibits"][0]["file_name"] == "clip.mp4"
+    assert main(["cases", "verify", case_id]) == 0
+    assert "intact" in capsys.readouterr().out
+    assert main(["cases", "export", case_id, "--out", str(tmp_path / "case.zip")]) == 0
+    assert zipfile.ZipFile(tmp_path / "case.zip").testzip() is None
+    assert main(["report", title, "--out", str(tmp_path / "case.pdf")]) == 0
+    assert (tmp_path / "case.pdf").read_bytes().startswith(b"%PDF")
+    (stored,) = (path for path in (tmp_path / "home" / "evidence").rglob("*") if path.is_file())
+    stored.chmod(0o600)
+    stored.write_bytes(stored.read_bytes()[:-1])
+    capsys.readouterr()
+    assert main(["cases", "verify", case_id]) == 1
+    out, err = capsys.readouterr()
+    assert "differs" in out
+    assert "case_differs" in err
+
+
+def test_bench_measures(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(room / "clip.mp4"), "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["frames_examined"] == report["faces_scored"] == 10
+    assert set(report["stages_s"]) == {"decode", "faces", "tracks", "crops", "scores:tiny"}
+    assert all(seconds > 0 for seconds in report["stages_s"].values())
+    assert 0 < report["decode_alone_s"] < 60
+    assert 0 < report["network_alone_s"] < 60
+    assert report["peak_rss_mib"] > 50
+    assert report["frames_per_s"] == pytest.approx(10 / report["total_s"])
+    assert main(["bench", str(room / "clip.mp4"), "--no-bounds"]) == 0
+    text = capsys.readouterr().out
+    assert "frames per second" in text
+    assert "decode alone" not in text
+
+
+def test_help_names_every_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "detector", "--help"], capture_output=True, text=True, check=True)
+    assert all(f"    {name}" in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main([command, "--help"])
+    assert raised.value.code == 0
+    assert f"usage: python -m detector {command}" in capsys.readouterr().out
