@@ -99,8 +99,8 @@ def verify_model(model_id: str) -> None:
 def load_model(model_id: str, device: str = "cpu") -> LoadedModel:
     """Load a model by name on `cpu`, `cuda` or `auto` (CUDA where present).
 
-    Raises ModelNotFoundError for an unknown name, WeightsRefusedError where the file is missing, is not safetensors, has
-    another SHA-256 than the card, or any key is missing, unexpected or of another shape (each is named).
+    Raises ModelNotFoundError for an unknown name, WeightsRefusedError where the file is missing, is not safetensors,
+    has another SHA-256 than the card, or any key is missing, unexpected or of another shape (each is named).
     """
     card = find_card(model_id)
     where = torch.device(
@@ -118,7 +118,7 @@ def _build(card: ModelCard) -> nn.Module:
             "Pickled checkpoints (.pt, .pth, .bin) can run code when opened and are never loaded."
         )
     if not path.is_file():
-        raise WeightsRefusedError(f"{card.model_id}: the weights {path.name} are missing. Restore them.")
+        f"{card.model_id}: the weights file {path.name} is missing."
     found = file_sha256(path)
     if found != card.weights_sha256:
         raise WeightsRefusedError(

@@ -61,9 +61,9 @@ def animate(
             talking = _open_mouth(pasted, face.landmarks, _speech(time_s))
             image = np.clip(talking * weight + image * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
             shown = mask.astype(np.float32)
-        camera = _camera(face.image.shape[1], size_px, time_s, phases)
+        camera = _camera(face, size_px, time_s, phases)
         moved = cv2.warpAffine(
-            image, camera, (size_px, size_px), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101
+            image, camera, (size_px, size_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
         )
         grain = np.random.default_rng((seed, number)).standard_normal(moved.shape, dtype=np.float32) * 1.5
         truth = cv2.warpAffine(shown, camera, (size_px, size_px), borderMode=cv2.BORDER_REFLECT_101)
@@ -95,12 +95,15 @@ def _open_mouth(image: Image, landmarks: NDArray[np.float32], opening: float) ->
     return cv2.remap(image, columns, rows - shift, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(np.uint8)
 
 
-def _camera(source_px: int, size_px: int, time_s: float, phases: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A hand-held camera: slow drift, slight turn and zoom. (2, 3) affine from portrait to clip pixels."""
+def _camera(face: FaceImage, size_px: int, time_s: float, phases: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A hand-held camera on the face: slow drift, slight turn and zoom. (2, 3) affine from portrait to clip pixels."""
     waves = [math.sin(2 * math.pi * (0.13 + 0.07 * i) * time_s + phase) for i, phase in enumerate(phases)]
-    zoom = size_px / source_px * (1.12 + 0.05 * waves[0])
-    camera = cv2.getRotationMatrix2D((source_px / 2, source_px / 2), 2.5 * waves[1], zoom)
-    camera[:, 2] += (size_px - source_px) / 2 + np.array([waves[2] + 0.3 * waves[3], waves[4] + 0.3 * waves[5]]) * 9
+    low, high = face.landmarks.min(0), face.landmarks.max(0)
+    centre = (low + high) / 2 + (0, 0.7 * (high[1] - low[1]))  # head and shoulders
+    zoom = 0.3 * size_px / float((high - low).max()) * (1 + 0.05 * waves[0])
+    camera = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), 2.5 * waves[1], zoom)
+    drift = np.array([waves[2] + 0.3 * waves[3], waves[4] + 0.3 * waves[5]]) * size_px / 53
+    camera[:, 2] += size_px / 2 - centre + drift
     return camera
 
 

@@ -13,6 +13,7 @@ from detector.training.config import TrainConfig, load_config
 from detector.training.facebank import FaceBank, build_bank
 from detector.training.frame import FrameTrainer
 from detector.training.pool import SampleMaker, keep_filling, shard_paths
+from detector.training.resynthesis import fit_all, load_all
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,8 +31,15 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     evaluate.set_defaults(run_command=_evaluate)
 
 
-def _fill(bank_dir: Path, pool: Path, config: TrainConfig) -> None:
-    maker = SampleMaker(FaceBank.open(bank_dir), "train", config.margin, seed=config.seed)
+def _fill(bank_dir: Path, networks_dir: Path, pool: Path, config: TrainConfig) -> None:
+    maker = SampleMaker(
+        FaceBank.open(bank_dir),
+        "train",
+        config.margin,
+        seed=config.seed,
+        resynthesisers=load_all(networks_dir),
+        resynthesis_share=config.resynthesis_share,
+    )
     keep_filling(
         maker,
         pool,
@@ -44,14 +52,17 @@ def _fill(bank_dir: Path, pool: Path, config: TrainConfig) -> None:
 
 def _train(args: argparse.Namespace) -> int:
     config = load_config(args.config)
-    bank_dir, pool = args.run / "bank", args.run / "pool"
+    bank_dir, networks_dir, pool = args.run / "bank", args.run / "resynthesisers", args.run / "pool"
     if not (bank_dir / "table.parquet").is_file():
         print("cutting faces …", file=sys.stderr)
         build_bank(args.data, bank_dir)
     bank = FaceBank.open(bank_dir)
+    fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes)
     validation = SampleMaker(bank, "val", config.margin, seed=config.seed + 1).shard(0, pairs=400, labelled=800)
     # Spawned and daemonic: it ends with this process and shares no threads with it.
-    writer = multiprocessing.get_context("spawn").Process(target=_fill, args=(bank_dir, pool, config), daemon=True)
+    writer = multiprocessing.get_context("spawn").Process(
+        target=_fill, args=(bank_dir, networks_dir, pool, config), daemon=True
+    )
     writer.start()
     while len(shard_paths(pool)) < 2:
         if not writer.is_alive():

@@ -33,6 +33,8 @@ class TrainConfig:
     budget_minutes: float = 90.0
     batch_size: int = 64
     labelled_share: float = 0.375
+    resynthesis_share: float = 0.3
+    resynthesiser_minutes: float = 3.0
     steps_per_epoch: int = 150
     learning_rate: float = 1e-3
     warmup_steps: int = 200
@@ -87,7 +89,8 @@ def check_config(values: dict[str, Any], name: str = "config") -> TrainConfig:
 _NUMBERS: dict[str, tuple[float, float]] = {
     "input_px": (32, 1024), "margin": (0, 1), "steps": (1, 10**7), "budget_minutes": (0.01, 10**5),
     "batch_size": (2, 4096),
-    "labelled_share": (0, 1), "steps_per_epoch": (1, 10**6), "learning_rate": (1e-7, 1), "warmup_steps": (0, 10**6),
+    "labelled_share": (0, 1), "resynthesis_share": (0, 1), "resynthesiser_minutes": (0.01, 10**4),
+    "steps_per_epoch": (1, 10**6), "learning_rate": (1e-7, 1), "warmup_steps": (0, 10**6),
     "weight_decay": (0, 1), "clip_norm": (0.01, 100), "ema_decay": (0, 0.99999), "focal_alpha": (0, 1),
     "focal_gamma": (0, 10),
     "label_smoothing": (0, 0.5), "map_weight": (0, 100), "seed": (0, 2**31), "shard_pairs": (1, 10**5),

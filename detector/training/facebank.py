@@ -15,8 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from detector.errors import EvidenceError, SettingsError
-from detector.evidence import FrameReader, examine
-from detector.evidence.types import Frame, StoredFile
+from detector.evidence import Frame, FrameReader, StoredFile, examine, hash_file
 from detector.faces import CropSpec, DetectedFace, FaceAnalyser, crop_box, crop_face
 from detector.settings import AnalysisSettings
 from detector.synthesis.types import FaceImage
@@ -101,7 +100,8 @@ def _faces_of(
         image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
         frames: Iterator[NDArray[np.uint8]] = iter([image])
     else:
-        evidence = examine(StoredFile("", "", path.stat().st_size, path.name, path))
+        sha256, md5 = hash_file(path)
+        evidence = examine(StoredFile(sha256, md5, path.stat().st_size, path.name, path))
         rate = min(60.0, max(0.1, frames_per_video / max(evidence.video.duration_s, 0.1)))
         frames = (frame.image for frame in FrameReader(evidence, frames_per_second=rate, max_frames=frames_per_video))
     for number, image in enumerate(frames):

@@ -109,7 +109,7 @@ class SampleMaker:
     def _draw_crop(
         self, landmarks: NDArray[np.float32], rng: np.random.Generator
     ) -> tuple[tuple[float, float, float, float], float]:
-        """The model's crop, jittered as detections jitter: the face's box moved and scaled a little, turned a little."""
+        """The crop, jittered as detections jitter: the face's box moved and scaled a little, turned a little."""
         if np.isnan(landmarks[0, 0]):
             inner = BANK_CROP.size_px / (1 + 2 * BANK_CROP.margin)
             low, high = np.full(2, (BANK_CROP.size_px - inner) / 2), np.full(2, (BANK_CROP.size_px + inner) / 2)

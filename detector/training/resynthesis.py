@@ -54,7 +54,8 @@ def fit_all(bank: FaceBank, folder: Path, *, minutes: float = 5.0) -> None:
     for number, kind in enumerate(UP_SAMPLINGS):
         path = folder / f"{kind}.safetensors"
         if not path.is_file():
-            save_file(fit_resynthesiser(bank, kind, minutes=minutes, seed=number).state_dict(), path)
+            state = fit_resynthesiser(bank, kind, minutes=minutes, seed=number).state_dict()
+            save_file({key: value.contiguous() for key, value in state.items()}, path)
 
 
 def load_all(folder: Path) -> list[Resynthesiser]:
