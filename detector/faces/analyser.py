@@ -14,22 +14,37 @@ from detector.faces.backend import FaceBackend
 from detector.faces.mediapipe_backend import MediaPipeBackend
 from detector.faces.mesh import MeshFit, fit_mesh
 from detector.faces.quality import LOWEST_WEIGHT, measure_quality
-from detector.faces.search import Candidate, Turn, around, look, look_over, look_turned, merge, same_face, tiles
+from detector.faces.search import (
+    Candidate,
+    Turn,
+    around,
+    look,
+    look_over,
+    look_turned,
+    look_widened,
+    merge,
+    same_face,
+    tiles,
+)
 from detector.faces.types import Box, DetectedFace
 from detector.settings import AnalysisSettings
 
-# On 800 detections in 110 clips every mesh on a face fitted above 0.38 and nearly every one elsewhere below 0.2.
+# A mesh fits from this on. On 1,500 detections in 110 clips those on faces fitted above 0.38 and most others below
+# 0.1; only where the detector hardly believed itself did a few meshes on leaves and hair reach 0.67.
 _MESH_FITS = 0.3
-# What no mesh confirms must convince the detector alone: its own recommended score where the whole frame shows it;
-# more in a tile, where skin-coloured blobs, fists and ears reach 0.73.
-_ALONE_IN_FRAME, _ALONE_IN_TILE = 0.6, 0.75
+_SCORES, _FITS_AT_SCORES = (0.5, 0.75), (0.75, _MESH_FITS)
+# What no mesh confirms must convince the detector alone: more than its recommended 0.6 where the whole frame
+# shows it, and more again in a tile, where skin-coloured blobs, fists and ears reach 0.73.
+_ALONE_IN_FRAME, _ALONE_IN_TILE = 0.65, 0.75
 # When nothing was found, weaker answers count if the mesh fits well.
-_WEAK_SCORE_SHARE, _WEAK_FLOOR, _WEAK_FIT = 0.6, 0.25, 0.6
+_WEAK_SCORE_SHARE, _WEAK_FLOOR, _WEAK_FIT = 0.6, 0.25, 0.75
 # The costly searches are repeated after this much video, or at once when a face is missed or a shot begins.
 _SEARCH_AGAIN_S = 1.0
 # From the detector's square (side s) to the mesh's hull: medians over 700 faces with a good mesh, as shares of s.
 _HULL_WIDTH, _HULL_HEIGHT, _HULL_DOWN = 0.85, 1.03, -0.015
 _CENTRE_SHARE = 0.6
+# Hulls hug the face, so two heads side by side hardly overlap in them.
+_DOUBLE_IOU = 0.2
 
 
 class FaceAnalyser:
@@ -38,8 +53,9 @@ class FaceAnalyser:
     Every frame is searched whole and in overlapping squares. Large frames are searched in small tiles as well, at
     the first frame of a shot, then once a second of video, and whenever a face of the frame before is missed;
     between those, small faces are looked for where they were. A frame without a face that a mesh confirms is
-    searched again for weaker answers and turned by 90, 270 and 180 degrees, at the same moments; a turn that
-    worked is tried first from then on. The result depends on the frames of this file only.
+    searched again with a border around it, for weaker answers, and, at the same moments as the tiles, turned by 90,
+    270 and 180 degrees; a turn that worked is tried every time from then on. The result depends
+    on the frames of this file only.
 
     `backend` replaces MediaPipe; it is closed with the analyser.
     """
@@ -127,8 +143,9 @@ class FaceAnalyser:
         faces: list[DetectedFace] = []
         for candidate in merge([item for item in candidates if item.detection.score >= threshold]):
             mesh = fit_mesh(self._backend, image, candidate.detection)
+            score = candidate.detection.score
             alone = _ALONE_IN_FRAME if candidate.source == "frame" else _ALONE_IN_TILE
-            if (mesh is not None and mesh.fit >= _MESH_FITS) or candidate.detection.score >= max(alone, threshold):
+            if (mesh is not None and mesh.fit >= float(np.interp(score, _SCORES, _FITS_AT_SCORES))) or score >= alone:
                 faces.append(self._face(image, candidate, mesh))
         return _without_doubles(faces)
 
@@ -140,7 +157,12 @@ class FaceAnalyser:
         floor: float,
         thorough: bool,
     ) -> list[DetectedFace]:
-        """Weaker answers, then the frame turned; `faces` themselves where that brings nothing better."""
+        """With a border, weaker answers, then turned; `faces` themselves where that brings nothing better."""
+        widened = look_widened(self._backend, image, floor)
+        confirmed = [face for face in self._confirm(image, widened) if face.landmarks is not None]
+        if confirmed:
+            return _without_doubles(confirmed + faces)
+        candidates = candidates + widened
         confirmed = self._confirm_weak(image, candidates)
         if confirmed:
             return _without_doubles(confirmed + faces)
@@ -192,7 +214,7 @@ def _without_doubles(faces: list[DetectedFace]) -> list[DetectedFace]:
     """Two detections of one head often end in the same mesh; the one whose mesh fits better stays."""
     kept: list[DetectedFace] = []
     for face in sorted(faces, key=lambda item: (-(item.quality.mesh_fit or 0.0), -item.detection_score)):
-        if not any(same_face(face.bbox_xyxy_px, other.bbox_xyxy_px) for other in kept):
+        if not any(same_face(face.bbox_xyxy_px, other.bbox_xyxy_px, min_iou=_DOUBLE_IOU) for other in kept):
             kept.append(face)
     return kept
 

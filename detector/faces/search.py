@@ -27,6 +27,7 @@ _TILE_OVERLAP_PX = 96
 # Frames beyond 1080p get larger tiles instead of more of them, so the search never costs more than at 1080p.
 _MAX_TILES_ACROSS = 6
 _EDGE_SHARE = 0.015
+_BORDER_SHARE = 0.5
 _SAME_FACE_IOU = 0.4
 _SAME_FACE_INSIDE = 0.65
 Turn = Literal[0, 90, 180, 270]
@@ -124,6 +125,19 @@ def look_over(
     return look(backend, small, windows, min_score, scale=scale)
 
 
+def look_widened(backend: FaceBackend, image: NDArray[np.uint8], min_score: float) -> list[Candidate]:
+    """Candidates of the frame with a border of repeated edge pixels, for faces that nearly fill it or touch its edge:
+    the detector knows faces with something around them."""
+    small, scale = overview(image, backend)
+    height, width = small.shape[:2]
+    border = round(_BORDER_SHARE * max(height, width))
+    wide = cv2.copyMakeBorder(small, border, border, border, border, cv2.BORDER_REPLICATE)
+    window = Window(0, 0, width + 2 * border, height + 2 * border, "frame")
+    found = look(backend, np.asarray(wide, dtype=np.uint8), (window,), min_score)
+    shift = Window(-border, -border, 0, 0, "frame")
+    return [replace(item, detection=_grow(_move(item.detection, 1.0, shift), scale)) for item in found]
+
+
 def look_turned(backend: FaceBackend, image: NDArray[np.uint8], turn: Turn, min_score: float) -> list[Candidate]:
     """Candidates of the frame turned clockwise by `turn` degrees, for lying or inverted heads; in frame pixels."""
     height, width = image.shape[:2]
@@ -157,11 +171,12 @@ def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
     return kept
 
 
-def same_face(first: Box, second: Box) -> bool:
+def same_face(first: Box, second: Box, *, min_iou: float = _SAME_FACE_IOU) -> bool:
+    """Whether two boxes overlap by more than `min_iou`, or one lies mostly in the other."""
     overlap = _intersection(first, second)
     areas = _area(first), _area(second)
     union = sum(areas) - overlap
-    return overlap > _SAME_FACE_IOU * union or overlap > _SAME_FACE_INSIDE * min(areas)
+    return overlap > min_iou * union or overlap > _SAME_FACE_INSIDE * min(areas)
 
 
 def iou(first: Box, second: Box) -> float:

@@ -111,7 +111,7 @@ class Tracker:
         )
 
     def _end_stale(self, frame: Frame, max_gap_s: float) -> None:
-        kept = []
+        kept: list[_Track] = []
         for track in self._active:
             stale = track.shot_index != frame.shot_index or frame.pts_s - track.last_pts_s > max_gap_s + 1e-6
             (self._ended if stale else kept).append(track)
