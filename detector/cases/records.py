@@ -37,7 +37,7 @@ def search_cases(cursor: duckdb.DuckDBPyConnection, search: str, limit: int, off
         f"SELECT * FROM ({_CASES}) AS cases WHERE {conditions} ORDER BY updated_at DESC, case_id DESC LIMIT ? OFFSET ?"
     )
     cases = [_case(row) for row in rows(cursor, query, [*values, limit, offset])]
-    return [_summary(cursor, case) for case in cases]
+    return _summaries(cursor, cases)
 
 
 def read_exhibits(
@@ -127,27 +127,37 @@ def _case(row: dict[str, Any]) -> Case:
     )
 
 
-def _summary(cursor: duckdb.DuckDBPyConnection, case: Case) -> CaseSummary:
-    names = cursor.execute(
-        "SELECT file_name FROM exhibits WHERE case_id = ? ORDER BY number", [case.case_id]
-    ).fetchall()
-    counts = [
-        cursor.execute(f"SELECT count(*) FROM {table} WHERE case_id = ?", [case.case_id]).fetchall()[0][0]
+def _summaries(cursor: duckdb.DuckDBPyConnection, cases: list[Case]) -> list[CaseSummary]:
+    """Four queries however many cases there are."""
+    if not cases:
+        return []
+    ids = [case.case_id for case in cases]
+    among = f"case_id IN ({', '.join('?' for _ in ids)})"
+
+    def grouped(query: str) -> dict[str, Any]:
+        return dict(cursor.execute(query, ids).fetchall())
+
+    counts = {
+        table: grouped(f"SELECT case_id, count(*) FROM {table} WHERE {among} GROUP BY case_id")
         for table in ("analyses", "notes")
-    ]
-    labels = cursor.execute(
-        "SELECT arg_max(label, record_id) FROM analyses JOIN exhibits USING (exhibit_id) WHERE analyses.case_id = ? "
-        "GROUP BY exhibit_id, number ORDER BY number",
-        [case.case_id],
-    ).fetchall()
-    return CaseSummary(
-        case=case,
-        exhibit_count=len(names),
-        analysis_count=counts[0],
-        note_count=counts[1],
-        file_names=tuple(name for (name,) in names),
-        labels=tuple(label for (label,) in labels),
+    }
+    names = grouped(f"SELECT case_id, list(file_name ORDER BY number) FROM exhibits WHERE {among} GROUP BY case_id")
+    labels = grouped(
+        "SELECT newest.case_id, list(label ORDER BY number) FROM (SELECT case_id, exhibit_id, "
+        f"arg_max(label, record_id) AS label FROM analyses WHERE {among} GROUP BY case_id, exhibit_id) AS newest "
+        "JOIN exhibits USING (exhibit_id) GROUP BY newest.case_id"
     )
+    return [
+        CaseSummary(
+            case=case,
+            exhibit_count=len(names.get(case.case_id, ())),
+            analysis_count=counts["analyses"].get(case.case_id, 0),
+            note_count=counts["notes"].get(case.case_id, 0),
+            file_names=tuple(names.get(case.case_id, ())),
+            labels=tuple(labels.get(case.case_id, ())),
+        )
+        for case in cases
+    ]
 
 
 def _conditions(search: str) -> tuple[str, list[Any]]:
