@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from detector.analysis import analysis_from_dict, load_landmarks
+from detector.cases import CaseStore
 from detector.cli import COMMANDS, main
 from tests.pages.seed import write_clip, write_model
 
@@ -209,3 +211,31 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         main([command, "--help"])
     assert raised.value.code == 0
     assert f"usage: python -m detector {command}" in capsys.readouterr().out
+
+
+def test_an_interrupt_ends_it_at_once_and_records_nothing(room: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "long.mp4", seconds=30.0)
+    command = [
+        sys.executable,
+        "-m",
+        "detector",
+        "analyze",
+        str(clip),
+        "--frames-per-second",
+        "12",
+        "--case",
+        "Interrupted",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Looking for faces" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == ""
+    assert "Interrupted" in err
+    assert "Traceback" not in err
+    with CaseStore.open(tmp_path / "home") as store:
+        assert store.analyses() == []
