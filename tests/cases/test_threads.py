@@ -29,11 +29,11 @@ def run_together(*works: Callable[[], None]) -> None:
 
 
 def test_readers_and_writers_get_their_own_rows(store: CaseStore) -> None:
-    cases = [store.create_case(f"case {number}") for number in range(8)]
+    cases = [store.create_case(f"case {number}") for number in range(6)]
 
     def reader(number: int) -> Callable[[], None]:
         def work() -> None:
-            for _ in range(60):
+            for _ in range(30):
                 found = store.case(cases[number].case_id)
                 assert found.title == f"case {number}"
                 assert all(note.text.startswith(f"{number}:") for note in store.notes(found.case_id))
@@ -48,7 +48,7 @@ def test_readers_and_writers_get_their_own_rows(store: CaseStore) -> None:
 
         return work
 
-    run_together(*(reader(number) for number in range(8)), *(writer(number) for number in range(8)))
+    run_together(*(reader(number) for number in range(6)), *(writer(number) for number in range(6)))
     for number, case in enumerate(cases):
         assert [note.text for note in store.notes(case.case_id)] == [f"{number}: {count}" for count in range(15)]
         assert store.verify(case.case_id).ok

@@ -39,7 +39,7 @@ def ask(store: CaseStore) -> Callable[[str], JobRequest]:
     return make
 
 
-def wait_for(service: JobService, job_id: str, ready: Callable[[Job], bool], *, within_s: float = 30.0) -> Job:
+def wait_for(service: JobService, job_id: str, ready: Callable[[Job], bool], *, within_s: float = 90.0) -> Job:
     deadline_s = time.monotonic() + within_s
     while True:
         job = service.job(job_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from detector.analysis.types import Analysis
 from detector.errors import CancelledError, TruncatedFileError
@@ -21,8 +22,18 @@ class Step:
     message: str = "Step."
 
 
+def gate(home: Path, name: str) -> Path:
+    return home / f"gate-{name}"
+
+
+def open_gate(home: Path, name: str) -> None:
+    """Let every job `gate NAME` under this home come to its end."""
+    gate(home, name).touch()
+
+
 class Scripted:
-    """The file's text is a command: `quick`, `steps N`, `deaf`, `truncated`, `fault`, `memory`, `print`."""
+    """The file's text is a command: `quick`, `gate NAME` (work until `open_gate` is called, or cancelled), `deaf`,
+    `truncated`, `fault`, `memory`, `print`."""
 
     def __init__(self) -> None:
         self.served = 0
@@ -32,9 +43,11 @@ class Scripted:
         content = task.file.path.read_bytes()
         word, *rest = content.decode().split()
         report(Step(0.0, stage=f"served {self.served}"))
-        if word == "steps":
-            for step in range(int(rest[0])):
-                report(Step((step + 1) / int(rest[0])))
+        if word == "gate":
+            home, steps = task.file.path.parents[2], 0
+            while not gate(home, rest[0]).exists():
+                steps += 1
+                report(Step(steps / (steps + 50)))
                 if cancelled():
                     raise CancelledError("Stopped.")
                 time.sleep(0.02)

@@ -15,6 +15,7 @@ from detector.jobs import JobRequest, JobService, spool
 from detector.jobs.recovery import MOST_STARTS, recover
 from tests.cases.records import make_analysis
 from tests.jobs.conftest import SCRIPTED, ended, moving, wait_for
+from tests.jobs.runners import open_gate
 
 Ask = Callable[[str], JobRequest]
 
@@ -31,12 +32,13 @@ def kill_worker() -> int:
 def test_a_job_whose_worker_is_killed_starts_again_and_ends_well(
     store: CaseStore, service: JobService, ask: Ask
 ) -> None:
-    job_id = service.submit(ask("steps 60"))
+    job_id = service.submit(ask("gate killed"))
     wait_for(service, job_id, moving)
     first = kill_worker()
     again = wait_for(service, job_id, lambda job: job.attempts == 2 and moving(job))
     assert again.worker_deaths == 1
     assert psutil.Process().children()[0].pid != first
+    open_gate(store.home, "killed")
     done = wait_for(service, job_id, ended)
     assert done.state == "done"
     assert len(store.analyses()) == 1
@@ -48,7 +50,7 @@ def test_a_job_whose_worker_is_killed_starts_again_and_ends_well(
 def test_a_job_that_costs_two_workers_fails_with_the_reason_and_the_next_one_runs(
     service: JobService, ask: Ask
 ) -> None:
-    poison, healthy = service.submit(ask("steps 1000")), service.submit(ask("quick"))
+    poison, healthy = service.submit(ask("gate never")), service.submit(ask("quick"))
     wait_for(service, poison, moving)
     kill_worker()
     wait_for(service, poison, lambda job: job.attempts == 2 and moving(job))
@@ -66,7 +68,7 @@ def test_a_worker_that_dies_between_jobs_is_not_held_against_the_next(service: J
     worker = psutil.Process(psutil.Process().children()[0].pid)
     worker.kill()
     worker.wait()
-    job = wait_for(service, service.submit(ask("steps 2")), ended)
+    job = wait_for(service, service.submit(ask("quick again")), ended)
     assert (job.state, job.worker_deaths) == ("done", 0)
 
 
@@ -85,7 +87,7 @@ def test_a_worker_that_cannot_start_fails_its_jobs_and_does_not_spin(store: Case
 def test_after_the_server_is_killed_nothing_finished_is_lost_and_the_rest_runs_again(tmp_path: Path) -> None:
     home = tmp_path / "home"
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.jobs.server", str(home), "quick", "steps 3000", "steps 4"],
+        [sys.executable, "-m", "tests.jobs.server", str(home), "quick", "gate night", "quick too"],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
@@ -110,10 +112,7 @@ def test_after_the_server_is_killed_nothing_finished_is_lost_and_the_rest_runs_a
         assert len(store.analysis(finished.record_id).tracks) == 2
         done, interrupted, waiting = store.jobs.find()
         assert (done.state, interrupted.state, waiting.state) == ("done", "running", "queued")
-        # What took long before the kill is made short, to see it through this time.
-        content = store.exhibit(interrupted.exhibit_id).evidence.file.path
-        content.chmod(0o600)
-        content.write_text("steps 3")
+        open_gate(home, "night")
         service = JobService(store, runner_path=SCRIPTED, threads=1)
         service.start()
         try:
@@ -167,7 +166,7 @@ def test_a_job_that_keeps_taking_the_program_down_is_given_up(store: CaseStore, 
 def test_stopping_the_service_puts_the_running_job_back(store: CaseStore, ask: Ask) -> None:
     service = JobService(store, runner_path=SCRIPTED, threads=1)
     service.start()
-    job_id = service.submit(ask("steps 2000"))
+    job_id = service.submit(ask("gate never"))
     wait_for(service, job_id, moving)
     (worker,) = psutil.Process().children()
     service.stop()
