@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,9 +35,12 @@ class Decoder:
 
     `stream` is None when the file holds no video. A failure to read or decode never raises: it is counted in
     `read_failures` or `decode_failures` and the work goes on behind it. Opening raises `av.FFmpegError`.
+
+    With `threaded`, frames are decoded side by side. What FFmpeg patches up after damage then depends on chance, so
+    pictures are reproducible only while `complaints` is 0; without, always.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, threaded: bool = True) -> None:
         self.log = DecoderLog()
         self.read_failures = 0
         self.decode_failures = 0
@@ -58,7 +62,9 @@ class Decoder:
             if other is not self.stream:
                 other.discard = Discard.all
         if self.stream is not None:
-            self.stream.codec_context.thread_type = ThreadType.AUTO
+            self.stream.codec_context.thread_type = ThreadType.AUTO if threaded else ThreadType.NONE
+            if not threaded:
+                self.stream.codec_context.thread_count = 1
             self.stream.codec_context.options = dict(_CODEC_OPTIONS)
 
     def __enter__(self) -> Decoder:
@@ -120,9 +126,22 @@ class Decoder:
 
     def frames(self) -> Iterator[Any]:
         """Every frame from the current position in presentation order, decoded as they are asked for."""
-        for packet in self.packets():
+        return self._decoded(self.packets())
+
+    def _decoded(self, packets: Iterable[Any]) -> Iterator[Any]:
+        for packet in packets:
             yield from self.decode(packet)
         yield from self.decode(None)
+
+    def frames_from(self, start: int, *, until: int) -> Iterator[Any] | None:
+        """As `frames`, from the keyframe at `start` or one before it; None if only one after `until` can be reached."""
+        if not self.seek(start):
+            return None
+        packets = self.packets()
+        first = next((packet for packet in packets if packet.is_keyframe), None)
+        if first is None or first.pts is None or first.pts > until:
+            return None
+        return self._decoded(chain((first,), packets))
 
     def seek(self, pts: int) -> bool:
         """Go to the keyframe at or before `pts`, as well as the container can; False where it cannot seek."""

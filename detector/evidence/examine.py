@@ -90,7 +90,7 @@ def _checked_layout(stored: StoredFile, signature: Signature) -> BoxLayout | Non
         missing = f", {layout.missing_bytes} bytes short of its own structure" if layout.missing_bytes else ""
         raise TruncatedFileError(
             f"Expected a complete video, found an MP4 file without its index (moov box){missing}. "
-            "The recording or the copy broke off; obtain a complete copy, or repair a copy and note that it was repaired."
+            "The recording or the copy broke off; obtain a complete copy, or repair a copy and note that."
         )
     return layout
 
@@ -194,10 +194,12 @@ def _length_warnings(decoder: Decoder, timeline: Timeline, missing_bytes: int) -
     if missing_bytes:
         warnings.append(f"The file is truncated: it ends {missing_bytes} bytes before its own structure does.")
     declared = decoder.video.frames
-    found = len(timeline.pts) + timeline.repeated + timeline.missing
-    if not timeline.counted and declared > found:
-        warnings.append(f"The file declares {declared} frames but holds {found} displayed ones.")
-    elif decoder.video.duration and not missing_bytes:
+    shown = len(timeline.pts) if timeline.counted else len(timeline.pts) + timeline.repeated + timeline.missing
+    if declared > shown + timeline.hidden:
+        warnings.append(f"The file declares {declared} frames but holds {shown + timeline.hidden}.")
+    if timeline.hidden:
+        warnings.append(f"{timeline.hidden} frame(s) in the file are never displayed and are not examined.")
+    if decoder.video.duration and declared <= shown + timeline.hidden:
         declared_s = float(decoder.video.duration * timeline.time_base)
         if declared_s - timeline.duration_s > max(0.5, 0.02 * declared_s):
             warnings.append(
@@ -215,7 +217,7 @@ def _timing_warnings(timeline: Timeline) -> list[str]:
     }
     warnings = [f"{count} packet(s) {what}." for what, count in found.items() if count]
     if timeline.counted:
-        warnings.append("The file's time stamps are unusable; times are counted from the nominal frame rate.")
+        warnings.append("The file holds no usable presentation times; frames are timed by their order.")
     return warnings
 
 

@@ -35,8 +35,8 @@ _GUESSED_FORMATS = {
 }
 
 
-def open_video(path: Path) -> Decoder:
-    """A decoder on the file's main video stream. Close it after use.
+def open_video(path: Path, *, threaded: bool = True) -> Decoder:
+    """A decoder on the file's main video stream (see `Decoder` for `threaded`). Close it after use.
 
     Raises `EvidenceError` (stored copy missing, codec unknown), `TruncatedFileError`, `NotMediaError`,
     `NoVideoStreamError`, `OversizedError`; nothing is decoded beyond what FFmpeg needs to name the streams, and that
@@ -46,7 +46,7 @@ def open_video(path: Path) -> Decoder:
         raise EvidenceError(f"Expected a stored file at {path}, found none. Ingest the evidence again.")
     signature = identify(read_head(path))
     try:
-        decoder = Decoder(path)
+        decoder = Decoder(path, threaded=threaded)
     except av.FFmpegError as error:
         raise _unreadable(signature, str(error)) from error
     try:

@@ -16,7 +16,7 @@ def to_rgb(frame: Any, reformatter: VideoReformatter) -> NDArray[np.uint8]:
     One function for sampled and for sought frames, so that both give the same pixels.
     """
     image = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    return np.ascontiguousarray(Orientation.of(frame).apply(image))
+    return np.ascontiguousarray(Orientation.of(frame).apply(image.astype(np.uint8, copy=False)))
 
 
 class Orientation:

@@ -11,7 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from detector.errors import NoFramesError, SettingsError
 from detector.evidence.decoder import Decoder
-from detector.evidence.opening import open_video
+from detector.evidence.fullpass import FullPass
 from detector.evidence.pixels import to_rgb
 from detector.evidence.sampling import Sampler
 from detector.evidence.shots import ShotDetector
@@ -43,8 +43,7 @@ class FrameReader:
         self.decode_s = self.convert_s = self.shots_s = 0.0
         self._decoded = self._unordered = self._sizes_changed = 0
         self._finished = False
-        self._decoder: Decoder | None = None
-        self._timeline: Timeline | None = None
+        self._pass: FullPass | None = None
         if evidence.kind == "still":
             self._sampler = Sampler(
                 frames_per_second=frames_per_second, max_frames=max_frames, start_s=0, duration_s=0, interval_s=0
@@ -52,8 +51,8 @@ class FrameReader:
             self._iterator = self._still_frame()
             return
         started = time.perf_counter()
-        timeline = self._timeline = timeline_of(evidence.file)
-        self._decoder = open_video(evidence.file.path)
+        timeline = timeline_of(evidence.file)
+        self._pass = FullPass(evidence.file.path, timeline)
         self.decode_s = time.perf_counter() - started
         self._sampler = Sampler(
             frames_per_second=frames_per_second,
@@ -62,7 +61,7 @@ class FrameReader:
             duration_s=timeline.duration_s,
             interval_s=float(timeline.interval * timeline.time_base),
         )
-        self._iterator = self._sampled_frames(self._decoder, timeline)
+        self._iterator = self._sampled_frames(self._pass, timeline)
 
     def __enter__(self) -> FrameReader:
         return self
@@ -100,15 +99,15 @@ class FrameReader:
         """The file's integrity as far as it was read: what the examination found, then what decoding found."""
         warnings = list(self._evidence.integrity.warnings)
         complaints = 0
-        if self._decoder is not None:
-            complaints = self._decoder.complaints
-            warnings += self._decoding_warnings(self._decoder)
+        if self._pass is not None:
+            complaints = self._pass.decoder.complaints
+            warnings += self._decoding_warnings(self._pass.decoder)
         return Integrity(decode_errors=complaints, warnings=tuple(dict.fromkeys(warnings)))
 
     def close(self) -> None:
         """Release the file; what was counted stays readable. Safe to call twice and before the end."""
-        if self._decoder is not None:
-            self._decoder.close()
+        if self._pass is not None:
+            self._pass.close()
         self._iterator = iter(())
 
     def _still_frame(self) -> Iterator[Frame]:
@@ -121,13 +120,13 @@ class FrameReader:
         self._finished = True
         yield Frame(frame_index=0, pts=0, pts_s=0.0, shot_index=0, image=image)
 
-    def _sampled_frames(self, decoder: Decoder, timeline: Timeline) -> Iterator[Frame]:
+    def _sampled_frames(self, whole: FullPass, timeline: Timeline) -> Iterator[Frame]:
         shots = ShotDetector()
         reformatter = VideoReformatter()
         last_pts: int | None = None
         size: tuple[int, int] | None = None
         cut = False
-        for picture in self._timed(decoder):
+        for picture in self._timed(whole):
             index = self._decoded
             self._decoded += 1
             self._sizes_changed += size is not None and size != (picture.width, picture.height)
@@ -135,7 +134,7 @@ class FrameReader:
             started = time.perf_counter()
             cut |= shots.is_cut(picture)
             self.shots_s += time.perf_counter() - started
-            pts = index * timeline.interval if timeline.counted else picture.pts
+            pts = timeline.pts_of(index) if timeline.counted else picture.pts
             if pts is None or (last_pts is not None and pts <= last_pts):
                 # Without a place of its own in time the frame could not be found again; a cut at it holds for the next.
                 self._unordered += 1
@@ -163,8 +162,8 @@ class FrameReader:
                 "Expected a video, found a video stream from which no frame decodes. Obtain another copy of the file."
             )
 
-    def _timed(self, decoder: Decoder) -> Iterator[Any]:
-        frames = decoder.frames()
+    def _timed(self, whole: FullPass) -> Iterator[Any]:
+        frames = whole.frames()
         while True:
             started = time.perf_counter()
             frame = next(frames, None)

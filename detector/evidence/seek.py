@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from detector.errors import EvidenceError
-from detector.evidence.decoder import Decoder
+from detector.evidence.fullpass import FullPass
 from detector.evidence.opening import open_video
 from detector.evidence.pixels import to_rgb
 from detector.evidence.stills import read_still
@@ -32,8 +33,8 @@ def frame_times(evidence: Evidence) -> tuple[int, ...]:
 def frame_at(evidence: Evidence, pts: int) -> Frame:
     """The frame shown at exactly `pts`: the picture that a pass over the whole file gives for it.
 
-    Decoding starts at the keyframe before it. Where that does not lead to the frame (a container that seeks roughly,
-    leading pictures of an open group, damage), it starts at ever earlier keyframes, at last at the beginning.
+    Decoding starts at the keyframe before it. Where that does not lead to a sound frame (a container that seeks
+    roughly, leading pictures of an open group, damage), it starts at ever earlier keyframes, at last at the beginning.
     `shot_index` is 0, since shots are only known to a full pass. Raises `EvidenceError` if no frame has this PTS.
     """
     if evidence.kind == "still":
@@ -55,59 +56,56 @@ def frame_at(evidence: Evidence, pts: int) -> Frame:
 
 
 def _stamped_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:
-    found = None
-    for start in _starts(timeline, pts):
-        with open_video(path) as decoder:
-            attempt, began = _decode_to(decoder, start, pts)
-            found = attempt or found
-            # A complaint on the way may mean that a damaged picture was patched up from nothing here, and from the
-            # pictures before it in a full pass: only an earlier start gives the same.
-            if began and attempt is not None and not decoder.complaints:
-                break
-    return found
+    starts = list(_starts(timeline, pts))
+    picture, sound = _decode_to(path, starts[0], pts, threaded=True)
+    if picture is not None and sound:
+        return picture
+    # Where the decoder complains, it may have patched up a picture from others that it saw, or did not see. One thread
+    # does that the same way every time; two starts that lead to the same picture show that it came early enough.
+    before: NDArray[np.uint8] | None = None
+    for start in starts:
+        picture, sound = _decode_to(path, start, pts, threaded=False)
+        if picture is None:
+            continue
+        pixels = to_rgb(picture, VideoReformatter())
+        if sound or (before is not None and np.array_equal(pixels, before)):
+            break
+        before = pixels
+    return picture
 
 
 def _starts(timeline: Timeline, pts: int) -> Iterator[int | None]:
     """Keyframes at which to begin, the nearest first; None means the beginning of the file."""
     last = int(np.searchsorted(timeline.keyframe_pts, pts, side="right")) - 1
     for back in _STEPS_BACK:
-        if last - back <= 0:
-            break
-        yield int(timeline.keyframe_pts[last - back])
-    else:
-        # Only a seek that failed, or damage over many groups of pictures, leads this far back.
-        if timeline.index_of(pts) == len(timeline.pts) or timeline.pts[timeline.index_of(pts)] != pts:
-            return
-    yield None
+        if last - back > 0:
+            yield int(timeline.keyframe_pts[last - back])
+    # A PTS that no packet has is not worth decoding a long file for.
+    if last <= _STEPS_BACK[-1] or timeline.has(pts):
+        yield None
 
 
-def _decode_to(decoder: Decoder, start: int | None, pts: int) -> tuple[Any | None, bool]:
-    """(the frame at `pts` or None, whether decoding began at a keyframe not after it)."""
-    if start is not None and not decoder.seek(start):
-        return None, False
-    began = start is None
-    for packet in decoder.packets():
-        if not began:
-            if not packet.is_keyframe:
-                continue
-            if packet.pts is None or packet.pts > pts:
-                return None, False
-            began = True
-        for frame in decoder.decode(packet):
+def _decode_to(path: Path, start: int | None, pts: int, *, threaded: bool) -> tuple[Any | None, bool]:
+    """(the frame at `pts` or None, whether the decoder had nothing to complain about)."""
+    with open_video(path, threaded=threaded) as decoder:
+        frames = decoder.frames() if start is None else decoder.frames_from(start, until=pts)
+        for frame in frames or ():
             if frame.pts == pts:
-                return frame, began
+                return frame, not decoder.complaints
             if frame.pts is not None and frame.pts > pts:
-                return None, began
-    return next((frame for frame in decoder.decode(None) if frame.pts == pts), None), began
+                break
+        return None, not decoder.complaints
 
 
 def _counted_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:
     """By counting from the beginning, the only exact way where the file's own stamps are unusable."""
-    number, rest = divmod(pts, timeline.interval)
-    if rest or number < 0:
+    if not timeline.has(pts):
         return None
-    with open_video(path) as decoder:
-        return next(islice(decoder.frames(), number, None), None)
+    whole = FullPass(path, timeline)
+    try:
+        return next(islice(whole.frames(), timeline.index_of(pts), None), None)
+    finally:
+        whole.close()
 
 
 def _nearest(timeline: Timeline, pts: int) -> str:

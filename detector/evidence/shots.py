@@ -68,7 +68,7 @@ class ShotDetector:
             interpolation=Interpolation.FAST_BILINEAR,
             threads=1,
         ).to_ndarray()
-        return self.is_cut_thumbnail(thumbnail)
+        return self.is_cut_thumbnail(thumbnail.astype(np.uint8, copy=False))
 
     def is_cut_thumbnail(self, thumbnail: NDArray[np.uint8]) -> bool:
         """As `is_cut`, on a (3, 36, 64) uint8 YUV thumbnail."""

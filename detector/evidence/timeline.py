@@ -26,9 +26,10 @@ class Timeline:
     """The presentation times of one video stream, in ticks of `time_base`.
 
     `pts` int64 (N,) ascending and unique, one entry a displayed frame; `keyframe_pts` int64 (K,) those at which
-    decoding can start; `interval` the typical ticks between frames, at least 1. Where the file's own stamps are
-    unusable, `counted` is true and frame n is given the PTS n x `interval`. `missing`, `repeated` and `backward`
-    count packets with such stamps; `complaints` what FFmpeg said while the packets were read.
+    decoding can start; `interval` the typical ticks between frames, at least 1. Where the file has no usable
+    presentation times, `counted` is true and frame n as decoded is shown at `pts[n]` (see `pts_of`). `hidden` counts
+    packets that are never shown (by an edit list, or VP8's reference frames); `missing`, `repeated` and `backward`
+    those with such stamps; `corrupt` those the container marks; `complaints` what FFmpeg said while they were read.
     """
 
     pts: NDArray[np.int64]
@@ -37,6 +38,7 @@ class Timeline:
     interval: int
     last_duration: int
     counted: bool
+    hidden: int
     missing: int
     repeated: int
     backward: int
@@ -67,9 +69,19 @@ class Timeline:
         span = int(self.keyframe_pts[-1]) - int(self.keyframe_pts[0])
         return float(span * self.time_base / (len(self.keyframe_pts) - 1))
 
+    def pts_of(self, number: int) -> int:
+        """The PTS of the frame that is decoded as number `number`, for counted time lines."""
+        last = len(self.pts) - 1
+        return int(self.pts[min(number, last)]) + max(0, number - last) * self.interval
+
     def index_of(self, pts: int) -> int:
         """The number of displayed frames before `pts`."""
         return int(np.searchsorted(self.pts, pts))
+
+    def has(self, pts: int) -> bool:
+        """Whether a frame is displayed at exactly `pts`."""
+        index = self.index_of(pts)
+        return index < len(self.pts) and int(self.pts[index]) == pts
 
 
 def timeline_of(file: StoredFile) -> Timeline:
@@ -86,14 +98,13 @@ def _scan(sha256: str, path: Path) -> Timeline:
 def scan(decoder: Decoder) -> Timeline:
     """Read all packets of a freshly opened file. Frames that an edit list or the codec hides are left out."""
     pts, dts, keys = array("q"), array("q"), array("q")
-    missing = corrupt = 0
-    duration = 0
-    count = 0
+    missing = corrupt = hidden = count = duration = 0
     hides_frames = decoder.video.codec_context.name in {"vp8", "libvpx"}
     for packet in decoder.packets():
         corrupt += packet.is_corrupt
         # VP8 (RFC 6386, 9.1): bit 4 of the frame tag is show_frame; reference frames without it are never displayed.
         if packet.is_discard or (hides_frames and not memoryview(packet)[0] & 0x10):
+            hidden += 1
             continue
         count += 1
         duration = packet.duration or duration
@@ -106,14 +117,18 @@ def scan(decoder: Decoder) -> Timeline:
         if packet.is_keyframe:
             keys.append(packet.pts)
     stamped = np.unique(np.frombuffer(pts, np.int64)) if pts else np.empty(0, np.int64)
+    decoded_at = np.frombuffer(dts, np.int64) if dts else np.empty(0, np.int64)
     repeated = len(pts) - len(stamped)
-    backward = _backward(np.frombuffer(dts, np.int64)) if dts else 0
+    backward = int((decoded_at[1:] < np.maximum.accumulate(decoded_at)[:-1]).sum()) if len(decoded_at) else 0
     time_base = decoder.time_base
     span = int(stamped[-1]) - int(stamped[0]) if len(stamped) else 0
-    counted = count > 0 and (max(missing, repeated, backward) > MAX_BAD_SHARE * count or span * time_base > MAX_SPAN_S)
+    unusable = max(missing, repeated, backward) > MAX_BAD_SHARE * count or span * time_base > MAX_SPAN_S
+    counted = count > 0 and (unusable or _orders_only(decoder))
     if counted:
         interval = _nominal_interval(decoder, time_base)
-        stamped = np.arange(count, dtype=np.int64) * interval
+        slots = np.unique(decoded_at)
+        # The slots of a container that stores no presentation times still show its gaps.
+        stamped = slots if len(slots) == count and not unusable else np.arange(count, dtype=np.int64) * interval
         keys = array("q")
         duration = interval
     else:
@@ -126,6 +141,7 @@ def scan(decoder: Decoder) -> Timeline:
         # A last frame that claims to last for minutes would stretch the time line beyond what is shown.
         last_duration=duration if 0 < duration <= 100 * interval else interval,
         counted=counted,
+        hidden=hidden,
         missing=missing,
         repeated=repeated,
         backward=backward,
@@ -134,9 +150,12 @@ def scan(decoder: Decoder) -> Timeline:
     )
 
 
-def _backward(dts: NDArray[np.int64]) -> int:
-    """How many decoding times lie before one that was already read."""
-    return int((dts[1:] < np.maximum.accumulate(dts)[:-1]).sum())
+def _orders_only(decoder: Decoder) -> bool:
+    """AVI knows only the order of decoding, from which FFmpeg guesses H.264's and HEVC's presentation times wrongly."""
+    return decoder.container.format.name == "avi" and decoder.video.codec_context.codec.canonical_name in {
+        "h264",
+        "hevc",
+    }
 
 
 def _nominal_interval(decoder: Decoder, time_base: Fraction) -> int:
