@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Literal
@@ -23,14 +24,14 @@ def keep_analysis(folder: Path, analysis: Analysis) -> tuple[Artefact, ...]:
     """Write the analysis as JSON and, where faces carry a mesh, their landmarks as npz. Nothing partial is left."""
     from detector.analysis import analysis_to_json, save_landmarks
 
-    scratch = _scratch(folder, ".json")
-    scratch.write_text(analysis_to_json(analysis), encoding="utf-8")
-    kept = [_keep(folder, scratch, "analysis")]
+    with _scratch(folder, ".json") as scratch:
+        scratch.write_text(analysis_to_json(analysis), encoding="utf-8")
+        kept = [_keep(folder, scratch, "analysis")]
     if any(seen.face.landmarks is not None for track in analysis.tracks for seen in track.faces):
-        scratch = _scratch(folder, ".npz")
-        save_landmarks(analysis, scratch)
-        shape, dtype = _main_array(scratch)
-        kept.append(_keep(folder, scratch, "landmarks", shape, dtype))
+        with _scratch(folder, ".npz") as scratch:
+            save_landmarks(analysis, scratch)
+            shape, dtype = _main_array(scratch)
+            kept.append(_keep(folder, scratch, "landmarks", shape, dtype))
     return tuple(kept)
 
 
@@ -73,9 +74,15 @@ def _check(kept: Artefact) -> None:
         )
 
 
-def _scratch(folder: Path, suffix: str) -> Path:
+@contextmanager
+def _scratch(folder: Path, suffix: str) -> Iterator[Path]:
+    """A file to write before its name is known; gone afterwards unless it was kept."""
     with NamedTemporaryFile(dir=folder, prefix=".writing-", suffix=suffix, delete=False) as stream:
-        return Path(stream.name)
+        path = Path(stream.name)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _keep(

@@ -47,9 +47,11 @@ class Database:
         """Open or create. Raises StoreError if another process holds the file or it is not a DuckDB database."""
         self.path = path.resolve()
         self._connection, self.wal_set_aside = _open(self.path)
+        # The store works without a network, so DuckDB must not look for extensions there.
+        self._connection.execute("SET GLOBAL autoinstall_known_extensions = false")
         with _writer_locks_guard:
             self._writer = _writer_locks.setdefault(self.path, threading.RLock())
-        self._closed = False
+        self.closed = False
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -93,8 +95,8 @@ class Database:
     def close(self) -> None:
         """Safe to call twice. Waits for a running write."""
         with self._writer:
-            if not self._closed:
-                self._closed = True
+            if not self.closed:
+                self.closed = True
                 self._connection.close()
 
     def _write_once(self, change: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
@@ -111,7 +113,7 @@ class Database:
             return outcome
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
-        if self._closed:
+        if self.closed:
             raise StoreError("The case store is closed. Open it again with CaseStore.open().")
         return self._connection.cursor()
 

@@ -87,6 +87,10 @@ class CaseStore:
         self._database.close()
 
     @property
+    def closed(self) -> bool:
+        return self._database.closed
+
+    @property
     def home(self) -> Path:
         return self.layout.home
 

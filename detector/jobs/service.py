@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -13,6 +14,9 @@ from detector.jobs.slot import Slot, SlotOptions
 
 REAL_RUNNER = "detector.jobs.runner:WarmRunner"
 
+_RETRY_S = 2.0
+
+_log = logging.getLogger(__name__)
 _serving: set[Path] = set()
 _serving_guard = threading.Lock()
 
@@ -39,7 +43,6 @@ class JobService:
         options = SlotOptions(runner_path, threads or max(1, _usable_cores() // workers), grace_s)
         self._slots = [Slot(f"worker-{number}", store, options, self._take) for number in range(1, workers + 1)]
         self._changed = threading.Condition()
-        self._requests = 0
         self._stopping = False
         self._started = False
 
@@ -77,7 +80,6 @@ class JobService:
             raise ModelNotFoundError("An analysis needs at least one model; none was chosen.")
         job = self._store.jobs.add(request)
         with self._changed:
-            self._requests += 1
             self._changed.notify_all()
         return job.job_id
 
@@ -86,11 +88,11 @@ class JobService:
         unknown job."""
         with self._changed:
             # Under the same lock as claiming, so that a job cannot slip from the queue to a slot unseen.
-            if any(slot.cancel(job_id) for slot in self._slots):
-                return
-            job = self._store.jobs.get(job_id)
-            if job.state == "queued":
+            if self._store.jobs.get(job_id).state == "queued":
                 self._store.jobs.cancel(job_id)
+            else:
+                for slot in self._slots:
+                    slot.cancel(job_id)
 
     def job(self, job_id: str) -> Job:
         """The job with its live progress. Raises StoreError for an unknown job."""
@@ -107,16 +109,20 @@ class JobService:
 
     def _take(self, slot: Slot) -> Job | None:
         """Wait for a job and claim it for `slot`; None when the service stops."""
-        while True:
-            with self._changed:
-                if self._stopping:
-                    return None
-                job = self._store.jobs.claim()
+        with self._changed:
+            while not (self._stopping or self._store.closed):
+                try:
+                    job = self._store.jobs.claim()
+                except Exception:
+                    # A full disk, say: jobs stay queued, and the slot must be there when there is room again.
+                    _log.exception("no job could be claimed")
+                    self._changed.wait(_RETRY_S)
+                    continue
                 if job is not None:
                     slot.hold(job)
                     return job
-                seen = self._requests
-                self._changed.wait_for(lambda: self._stopping or self._requests != seen)  # noqa: B023
+                self._changed.wait()
+        return None
 
     def _release(self) -> None:
         with _serving_guard:

@@ -64,13 +64,11 @@ class Slot:
         self._letters.put(_Letter("stop"))
         self._thread.join()
 
-    def cancel(self, job_id: str) -> bool:
-        """True if this slot has the job and will end it."""
-        with self._lock:
-            if self._job is None or self._job.job_id != job_id:
-                return False
-        self._letters.put(_Letter("cancel", body={"job_id": job_id}))
-        return True
+    def cancel(self, job_id: str) -> None:
+        """End the job if this slot has it."""
+        job = self.job
+        if job is not None and job.job_id == job_id:
+            self._letters.put(_Letter("cancel", body={"job_id": job_id}))
 
     @property
     def job(self) -> Job | None:
