@@ -70,21 +70,12 @@ class JobTable:
         with self._database.read() as cursor:
             return _get(cursor, job_id)
 
-    def find(
-        self, states: tuple[JobState, ...] = (), *, case_id: str | None = None, exhibit_id: str | None = None
-    ) -> list[Job]:
-        """Jobs in the order they were requested; all states where none is named."""
-        query = "SELECT * FROM jobs WHERE true"
-        values: list[Any] = []
-        if states:
-            query += f" AND state IN ({', '.join('?' for _ in states)})"
-            values += states
-        for name, wanted in (("case_id", case_id), ("exhibit_id", exhibit_id)):
-            if wanted is not None:
-                query += f" AND {name} = ?"
-                values.append(wanted)
+    def find(self, states: tuple[JobState, ...] = ()) -> list[Job]:
+        """Jobs in the order they were requested; of all states where none is named."""
+        wanted = f"state IN ({', '.join('?' for _ in states)})" if states else "true"
         with self._database.read() as cursor:
-            return [_job(row) for row in rows(cursor, query + " ORDER BY job_id", values)]
+            found = rows(cursor, f"SELECT * FROM jobs WHERE {wanted} ORDER BY job_id", list(states))
+        return [_job(row) for row in found]
 
     def claim(self) -> Job | None:
         """Take the oldest queued job: it is running from now on. None where nothing waits."""

@@ -58,10 +58,6 @@ class WorkerProcess:
         threading.Thread(target=self._read, name="worker-messages", daemon=True).start()
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
