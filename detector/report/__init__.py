@@ -12,9 +12,10 @@ from detector.report.record import (
     LogExcerpt,
     ModelEntry,
     StrongFrame,
+    UnreadableAnalysis,
 )
 from detector.report.timeline import timeline_svg
-from detector.report.typeset import typeset
+from detector.report.typeset import page_pictures, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +31,9 @@ __all__ = [
     "LogExcerpt",
     "ModelEntry",
     "StrongFrame",
+    "UnreadableAnalysis",
     "collect",
+    "page_pictures",
     "render_case_pdf",
     "timeline_svg",
     "typeset",

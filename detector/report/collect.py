@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.analysis import tool
 from detector.analysis.types import Analysis
-from detector.errors import FramewitnessError, ModelError
-from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry
+from detector.errors import FramewitnessError, ModelError, StoreError
+from detector.evidence import hash_file
+from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry, UnreadableAnalysis
 from detector.report.strongest import Illustrator, strongest_frames
+from detector.report.wording import count
 
 if TYPE_CHECKING:
     from detector.cases import CaseStore, Exhibit, Verification
@@ -34,7 +35,8 @@ def collect(
 
     `explainer` draws the heatmaps; without one the record says that none were made. `models` are those already loaded,
     the others are loaded by name when a heatmap needs them. `verify` recomputes the case's log and hashes; without it
-    the report says that this was not done. Raises StoreError for an unknown case or an analysis that cannot be read.
+    the report says that this was not done. Raises StoreError for an unknown case; an analysis
+    that cannot be read is in the record as such.
     """
     case = store.case(case_id)
     outcome = store.verify(case_id) if verify else None
@@ -42,15 +44,19 @@ def collect(
     exhibits = []
     for exhibit in store.exhibits(case_id):
         problem = _original_problem(exhibit, outcome)
-        entries = []
+        entries, unreadable = [], []
         for saved in store.analyses(exhibit_id=exhibit.exhibit_id):
-            analysis = store.analysis(saved.record_id)
+            try:
+                analysis = store.analysis(saved.record_id)
+            except StoreError as error:
+                unreadable.append(UnreadableAnalysis(saved, str(error)))
+                continue
             frames = tuple(
                 illustrator.illustrate(exhibit.evidence, analysis, frame, original_problem=problem)
                 for frame in strongest_frames(analysis, count=STRONG_FRAMES)
             )
             entries.append(AnalysisEntry(saved, analysis, frames))
-        exhibits.append(ExhibitEntry(exhibit, tuple(entries), problem))
+        exhibits.append(ExhibitEntry(exhibit, tuple(entries), problem, tuple(unreadable)))
     events = store.events(case_id)
     return CaseRecord(
         case=case,
@@ -73,8 +79,8 @@ def _check_sentence(outcome: Verification | None) -> str:
     if outcome is None:
         return "The log and the files were not recomputed for this report."
     checked = (
-        f"{outcome.events_checked} events, {outcome.records_checked} records and {outcome.files_checked} files were "
-        "recomputed for this report"
+        f"{count(outcome.events_checked, 'event')}, {count(outcome.records_checked, 'record')} and "
+        f"{count(outcome.files_checked, 'file')} were recomputed for this report"
     )
     return f"{checked}: all agree." if outcome.ok else f"{checked} and something differs. {outcome.problem}"
 
@@ -87,14 +93,13 @@ def _original_problem(exhibit: Exhibit, outcome: Verification | None) -> str | N
     if outcome is None or outcome.ok:
         return None
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = hash_file(path)[0]
     except OSError as error:
         return f"The original file cannot be read ({error.strerror or 'unknown reason'})."
     if found != exhibit.sha256:
         return (
-            f"The stored file no longer has the recorded SHA-256; it is now {found}. Facts and scores are those recorded "
-            "before it changed; no picture is drawn from it."
+            f"The stored file no longer has the recorded SHA-256; it is now {found}. Facts and scores are those "
+            "recorded before it changed; no picture is drawn from it."
         )
     return None
 

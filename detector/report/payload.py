@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from detector.cases.types import Event, Note
 from detector.report import wording
-from detector.report.exhibit_payload import exhibit_data, model_labels
+from detector.report.analysis_payload import model_labels
+from detector.report.exhibit_payload import exhibit_data
 from detector.report.printable import SOFT_BREAK, printable, printable_lines, shortened
 from detector.report.record import CaseRecord, ModelEntry
 
 _MAX_DETAIL_CHARS = 240
+_HASH = re.compile(r"[0-9a-f]{32,}")
 
 
 @dataclass(slots=True)
@@ -84,11 +88,10 @@ def _log_statement(record: CaseRecord) -> str:
     if not log.event_count:
         return "The log of this case holds no event."
     shown = (
-        "all of them are listed"
-        if len(log.events) == log.event_count
-        else f"the newest {len(log.events)} are listed; the case export holds all"
+        "all of them are listed" if len(log.events) == log.event_count else f"the newest {len(log.events)} are listed"
     )
-    return f"The log holds {wording.count(log.event_count, 'event')}; {shown}."
+    count = wording.count(log.event_count, "event")
+    return f"The log holds {count}; {shown}, in short. The case export holds them in full."
 
 
 def _model(entry: ModelEntry, labels: dict[tuple[str, str], str]) -> dict[str, Any]:
@@ -97,21 +100,22 @@ def _model(entry: ModelEntry, labels: dict[tuple[str, str], str]) -> dict[str, A
     if card is not None:
         crop = card.crop
         rows += [
-            ("Kind", printable(f"{card.kind}; {card.parameters:,} parameters; licence {card.licence}")),
+            ("Kind", printable(f"{card.kind}; {card.parameters:,} parameters")),
             (
                 "Input",
-                f"crop {crop.size_px} × {crop.size_px} px, margin {crop.margin:g} of the face, alignment {crop.alignment}, "
-                f"{crop.interpolation} interpolation",
+                f"crop {crop.size_px} × {crop.size_px} px, margin {crop.margin:g} of the face, alignment "
+                f"{crop.alignment}, {crop.interpolation} interpolation",
             ),
             (
                 "Thresholds",
-                f"likely manipulated from logit {wording.logit(card.decision.likely_manipulated_logit)}, no manipulation "
-                f"found up to {wording.logit(card.decision.no_manipulation_logit)}",
+                f"likely manipulated from logit {wording.logit(card.decision.likely_manipulated_logit)}, no "
+                f"manipulation found up to {wording.logit(card.decision.no_manipulation_logit)}",
             ),
             ("Basis of thresholds", printable(card.decision.basis)),
         ]
         rows += [(f"Training: {_key(key)}", _fact(value)) for key, value in card.training.items()]
         rows += [(f"Measured: {_key(key)}", _fact(value)) for key, value in card.results.items()]
+        rows.append(("Licence", printable(card.licence)))
     return {
         "label": labels[entry.model_id, entry.weights_sha256],
         "title": printable(card.title if card else entry.model_id),
@@ -131,7 +135,7 @@ def _fact(value: object) -> str:
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, dict):
-        return "; ".join(f"{_key(str(key))}: {_fact(inner)}" for key, inner in value.items())
+        return "; ".join(f"{printable(str(key))}: {_fact(inner)}" for key, inner in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_fact(inner) for inner in value)
     return printable(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
@@ -156,12 +160,22 @@ def _note(note: Note, record: CaseRecord) -> dict[str, Any]:
 
 
 def _event(event: Event) -> dict[str, Any]:
-    details = json.dumps(dict(event.details), ensure_ascii=False, sort_keys=True, default=str) if event.details else ""
     return {
         "sequence": str(event.sequence),
         "when": wording.time(event.at).removesuffix(" UTC"),
         "actor": shortened(event.actor, 40),
         "action": shortened(event.action, 60),
-        "details": shortened(details.strip("{}").replace('"', ""), _MAX_DETAIL_CHARS),
+        "details": shortened(_details(event.details), _MAX_DETAIL_CHARS),
         "hash": event.event_hash[:12],
     }
+
+
+def _details(details: Mapping[str, Any]) -> str:
+    """An event's details in one line: without empty values and inner tables, long hashes cut."""
+    parts = []
+    for key, value in sorted(details.items()):
+        if value is None or value == "" or isinstance(value, Mapping):
+            continue
+        words = round(value, 4) if isinstance(value, float) else value
+        parts.append(f"{key.replace('_', ' ')} {_HASH.sub(lambda found: found[0][:12] + '…', str(words))}")
+    return "; ".join(parts)

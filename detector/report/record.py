@@ -51,12 +51,21 @@ class AnalysisEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableAnalysis:
+    """An analysis that is on record but whose files are missing or were changed; `problem` is one sentence."""
+
+    saved: AnalysisRecord
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExhibitEntry:
     """One exhibit with its analyses, oldest first. `original_problem` is None where the stored original is there."""
 
     exhibit: Exhibit
     analyses: tuple[AnalysisEntry, ...] = ()
     original_problem: str | None = None
+    unreadable: tuple[UnreadableAnalysis, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,4 +106,4 @@ class CaseRecord:
 
     @property
     def analysis_count(self) -> int:
-        return sum(len(entry.analyses) for entry in self.exhibits)
+        return sum(len(entry.analyses) + len(entry.unreadable) for entry in self.exhibits)

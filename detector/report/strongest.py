@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from detector.analysis.aggregate import USABLE_WEIGHT, deciding_tracks
 from detector.analysis.types import Analysis, FrameScore, sigmoid
 from detector.errors import FramewitnessError, ModelError
 from detector.evidence.types import Evidence
-from detector.faces.types import TrackedFace
+from detector.faces.types import FaceTrack, TrackedFace
 from detector.report.pictures import crop_picture, face_picture, frame_picture
 from detector.report.record import StrongFrame
 
@@ -22,20 +23,19 @@ _OPACITY = 0.55
 
 
 def strongest_frames(analysis: Analysis, *, count: int, spacing_s: float = SPACING_S) -> tuple[StrongFrame, ...]:
-    """The `count` highest-scoring faces over all tracks, at least `spacing_s` apart within a track, without pictures.
+    """The `count` highest-scoring faces of the tracks that decide, `spacing_s` apart within a track, without pictures.
 
-    Ranked by the mean logit over the models that scored the face, as the conclusion is; faces of weight 0 count only
-    where there are no others. Numbered by rank.
+    Ranked by the mean logit over the models that scored the face, as the conclusion is; faces too poor to weigh on it
+    count only where there are no others. Numbered by rank.
     """
-    faces = {(track.track_id, face.pts): face for track in analysis.tracks for face in track.faces}
+    faces = {(track.track_id, face.pts): face for track in deciding(analysis) for face in track.faces}
     scores: dict[tuple[int, int], list[tuple[FrameScore, str]]] = {}
     for model in analysis.models:
         for track in model.tracks:
             for score in track.frames:
                 scores.setdefault((track.track_id, score.pts), []).append((score, model.model_id))
-    usable = {key: values for key, values in scores.items() if key in faces and values[0][0].weight > 0} or {
-        key: values for key, values in scores.items() if key in faces
-    }
+    known = {key: values for key, values in scores.items() if key in faces}
+    usable = {key: values for key, values in known.items() if values[0][0].weight >= USABLE_WEIGHT} or known
     ranked = sorted(usable.items(), key=lambda item: (-_mean_logit(item[1]), item[0][1], item[0][0]))
     chosen: list[StrongFrame] = []
     for (track_id, _), values in ranked:
@@ -46,6 +46,11 @@ def strongest_frames(analysis: Analysis, *, count: int, spacing_s: float = SPACI
             continue
         chosen.append(_strong_frame(len(chosen) + 1, track_id, faces[track_id, values[0][0].pts], values))
     return tuple(chosen)
+
+
+def deciding(analysis: Analysis) -> tuple[FaceTrack, ...]:
+    """The tracks that the conclusion rests on."""
+    return deciding_tracks(analysis.tracks, analysis.settings, still=analysis.evidence.kind == "still")
 
 
 def _mean_logit(values: list[tuple[FrameScore, str]]) -> float:
@@ -70,7 +75,7 @@ def _strong_frame(
 
 
 class Illustrator:
-    """Draws strong frames. Whatever cannot be drawn is left out and said so in `missing`; nothing here raises for it."""
+    """Draws strong frames. Whatever cannot be drawn is left out and said so in `missing`; none of it raises."""
 
     def __init__(self, explainer: Explainer | None, models: Iterable[LoadedModel]) -> None:
         self._explainer = explainer
@@ -130,7 +135,7 @@ class Illustrator:
         used = next(result.weights_sha256 for result in analysis.models if result.model_id == model_id)
         if model.card.weights_sha256 != used:
             raise ModelError(
-                f"the installed weights of {model_id} ({model.card.weights_sha256[:12]}…) are not those that scored this "
-                f"file ({used[:12]}…)."
+                f"the installed weights of {model_id} ({model.card.weights_sha256[:12]}…) are not those that scored "
+                f"this file ({used[:12]}…)."
             )
         return model

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import typst
 
@@ -26,6 +27,16 @@ def _fonts() -> typst.Fonts:
 def typeset(record: CaseRecord) -> bytes:
     """The report as PDF/A-2a and PDF/UA-1. Equal records give equal bytes: the only time in it is the record's, the
     only fonts are the ones shipped, and packages are looked for in an empty folder, never on a network."""
+    pages = _compile(record, format="pdf", pdf_standards=_STANDARDS, timestamp=int(record.recorded_at.timestamp()))
+    return pages[0]
+
+
+def page_pictures(record: CaseRecord, *, ppi: float = 72.0) -> list[bytes]:
+    """The same pages as PNG, one each, for a preview."""
+    return _compile(record, format="png", ppi=ppi)
+
+
+def _compile(record: CaseRecord, **options: Any) -> list[bytes]:
     payload = build_payload(record)
     with tempfile.TemporaryDirectory(prefix="framewitness-report-") as name:
         root = Path(name) / "root"
@@ -34,14 +45,13 @@ def typeset(record: CaseRecord) -> bytes:
             (root / file_name).write_bytes(content)
         (root / "data.json").write_text(json.dumps(payload.data, ensure_ascii=True), encoding="ascii")
         (empty := Path(name) / "packages").mkdir()
-        return typst.compile(
+        made = typst.compile(
             str(root / "case.typ"),
             root=str(root),
-            format="pdf",
             font_paths=_fonts(),
             ignore_system_fonts=True,
-            pdf_standards=_STANDARDS,
-            timestamp=int(record.recorded_at.timestamp()),
             package_path=str(empty),
             package_cache_path=str(empty),
+            **options,
         )
+    return made if isinstance(made, list) else [made]

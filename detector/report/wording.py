@@ -30,7 +30,8 @@ METHOD = (
     "position and motion; a track ends at a shot change. A track number is not an identity.",
     "Each face is cropped as the model's card prescribes and scored by each model. The score is the model's own output "
     "between 0 and 1. Every face carries a quality weight between 0 and 1 from its size, sharpness, exposure and pose; "
-    "a track's score is the weighted mean of its frames' logits, and the highest track decides the score of the file.",
+    "a track's score is the weighted mean of its frames' logits. Tracks with enough faces of usable quality decide, "
+    "and the highest of them gives the score of the file.",
     "The conclusion compares the score with the thresholds on the model's card. Between the thresholds, with too few "
     "frames, with faces too small, or where models disagree, the conclusion is inconclusive. Where no face was scored "
     "there is no score.",

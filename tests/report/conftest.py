@@ -18,9 +18,9 @@ from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Note
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.registry.card import Decision, ModelCard
-from detector.report.strongest import strongest_frames
 from detector.report.pictures import crop_picture, face_picture, frame_picture
 from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry
+from detector.report.strongest import strongest_frames
 from detector.settings import AnalysisSettings
 
 START = datetime(2030, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -34,12 +34,27 @@ def make_evidence(file_name: str = "interview.mp4", kind: str = "video", duratio
     return Evidence(
         file=stored,
         kind="still" if still else "video",
-        container=Container("png" if still else "mov,mp4", None if still else duration_s, 3_061_728, 2, (("encoder", "Lavf61"),)),
+        container=Container(
+            "png" if still else "mov,mp4", None if still else duration_s, 3_061_728, 2, (("encoder", "Lavf61"),)
+        ),
         video=VideoStream(
-            codec="png" if still else "h264", profile=None if still else "High", width=512, height=512, coded_width=512,
-            coded_height=512, duration_s=0.0 if still else duration_s, frame_count=1 if still else int(duration_s * 25),
-            rotation_deg=0, variable_frame_rate=False, average_fps=None if still else 25.0, time_base=Fraction(1, 12800),
-            pixel_format="yuv420p", bit_depth=8, colour_range="tv", colour_space="bt709", keyframe_count=4,
+            codec="png" if still else "h264",
+            profile=None if still else "High",
+            width=512,
+            height=512,
+            coded_width=512,
+            coded_height=512,
+            duration_s=0.0 if still else duration_s,
+            frame_count=1 if still else int(duration_s * 25),
+            rotation_deg=0,
+            variable_frame_rate=False,
+            average_fps=None if still else 25.0,
+            time_base=Fraction(1, 12800),
+            pixel_format="yuv420p",
+            bit_depth=8,
+            colour_range="tv",
+            colour_space="bt709",
+            keyframe_count=4,
             keyframe_interval_s=5.0,
         ),
         audio=None if still else AudioStream("aac", 48_000, 2, duration_s),
@@ -65,7 +80,12 @@ def make_scores(track: FaceTrack, level: float, swing: float = 1.5, phase: float
 
 
 def make_analysis(
-    evidence: Evidence, *, faces_per_track: int = 80, tracks: int = 2, models: int = 1, settings: AnalysisSettings | None = None
+    evidence: Evidence,
+    *,
+    faces_per_track: int = 80,
+    tracks: int = 2,
+    models: int = 1,
+    settings: AnalysisSettings | None = None,
 ) -> Analysis:
     step = 16.0 / faces_per_track
     times = [round(index * step, 4) for index in range(faces_per_track)]
@@ -76,7 +96,9 @@ def make_analysis(
     )
     results = []
     for index in range(models):
-        scores = tuple(make_scores(track, 1.6 - 1.9 * order + 0.3 * index, phase=index) for order, track in enumerate(made))
+        scores = tuple(
+            make_scores(track, 1.6 - 1.9 * order + 0.3 * index, phase=index) for order, track in enumerate(made)
+        )
         results.append(ModelResult(f"frame-b{index}", f"{index + 1:x}f" * 32, max(s.logit for s in scores), scores))
     logit = sum(result.logit or 0 for result in results) / len(results)
     return Analysis(
@@ -102,27 +124,50 @@ def make_analysis(
 def make_unscored(evidence: Evidence) -> Analysis:
     result = ModelResult("frame-b0", "1f" * 32, None, (), "No face was found, so nothing was scored.")
     return Analysis(
-        "ffff0000", TOOL, AnalysisSettings(), evidence, (), (result,),
-        Conclusion("not_examined", None, (Reason("no_face", "No face was found in 100 examined frames."),)), 100,
+        "ffff0000",
+        TOOL,
+        AnalysisSettings(),
+        evidence,
+        (),
+        (result,),
+        Conclusion("not_examined", None, (Reason("no_face", "No face was found in 100 examined frames."),)),
+        100,
     )
 
 
 def make_saved(analysis: Analysis, record_id: str = "r000000001", exhibit_id: str = "x000000001") -> AnalysisRecord:
     return AnalysisRecord(
-        record_id, "c000000001", exhibit_id, analysis.analysis_id, analysis.conclusion.label, analysis.conclusion.score,
-        tuple(model.model_id for model in analysis.models), analysis.settings.sha256, analysis.tool.version,
-        analysis.frames_examined, len(analysis.tracks), START + timedelta(minutes=5), (),
+        record_id,
+        "c000000001",
+        exhibit_id,
+        analysis.analysis_id,
+        analysis.conclusion.label,
+        analysis.conclusion.score,
+        tuple(model.model_id for model in analysis.models),
+        analysis.settings.sha256,
+        analysis.tool.version,
+        analysis.frames_examined,
+        len(analysis.tracks),
+        START + timedelta(minutes=5),
+        (),
     )
 
 
 def make_card(index: int = 0) -> ModelCard:
     return ModelCard(
-        model_id=f"frame-b{index}", title="Frame model, EfficientNet-B0", kind="frame", architecture={"trunk": "efficientnet_b0"},
-        crop=CropSpec(224, 0.3), weights_file=f"frame-b{index}.safetensors", weights_sha256=f"{index + 1:x}f" * 32,
-        parameters=4_008_829, decision=Decision(0.9, -0.8, "the validation families, 1,200 clips, at 5 % false alarms"),
+        model_id=f"frame-b{index}",
+        title="Frame model, EfficientNet-B0",
+        kind="frame",
+        architecture={"trunk": "efficientnet_b0"},
+        crop=CropSpec(224, 0.3),
+        weights_file=f"frame-b{index}.safetensors",
+        weights_sha256=f"{index + 1:x}f" * 32,
+        parameters=4_008_829,
+        decision=Decision(0.9, -0.8, "the validation families, 1,200 clips, at 5 % false alarms"),
         training={"real faces": 12_000, "pseudo-fakes": "self-blended and swapped, made on the fly", "steps": 8000},
         results={"unseen families": {"frame AUC": 0.81, "clips": 600}, "false alarms at the threshold": 0.05},
-        limits=("Faces under 48 px were not in the training data.", "Cartoons and masks were never tested."), licence="MIT",
+        limits=("Faces under 48 px were not in the training data.", "Cartoons and masks were never tested."),
+        licence="MIT",
     )
 
 
@@ -134,8 +179,12 @@ def make_entry(analysis: Analysis, *, number: int = 1, pictures: bool = True, co
     for frame in strongest_frames(analysis, count=count):
         if pictures:
             frame = replace(
-                frame, frame_jpeg=frame_picture(image, frame.bbox_xyxy_px), crop_jpeg=face_picture(image, frame.bbox_xyxy_px),
-                overlay_jpeg=crop_picture(overlay), heat_scale=0.0123, heat_layer="blocks.6",
+                frame,
+                frame_jpeg=frame_picture(image, frame.bbox_xyxy_px),
+                crop_jpeg=face_picture(image, frame.bbox_xyxy_px),
+                overlay_jpeg=crop_picture(overlay),
+                heat_scale=0.0123,
+                heat_layer="blocks.6",
             )
         else:
             frame = replace(frame, missing=("The heatmap could not be made: the model is not installed.",))
@@ -143,7 +192,9 @@ def make_entry(analysis: Analysis, *, number: int = 1, pictures: bool = True, co
     return AnalysisEntry(make_saved(analysis, f"r{number:09d}"), analysis, tuple(frames))
 
 
-def make_record(exhibits: tuple[ExhibitEntry, ...], *, title: str = "Interview of 6 May", **changes: object) -> CaseRecord:
+def make_record(
+    exhibits: tuple[ExhibitEntry, ...], *, title: str = "Interview of 6 May", **changes: object
+) -> CaseRecord:
     case = Case("c000000001", "FW-2030-0042", title, "A. Examiner", START, START)
     models = {
         (m.model_id, m.weights_sha256): ModelEntry(m.model_id, m.weights_sha256, make_card(int(m.model_id[-1])))
@@ -154,12 +205,33 @@ def make_record(exhibits: tuple[ExhibitEntry, ...], *, title: str = "Interview o
     events = tuple(
         Event("c000000001", n, START + timedelta(minutes=n), "examiner", action, details, f"{n - 1:064x}", f"{n:064x}")
         for n, (action, details) in enumerate(
-            [("case_created", {"title": title}), ("exhibit_added", {"sha256": "ab" * 32}), ("analysis_saved", {"label": "x"})], 1
+            [
+                ("case_created", {"title": title}),
+                ("exhibit_added", {"sha256": "ab" * 32}),
+                ("analysis_saved", {"label": "x"}),
+            ],
+            1,
         )
     )
-    notes = (Note("n000000001", "c000000001", "x000000001", 1, 128_000, "Lip edge doubled.\nSee heatmap.", "A. Examiner", START),)
+    notes = (
+        Note(
+            "n000000001",
+            "c000000001",
+            "x000000001",
+            1,
+            128_000,
+            "Lip edge doubled.\nSee heatmap.",
+            "A. Examiner",
+            START,
+        ),
+    )
     record = CaseRecord(
-        case, START + timedelta(minutes=9), TOOL, exhibits, tuple(models[key] for key in sorted(models)), notes,
+        case,
+        START + timedelta(minutes=9),
+        TOOL,
+        exhibits,
+        tuple(models[key] for key in sorted(models)),
+        notes,
         LogExcerpt(events, 3, f"{3:064x}", "3 events, 1 record and 1 file were recomputed and agree.", True),
     )
     return replace(record, **changes)  # type: ignore[arg-type]
@@ -188,7 +260,9 @@ def named_record() -> Callable[[str], CaseRecord]:
         )
         analysis = make_analysis(evidence, faces_per_track=12)
         analysis = replace(analysis, conclusion=replace(analysis.conclusion, reasons=(Reason("x", text),)))
-        record = make_record((ExhibitEntry(make_exhibit(evidence), (make_entry(analysis, pictures=False),), text),), title=text)
+        record = make_record(
+            (ExhibitEntry(make_exhibit(evidence), (make_entry(analysis, pictures=False),), text),), title=text
+        )
         event = replace(record.log.events[0], actor=text, action=text, details={"name": text})
         return replace(
             record,

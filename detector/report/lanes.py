@@ -1,0 +1,181 @@
+"""The lanes of the timeline figure: which track gets one, and what is drawn in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+
+from detector.analysis.types import Analysis, FrameScore, sigmoid
+from detector.faces.types import FaceTrack
+from detector.report.strongest import deciding
+
+if TYPE_CHECKING:
+    from detector.registry.card import Decision
+
+# Okabe and Ito's palette, with a marker each so that colour is never alone.
+MODEL_STYLES = (
+    ("#0072B2", "o"),
+    ("#D55E00", "s"),
+    ("#009E73", "^"),
+    ("#CC79A7", "D"),
+    ("#E69F00", "v"),
+    ("#56B4E9", "P"),
+)
+INK, MUTED, RULE, BAND = "#1A1F26", "#5B6570", "#C9D0D6", "#EEF1F4"
+LANE_GAP = 0.32  # of a lane's height
+_MAX_DOTS = 400  # beyond this the line alone is drawn: dots would merge into a bar
+
+
+def ranked_tracks(analysis: Analysis) -> list[FaceTrack]:
+    """All tracks: those that decide first, then by score, highest first."""
+    best: dict[int, float] = {}
+    for model in analysis.models:
+        for track in model.tracks:
+            best[track.track_id] = max(best.get(track.track_id, float("-inf")), track.logit)
+    first = {track.track_id for track in deciding(analysis)}
+
+    def order(track: FaceTrack) -> tuple[bool, float, int]:
+        return track.track_id not in first, -best.get(track.track_id, float("-inf")), track.track_id
+
+    return sorted(analysis.tracks, key=order)
+
+
+def share_lanes(analysis: Analysis, max_lanes: int) -> tuple[list[FaceTrack], list[FaceTrack]]:
+    """Tracks with a lane of their own, and those that share the last one: the short ones, and what is too many."""
+    first = {track.track_id for track in deciding(analysis)}
+    ranked = ranked_tracks(analysis)
+    own = [t for t in ranked if t.track_id in first or len(t.faces) >= analysis.settings.min_frames][:max_lanes]
+    kept = {track.track_id for track in own}
+    others = [track for track in ranked if track.track_id not in kept]
+    if len(others) == 1:
+        own, others = own + others, []
+    return sorted(own, key=lambda track: track.track_id), others
+
+
+def prepare_lane(
+    axis: Axes, analysis: Analysis, decisions: Mapping[str, Decision], lane_mm: float, *, labelled: bool
+) -> None:
+    """The scale 0..1 and the thresholds, with their words beside the lane where `labelled`."""
+    axis.set_ylim(-0.04, 1.04)
+    axis.set_yticks([0, 0.5, 1], ["0", "0.5" if lane_mm > 12 else "", "1"])
+    axis.axhline(0.5, color=RULE, lw=0.4, zorder=0)
+    if used := _thresholds(analysis, decisions):
+        _draw_thresholds(axis, used, lane_mm, labelled=labelled)
+
+
+def draw_others(axis: Axes, analysis: Analysis, others: Sequence[FaceTrack]) -> None:
+    """The scores of several tracks as dots in one lane."""
+    axis.set_ylabel(f"{len(others)} others", labelpad=3, color=MUTED)
+    ids = {track.track_id for track in others}
+    for index, model in enumerate(analysis.models):
+        colour, marker = MODEL_STYLES[index % len(MODEL_STYLES)]
+        faces = [face for track in model.tracks if track.track_id in ids for face in track.frames]
+        axis.plot(
+            [face.pts_s for face in faces],
+            [face.score for face in faces],
+            ls="",
+            color=colour,
+            marker=marker,
+            ms=2.2,
+            mew=0,
+            zorder=3,
+            clip_on=False,
+        )
+
+
+def draw_track(axis: Axes, analysis: Analysis, track: FaceTrack) -> None:
+    """The scores of one track as lines, its gaps hatched, its unscored faces as ticks."""
+    axis.set_ylabel(f"Track {track.track_id}", labelpad=3, color=INK)
+    for start_s, end_s in track.gaps_s:
+        axis.axvspan(start_s, end_s, facecolor="white", edgecolor=RULE, hatch="//////", lw=0, zorder=0.6)
+    scored: set[int] = set()
+    for index, model in enumerate(analysis.models):
+        colour, marker = MODEL_STYLES[index % len(MODEL_STYLES)]
+        faces = next((item.frames for item in model.tracks if item.track_id == track.track_id), ())
+        scored.update(face.pts for face in faces)
+        for run in _runs(faces, track.gaps_s):
+            axis.plot(
+                [face.pts_s for face in run],
+                [face.score for face in run],
+                color=colour,
+                lw=0.8,
+                marker=marker if len(faces) <= _MAX_DOTS or len(run) == 1 else "",
+                ms=2.0 if len(run) > 1 else 3.0,
+                mew=0,
+                solid_joinstyle="round",
+                zorder=3,
+                clip_on=False,
+            )
+    unscored = [face.pts_s for face in track.faces if face.pts not in scored]
+    if unscored:
+        axis.plot(unscored, [-0.02] * len(unscored), ls="", marker="|", ms=3, mew=0.5, color=MUTED, zorder=2)
+
+
+def _runs(faces: Sequence[FrameScore], gaps_s: Sequence[tuple[float, float]]) -> list[list[FrameScore]]:
+    """Scores between which no gap lies: a line across a gap would claim something about it."""
+    runs: list[list[FrameScore]] = []
+    for face in faces:
+        before = runs[-1][-1].pts_s if runs else None
+        if before is not None and not any(before <= start and end <= face.pts_s for start, end in gaps_s):
+            runs[-1].append(face)
+        else:
+            runs.append([face])
+    return runs
+
+
+def _thresholds(analysis: Analysis, decisions: Mapping[str, Decision]) -> list[tuple[int, float, float]]:
+    """(index of the model, lower score, upper score) of each model whose thresholds are known."""
+    return [
+        (index, sigmoid(decision.no_manipulation_logit), sigmoid(decision.likely_manipulated_logit))
+        for index, model in enumerate(analysis.models)
+        if (decision := decisions.get(model.model_id)) is not None
+    ]
+
+
+def _draw_thresholds(axis: Axes, used: list[tuple[int, float, float]], lane_mm: float, *, labelled: bool) -> None:
+    _, low, high = used[0]
+    same = len({levels[1:] for levels in used}) == 1
+    if same:
+        axis.axhspan(low, high, color=BAND, lw=0, zorder=0.5)
+    for index, *levels in used[:1] if same else used:
+        colour = MUTED if same else MODEL_STYLES[index % len(MODEL_STYLES)][0]
+        for level in levels:
+            axis.axhline(level, color=colour, lw=0.45, ls=(0, (5, 3)), zorder=1.5)
+    if labelled and same:
+        _label_thresholds(axis, low, high, lane_mm)
+    elif labelled:
+        words = "dashed: each\nmodel's thresholds"
+        axis.text(1.012, 0.5, words, transform=axis.transAxes, va="center", fontsize=6, color=MUTED)
+
+
+def _label_thresholds(axis: Axes, low: float, high: float, lane_mm: float) -> None:
+    # Three lines of type need 5.6 mm between the outer two, however close the thresholds lie.
+    apart = max(high - low, 5.6 / (lane_mm / (1.08 + LANE_GAP)))
+    middle = min(max((low + high) / 2, apart / 2), 1 - apart / 2)
+    where = axis.get_yaxis_transform()
+    for y, words, colour in (
+        (middle + apart / 2, f"from {high:.2f} likely manipulated", INK),
+        (middle, "between: inconclusive", MUTED),
+        (middle - apart / 2, f"to {low:.2f} none found", INK),
+    ):
+        axis.text(1.012, y, words, transform=where, va="center", fontsize=6, color=colour)
+
+
+def draw_mark(axis: Axes, pts_s: float, number: int) -> None:
+    """The number of a frame that is shown elsewhere, on a line at its time."""
+    axis.plot([pts_s, pts_s], [-0.04, 1.04], color=MUTED, lw=0.35, ls=(0, (1, 1.5)), zorder=2)
+    axis.annotate(
+        str(number),
+        (pts_s, 1.04),
+        xytext=(0, 2.6),
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize=5.5,
+        color="white",
+        annotation_clip=False,
+        bbox={"boxstyle": "circle,pad=0.18", "facecolor": INK, "edgecolor": "none"},
+        zorder=5,
+    )

@@ -1,0 +1,224 @@
+"""The PDF says what the record says, the same way every time, whatever the texts in it are."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from PIL import Image
+from pypdf import PdfReader
+
+from detector.analysis.types import Conclusion, Reason
+from detector.report import typeset
+from detector.report.record import CaseRecord, ExhibitEntry
+from detector.report.typeset import page_pictures
+from tests.report.conftest import (
+    START,
+    make_analysis,
+    make_entry,
+    make_evidence,
+    make_exhibit,
+    make_record,
+    make_unscored,
+)
+
+HOSTILE = {
+    "markup": '#import "@preview/evil:1.0.0": *; #panic() *bold* _it_ $x^2$ `raw` = head <label> @ref // c /* c */ \\',
+    "closers": '"}]) #let d = (:) ]} "" #read("/etc/passwd") #eval("1+1") {{7*7}} %s',
+    "long": "a" * 300,
+    "long_wide": "漢" * 300,
+    "bidi": "invoice\u202egpj.exe \u2066x\u2069 \u200f\u200e",
+    "controls": "a\nb\r\tc\x00d\x1b[31me\x7f",
+    "surrogates": "bad\udc80name\ud83d.mp4",
+    "emoji": "😀🎬👩‍👩‍👧⚠️🇩🇪🏴󠁧󠁢󠁳󠁣󠁴󠁿.mp4",
+    "scripts": "Ελληνικά Кириллица עברית العربية हिन्दी ไทย Հայերեն ქართული 漢字かな 한국어 አማርኛ தமிழ் .mov",
+    "zalgo": "z" + "\u0335\u0316\u0330" * 60,
+    "edges": "  two  spaces and\u00a0nbsp\u3000wide\u200bzero ",
+    "html": "<script>alert(1)</script><b>x</b>&amp;'\"",
+    "private": "\ue000\uf8ff\ufffe\U0010ffff\ufdd0",
+    "path": "../../etc/passwd C:\\windows\\x.mp4",
+    "minimal": ".",
+}
+
+
+def read(pdf: bytes) -> PdfReader:
+    return PdfReader(io.BytesIO(pdf))
+
+
+def text_of(pdf: bytes) -> str:
+    return "\n".join(page.extract_text() for page in read(pdf).pages)
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def test_the_report_states_every_fact_of_the_record(full_record: CaseRecord) -> None:
+    pdf = typeset(full_record)
+    text = squeezed(text_of(pdf))
+    analysis = full_record.exhibits[0].analyses[0].analysis
+    for fact in (
+        "Interview of 6 May", "FW-2030-0042", "A. Examiner", "2030-05-06 07:08:09 UTC", "interview.mp4", "ab" * 32,
+        "cd" * 16, "7,654,321 bytes", "mov,mp4", "h264, High", "512 × 512 px", "25.000 per second, constant",
+        "1/12800 s", "2 decoder complaints", "Two packets were damaged", "Likely manipulated", "0.848",
+        "not calibrated", "Track 1 scores above the threshold", "1f" * 32, analysis.settings.sha256, "0123456789ab",
+        "100 frames examined",
+        "Frame model, EfficientNet-B0", "the validation families", "frame AUC: 0.81", "Faces under 48 px",
+        "does not show that a recording is authentic", "Lip edge doubled.", "10.000 s (PTS 128000)", "analysis_saved",
+        f"{3:064x}", "recomputed and agree", "All 148 scored faces", "from 0.71 likely manipulated",
+    ):  # fmt: skip
+        assert squeezed(fact) in text, fact
+
+
+def test_equal_records_give_equal_bytes(full_record: CaseRecord) -> None:
+    first = typeset(full_record)
+    time.sleep(1.1)  # a clock that leaked into the file would show in the next second
+    assert typeset(full_record) == first
+    later = replace(full_record, recorded_at=datetime(2031, 1, 1, tzinfo=UTC))
+    assert typeset(later) != first
+
+
+def test_the_only_time_in_the_file_is_the_record_s(full_record: CaseRecord) -> None:
+    reader = read(typeset(full_record))
+    assert reader.metadata is not None
+    assert reader.metadata.creation_date == full_record.recorded_at
+    assert reader.metadata.title == "Interview of 6 May"
+
+
+def test_every_page_has_its_number_and_the_case_s_reference(full_record: CaseRecord) -> None:
+    pages = read(typeset(full_record)).pages
+    for number, page in enumerate(pages, start=1):
+        text = squeezed(page.extract_text())
+        assert f"Page{number}of{len(pages)}" in text
+        assert "FW-2030-0042" in text
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_printed_as_it_is(name: str, named_record: Callable[[str], CaseRecord]) -> None:
+    pdf = typeset(named_record(HOSTILE[name]))
+    text = squeezed(text_of(pdf))
+    assert "Likelymanipulated" in text
+    assert ink_in_margins(named_record(HOSTILE[name])) == 0
+    for control in ("\u202e", "\u2066", "\x00", "\u200b", "\ufffd"):
+        assert control not in text
+    if name in ("markup", "closers", "html", "path", "long"):
+        assert text.count(squeezed(HOSTILE[name])) >= 3  # title, file name, reason
+
+
+def test_a_disguised_name_is_unmasked(named_record: Callable[[str], CaseRecord]) -> None:
+    assert "invoice‹U+202E›gpj.exe" in squeezed(text_of(typeset(named_record("invoice\u202egpj.exe"))))
+
+
+def test_random_text_never_breaks_the_page(named_record: Callable[[str], CaseRecord]) -> None:
+    dice = random.Random(20300506)
+    ranges = [(0, 0x2FF), (0x300, 0x36F), (0x370, 0x8FF), (0x900, 0xE7F), (0x2000, 0x27BF), (0x3000, 0x30FF),
+              (0x4E00, 0x9FFF),
+              (0xAC00, 0xD7A3), (0xD800, 0xDFFF), (0xFE00, 0xFEFF), (0x1F000, 0x1FAFF), (0xE0000, 0xE01EF)]  # fmt: skip
+    text = "".join(chr(dice.randint(*dice.choice(ranges))) for _ in range(4000))
+    assert len(read(typeset(named_record(text))).pages) > 3
+
+
+def ink_in_margins(record: CaseRecord) -> int:
+    """Pixels that are not white in the outer 16 mm left and right of every page (the text block starts at 18 mm)."""
+    ppi = 60
+    margin = round(16 / 25.4 * ppi)
+    pages = [np.asarray(Image.open(io.BytesIO(page)).convert("L")) for page in page_pictures(record, ppi=ppi)]
+    return sum(int((page[:, :margin] < 250).sum() + (page[:, -margin:] < 250).sum()) for page in pages)
+
+
+@pytest.mark.parametrize("letter", ["W", "i", "漢", "م", "_"])
+def test_long_unbroken_names_wrap(letter: str, named_record: Callable[[str], CaseRecord]) -> None:
+    record = named_record(letter * 300)
+    pdf = typeset(record)
+    runs = [len(run) for run in re.findall(re.escape(letter) + "+", text_of(pdf))]
+    assert max(runs) < 300  # broken over lines
+    assert sum(runs) >= 3 * 300  # and nothing of it lost
+    assert ink_in_margins(record) == 0
+
+
+def test_a_case_without_exhibits(full_record: CaseRecord) -> None:
+    text = text_of(typeset(make_record(())))
+    assert "holds no exhibit" in text
+    assert "frame scores" not in text
+
+
+def test_an_exhibit_without_analyses() -> None:
+    text = text_of(typeset(make_record((ExhibitEntry(make_exhibit(make_evidence())),))))
+    assert "No analysis of this exhibit is on record" in text
+    assert "model score" not in text
+
+
+def test_not_examined_is_never_a_number() -> None:
+    evidence = make_evidence()
+    entry = ExhibitEntry(make_exhibit(evidence), (make_entry(make_unscored(evidence)),))
+    text = text_of(typeset(make_record((entry,))))
+    assert "Not examined" in text
+    assert "not scored" in text
+    assert "No face was found in 100 examined frames." in text
+    assert "No face was scored." in text
+    assert not re.search(r"\b0\.0+\b(?! s)", text)
+
+
+def test_several_exhibits_and_analyses_stay_apart() -> None:
+    video, still = make_evidence("first.mp4"), make_evidence("second.png", kind="still")
+    old, new = make_analysis(video), make_analysis(video, models=3, faces_per_track=30)
+    new = replace(
+        new, conclusion=Conclusion("inconclusive", 0.61, (Reason("models_disagree", "The models disagree."),))
+    )
+    record = make_record(
+        (
+            ExhibitEntry(make_exhibit(video, 1), (make_entry(old, number=1), make_entry(new, number=2))),
+            ExhibitEntry(
+                make_exhibit(still, 2), (make_entry(make_analysis(still, faces_per_track=1, tracks=1), number=3),)
+            ),
+            ExhibitEntry(make_exhibit(make_evidence("third.mov"), 3)),
+        )
+    )
+    text = squeezed(text_of(typeset(record)))
+    for fact in ("Exhibit 1", "Exhibit 2", "Exhibit 3", "first.mp4", "second.png", "third.mov", "Analysis 1 of 2",
+                 "Analysis 2 of 2", "Inconclusive", "The models disagree.", "A still picture has no timeline.",
+                 "M3"):  # fmt: skip
+        assert squeezed(fact) in text, fact
+
+
+def test_what_could_not_be_drawn_is_said() -> None:
+    evidence = make_evidence()
+    entry = ExhibitEntry(
+        make_exhibit(evidence),
+        (make_entry(make_analysis(evidence), pictures=False),),
+        "The original file is no longer in the store.",
+    )
+    text = text_of(typeset(make_record((entry,))))
+    assert "The original file is no longer in the store." in text
+    assert text.count("The heatmap could not be made: the model is not installed.") == 5
+    assert "not available" in text
+
+
+def test_many_scores_are_capped_and_the_cap_is_stated() -> None:
+    evidence = make_evidence(duration_s=200.0)
+    entry = ExhibitEntry(make_exhibit(evidence), (make_entry(make_analysis(evidence, faces_per_track=1000, tracks=1)),))
+    record = make_record((entry,))
+    total = sum(len(track.frames) for track in entry.analyses[0].analysis.models[0].tracks)
+    started = time.perf_counter()
+    pdf = typeset(record)
+    assert time.perf_counter() - started < 5
+    assert f"Of {total:,} scored faces the 600 of highest score are listed" in text_of(pdf).replace("\n", " ")
+
+
+def test_a_report_stays_small(full_record: CaseRecord) -> None:
+    assert len(typeset(full_record)) < 1_000_000
+
+
+def test_the_time_zone_of_the_record_does_not_matter(full_record: CaseRecord) -> None:
+    from datetime import timedelta, timezone
+
+    elsewhere = START.astimezone(timezone(timedelta(hours=9)))
+    moved = replace(full_record, case=replace(full_record.case, created_at=elsewhere))
+    assert typeset(moved) == typeset(full_record)
