@@ -53,9 +53,9 @@ class FaceAnalyser:
     Every frame is searched whole and in overlapping squares. Large frames are searched in small tiles as well, at
     the first frame of a shot, then once a second of video, and whenever a face of the frame before is missed;
     between those, small faces are looked for where they were. A frame without a face that a mesh confirms is
-    searched again with a border around it, for weaker answers, and, at the same moments as the tiles, turned by 90,
-    270 and 180 degrees; a turn that worked is tried every time from then on. The result depends
-    on the frames of this file only.
+    searched again with a border around it, for weaker answers, and, at the same moments as the tiles, in finer tiles
+    and turned by 90, 270 and 180 degrees; a turn that worked is tried every time from then on. The result depends on
+    the frames of this file only.
 
     `backend` replaces MediaPipe; it is closed with the analyser.
     """
@@ -157,12 +157,14 @@ class FaceAnalyser:
         floor: float,
         thorough: bool,
     ) -> list[DetectedFace]:
-        """With a border, weaker answers, then turned; `faces` themselves where that brings nothing better."""
-        widened = look_widened(self._backend, image, floor)
-        confirmed = [face for face in self._confirm(image, widened) if face.landmarks is not None]
+        """With a border, in finer tiles, weaker answers, then turned; `faces` themselves where nothing is better."""
+        more = look_widened(self._backend, image, floor)
+        if thorough and self._settings.tile_faces:
+            more += look(self._backend, image, tiles(image.shape[1], image.shape[0], fine=True), floor)
+        confirmed = [face for face in self._confirm(image, more) if face.landmarks is not None]
         if confirmed:
             return _without_doubles(confirmed + faces)
-        candidates = candidates + widened
+        candidates = candidates + more
         confirmed = self._confirm_weak(image, candidates)
         if confirmed:
             return _without_doubles(confirmed + faces)

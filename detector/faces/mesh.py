@@ -46,21 +46,21 @@ class MeshFit:
 def fit_mesh(backend: FaceBackend, image: NDArray[np.uint8], detection: RawDetection) -> MeshFit | None:
     """Run the mesh on one detection; None where the network sees no face. `image` (H, W, 3) uint8 RGB.
 
-    A doubtful mesh is run once more on the square around itself: on a face that settles, on a false alarm the mesh
-    drifts away. The second answer counts.
+    A doubtful mesh is run once more on the square around itself, turned by its own eyes: on a face that settles, on
+    a false alarm the mesh drifts away. The second answer counts.
     """
     roi = roi_of_detection(detection)
     first = _mesh_in(backend, image, roi, detection)
     if first is None or first.fit >= _SURE_FIT:
         return first
-    return _mesh_in(backend, image, _roi_around(first.hull_xyxy_px, roi.angle_rad), detection)
+    eyes = [first.points[list(_KEYPOINT_ROWS[eye]), :2].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)]
+    return _mesh_in(backend, image, _roi_around(first.hull_xyxy_px, _angle_rad(*eyes)), detection)
 
 
 def roi_of_detection(detection: RawDetection) -> Roi:
     """The square that the mesh network wants to see."""
     right, left = detection.keypoints_px[RIGHT_EYE], detection.keypoints_px[LEFT_EYE]
-    angle_rad = math.atan2(float(left[1] - right[1]), float(left[0] - right[0]))
-    return _roi_around(detection.bbox_xyxy_px, angle_rad)
+    return _roi_around(detection.bbox_xyxy_px, _angle_rad(right, left))
 
 
 def cut_roi(image: NDArray[np.uint8], roi: Roi, size_px: int) -> NDArray[np.uint8]:
@@ -110,6 +110,10 @@ def _mesh_in(backend: FaceBackend, image: NDArray[np.uint8], roi: Roi, detection
         return None
     points = _to_frame(raw.points, roi, backend.mesh_input_px)
     return MeshFit(points=points, fit=measure_fit(points, raw.presence, detection))
+
+
+def _angle_rad(right_eye: NDArray[np.float32], left_eye: NDArray[np.float32]) -> float:
+    return math.atan2(float(left_eye[1] - right_eye[1]), float(left_eye[0] - right_eye[0]))
 
 
 def _roi_around(box: Box, angle_rad: float) -> Roi:
