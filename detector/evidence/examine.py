@@ -43,7 +43,7 @@ def examine(stored: StoredFile) -> Evidence:
     `NoFramesError`, `OversizedError`.
     """
     if not stored.path.is_file():
-        raise EvidenceError(f"Expected a stored file at {stored.path}, found none. Ingest the evidence again.")
+        raise EvidenceError(f"Expected the stored copy {stored.sha256}, found none. Ingest the evidence again.")
     if stored.path.stat().st_size == 0:
         raise EmptyFileError("Expected a video or a still image, found an empty file (0 bytes). Copy it again.")
     head = read_head(stored.path)

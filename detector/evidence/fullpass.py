@@ -13,16 +13,17 @@ from detector.evidence.decoder import Decoder
 from detector.evidence.opening import open_video
 from detector.evidence.timeline import Timeline
 
-# Where to resume after the first complaint: far enough back that the pictures before the damage are rebuilt.
-_KEYFRAMES_BACK = 2
+# Damage up to this frame is decoded again from the beginning, damage behind it from a few keyframes back.
+MAX_REDECODED_FRAMES = 3_000
+_KEYFRAMES_BACK = 4
 
 
 class FullPass:
     """Iterate over the decoded frames of a file, in presentation order, as one thread would decode them.
 
     Decoding is threaded until FFmpeg first complains. The frames handed out until then are exact; from there on the
-    file is decoded again by one thread from a keyframe a little earlier, because what threaded decoding makes of
-    damage differs from run to run. `decoder` is the one in use, `count` the frames handed out. Close it after use.
+    file is decoded again by one thread, because what threaded decoding makes of damage differs from run to run.
+    `decoder` is the one in use, `count` the frames handed out. Close it after use.
     """
 
     def __init__(self, path: Path, timeline: Timeline) -> None:
@@ -56,7 +57,7 @@ class FullPass:
         """The frames that were not handed out yet, decoded by one thread."""
         self._reopen()
         last_pts = self._last_pts
-        if self._timeline.counted or last_pts is None:
+        if self._timeline.counted or last_pts is None or self.count <= MAX_REDECODED_FRAMES:
             yield from islice(self.decoder.frames(), self.count, None)
             return
         keyframes = self._timeline.keyframe_pts

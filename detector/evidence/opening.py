@@ -43,12 +43,12 @@ def open_video(path: Path, *, threaded: bool = True) -> Decoder:
     within the same limits of size.
     """
     if not path.is_file():
-        raise EvidenceError(f"Expected a stored file at {path}, found none. Ingest the evidence again.")
+        raise EvidenceError(f"Expected the stored copy {path.name}, found none. Ingest the evidence again.")
     signature = identify(read_head(path))
     try:
         decoder = Decoder(path, threaded=threaded)
     except av.FFmpegError as error:
-        raise _unreadable(signature, str(error)) from error
+        raise _unreadable(signature, error.strerror or type(error).__name__) from error
     try:
         if decoder.stream is None:
             raise _without_video(decoder, signature)

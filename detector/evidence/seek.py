@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
 from detector.errors import EvidenceError
-from detector.evidence.fullpass import FullPass
+from detector.evidence.fullpass import MAX_REDECODED_FRAMES, FullPass
 from detector.evidence.opening import open_video
 from detector.evidence.pixels import to_rgb
 from detector.evidence.stills import read_still
@@ -34,8 +33,9 @@ def frame_at(evidence: Evidence, pts: int) -> Frame:
     """The frame shown at exactly `pts`: the picture that a pass over the whole file gives for it.
 
     Decoding starts at the keyframe before it. Where that does not lead to a sound frame (a container that seeks
-    roughly, leading pictures of an open group, damage), it starts at ever earlier keyframes, at last at the beginning.
-    `shot_index` is 0, since shots are only known to a full pass. Raises `EvidenceError` if no frame has this PTS.
+    roughly, leading pictures of an open group, damage), it starts earlier, at last at the beginning. A damaged picture
+    beyond frame 3,000 may be patched up a little differently than in a full pass. `shot_index` is 0, since shots are
+    only known to a full pass. Raises `EvidenceError` if no frame has this PTS.
     """
     if evidence.kind == "still":
         if pts == 0:
@@ -57,21 +57,20 @@ def frame_at(evidence: Evidence, pts: int) -> Frame:
 
 def _stamped_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:
     starts = list(_starts(timeline, pts))
-    picture, sound = _decode_to(path, starts[0], pts, threaded=True)
-    if picture is not None and sound:
-        return picture
-    # Where the decoder complains, it may have patched up a picture from others that it saw, or did not see. One thread
-    # does that the same way every time; two starts that lead to the same picture show that it came early enough.
-    before: NDArray[np.uint8] | None = None
     for start in starts:
-        picture, sound = _decode_to(path, start, pts, threaded=False)
-        if picture is None:
-            continue
-        pixels = to_rgb(picture, VideoReformatter())
-        if sound or (before is not None and np.array_equal(pixels, before)):
+        picture, sound = _decode_to(path, start, pts, threaded=True)
+        if not sound:
             break
-        before = pixels
-    return picture
+        if picture is not None:
+            return picture
+    # Where the decoder complains, it patches pictures up from what it happens to hold: one thread that comes the same
+    # way as a full pass makes the same of them. Far into a long file, coming from a few keyframes back must do.
+    if timeline.index_of(pts) > MAX_REDECODED_FRAMES:
+        for start in reversed(starts[:-1]):
+            picture, _ = _decode_to(path, start, pts, threaded=False)
+            if picture is not None:
+                return picture
+    return _decode_to(path, None, pts, threaded=False)[0] if timeline.has(pts) else None
 
 
 def _starts(timeline: Timeline, pts: int) -> Iterator[int | None]:

@@ -11,18 +11,20 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from detector.errors import NotMediaError, OversizedError, TruncatedFileError
 from detector.evidence.decoder import MAX_PIXELS, MAX_SIDE_PX
 from detector.evidence.types import Container, Evidence, Integrity, StoredFile, VideoStream
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP")
+_FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP")
 # Clockwise turn (degrees) by EXIF orientation, after the mirroring that some of them include (CIPA DC-008, 4.6.4).
 _EXIF_ROTATION_DEG = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
 _TAG_CHARS = 200
 _TAIL_BYTES = 64
 
+# Loads every plug-in, so that all of `_FORMATS` can be asked for by name.
+Image.init()
 pillow_heif.register_heif_opener()
 # Pillow refuses images of more than twice this number while it reads the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
@@ -93,8 +95,10 @@ def _opened(path: Path, label: str) -> Iterator[Image.Image]:
             "Nothing was decoded; crop or scale a copy, and keep the original."
         ) from error
     except (OSError, ValueError, SyntaxError, RuntimeError) as error:
+        # Pillow's own message names the stored path.
+        reason = "no picture in it" if isinstance(error, UnidentifiedImageError) else str(error)
         raise TruncatedFileError(
-            f"Expected a complete image, found {label} whose header cannot be read ({error}). Obtain a complete copy."
+            f"Expected a complete image, found {label} whose header cannot be read ({reason}). Obtain a complete copy."
         ) from error
     with image:
         width, height = image.size

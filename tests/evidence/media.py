@@ -25,7 +25,9 @@ def numbered_picture(number: int, size: tuple[int, int] = (160, 120), hue: int =
     width, height = size
     across = np.linspace(40, 200, width)[None, :]
     down = np.linspace(0, 40, height)[:, None]
-    image = np.stack([np.roll((across + down)[..., None] * [1.0, 0.6, 0.3], hue, axis=2)[..., i] for i in range(3)], 2)
+    # A fixed grain gives the encoder something to write in every block.
+    grain = np.random.default_rng(0).normal(0, 6, (height, width))
+    image = np.roll((across + down + grain)[..., None] * [1.0, 0.6, 0.3], hue, axis=2)
     code = number ^ (number >> 1)
     for bit in range(_BITS):
         left, right = width * bit // _BITS, width * (bit + 1) // _BITS
@@ -79,7 +81,9 @@ def make_video(
     if faststart:
         options["movflags"] = "+faststart"
     with av.open(str(path), "w", format=container_format, options=options) as container:
-        stream = container.add_stream(codec, rate=fps, options=codec_options or {})
+        chosen = {"preset": "veryfast", **(codec_options or {})} if codec == "libx264" else codec_options or {}
+        stream = container.add_stream(codec, rate=fps, options=chosen)
+        stream.codec_context.thread_count = 1  # the same bytes everywhere, and kind to a busy machine
         stream.width, stream.height = size
         stream.pix_fmt = pix_fmt
         if time_base is not None:
@@ -118,13 +122,13 @@ def truncated(source: Path, target: Path, *, keep: float) -> Path:
     return target
 
 
-def damaged(source: Path, target: Path, *, flips: int = 40, seed: int = 1) -> Path:
-    """An MP4 whose compressed pictures have `flips` bytes inverted; index and first pictures stay whole."""
+def damaged(source: Path, target: Path, *, flips: int = 40, seed: int = 1, spared: int = 3) -> Path:
+    """A copy whose compressed pictures have `flips` bytes inverted; the first `spared` packets stay whole."""
+    with av.open(str(source)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    places = [position + offset for position, size in packets[spared:] for offset in range(size)]
     content = bytearray(source.read_bytes())
-    start = content.find(b"mdat") + 4
-    length = int.from_bytes(content[start - 8 : start - 4], "big") - 8
-    positions = np.random.default_rng(seed).integers(start + length // 5, start + length, flips)
-    for position in positions.tolist():
+    for position in np.random.default_rng(seed).choice(places, flips, replace=False).tolist():
         content[position] ^= 0xFF
     target.write_bytes(bytes(content))
     return target
