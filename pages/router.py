@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
@@ -9,10 +11,14 @@ from pages import analyse, cases, examine
 from pages.parts import navigation, style
 from pages.parts.navigation import PageName
 
+# A named icon would be fetched from the network.
+_PICTURES = Path(__file__).parent / "parts"
+
 
 def main(first: PageName = "analyse") -> None:
     """Draw the page that the address names; `first` is the one shown where it names none."""
-    st.set_page_config(page_title="Framewitness", page_icon=":material/frame_person:", layout="wide")
+    st.set_page_config(page_title="Framewitness", page_icon=str(_PICTURES / "favicon.svg"), layout="wide")
+    st.logo(str(_PICTURES / "logo.svg"), size="medium")
     style.apply()
     pages: dict[PageName, StreamlitPage] = {
         "analyse": st.Page(

@@ -10,6 +10,8 @@ import streamlit as st
 from pages.parts import address, markup, services
 
 _NEW = "new"
+_NEXT = "analyse_case_next"
+_SAMPLE_TITLE = "Sample clips"
 _LISTED = 200
 
 
@@ -31,11 +33,27 @@ class CaseChoice:
         return store.create_case(title, reference=self.reference.strip(), examiner=self.examiner.strip()).case_id
 
 
+def keep(case_id: str) -> None:
+    """Have the next file go to this case unless the user chooses another."""
+    st.session_state[_NEXT] = case_id
+
+
+def sample_case() -> str:
+    """The id of the case that holds the shipped samples, created when first needed."""
+    store = services.current().store
+    found = (item.case.case_id for item in store.cases(_SAMPLE_TITLE) if item.case.title == _SAMPLE_TITLE)
+    return next(found, None) or store.create_case(_SAMPLE_TITLE).case_id
+
+
 def choose() -> CaseChoice:
-    """The widgets; creates nothing."""
+    """The widgets; creates nothing. A new case is the default: evidence cannot be taken out of a wrong one."""
     summaries = {item.case.case_id: item.case for item in services.current().store.cases(limit=_LISTED)}
     options = [_NEW, *summaries]
-    wanted = address.read().case
+    wanted = st.session_state.pop(_NEXT, None)
+    if wanted in options:
+        st.session_state["analyse_case"] = wanted
+    elif "analyse_case" not in st.session_state and address.read().case in options:
+        st.session_state["analyse_case"] = address.read().case
 
     def describe(option: str) -> str:
         if option == _NEW:
@@ -45,7 +63,6 @@ def choose() -> CaseChoice:
     chosen = st.selectbox(
         "Case",
         options,
-        index=options.index(wanted) if wanted in options else (1 if summaries else 0),
         format_func=describe,
         key="analyse_case",
     )

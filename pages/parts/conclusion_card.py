@@ -10,7 +10,7 @@ import streamlit as st
 from detector.analysis.types import Analysis, sigmoid
 from detector.registry import Decision
 from pages.parts import markup
-from pages.parts.wording import LABELS, score_text, track_colour
+from pages.parts.wording import LABELS, model_colour, score_text
 
 
 def show(analysis: Analysis) -> None:
@@ -55,7 +55,7 @@ def show_models(analysis: Analysis, decisions: Mapping[str, Decision]) -> None:
                     (decision.likely_manipulated_logit, "likely manipulated above"),
                 )
             )
-        dot = f'<b style="left:{100 * model.score:.1f}%;--fw-dot:{track_colour(index)}"></b>'
+        dot = f'<b style="left:{100 * model.score:.1f}%;--fw-dot:{model_colour(index)}"></b>'
         rows.append(
             f'{name}<div class="fw-gauge" role="img" aria-label="score {model.score:.3f}">{ticks}{dot}</div>'
             f'<span class="fw-num">{score_text(model.score)}</span>'

@@ -19,6 +19,7 @@ from detector.evidence import Evidence, Frame, frame_at, frame_times
 from detector.faces.types import Box
 
 DISPLAY_WIDTH_PX = 1280
+_DISPLAY_HEIGHT_PX = 520
 # Streamlit names media above 1 MiB by samples of their bytes; below it, by all of them.
 _LARGEST_BYTES = 1_000_000
 
@@ -41,6 +42,11 @@ def exact_frame(sha256: str, pts: int, _evidence: Evidence) -> Frame:
 def every_moment(sha256: str, _evidence: Evidence) -> tuple[int, ...]:
     """The PTS of every displayed frame of the file, ascending."""
     return tuple(sorted(frame_times(_evidence)))
+
+
+def display_width_px(width_px: int, height_px: int) -> int:
+    """How wide to show a frame of this size: no taller than the screen's free part, no more than twice its pixels."""
+    return max(240, min(DISPLAY_WIDTH_PX, 2 * width_px, round(_DISPLAY_HEIGHT_PX * width_px / height_px)))
 
 
 def with_boxes(image: NDArray[np.uint8], boxes: Sequence[DrawnBox]) -> bytes:

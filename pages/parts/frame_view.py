@@ -37,7 +37,8 @@ def show_frame(readings: Readings, frame: Frame, track_id: int) -> None:
     image = frame.image
     if st.session_state.get("heatmap_on_frame"):
         image = heatmap_panel.on_frame(readings, frame, track_id)
-    st.image(frame_images.with_boxes(image, boxes), width="stretch")
+    height_px, width_px = image.shape[:2]
+    st.image(frame_images.with_boxes(image, boxes), width=frame_images.display_width_px(width_px, height_px))
 
 
 def show_position(readings: Readings, frame: Frame) -> None:

@@ -35,6 +35,15 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """What became of the files: jobs in the order of the files, refusals, and the case (None if no file was read)."""
+
+    job_ids: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
+    case_id: str | None
+
+
 def path_root() -> Path | None:
     """The folder beneath which paths may be named; None where naming paths is not offered.
 
@@ -64,8 +73,8 @@ def queue(
     resolve_case: Callable[[], str],
     model_ids: tuple[str, ...],
     settings: AnalysisSettings,
-) -> tuple[list[str], list[Refusal]]:
-    """Store each file while hashing it, make it an exhibit and queue its analysis; returns job ids and refusals.
+) -> Queued:
+    """Store each file while hashing it, make it an exhibit and queue its analysis.
 
     The case is created with the first file that can be read, so a refused file leaves no empty case behind.
     """
@@ -85,4 +94,4 @@ def queue(
             refusals.append(Refusal(item.name, str(error)))
         except OSError as error:
             refusals.append(Refusal(item.name, f"The file could not be read or stored: {error.strerror or error}."))
-    return jobs, refusals
+    return Queued(tuple(jobs), tuple(refusals), case_id)

@@ -11,7 +11,7 @@ from pages.parts.address import Place
 from pages.parts.wording import JOB_STATES, remaining_text
 
 MINE = "analyse_jobs"
-STAGES = ("decode", "faces", "score", "conclude")
+_STAGES = {"prepare": "Prepare", "faces": "Decode and find faces", "scores": "Score", "conclusion": "Conclude"}
 _POLL_S = 1.0
 
 
@@ -60,9 +60,8 @@ def _show_job(job: Job) -> None:
         markup.line(icon, "inherit", word, "", name, ", ".join(job.model_ids))
         if job.state == "running":
             st.progress(min(1.0, max(0.0, job.fraction)))
-            markup.note(f"{job.stage or 'starting'} · {remaining_text(job.remaining_s)}")
-            if job.message:
-                markup.note(job.message)
+            markup.steps(list(_STAGES.values()), _STAGES.get(job.stage, _STAGES["prepare"]))
+            markup.note(f"{job.message or 'Starting.'} {remaining_text(job.remaining_s)}")
         elif job.state == "queued":
             markup.note("It starts as soon as the worker is free.")
         elif job.state == "failed":

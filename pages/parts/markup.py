@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -15,9 +15,10 @@ def icon(name: str, colour: str | None = None) -> str:
     return f'<span class="fw-icon" aria-hidden="true"{style}>{escape(name)}</span>'
 
 
-def heading(text: str, aside: str = "") -> None:
-    """A section's title with an optional remark at the right."""
-    remark = f'<span class="fw-aside">{escape(aside)}</span>' if aside else ""
+def heading(text: str, aside: str = "", *, bar_to: str = "") -> None:
+    """A section's title with an optional remark at the right, ending in the cividis bar up to `bar_to` if given."""
+    bar = f'<span class="fw-bar"></span> {escape(bar_to)}' if bar_to else ""
+    remark = f'<span class="fw-aside">{escape(aside)}{bar}</span>' if aside else ""
     st.html(f'<div class="fw-heading" role="heading" aria-level="2">{escape(text)}{remark}</div>')
 
 
@@ -107,3 +108,17 @@ def states(items: Iterable[tuple[str, str, str]]) -> None:
 def video(source: str) -> None:
     """The browser's own player for one of this server's addresses; loads nothing before it is asked to play."""
     st.html(f'<video class="fw-video" controls preload="none" src="{escape(source)}"></video>')
+
+
+def steps(names: Sequence[str], current: str) -> None:
+    """The stages of a job in order, the current one stressed, those before it ticked."""
+    reached = names.index(current)
+    marks = []
+    for index, name in enumerate(names):
+        if index < reached:
+            marks.append(f"<span>{icon('check')} {escape(name)}</span>")
+        elif index == reached:
+            marks.append(f'<b aria-current="step">{icon("arrow_right")} {escape(name)}</b>')
+        else:
+            marks.append(f"<span>{escape(name)}</span>")
+    st.html(f'<div class="fw-steps">{"".join(marks)}</div>')

@@ -11,18 +11,24 @@ _FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
 
 @dataclass(frozen=True, slots=True)
 class SampleClip:
+    """A clip whose truth is known, because the program made it."""
+
     path: Path
-    title: str
-    description: str
+    label: str
+    truth: str
 
 
 def available(folder: Path = _FOLDER) -> tuple[SampleClip, ...]:
-    """The clips that `samples.json` lists and that are there; empty where the folder holds no list."""
+    """The genuine and manipulated clips that `samples.json` lists and that are there; empty without a list."""
     listing = folder / "samples.json"
     if not listing.is_file():
         return ()
-    entries = json.loads(listing.read_text(encoding="utf-8"))["samples"]
-    clips = [
-        SampleClip(folder / Path(entry["file"]).name, entry["title"], entry.get("description", "")) for entry in entries
-    ]
-    return tuple(clip for clip in clips if clip.path.is_file())
+    clips = []
+    for entry in json.loads(listing.read_text(encoding="utf-8")):
+        path = folder / Path(entry["file"]).name
+        if entry["label"] not in ("genuine", "manipulated") or not path.is_file():
+            continue
+        span = entry["manipulated_s"]
+        truth = f"Manipulated from {span[0]:g} to {span[1]:g} s" if span else "Not manipulated"
+        clips.append(SampleClip(path, entry["label"], f"{truth}. {entry['source']}."))
+    return tuple(clips)

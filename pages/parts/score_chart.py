@@ -8,7 +8,7 @@ from detector.analysis.types import sigmoid
 from detector.registry import Decision
 from pages.parts import timeline
 from pages.parts.readings import Readings
-from pages.parts.wording import clock, score_text, track_colour
+from pages.parts.wording import clock, model_colour, score_text
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
@@ -24,7 +24,7 @@ def figure(readings: Readings, track_id: int, thresholds: dict[str, Decision], *
     track = readings.track(track_id)
     for index, model in enumerate(readings.analysis.models):
         frames = [frame for scored in model.tracks if scored.track_id == track_id for frame in scored.frames]
-        colour = track_colour(index)
+        colour = model_colour(index)
         xs: list[float | None] = []
         ys: list[float | None] = []
         data: list[list[int] | None] = []
@@ -59,20 +59,24 @@ def figure(readings: Readings, track_id: int, thresholds: dict[str, Decision], *
     if current_pts is not None:
         figure.add_vline(x=readings.pts_s(current_pts), line={"width": 1.5, "color": "rgba(213,94,0,.9)"})
     figure.update_layout(
-        height=210,
-        margin=timeline.MARGIN,
+        height=176,
+        margin={**timeline.MARGIN, "t": 6, "b": 34},
         dragmode=False,
         hovermode="closest",
         showlegend=len(readings.analysis.models) > 1,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )
-    figure.update_xaxes(**timeline.time_axis(readings))
+    figure.update_xaxes(
+        **timeline.time_axis(readings),
+        title={"text": "time in the file, s", "font": {"size": 11}, "standoff": 4},
+        tickfont={"size": 11},
+    )
     figure.update_yaxes(
         range=[-0.03, 1.03],
-        tickvals=[0, 0.25, 0.5, 0.75, 1],
-        title={"text": "score", "font": {"size": 11}},
+        tickvals=[0, 0.5, 1],
         tickfont={"size": 11},
         zeroline=False,
+        automargin=False,
         fixedrange=True,
     )
     return figure

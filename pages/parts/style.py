@@ -9,6 +9,8 @@ _CSS = """
         --fw-faint: light-dark(#5B6873, #93A0AC); }
 .stApp .stMainBlockContainer { padding: 4.2rem 2rem 3rem; max-width: 1680px; }
 .stApp [data-testid="stVerticalBlock"] { gap: .7rem; }
+[class*="st-key-case_line_"] { padding: .55rem .7rem .6rem; }
+[class*="st-key-case_line_"] button { justify-content: flex-start; text-align: left; padding: 0; min-height: 1.6rem; }
 .fw-icon { font-family: 'Material Symbols Rounded'; font-weight: 400; font-style: normal; line-height: 1;
            display: inline-block; white-space: nowrap; vertical-align: -.2em; font-size: 1.3em;
            font-feature-settings: 'liga'; }
@@ -19,10 +21,12 @@ _CSS = """
 .fw-note { color: var(--fw-faint); font-size: .86rem; line-height: 1.45; margin: 0; }
 .fw-mono { font-family: ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace;
            font-size: .86em; overflow-wrap: anywhere; }
-.fw-facts { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; margin: 0; font-size: .92rem; }
-.fw-facts dt { color: var(--fw-faint); padding: .22rem 1.2rem .22rem 0; border-bottom: 1px solid var(--fw-line); }
-.fw-facts dd { margin: 0; padding: .22rem 0; border-bottom: 1px solid var(--fw-line); overflow-wrap: anywhere;
-               font-variant-numeric: tabular-nums; }
+.stApp .fw-facts { display: grid; width: 100%; padding: 0; margin: 0; font-size: .92rem;
+                   grid-template-columns: minmax(8rem, max-content) 1fr; }
+.stApp .fw-facts dt { font-weight: 400; color: var(--fw-faint); padding: .22rem 1.2rem .22rem 0;
+                      border-bottom: 1px solid var(--fw-line); }
+.stApp .fw-facts dd { margin: 0; padding: .22rem 0; border-bottom: 1px solid var(--fw-line);
+                      overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .fw-empty { display: flex; gap: 1rem; align-items: center; padding: 1.6rem 1.4rem; border: 1px dashed var(--fw-line);
             border-radius: 4px; color: var(--fw-faint); line-height: 1.5; }
 .fw-empty .fw-icon { font-size: 2.2rem; }
@@ -35,6 +39,8 @@ _CSS = """
 .fw-title { line-height: 1.35; }
 .fw-title .fw-mono { font-size: 1.25rem; font-weight: 600; }
 .fw-title div + div { color: var(--fw-faint); font-size: .9rem; }
+.fw-steps { display: flex; flex-wrap: wrap; gap: .2rem .6rem; font-size: .86rem; color: var(--fw-faint); }
+.fw-steps b { color: light-dark(#1A242E, #DDE3E9); }
 .fw-line { display: grid; grid-template-columns: 12.5rem 3.2rem minmax(6rem, 1fr) max-content; gap: .3rem .9rem;
            align-items: baseline; font-size: .95rem; }
 .fw-line .fw-name { overflow-wrap: anywhere; font-weight: 500; }
@@ -62,7 +68,9 @@ _CSS = """
 .fw-num { font-variant-numeric: tabular-nums; text-align: right; }
 .fw-scale { display: flex; align-items: center; gap: .5rem; font-size: .8rem; color: var(--fw-faint);
             font-variant-numeric: tabular-nums; }
-.fw-scale span.fw-bar { flex: 1; height: 8px; border-radius: 2px; max-width: 16rem; background:
+.fw-aside .fw-bar { width: 5rem; }
+.fw-scale .fw-bar { flex: 1; max-width: 16rem; }
+.fw-bar { display: inline-block; height: 8px; border-radius: 2px; background:
   linear-gradient(90deg,#00224e,#123570,#3b496c,#575d6d,#707173,#8a8678,#a59c74,#c3b369,#e1cc55,#fee838); }
 """
 

@@ -8,10 +8,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from pages.parts.readings import FaceKey, Readings
-from pages.parts.wording import clock, score_text
+from pages.parts.wording import clock, score_text, track_colour
 
-LANE_PX = 34
-MARGIN = {"l": 76, "r": 76, "t": 8, "b": 34}
+LANE_PX = 30
+MARGIN = {"l": 70, "r": 70, "t": 4, "b": 4, "pad": 0}
 _LINE = "rgba(128,140,152,.55)"
 
 
@@ -19,7 +19,7 @@ def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None)
     """The timeline. Each point's `customdata` is [track_id, pts]; gaps are hatched; dotted lines mark shot changes.
 
     Points are coloured by score on cividis (Nuñez et al. 2018), 0 to 1; a face no model scored is an empty ring; a
-    low quality weight makes a point smaller.
+    low quality weight makes a point smaller. Times are read off the score chart below, which shares the axis.
     """
     analysis = readings.analysis
     figure = go.Figure()
@@ -31,7 +31,7 @@ def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None)
             y=[lane],
             width=0.56,
             orientation="h",
-            marker={"color": "rgba(128,140,152,.16)", "line": {"width": 0}},
+            marker={"color": track_colour(lane), "opacity": 0.2, "line": {"width": 0}},
             hoverinfo="skip",
         )
         if track.gaps_s:
@@ -64,22 +64,9 @@ def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None)
         showlegend=False,
         dragmode=False,
         hovermode="closest",
-        coloraxis={
-            "colorscale": "Cividis",
-            "cmin": 0,
-            "cmax": 1,
-            "colorbar": {
-                "thickness": 8,
-                "len": 1,
-                "outlinewidth": 0,
-                "tickvals": [0, 0.5, 1],
-                "tickformat": ".1f",
-                "title": {"text": "score", "font": {"size": 11}},
-                "tickfont": {"size": 11},
-            },
-        },
+        coloraxis={"colorscale": "Cividis", "cmin": 0, "cmax": 1, "showscale": False},
     )
-    figure.update_xaxes(**time_axis(readings))
+    figure.update_xaxes(**time_axis(readings), showticklabels=False, showgrid=True)
     figure.update_yaxes(
         tickvals=list(range(lanes)),
         ticktext=[f"Track {track.track_id}" for track in analysis.tracks],
@@ -87,6 +74,7 @@ def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None)
         showgrid=False,
         zeroline=False,
         fixedrange=True,
+        automargin=False,
     )
     return figure
 
@@ -98,10 +86,9 @@ def time_axis(readings: Readings) -> dict[str, Any]:
     end_s = max(ends) or 1.0
     return {
         "range": [-0.01 * end_s, 1.01 * end_s],
-        "title": {"text": "time in the file, s", "font": {"size": 11}, "standoff": 4},
-        "tickfont": {"size": 11},
         "zeroline": False,
         "fixedrange": True,
+        "automargin": False,
     }
 
 
@@ -131,6 +118,7 @@ def _add_points(figure: go.Figure, readings: Readings, model_id: str | None) -> 
             customdata=[list(key) for key in keys],
             marker={
                 "symbol": "circle" if scored else "circle-open",
+                "opacity": 1,
                 "size": [6 + 5 * face.face.quality.weight for face in shown],
                 "color": scores if scored else "rgba(128,140,152,.9)",
                 "coloraxis": "coloraxis" if scored else None,

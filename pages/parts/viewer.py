@@ -56,7 +56,7 @@ def show(readings: Readings, record_id: str) -> None:
         selection_mode="points",
         config=_PLOT_CONFIG,
     )
-    markup.heading(f"Score per frame · track {track_id}", "dashed: the models' thresholds for a whole track")
+    markup.heading(f"Score per frame · track {track_id}", "0 to 1 · dashed: the models' thresholds for a whole track")
     chart_key = f"scores_{record_id}"
     st.plotly_chart(
         score_chart.figure(readings, track_id, models.decisions(readings.analysis), current_pts=pts),
@@ -93,8 +93,8 @@ def show(readings: Readings, record_id: str) -> None:
 def _choose_colouring(readings: Readings, track_id: int) -> str | None:
     """Which model's score colours the points: with one model there is nothing to choose."""
     ids = [model.model_id for model in readings.analysis.models]
-    aside = "click a point to see its frame · hatched: face not found · small: low quality"
-    markup.heading("Timeline", aside)
+    aside = "click a point to see its frame · small: low quality · hatched: face not found · score 0 "
+    markup.heading("Timeline", aside, bar_to="1")
     if len(ids) < 2:
         return None
     chosen = st.segmented_control(

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from detector.analysis.types import Label
 
-OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F")
+_TRACKS = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#7F7F7F")
+# Another order, so that a model's line is seldom taken for a track of the same colour.
+_MODELS = ("#009E73", "#56B4E9", "#CC79A7", "#F0E442", "#E69F00", "#0072B2", "#D55E00", "#7F7F7F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,13 @@ JOB_STATES: dict[str, tuple[str, str]] = {
 
 
 def track_colour(track_index: int) -> str:
-    """The colour of the n-th track (or model) of an analysis, counted from 0; repeats after eight."""
-    return OKABE_ITO[track_index % len(OKABE_ITO)]
+    """The colour of the n-th track of an analysis, counted from 0; repeats after eight."""
+    return _TRACKS[track_index % len(_TRACKS)]
+
+
+def model_colour(model_index: int) -> str:
+    """The colour of the n-th model of an analysis, counted from 0; repeats after eight."""
+    return _MODELS[model_index % len(_MODELS)]
 
 
 def score_text(score: float | None) -> str:
@@ -85,10 +92,10 @@ def clock(seconds: float) -> str:
 
 def remaining_text(remaining_s: float | None) -> str:
     if remaining_s is None:
-        return "estimating the time left"
+        return "Estimating the time left."
     if remaining_s < 60:
-        return f"about {max(1, math.ceil(remaining_s))} s left"
-    return f"about {math.ceil(remaining_s / 60)} min left"
+        return f"About {max(1, math.ceil(remaining_s))} s left."
+    return f"About {math.ceil(remaining_s / 60)} min left."
 
 
 def size_text(size_bytes: int) -> str:

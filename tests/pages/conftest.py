@@ -102,7 +102,7 @@ def open_page(opened: services.Services) -> Callable[..., AppTest]:
 
             main(first)  # type: ignore[arg-type]
 
-        app = AppTest.from_function(script, kwargs={"first": page}, default_timeout=30)
+        app = AppTest.from_function(script, kwargs={"first": page}, default_timeout=180)
         for name, value in params.items():
             app.query_params[name] = str(value)
         return app.run()

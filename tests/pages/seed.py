@@ -33,13 +33,13 @@ FACE_XYXY = (170.0, 70.0, 280.0, 200.0)  # the astronaut's face in the 512 px ph
 
 
 def write_clip(path: Path, *, seconds: float = 2.0, fps: int = 12, width: int = 320, height: int = 240) -> Path:
-    """A face that drifts to the right; H.264."""
+    """A face that drifts to and fro; H.264."""
     photo = astronaut()
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for index in range(round(seconds * fps)):
-            left = 70 - 2 * index
+            left = 35 + round(35 * math.cos(index / 8))
             view = photo[20 : 20 + height, left : left + width]
             for packet in stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(view), format="rgb24")):
                 container.mux(packet)

@@ -16,8 +16,9 @@ OpenPage = Callable[..., AppTest]
 
 
 def _start_path(app: AppTest, path: Path) -> AppTest:
-    app.text_input(key="analyse_path").set_value(str(path)).run()
-    return app.button(key="analyse_start_path").click().run()
+    app.segmented_control(key="analyse_source").set_value("Path on this machine").run()
+    app.text_input(key="analyse_path_0").set_value(str(path)).run()
+    return app.button(key="analyse_start").click().run()
 
 
 def test_an_empty_store_offers_a_new_case_and_an_empty_queue(open_page: OpenPage) -> None:
@@ -26,7 +27,7 @@ def test_an_empty_store_offers_a_new_case_and_an_empty_queue(open_page: OpenPage
     assert app.selectbox(key="analyse_case").value == "new"
     assert app.multiselect(key="analyse_models").value == ["tiny"]
     assert "Nothing queued" in html_of(app)
-    assert app.button(key="analyse_start_upload").disabled
+    assert app.button(key="analyse_start").disabled
 
 
 def test_a_path_becomes_an_exhibit_and_a_job_with_the_chosen_settings(
@@ -56,7 +57,7 @@ def test_an_unreadable_file_is_refused_with_its_reason_and_leaves_no_case(
     assert not app.exception
     assert "Not examined: holiday.mp4" in html_of(app)
     assert app.text_input(key="analyse_case_title").value == "Kept title"
-    assert app.text_input(key="analyse_path").value == str(fake)
+    assert app.text_input(key="analyse_path_0").value == str(fake)
     assert jobs.requests == {}
     assert services.current().store.cases() == []
 
@@ -84,7 +85,7 @@ def test_progress_cancel_and_the_way_to_the_result(
     (job_id,) = jobs.requests
     jobs.change(job_id, state="running", stage="faces", fraction=0.4, remaining_s=75.0, message="Frame 4 of 10.")
     app = app.run()
-    assert "about 2 min left" in html_of(app)
+    assert "About 2 min left" in html_of(app)
     assert app.button(key=f"cancel_{job_id}").label == "Cancel"
 
     jobs.change(job_id, state="done", fraction=1.0, record_id=seeded.record.record_id)
@@ -125,7 +126,7 @@ def test_a_hostile_file_name_is_shown_as_text(open_page: OpenPage, clip: Path, j
         ("tiny",),
         AnalysisSettings(),
     )
-    assert found[1] == []
+    assert found.refusals == ()
     app = open_page("analyse")
     assert "&lt;img src=x onerror=alert(1)&gt; **bold**" in html_of(app)
     assert "<img" not in html_of(app)
@@ -135,11 +136,30 @@ def test_a_hostile_file_name_is_shown_as_text(open_page: OpenPage, clip: Path, j
 def test_one_bad_file_does_not_stop_the_others(jobs: HandMovedJobs, clip: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty.mp4"
     empty.touch()
-    made, refused = intake.queue(
+    queued = intake.queue(
         [intake.Incoming("empty.mp4", empty), intake.Incoming("good.mp4", clip)],
         lambda: services.current().store.create_case("c").case_id,
         ("tiny",),
         AnalysisSettings(),
     )
-    assert len(made) == 1
-    assert [refusal.name for refusal in refused] == ["empty.mp4"]
+    assert len(queued.job_ids) == 1
+    assert [refusal.name for refusal in queued.refusals] == ["empty.mp4"]
+
+
+def test_the_sample_goes_to_a_case_of_its_own(open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded) -> None:
+    app = open_page("analyse", case=seeded.case.case_id)
+    assert app.selectbox(key="analyse_case").value == seeded.case.case_id
+    app.button(key="analyse_sample_manipulated").click().run()
+    app.button(key="analyse_sample_genuine").click().run()
+    assert not app.exception
+    store = services.current().store
+    names = {summary.case.title: summary.file_names for summary in store.cases()}
+    assert names["Sample clips"] == ("astronaut_manipulated.mp4", "astronaut_genuine.mp4")
+    assert names["Seeded case"] == ("drift.mp4",)
+    assert len(jobs.requests) == 2
+
+
+def test_the_next_file_goes_to_the_case_just_made(open_page: OpenPage, jobs: HandMovedJobs, clip: Path) -> None:
+    app = _start_path(open_page("analyse"), clip)
+    (request,) = jobs.requests.values()
+    assert app.selectbox(key="analyse_case").value == services.current().store.exhibit(request.exhibit_id).case_id

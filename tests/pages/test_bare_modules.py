@@ -13,7 +13,7 @@ MODULES = sorted(path for path in PAGES.rglob("*.py") if path.name != "router.py
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PAGES)))
 def test_a_page_module_run_bare_shows_nothing(path: Path) -> None:
-    app = AppTest.from_file(path, default_timeout=30).run()
+    app = AppTest.from_file(path, default_timeout=180).run()
     assert not app.exception
     assert len(app.main) == 0
     assert len(app.sidebar) == 0
