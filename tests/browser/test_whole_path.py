@@ -1,0 +1,151 @@
+"""The whole path in a real browser: upload, wait, examine, step, export."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser import server
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
+
+SAMPLE = server.ROOT / "assets" / "samples" / "astronaut_manipulated.mp4"
+ANALYSIS_LIMIT_MS = 600_000
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[playwright_api.Page]:
+    binary = server.chromium()
+    if binary is None:
+        pytest.skip("no Chromium found: install Debian's chromium or set CHROMIUM to a browser's path")
+    home = tmp_path_factory.mktemp("served") / "home"
+    with server.running(home) as address, playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)
+        context = browser.new_context(base_url=address, viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+        page = context.new_page()
+        page.set_default_timeout(90_000)
+        yield page
+        if folder := os.environ.get("FRAMEWITNESS_SCREENSHOTS"):
+            page.screenshot(path=str(Path(folder) / "end.png"), full_page=True)
+        browser.close()
+
+
+def _pts(page: playwright_api.Page) -> int:
+    found = re.search(r"[?&]pts=(\d+)", page.url)
+    assert found, page.url
+    return int(found[1])
+
+
+def _await_other_pts(page: playwright_api.Page, before: int) -> int:
+    page.wait_for_function(
+        "before => !location.search.includes(`pts=${before}`) && location.search.includes('pts=')", arg=before
+    )
+    return _pts(page)
+
+
+def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
+    outside: list[str] = []
+    page.on("request", lambda request: None if "//localhost:" in request.url else outside.append(request.url))
+
+    page.goto("/")
+    page.get_by_label("Title").fill("A sample examined in a browser")
+    page.locator('input[type="file"]').set_input_files(SAMPLE)
+    page.get_by_role("button", name="Start analysis").click()
+    link = page.get_by_role("link", name="Open in Examine")
+    link.wait_for(timeout=ANALYSIS_LIMIT_MS)
+    link.click()
+
+    # The conclusion: a word, not a colour alone, with what it does not prove.
+    card = page.get_by_label("Conclusion")
+    card.wait_for()
+    words = card.inner_text()
+    assert re.search(r"Likely manipulated|No manipulation found|Inconclusive", words)
+    assert "does not prove" in words
+
+    # A click on a point of the timeline shows exactly that frame, its crop and its heatmap.
+    points = page.locator(".js-plotly-plot").first.locator(".scatterlayer .trace .points path")
+    points.first.wait_for()
+    assert points.count() > 10
+    points.nth(3).click(force=True)
+    page.wait_for_url(re.compile(r"pts=\d+"))
+    chosen = _pts(page)
+    page.get_by_text(f"PTS {chosen} ×").wait_for()
+    page.get_by_text("Grad-CAM of").wait_for(timeout=ANALYSIS_LIMIT_MS)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-testid=stImage] img')]"
+        ".filter(image => image.complete && image.naturalWidth > 0).length >= 3"
+    )
+
+    # The arrow keys step one frame and ten.
+    page.keyboard.press("ArrowRight")
+    second = _await_other_pts(page, chosen)
+    assert second > chosen
+    page.get_by_text(f"PTS {second} ×").wait_for()
+    page.keyboard.press("Shift+ArrowRight")
+    eleventh = _await_other_pts(page, second)
+    assert eleventh - second == pytest.approx(10 * (second - chosen), rel=0.3)
+    page.get_by_text(f"PTS {eleventh} ×").wait_for()
+    page.keyboard.press("ArrowLeft")
+    assert second < _await_other_pts(page, eleventh) < eleventh
+
+    # A link leads another person to the same frame.
+    shared = page.context.new_page()
+    shared.goto(page.url)
+    shared.get_by_text(f"PTS {_pts(page)} ×").wait_for(timeout=90_000)
+    shared.close()
+
+    # The case PDF holds the file's name and hash, the conclusion and its page numbers.
+    with page.expect_download(timeout=ANALYSIS_LIMIT_MS) as download:
+        page.get_by_role("button", name="Case PDF").click()
+    text = _pdf_text(Path(download.value.path()))
+    digest = hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
+    squeezed = re.sub(r"\s+", "", text)
+    assert digest in squeezed
+    assert "astronaut_manipulated.mp4" in squeezed
+    assert "Asampleexaminedinabrowser" in squeezed
+
+    # Nothing was fetched from any other machine.
+    assert outside == []
+
+
+def _pdf_text(path: Path) -> str:
+    reader = pypdf.PdfReader(io.BytesIO(path.read_bytes()))
+    return "\n".join(sheet.extract_text() for sheet in reader.pages)
+
+
+def test_the_stored_file_is_served_in_ranges_to_this_page_only(page: playwright_api.Page) -> None:
+    page.get_by_role("tab", name="Evidence").click()
+    page.get_by_text("Play the stored file").click()
+    source = page.locator("video.fw-video").get_attribute("src")
+    assert source
+    address = page.evaluate("location.origin") + source
+    part = urllib.request.Request(address, headers={"Range": "bytes=4-7"})
+    with urllib.request.urlopen(part) as answer:
+        assert answer.status == 206
+        assert answer.read() == b"ftyp"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    sha256 = address.rsplit("/", 1)[1]
+    for wrong in (f"/evidence/{'0' * 32}/{sha256}", f"/evidence/{'0' * 32}/..%2f..%2fcases.duckdb"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(page.evaluate("location.origin") + wrong)
+        assert refused.value.code in (400, 404)
