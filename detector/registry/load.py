@@ -118,7 +118,7 @@ def _build(card: ModelCard) -> nn.Module:
             "Pickled checkpoints (.pt, .pth, .bin) can run code when opened and are never loaded."
         )
     if not path.is_file():
-        f"{card.model_id}: the weights file {path.name} is missing."
+        raise WeightsRefusedError(f"{card.model_id}: the weights file {path.name} is missing. Restore it.")
     found = file_sha256(path)
     if found != card.weights_sha256:
         raise WeightsRefusedError(

@@ -34,26 +34,36 @@ def _up(inputs: int, outputs: int, kind: UpSampling) -> nn.Module:
 
 
 class Resynthesiser(nn.Module):
-    """Autoencoder (B, 3, 128, 128) -> (B, 3, 128, 128), values 0..1, latent (B, latent, 16, 16)."""
+    """Autoencoder (B, 3, 128, 128) -> (B, 3, 128, 128), values 0..1.
 
-    def __init__(self, up_sampling: UpSampling, *, width: int = 24, latent: int = 16) -> None:
+    The code is the picture at a quarter of its size beside `latent` learned channels; the decoder adds detail to the
+    enlarged small picture. Starting from that picture, minutes of training give faces that hold up, not blurs.
+    """
+
+    def __init__(self, up_sampling: UpSampling, *, width: int = 24, latent: int = 6) -> None:
         super().__init__()
-        steps: list[nn.Module] = []
-        channels = 3
-        for level in range(3):
-            steps += [nn.Conv2d(channels, width << level, 4, stride=2, padding=1), nn.LeakyReLU(0.1)]
-            channels = width << level
-        self.encoder = nn.Sequential(*steps, nn.Conv2d(channels, latent, 1))
-        steps = [nn.Conv2d(latent, channels, 3, padding=1), nn.LeakyReLU(0.1)]
-        for level in (1, 0):
-            steps += [_up(channels, width << level, up_sampling), nn.LeakyReLU(0.1)]
-            channels = width << level
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(width, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(width, latent, 1),
+        )
         self.decoder = nn.Sequential(
-            *steps, _up(channels, channels, up_sampling), nn.LeakyReLU(0.1), nn.Conv2d(channels, 3, 3, padding=1)
+            nn.Conv2d(3 + latent, 2 * width, 3, padding=1),
+            nn.LeakyReLU(0.1),
+            _up(2 * width, width, up_sampling),
+            nn.LeakyReLU(0.1),
+            _up(width, width, up_sampling),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(width, 3, 3, padding=1),
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.decoder(self.encoder(x)))
+        small = nn.functional.avg_pool2d(x, 4)  # (B, 3, 32, 32)
+        detail = self.decoder(torch.cat([small, self.encoder(x)], dim=1))  # (B, 3, 128, 128)
+        base = nn.functional.interpolate(small, scale_factor=4, mode="bilinear", align_corners=False)
+        return (base + detail).clamp(0, 1)
 
 
 def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ class SampleMaker:
             face, fake = resynthesise(face, network, rng)
         else:
             fake = draw_fake(face, lambda: self._bank.face(int(rng.choice(self._genuine))), rng, coarse=coarse)
-        degrade = draw_degradation(rng, 0.5 if coarse else 1.0)
+        degrade = draw_degradation(rng, 0.5 if coarse else 0.7)
         box, angle = self._draw_crop(face.landmarks, rng)
         flip = rng.random() < 0.5
         genuine, manipulated = (self._cut(degrade(image), box, angle, flip) for image in (face.image, fake.image))
@@ -103,8 +103,8 @@ class SampleMaker:
     def _labelled_crop(self, index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         image = np.asarray(self._bank.images[index])
         box, angle = self._draw_crop(self._bank.landmarks[index], rng)
-        # These pictures went through video compression already: half the usual extra degradation.
-        return self._cut(draw_degradation(rng, 0.5)(image), box, angle, bool(rng.random() < 0.5))
+        # These pictures went through video compression already, so they get half of what photographs get.
+        return self._cut(draw_degradation(rng, 0.35)(image), box, angle, bool(rng.random() < 0.5))
 
     def _draw_crop(
         self, landmarks: NDArray[np.float32], rng: np.random.Generator

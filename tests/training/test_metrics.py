@@ -1,0 +1,34 @@
+"""Metrics and their intervals."""
+
+import math
+
+import numpy as np
+import pytest
+
+from detector.training.metrics import auc_interval, binary_metrics
+
+
+def test_known_values() -> None:
+    metrics = binary_metrics([0, 0, 1, 1], [-2.0, 1.0, 0.5, 3.0])
+    assert metrics["auc"] == pytest.approx(0.75)
+    assert metrics["accuracy"] == pytest.approx(0.75)
+    assert metrics["precision"] == pytest.approx(2 / 3)
+    assert metrics["recall"] == pytest.approx(1.0)
+
+
+def test_one_class_has_no_auc() -> None:
+    assert math.isnan(binary_metrics([1, 1], [0.1, 0.2])["auc"])
+    with pytest.raises(ValueError, match="both"):
+        auc_interval([1, 1], [0.1, 0.2])
+
+
+def test_the_interval_holds_the_value_and_narrows_with_more_data() -> None:
+    rng = np.random.default_rng(0)
+    widths = []
+    for count in (30, 600):
+        labels = np.repeat([0, 1], count)
+        logits = rng.normal(labels, 1.0)
+        low, high = auc_interval(labels, logits, resamples=200)
+        assert low < binary_metrics(labels, logits)["auc"] < high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2

@@ -1,0 +1,61 @@
+"""Shards: deterministic, paired, honest about unknown masks, complete or absent on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.training.facebank import FaceBank
+from detector.training.pool import SampleMaker, Shard, read_shard, shard_paths, write_shard
+from tests.training.banks import small_bank
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> FaceBank:
+    return small_bank(tmp_path_factory.mktemp("pool") / "bank")
+
+
+@pytest.fixture(scope="module")
+def shard(bank: FaceBank) -> Shard:
+    return SampleMaker(bank, "train", 0.06).shard(0, pairs=10, labelled=20)
+
+
+def test_rows_are_pairs_then_labelled_crops(shard: Shard) -> None:
+    assert shard.pair_rows == 20
+    assert list(shard.labels[:20]) == [0, 1] * 10
+    assert set(shard.labels[20:]) == {0, 1}
+    assert shard.masks[0:20:2].max() == 0
+    assert (shard.masks[1:20:2].reshape(10, -1).max(1) > 60).all()
+
+
+def test_a_labelled_fake_has_no_mask_and_a_labelled_genuine_crop_an_empty_one(shard: Shard) -> None:
+    labelled = slice(20, None)
+    np.testing.assert_array_equal(shard.has_mask[labelled], shard.labels[labelled] == 0)
+    assert shard.masks[labelled].max() == 0
+
+
+def test_a_pair_shares_its_surroundings(shard: Shard) -> None:
+    """Compression and colour are drawn once a pair: outside the mask both look alike, inside they differ more."""
+    inside, outside = [], []
+    for i in range(0, 20, 2):
+        difference = np.abs(shard.images[i].astype(int) - shard.images[i + 1]).mean(2)
+        mask = np.kron(shard.masks[i + 1], np.ones((4, 4)))
+        inside.append(difference[mask > 128].mean() if (mask > 128).any() else np.nan)
+        outside.append(difference[mask < 3].mean())
+    assert np.nanmedian(inside) > 2 * np.median(outside)
+
+
+def test_shards_are_a_function_of_seed_and_number(bank: FaceBank, shard: Shard) -> None:
+    again = SampleMaker(bank, "train", 0.06).shard(0, pairs=10, labelled=20)
+    np.testing.assert_array_equal(again.images, shard.images)
+    other = SampleMaker(bank, "train", 0.06).shard(1, pairs=10, labelled=20)
+    assert not np.array_equal(other.images, shard.images)
+
+
+def test_shards_survive_the_disk_and_partial_files_stay_unseen(tmp_path: Path, shard: Shard) -> None:
+    write_shard(tmp_path, 3, shard)
+    (tmp_path / ".shard_000004.partial.npz").write_bytes(b"half")
+    assert [path.name for path in shard_paths(tmp_path)] == ["shard_000003.npz"]
+    read = read_shard(shard_paths(tmp_path)[0])
+    np.testing.assert_array_equal(read.images, shard.images)
+    assert read.pair_rows == shard.pair_rows
