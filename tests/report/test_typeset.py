@@ -206,9 +206,9 @@ def test_many_scores_are_capped_and_the_cap_is_stated() -> None:
     entry = ExhibitEntry(make_exhibit(evidence), (make_entry(make_analysis(evidence, faces_per_track=1000, tracks=1)),))
     record = make_record((entry,))
     total = sum(len(track.frames) for track in entry.analyses[0].analysis.models[0].tracks)
-    started = time.perf_counter()
+    started = time.process_time()  # not the wall: other work on the machine is not the report's
     pdf = typeset(record)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert f"Of {total:,} scored faces the 600 of highest score are listed" in text_of(pdf).replace("\n", " ")
 
 
