@@ -75,6 +75,11 @@ class Decoder:
     ) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        # A reader that was dropped without closing must not free a decoder at work; see `close`.
+        if hasattr(self, "stream"):
+            self.close()
+
     @property
     def video(self) -> Any:
         """The main video stream; only for files known to have one."""

@@ -90,7 +90,7 @@ def make_video(
             stream.codec_context.time_base = time_base
         if rotation_deg or mirrored:
             stream.set_display_rotation(-rotation_deg, hflip=mirrored)
-        sound = container.add_stream("aac", rate=16_000) if audio else None
+        sound = container.add_stream("aac", rate=16_000, layout="mono") if audio else None
         for number in range(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(draw(number)), format="rgb24")
             frame.pts = number if pts is None else pts[number]
@@ -105,7 +105,7 @@ def make_video(
 def make_audio(path: Path, *, codec: str = "aac", seconds: float = 1.0) -> Path:
     """A file with one audio stream and no picture."""
     with av.open(str(path), "w") as container:
-        _write_tone(container, container.add_stream(codec, rate=16_000), seconds)
+        _write_tone(container, container.add_stream(codec, rate=16_000, layout="mono"), seconds)
     return path
 
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import io
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -26,170 +20,62 @@ from detector.errors import (
     TruncatedFileError,
 )
 from detector.evidence import Evidence, FrameReader, frame_at, frame_times
+from tests.evidence.broken import (
+    KEY,
+    Maker,
+    blank_pictures,
+    cut,
+    cut_behind,
+    declare_huge,
+    file_of,
+    mp3_with_cover,
+    no_samples,
+    patched,
+    png_declaring,
+    protect,
+    video,
+    zip_archive,
+)
 from tests.evidence.media import damaged, make_audio, make_still, make_video, number_in, truncated
 
 Admit = Callable[..., Evidence]
-Maker = Callable[[Path], Path]
 
-
-def _bytes(content: bytes, name: str = "suspect.mp4") -> Maker:
-    def make(folder: Path) -> Path:
-        (folder / name).write_bytes(content)
-        return folder / name
-
-    return make
-
-
-@functools.cache
-def _whole(suffix: str, layout: str) -> bytes:
-    """A video of 60 frames in groups of 10; made once for all the places at which it is cut."""
-    options = {"faststart": True} if layout == "faststart" else {}
-    if layout == "fragmented":
-        options = {"container_options": {"movflags": "frag_keyframe+empty_moov"}}
-    codec = {".avi": "mpeg4"}.get(suffix, "libx264")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"whole{suffix}"
-        make_video(path, frames=60, size=(320, 240), codec=codec, codec_options={"g": "10"}, **options)  # type: ignore[arg-type]
-        return path.read_bytes()
-
-
-def _cut(keep: float, suffix: str = ".mp4", layout: str = "") -> Maker:
-    def make(folder: Path) -> Path:
-        content = _whole(suffix, layout)
-        (folder / f"cut{suffix}").write_bytes(content[: int(len(content) * keep)])
-        return folder / f"cut{suffix}"
-
-    return make
-
-
-def _cut_behind(box: bytes, extra: int, **options: object) -> Maker:
-    def make(folder: Path) -> Path:
-        content = make_video(folder / "whole.mp4", **options).read_bytes()  # type: ignore[arg-type]
-        (folder / "cut.mp4").write_bytes(content[: content.find(box) + extra])
-        return folder / "cut.mp4"
-
-    return make
-
-
-def _video(**options: object) -> Maker:
-    suffix = str(options.pop("suffix", ".mp4"))
-    return lambda folder: make_video(folder / f"clip{suffix}", **options)  # type: ignore[arg-type]
-
-
-def _patched(change: Callable[[bytearray], None], **options: object) -> Maker:
-    def make(folder: Path) -> Path:
-        path = make_video(folder / "clip.mp4", **options)  # type: ignore[arg-type]
-        content = bytearray(path.read_bytes())
-        change(content)
-        path.write_bytes(bytes(content))
-        return path
-
-    return make
-
-
-def _blank_pictures(content: bytearray) -> None:
-    start = content.find(b"mdat") + 4
-    length = int.from_bytes(content[start - 8 : start - 4], "big") - 8
-    content[start : start + length] = bytes(length)
-
-
-def _declare_huge(content: bytearray) -> None:
-    entry = content.find(b"avc1", content.find(b"stsd")) + 4
-    content[entry + 24 : entry + 28] = b"\xff\xff\xff\xff"
-
-
-def _protect(content: bytearray) -> None:
-    entry = content.find(b"avc1", content.find(b"stsd"))
-    content[entry : entry + 4] = b"encv"
-
-
-def _zip() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("video.mp4", b"\0" * 2_000)
-    return buffer.getvalue()
-
-
-def _png_declaring(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
-
-    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x02\0\0\0"
-    pixels = zlib.compress(bytes(100_000))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-
-
-def _mp3_with_cover(folder: Path) -> Path:
-    cover = make_still(folder / "cover.png")
-    with av.open(str(folder / "song.mp3"), "w") as out, av.open(str(cover)) as art:
-        sound = out.add_stream("libmp3lame", rate=44_100)
-        image = out.add_stream_from_template(art.streams.video[0])
-        image.disposition = av.stream.Disposition.attached_pic
-        for packet in art.demux(video=0):
-            if packet.size:
-                packet.stream = image
-                out.mux(packet)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44_100), np.float32), format="fltp", layout="mono")
-        frame.sample_rate, frame.pts = 44_100, 0
-        out.mux(sound.encode(frame))
-        out.mux(sound.encode())
-    return folder / "song.mp3"
-
-
-def _no_samples(folder: Path) -> Path:
-    path = folder / "none.mp4"
-    with av.open(str(path), "w", options={"movflags": "frag_keyframe+empty_moov"}) as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        container.start_encoding()
-    return path
-
-
-def _dot(number: int) -> np.ndarray:
-    return np.full((1, 1, 3), number, np.uint8)
-
-
-KEY = {
-    "encryption_scheme": "cenc-aes-ctr",
-    "encryption_key": "76a6c65c5ea762046bd749a2e632ccbb",
-    "encryption_kid": "a7e61c373e219033c21091fa607bf3b8",
-}
 RANDOM = np.random.default_rng(3).integers(0, 256, 1 << 16, dtype=np.uint8).tobytes()
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
 FAST = {"faststart": True}
 
 REFUSED: dict[str, tuple[Maker, type[EvidenceError], str]] = {
-    "empty": (_bytes(b""), EmptyFileError, "0 bytes"),
-    "one byte": (_bytes(b"\x9c"), NotMediaError, "no known media format"),
-    "only zeros": (_bytes(bytes(4_096)), NotMediaError, "zero bytes"),
-    "random bytes": (_bytes(RANDOM), NotMediaError, "no known media format"),
-    "random bytes named jpg": (_bytes(RANDOM, "a.jpg"), NotMediaError, "no known media format"),
-    "text named mp4": (_bytes("Dies ist kein Video. Ünïcödé.\n".encode() * 300), NotMediaError, "text"),
-    "utf-16 text": (_bytes("not a video".encode("utf-16")), NotMediaError, "text"),
-    "playlist that opens a local file": (_bytes(PLAYLIST, "a.m3u8"), NotMediaError, "text"),
-    "concat script": (_bytes(b"ffconcat version 1.0\nfile /etc/passwd\n"), NotMediaError, "text"),
-    "zip named mp4": (_bytes(_zip()), NotMediaError, "ZIP"),
-    "pdf named mp4": (_bytes(b"%PDF-1.7\n" + RANDOM[:500]), NotMediaError, "PDF"),
-    "program": (_bytes(b"\x7fELF" + RANDOM[:500]), NotMediaError, "program"),
-    "mp4: type box only": (_cut_behind(b"ftyp", 20), TruncatedFileError, "moov"),
-    "mp4: index missing, half the data": (_cut(0.5), TruncatedFileError, "bytes short"),
-    "mp4: broken off within the index": (_cut(0.97), TruncatedFileError, "moov"),
-    "faststart mp4: broken off within the index": (_cut_behind(b"stbl", 60, **FAST), TruncatedFileError, "moov"),
-    "faststart mp4: nothing behind the index": (_cut_behind(b"mdat", 4, **FAST), TruncatedFileError, "first picture"),
-    "matroska: header only": (_cut(0.004, ".mkv"), TruncatedFileError, "Matroska"),
-    "avi: header only": (_cut(0.002, ".avi"), TruncatedFileError, "AVI"),
+    "empty": (file_of(b""), EmptyFileError, "0 bytes"),
+    "one byte": (file_of(b"\x9c"), NotMediaError, "no known media format"),
+    "only zeros": (file_of(bytes(4_096)), NotMediaError, "zero bytes"),
+    "random bytes": (file_of(RANDOM), NotMediaError, "no known media format"),
+    "random bytes named jpg": (file_of(RANDOM, "a.jpg"), NotMediaError, "no known media format"),
+    "text named mp4": (file_of("Dies ist kein Video. Ünïcödé.\n".encode() * 300), NotMediaError, "text"),
+    "utf-16 text": (file_of("not a video".encode("utf-16")), NotMediaError, "text"),
+    "playlist that opens a local file": (file_of(PLAYLIST, "a.m3u8"), NotMediaError, "text"),
+    "concat script": (file_of(b"ffconcat version 1.0\nfile /etc/passwd\n"), NotMediaError, "text"),
+    "zip named mp4": (file_of(zip_archive()), NotMediaError, "ZIP"),
+    "pdf named mp4": (file_of(b"%PDF-1.7\n" + RANDOM[:500]), NotMediaError, "PDF"),
+    "program": (file_of(b"\x7fELF" + RANDOM[:500]), NotMediaError, "program"),
+    "mp4: type box only": (cut_behind(b"ftyp", 20), TruncatedFileError, "moov"),
+    "mp4: index missing, half the data": (cut(0.5), TruncatedFileError, "bytes short"),
+    "mp4: broken off within the index": (cut(0.97), TruncatedFileError, "moov"),
+    "faststart mp4: broken off within the index": (cut_behind(b"stbl", 60, **FAST), TruncatedFileError, "moov"),
+    "faststart mp4: nothing behind the index": (cut_behind(b"mdat", 4, **FAST), TruncatedFileError, "first picture"),
+    "matroska: header only": (cut(0.004, ".mkv"), TruncatedFileError, "Matroska"),
+    "avi: header only": (cut(0.002, ".avi"), TruncatedFileError, "AVI"),
     "sound in m4a": (lambda d: make_audio(d / "a.m4a"), NoVideoStreamError, "aac"),
     "sound in wav": (lambda d: make_audio(d / "a.wav", codec="pcm_s16le"), NoVideoStreamError, "WAV"),
     "sound in an mp4 name": (lambda d: make_audio(d / "a.mp4"), NoVideoStreamError, "only sound"),
-    "song with cover art": (_mp3_with_cover, NoVideoStreamError, "only sound"),
-    "common encryption": (_video(container_options=KEY), EncryptedFileError, "encrypted"),
-    "protected sample entry": (_patched(_protect), EncryptedFileError, "encrypted"),
-    "video stream without packets": (_no_samples, NoFramesError, "no frame"),
-    "video stream of zeros": (_patched(_blank_pictures), NoFramesError, "no frame"),
-    "png declaring 60000 x 60000": (_bytes(_png_declaring(60_000, 60_000), "a.png"), OversizedError, "megapixels"),
-    "png declaring 1 x 20000": (_bytes(_png_declaring(1, 20_000), "a.png"), OversizedError, "1 x 20000"),
+    "song with cover art": (mp3_with_cover, NoVideoStreamError, "only sound"),
+    "common encryption": (video(container_options=KEY), EncryptedFileError, "encrypted"),
+    "protected sample entry": (patched(protect), EncryptedFileError, "encrypted"),
+    "video stream without packets": (no_samples, NoFramesError, "no frame"),
+    "video stream of zeros": (patched(blank_pictures), NoFramesError, "no frame"),
+    "png declaring 60000 x 60000": (file_of(png_declaring(60_000, 60_000), "a.png"), OversizedError, "megapixels"),
+    "png declaring 1 x 20000": (file_of(png_declaring(1, 20_000), "a.png"), OversizedError, "1 x 20000"),
     "video 16640 pixels wide": (
-        _video(suffix=".mkv", codec="ffv1", size=(16_640, 16), frames=1),
+        video(suffix=".mkv", codec="ffv1", size=(16_640, 16), frames=1),
         OversizedError,
         "16640 x 16",
     ),
@@ -198,7 +84,7 @@ REFUSED: dict[str, tuple[Maker, type[EvidenceError], str]] = {
         TruncatedFileError,
         "JPEG",
     ),
-    "jpeg header only": (_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF", "a.jpg"), TruncatedFileError, "JPEG"),
+    "jpeg header only": (file_of(b"\xff\xd8\xff\xe0\0\x10JFIF", "a.jpg"), TruncatedFileError, "JPEG"),
 }
 
 
@@ -215,50 +101,48 @@ def test_refused_with_one_clear_error(name: str, tmp_path: Path, admit: Admit) -
 
 ACCEPTED: dict[str, tuple[Maker, dict[str, object], tuple[str, ...]]] = {
     "faststart mp4 with half its data": (
-        _cut(0.5, layout="faststart"),
+        cut(0.5, layout="faststart"),
         {"codec": "h264"},
         ("truncated", "declares 60"),
     ),
     "fragmented mp4 cut": (
-        _cut(0.6, layout="fragmented"),
+        cut(0.6, layout="fragmented"),
         {"codec": "h264"},
         ("truncated",),
     ),
-    "matroska cut": (_cut(0.6, ".mkv"), {"codec": "h264"}, ("truncated",)),
-    "avi cut": (_cut(0.6, ".avi"), {"codec": "mpeg4"}, ("truncated",)),
-    "transport stream cut": (_cut(0.6, ".ts"), {"codec": "h264"}, ()),
-    "one frame": (_video(frames=1), {"frame_count": 1, "average_fps": None, "variable_frame_rate": False}, ()),
+    "matroska cut": (cut(0.6, ".mkv"), {"codec": "h264"}, ("truncated",)),
+    "avi cut": (cut(0.6, ".avi"), {"codec": "mpeg4"}, ("truncated",)),
+    "transport stream cut": (cut(0.6, ".ts"), {"codec": "h264"}, ()),
+    "one frame": (video(frames=1), {"frame_count": 1, "average_fps": None, "variable_frame_rate": False}, ()),
     "1 x 1": (
-        _video(
-            suffix=".mkv", codec="ffv1", pix_fmt="bgr0", size=(1, 1), picture=lambda n: np.zeros((1, 1, 3), "uint8")
-        ),
+        video(suffix=".mkv", codec="ffv1", pix_fmt="bgr0", size=(1, 1), picture=lambda n: np.zeros((1, 1, 3), "uint8")),
         {"width": 1, "height": 1},
         (),
     ),
     "odd size": (
-        _video(suffix=".mkv", codec="ffv1", pix_fmt="yuv420p", size=(161, 121)),
+        video(suffix=".mkv", codec="ffv1", pix_fmt="yuv420p", size=(161, 121)),
         {"width": 161, "height": 121},
         (),
     ),
-    "turned 90": (_video(rotation_deg=90), {"rotation_deg": 90, "width": 120, "height": 160, "coded_width": 160}, ()),
-    "turned 180": (_video(rotation_deg=180), {"rotation_deg": 180, "width": 160, "height": 120}, ()),
-    "turned 270": (_video(rotation_deg=270), {"rotation_deg": 270, "width": 120}, ()),
-    "mirrored": (_video(mirrored=True), {"rotation_deg": 0, "width": 160}, ("mirrored",)),
+    "turned 90": (video(rotation_deg=90), {"rotation_deg": 90, "width": 120, "height": 160, "coded_width": 160}, ()),
+    "turned 180": (video(rotation_deg=180), {"rotation_deg": 180, "width": 160, "height": 120}, ()),
+    "turned 270": (video(rotation_deg=270), {"rotation_deg": 270, "width": 120}, ()),
+    "mirrored": (video(mirrored=True), {"rotation_deg": 0, "width": 160}, ("mirrored",)),
     "variable rate": (
-        _video(frames=4, pts=[0, 40, 300, 340], time_base=Fraction(1, 1000)),
+        video(frames=4, pts=[0, 40, 300, 340], time_base=Fraction(1, 1000)),
         {"variable_frame_rate": True, "frame_count": 4},
         (),
     ),
     "constant 29.97 in milliseconds": (
-        _video(suffix=".mkv", fps=Fraction(30000, 1001)),
+        video(suffix=".mkv", fps=Fraction(30000, 1001)),
         {"variable_frame_rate": False},
         (),
     ),
-    "ten bit": (_video(pix_fmt="yuv420p10le"), {"bit_depth": 10, "pixel_format": "yuv420p10le"}, ()),
-    "gif": (_video(suffix=".gif", codec="gif", pix_fmt="rgb8", fps=10), {"codec": "gif", "frame_count": 30}, ()),
-    "webm": (_video(suffix=".webm", codec="libvpx", frames=5), {"codec": "vp8", "frame_count": 5}, ()),
-    "avi": (_video(suffix=".avi", codec="mpeg4"), {"codec": "mpeg4", "frame_count": 30}, ()),
-    "container lies about the size": (_patched(_declare_huge), {"width": 160, "height": 120}, ("65535 x 65535",)),
+    "ten bit": (video(pix_fmt="yuv420p10le"), {"bit_depth": 10, "pixel_format": "yuv420p10le"}, ()),
+    "gif": (video(suffix=".gif", codec="gif", pix_fmt="rgb8", fps=10), {"codec": "gif", "frame_count": 30}, ()),
+    "webm": (video(suffix=".webm", codec="libvpx", frames=5), {"codec": "vp8", "frame_count": 5}, ()),
+    "avi": (video(suffix=".avi", codec="mpeg4"), {"codec": "mpeg4", "frame_count": 30}, ()),
+    "container lies about the size": (patched(declare_huge), {"width": 160, "height": 120}, ("65535 x 65535",)),
     "avi named mp4": (
         lambda d: make_video(d / "a.avi", codec="mpeg4").rename(d / "a.mp4"),
         {"codec": "mpeg4"},
@@ -270,12 +154,12 @@ ACCEPTED: dict[str, tuple[Maker, dict[str, object], tuple[str, ...]]] = {
         ("“.mp4” but the content is a JPEG image",),
     ),
     "two minutes between two frames": (
-        _video(frames=3, pts=[0, 40, 120_000], time_base=Fraction(1, 1000)),
+        video(frames=3, pts=[0, 40, 120_000], time_base=Fraction(1, 1000)),
         {"frame_count": 3, "variable_frame_rate": True},
         (),
     ),
     "time stamps of centuries": (
-        _video(suffix=".nut", frames=3, pts=[0, 40, 1 << 43], time_base=Fraction(1, 1000)),
+        video(suffix=".nut", frames=3, pts=[0, 40, 1 << 43], time_base=Fraction(1, 1000)),
         {"frame_count": 3, "variable_frame_rate": False},
         ("no usable presentation times",),
     ),
@@ -312,7 +196,7 @@ def test_accepted_with_its_oddities_named(name: str, tmp_path: Path, admit: Admi
 
 
 def test_half_of_a_faststart_file_gives_the_half_that_is_there(tmp_path: Path, admit: Admit) -> None:
-    evidence = admit(_cut(0.5, layout="faststart")(tmp_path))
+    evidence = admit(cut(0.5, layout="faststart")(tmp_path))
     assert 5 < evidence.video.frame_count < 60
     with FrameReader(evidence, frames_per_second=30, max_frames=100) as reader:
         numbers = [number_in(frame.image) for frame in reader]
