@@ -182,3 +182,20 @@ def test_files_with_sound_only_do_not_reach_a_reader(tmp_path: Path) -> None:
     stored = ingest(make_audio(tmp_path / "a.mp3", codec="libmp3lame"), tmp_path / "store")
     with pytest.raises(EvidenceError, match="only sound"):
         examine(stored)
+
+
+def test_two_recordings_joined_are_timed_by_order_and_stay_exact(tmp_path: Path, admit: Admit) -> None:
+    first = make_video(tmp_path / "a.ts", frames=20)
+    second = make_video(tmp_path / "b.ts", frames=20, size=(320, 240))
+    (tmp_path / "joined.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    evidence = admit(tmp_path / "joined.ts")
+    assert any("goes back" in warning for warning in evidence.integrity.warnings)
+    assert any("timed by their order" in warning for warning in evidence.integrity.warnings)
+    assert evidence.video.duration_s == pytest.approx(40 / 30)
+    with FrameReader(evidence, frames_per_second=30, max_frames=100) as reader:
+        frames = list(reader)
+    assert [frame.frame_index for frame in frames] == list(range(40))
+    assert [frame.image.shape[0] for frame in frames] == [120] * 20 + [240] * 20
+    assert any("picture size changes" in warning for warning in reader.integrity.warnings)
+    for frame in frames[::6]:
+        assert np.array_equal(frame_at(evidence, frame.pts).image, frame.image)
