@@ -100,14 +100,17 @@ def _offer_samples(model_ids: tuple[str, ...], settings: AnalysisSettings) -> No
     if not clips:
         return
     markup.heading("Try the sample", "made by this program, so its truth is known")
-    for clip in clips:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            pressed = st.button(
+    chosen = None
+    for clip, column in zip(clips, st.columns(len(clips)), strict=True):
+        with column:
+            if st.button(
                 f"Analyse the {clip.label} clip",
                 icon=":material/science:",
                 key=f"analyse_sample_{clip.label}",
                 disabled=not model_ids,
-            )
+                width="stretch",
+            ):
+                chosen = clip
             markup.note(clip.truth)
-        if pressed:
-            _start([Incoming(clip.path.name, clip.path)], [], case_choice.sample_case, model_ids, settings)
+    if chosen is not None:
+        _start([Incoming(chosen.path.name, chosen.path)], [], case_choice.sample_case, model_ids, settings)

@@ -8,12 +8,10 @@ from detector.cases import AnalysisRecord, Exhibit
 from detector.errors import StoreError
 from pages.parts import (
     address,
-    conclusion_card,
     evidence_facts,
     exports,
     frame_table,
     markup,
-    models,
     notes,
     record_list,
     services,
@@ -45,15 +43,9 @@ def render() -> None:
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         markup.title(exhibit.file_name, f"Exhibit {exhibit.number} of {case.reference} · {case.title}")
+        _choose_record(record, exhibit)
         exports.case_pdf(case)
         exports.analysis_json(record.record_id)
-    card, gauges = st.columns([3, 2], gap="medium")
-    with card:
-        conclusion_card.show(analysis)
-    with gauges:
-        markup.heading("Models", f"{analysis.frames_examined:,} frames examined, {len(analysis.tracks)} face tracks")
-        conclusion_card.show_models(analysis, models.decisions(analysis))
-        _choose_record(record, exhibit)
     viewer.show(readings, record.record_id)
 
     frames_tab, evidence_tab, notes_tab, method_tab = st.tabs(["Frames", "Evidence", "Notes", "Method"])
@@ -104,6 +96,8 @@ def _choose_record(record: AnalysisRecord, exhibit: Exhibit) -> None:
         index=list(records).index(record.record_id),
         format_func=describe,
         key=key,
+        label_visibility="collapsed",
+        width=420,
         on_change=lambda: address.go(Place(exhibit=exhibit.exhibit_id, record=st.session_state[key])),
     )
 

@@ -20,10 +20,10 @@ def show(analysis: Analysis) -> None:
     reasons = "".join(f"<li>{escape(reason.text)}</li>" for reason in conclusion.reasons)
     score = ""
     if conclusion.score is not None:
-        basis = "calibrated" if conclusion.calibrated else "not calibrated: not a probability of error"
+        basis = "calibrated" if conclusion.calibrated else "not calibrated"
         score = (
             f'<span class="fw-score">{score_text(conclusion.score)}'
-            f'<span class="fw-sub"> score, 0 to 1 · {basis}</span></span>'
+            f'<span class="fw-sub">score, 0 to 1 · {basis}</span></span>'
         )
     strength = ""
     if conclusion.likelihood_ratio is not None:

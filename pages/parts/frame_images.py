@@ -19,7 +19,7 @@ from detector.evidence import Evidence, Frame, frame_at, frame_times
 from detector.faces.types import Box
 
 DISPLAY_WIDTH_PX = 1280
-_DISPLAY_HEIGHT_PX = 520
+_DISPLAY_HEIGHT_PX = 440
 # Streamlit names media above 1 MiB by samples of their bytes; below it, by all of them.
 _LARGEST_BYTES = 1_000_000
 

@@ -57,7 +57,7 @@ def _show_job(job: Job) -> None:
     except StoreError:
         name = job.exhibit_id
     with st.container(border=True, gap="small", key=f"job_{job.job_id}"):
-        markup.line(icon, "inherit", word, "", name, ", ".join(job.model_ids))
+        markup.job_line(icon, word, name, ", ".join(job.model_ids))
         if job.state == "running":
             st.progress(min(1.0, max(0.0, job.fraction)))
             markup.steps(list(_STAGES.values()), _STAGES.get(job.stage, _STAGES["prepare"]))

@@ -96,6 +96,14 @@ def line(icon_name: str, colour: str, state: str, number: str, name: str, aside:
     )
 
 
+def job_line(icon_name: str, state: str, name: str, aside: str) -> None:
+    """One job: its state (icon and word), the file's name, the models."""
+    st.html(
+        f'<div class="fw-job"><span class="fw-state">{icon(icon_name)} {escape(state)}</span>'
+        f'<span class="fw-name">{escape(name)}</span><span class="fw-note">{escape(aside)}</span></div>'
+    )
+
+
 def states(items: Iterable[tuple[str, str, str]]) -> None:
     """Several states (icon, colour, word) in one line."""
     marks = "".join(

@@ -19,15 +19,14 @@ STEPS = (
 def show(moments: tuple[int, ...], pts: int, on_move: Callable[[int], None]) -> None:
     """Four buttons around the position; `on_move` receives the PTS to go to. `moments` must not be empty."""
     here = nearest(moments, pts)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="stepping"):
-        for by, label, icon, shortcut in STEPS:
-            at_end = (here == 0 and pts <= moments[0]) if by < 0 else (here == len(moments) - 1 and pts >= moments[-1])
-            st.button(
-                label,
-                icon=icon,
-                shortcut=shortcut,
-                disabled=at_end,
-                key=f"step_{by}",
-                on_click=on_move,
-                args=(step(moments, pts, by),),
-            )
+    for by, label, icon, shortcut in STEPS:
+        at_end = (here == 0 and pts <= moments[0]) if by < 0 else (here == len(moments) - 1 and pts >= moments[-1])
+        st.button(
+            label,
+            icon=icon,
+            shortcut=shortcut,
+            disabled=at_end,
+            key=f"step_{by}",
+            on_click=on_move,
+            args=(step(moments, pts, by),),
+        )

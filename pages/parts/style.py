@@ -11,6 +11,7 @@ _CSS = """
 .stApp [data-testid="stVerticalBlock"] { gap: .7rem; }
 [class*="st-key-case_line_"] { padding: .55rem .7rem .6rem; }
 [class*="st-key-case_line_"] button { justify-content: flex-start; text-align: left; padding: 0; min-height: 1.6rem; }
+.stMultiSelect [data-baseweb="tag"], .stMultiSelect [data-baseweb="tag"] span { max-width: 100%; }
 .fw-icon { font-family: 'Material Symbols Rounded'; font-weight: 400; font-style: normal; line-height: 1;
            display: inline-block; white-space: nowrap; vertical-align: -.2em; font-size: 1.3em;
            font-feature-settings: 'liga'; }
@@ -22,7 +23,7 @@ _CSS = """
 .fw-mono { font-family: ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace;
            font-size: .86em; overflow-wrap: anywhere; }
 .stApp .fw-facts { display: grid; width: 100%; padding: 0; margin: 0; font-size: .92rem;
-                   grid-template-columns: minmax(8rem, max-content) 1fr; }
+                   grid-template-columns: 12rem minmax(0, 1fr); }
 .stApp .fw-facts dt { font-weight: 400; color: var(--fw-faint); padding: .22rem 1.2rem .22rem 0;
                       border-bottom: 1px solid var(--fw-line); }
 .stApp .fw-facts dd { margin: 0; padding: .22rem 0; border-bottom: 1px solid var(--fw-line);
@@ -45,6 +46,9 @@ _CSS = """
            align-items: baseline; font-size: .95rem; }
 .fw-line .fw-name { overflow-wrap: anywhere; font-weight: 500; }
 .fw-line .fw-note { text-align: right; }
+.fw-job { display: flex; flex-wrap: wrap; gap: .2rem 1rem; align-items: baseline; }
+.fw-job .fw-name { font-weight: 500; overflow-wrap: anywhere; }
+.fw-job .fw-note { margin-left: auto; }
 .fw-state { white-space: nowrap; }
 .fw-states { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .86rem; }
 @media (max-width: 900px) { .fw-line { grid-template-columns: 1fr max-content; }
@@ -53,7 +57,9 @@ _CSS = """
            padding: .8rem 1rem .9rem; background: var(--fw-soft); }
 .fw-verdict { display: flex; align-items: center; gap: .6rem; font-size: 1.3rem; font-weight: 600; }
 .fw-verdict .fw-icon { font-size: 1.9rem; color: var(--fw-accent); }
-.fw-verdict .fw-score { margin-left: auto; font-variant-numeric: tabular-nums; font-size: 1.5rem; }
+.fw-verdict .fw-score { margin-left: auto; font-variant-numeric: tabular-nums; font-size: 1.5rem; line-height: 1.1;
+                        text-align: right; }
+.fw-verdict .fw-sub { display: block; white-space: nowrap; }
 .fw-card .fw-sub { color: var(--fw-faint); font-size: .86rem; font-weight: 400; }
 .fw-card ul { margin: .5rem 0 .6rem; padding-left: 1.15rem; line-height: 1.5; font-size: .95rem; }
 .fw-card .fw-limits { border-top: 1px solid var(--fw-line); padding-top: .5rem; font-size: .88rem; line-height: 1.5;

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from pages.parts.readings import FaceKey, Readings
 from pages.parts.wording import clock, score_text, track_colour
 
-LANE_PX = 30
+LANE_PX = 32
 MARGIN = {"l": 70, "r": 70, "t": 4, "b": 4, "pad": 0}
 _LINE = "rgba(128,140,152,.55)"
 
@@ -59,7 +59,7 @@ def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None)
     lanes = len(analysis.tracks)
     figure.update_layout(
         barmode="overlay",
-        height=MARGIN["t"] + MARGIN["b"] + max(2, lanes) * LANE_PX,
+        height=MARGIN["t"] + MARGIN["b"] + lanes * LANE_PX,
         margin=MARGIN,
         showlegend=False,
         dragmode=False,
@@ -70,7 +70,7 @@ def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None)
     figure.update_yaxes(
         tickvals=list(range(lanes)),
         ticktext=[f"Track {track.track_id}" for track in analysis.tracks],
-        range=[max(2, lanes) - 0.5, -0.5],
+        range=[lanes - 0.5, -0.5],
         showgrid=False,
         zeroline=False,
         fixedrange=True,

@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.parts import address, frame_images, frame_view, markup, models, score_chart, stepping, timeline
+from pages.parts import (
+    address,
+    conclusion_card,
+    frame_images,
+    frame_view,
+    markup,
+    models,
+    score_chart,
+    stepping,
+    timeline,
+)
 from pages.parts.readings import FaceKey, Readings
 from pages.parts.wording import clock
 
@@ -36,18 +46,49 @@ def current(readings: Readings) -> FaceKey | None:
 
 @st.fragment
 def show(readings: Readings, record_id: str) -> None:
-    """Everything that depends on the frame shown."""
+    """The conclusion and the face at the left; timeline, scores and frame at the right."""
+    left, right = st.columns([5, 8], gap="medium")
+    with left:
+        _show_finding(readings)
     here = current(readings)
     if here is None:
-        markup.empty(
-            "no_accounts",
-            "No face was found",
-            "There is no timeline and no heatmap, because nothing was scored. See the reasons above and the file's "
-            "facts below.",
-        )
+        with right:
+            markup.empty(
+                "no_accounts",
+                "No face was found",
+                "There is no timeline and no heatmap, because nothing was scored. See the reasons beside and the "
+                "file's facts below.",
+            )
         return
     track_id, pts = here
-    shown_model = _choose_colouring(readings, track_id)
+    with right:
+        _show_charts(readings, record_id, here)
+        markup.heading("Frame", f"{clock(readings.pts_s(pts))} · PTS {pts}")
+        frame = frame_view.decode(readings, pts)
+        if frame is not None:
+            frame_view.show_frame(readings, frame, track_id)
+        _show_steps(readings, here)
+        if frame is not None:
+            frame_view.show_position(readings, frame)
+    with left:
+        markup.heading(f"Face · track {track_id}", clock(readings.pts_s(pts)))
+        if frame is not None:
+            frame_view.show_face(readings, frame, track_id)
+
+
+def _show_finding(readings: Readings) -> None:
+    analysis = readings.analysis
+    conclusion_card.show(analysis)
+    tracks = len(analysis.tracks)
+    markup.heading(
+        "Models", f"{analysis.frames_examined:,} frames examined, {tracks} face track{'' if tracks == 1 else 's'}"
+    )
+    conclusion_card.show_models(analysis, models.decisions(analysis))
+
+
+def _show_charts(readings: Readings, record_id: str, here: FaceKey) -> None:
+    track_id, pts = here
+    shown_model = _choose_colouring(readings)
     event_key = f"timeline_{record_id}"
     st.plotly_chart(
         timeline.figure(readings, model_id=shown_model, current=here),
@@ -65,35 +106,28 @@ def show(readings: Readings, record_id: str) -> None:
         selection_mode="points",
         config=_PLOT_CONFIG,
     )
-    left, right = st.columns([3, 2], gap="medium")
+
+
+def _show_steps(readings: Readings, here: FaceKey) -> None:
+    track_id, pts = here
     evidence = readings.analysis.evidence
-    with left:
-        markup.heading("Frame", f"{clock(readings.pts_s(pts))} · PTS {pts}")
-        every = bool(st.session_state.get("every_frame"))
-        moments = frame_images.every_moment(evidence.file.sha256, evidence) if every else readings.moments
-        frame = frame_view.decode(readings, pts)
-        if frame is not None:
-            frame_view.show_frame(readings, frame, track_id)
+    every = bool(st.session_state.get("every_frame"))
+    moments = frame_images.every_moment(evidence.file.sha256, evidence) if every else readings.moments
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         stepping.show(moments, pts, lambda to: _step_to(readings, track_id, to))
         st.toggle(
-            "Step through every frame of the file",
+            "Every frame",
             key="every_frame",
             persist_state="page",
             help="Off: ← and → go to the next examined frame with a face. On: to the next frame of the file, examined "
             "or not. Shift goes ten at a time.",
         )
-        if frame is not None:
-            frame_view.show_position(readings, frame)
-    with right:
-        markup.heading(f"Face · track {track_id}")
-        if frame is not None:
-            frame_view.show_face(readings, frame, track_id)
 
 
-def _choose_colouring(readings: Readings, track_id: int) -> str | None:
+def _choose_colouring(readings: Readings) -> str | None:
     """Which model's score colours the points: with one model there is nothing to choose."""
     ids = [model.model_id for model in readings.analysis.models]
-    aside = "click a point to see its frame · small: low quality · hatched: face not found · score 0 "
+    aside = "click a point · small: low quality · hatched: face not found · score 0 "
     markup.heading("Timeline", aside, bar_to="1")
     if len(ids) < 2:
         return None

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from detector.analysis.types import Label
 
-_TRACKS = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#009E73", "#F0E442", "#D55E00", "#7F7F7F")
+_TRACKS = ("#56B4E9", "#E69F00", "#CC79A7", "#F0E442", "#009E73", "#0072B2", "#D55E00", "#7F7F7F")
 # Another order, so that a model's line is seldom taken for a track of the same colour.
-_MODELS = ("#009E73", "#56B4E9", "#CC79A7", "#F0E442", "#E69F00", "#0072B2", "#D55E00", "#7F7F7F")
+_MODELS = ("#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F")
 
 
 @dataclass(frozen=True, slots=True)
