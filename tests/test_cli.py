@@ -232,7 +232,7 @@ def test_an_interrupt_ends_it_at_once_and_records_nothing(room: Path, tmp_path: 
             if "Looking for faces" in line:
                 break
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert out == ""
     assert "Interrupted" in err
