@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 from functools import cache
@@ -15,6 +16,7 @@ from detector.report.payload import build_payload
 from detector.report.printable import FONTS_DIR
 from detector.report.record import CaseRecord
 
+_log = logging.getLogger(__name__)
 _TEMPLATES = Path(__file__).resolve().parents[2] / "assets" / "report"
 _STANDARDS: list[typst.PDFStandard] = ["a-2a", "ua-1"]
 
@@ -45,7 +47,7 @@ def _compile(record: CaseRecord, **options: Any) -> list[bytes]:
             (root / file_name).write_bytes(content)
         (root / "data.json").write_text(json.dumps(payload.data, ensure_ascii=True), encoding="ascii")
         (empty := Path(name) / "packages").mkdir()
-        made = typst.compile(
+        made, warnings = typst.compile_with_warnings(
             str(root / "case.typ"),
             root=str(root),
             font_paths=_fonts(),
@@ -54,4 +56,6 @@ def _compile(record: CaseRecord, **options: Any) -> list[bytes]:
             package_cache_path=str(empty),
             **options,
         )
+    for warning in warnings:
+        _log.warning("typesetting the report: %s", warning.message)
     return made if isinstance(made, list) else [made]

@@ -6,7 +6,7 @@ import io
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -46,6 +46,13 @@ HOSTILE = {
     "path": "../../etc/passwd C:\\windows\\x.mp4",
     "minimal": ".",
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_complaint_of_the_typesetter(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A layout that does not settle prints wrong page numbers, and says so only in a warning."""
+    yield
+    assert [entry.getMessage() for entry in caplog.get_records("call") if "typesetting" in entry.getMessage()] == []
 
 
 def read(pdf: bytes) -> PdfReader:
