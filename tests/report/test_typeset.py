@@ -190,7 +190,8 @@ def test_several_exhibits_and_analyses_stay_apart() -> None:
     )
     text = squeezed(text_of(typeset(record)))
     for fact in ("Exhibit 1", "Exhibit 2", "Exhibit 3", "first.mp4", "second.png", "third.mov", "Analysis 1 of 2",
-                 "Analysis 2 of 2", "Inconclusive", "The models disagree.", "A still picture has no timeline.",
+                 "Analysis 2 of 2", "Inconclusive", "Earlier analysis r000000001",
+                 "The models disagree.", "A still picture has no timeline.",
                  "M3"):  # fmt: skip
         assert squeezed(fact) in text, fact
 
