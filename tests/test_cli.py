@@ -16,6 +16,7 @@ import torch
 from detector.analysis import analysis_from_dict, load_landmarks
 from detector.cases import CaseStore
 from detector.cli import COMMANDS, main
+from detector.commands.interrupts import Interrupts
 from tests.pages.seed import write_clip, write_model
 
 QUICK = ["--frames-per-second", "3"]
@@ -213,7 +214,8 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"usage: python -m detector {command}" in capsys.readouterr().out
 
 
-def test_an_interrupt_ends_it_at_once_and_records_nothing(room: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_soon_and_records_nothing(tmp_path: Path, number: signal.Signals) -> None:
     clip = write_clip(tmp_path / "long.mp4", seconds=30.0)
     command = [
         sys.executable,
@@ -231,11 +233,37 @@ def test_an_interrupt_ends_it_at_once_and_records_nothing(room: Path, tmp_path: 
         for line in process.stderr:
             if "Looking for faces" in line:
                 break
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert out == ""
     assert "Interrupted" in err
     assert "Traceback" not in err
     with CaseStore.open(tmp_path / "home") as store:
         assert store.analyses() == []
+
+
+def raise_within(*numbers: signal.Signals) -> bool:
+    """Send signals to ourselves during a deferral; True where the code after them still ran."""
+    reached = []
+    try:
+        with Interrupts() as interrupts, interrupts.deferred():
+            for number in numbers:
+                signal.raise_signal(number)
+            reached.append(interrupts.asked())
+    except KeyboardInterrupt:
+        return reached == [True]
+    pytest.fail("the signals were lost")
+
+
+def test_a_first_signal_waits_and_a_second_does_not() -> None:
+    assert raise_within(signal.SIGINT)
+    assert raise_within(signal.SIGTERM)
+    assert not raise_within(signal.SIGINT, signal.SIGINT)
+    assert not raise_within(signal.SIGTERM, signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_between_files_does_not_wait() -> None:
+    with Interrupts(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)

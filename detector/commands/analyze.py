@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.commands.cases import case_named
 from detector.commands.console import DEVICES, add_home, complain, load_models, open_store, plain
+from detector.commands.interrupts import Interrupts
 from detector.errors import EvidenceError
 from detector.settings import AnalysisSettings
 
@@ -53,6 +54,7 @@ def _analyze(args: argparse.Namespace) -> int:
     models = load_models(args.models, args.device)
     status = 0
     with ExitStack() as closing:
+        interrupts = closing.enter_context(Interrupts())
         if args.case:
             store = open_store(args.home)
             closing.callback(store.close)
@@ -62,7 +64,7 @@ def _analyze(args: argparse.Namespace) -> int:
             desk = _Desk(models, settings, Path(folder), args.quiet)
         for path in args.files:
             try:
-                analysis = desk.examine(path)
+                analysis = desk.examine(path, interrupts)
             except EvidenceError as error:
                 print(f"{plain(str(path))}: ", end="", file=sys.stderr)
                 complain(error)
@@ -87,17 +89,22 @@ class _Desk:
     store: CaseStore | None = None
     case: Case | None = None
 
-    def examine(self, path: Path) -> Analysis:
+    def examine(self, path: Path, interrupts: Interrupts) -> Analysis:
+        """Ingest, analyse and, with a case, record one file; an interrupt leaves a whole record or none."""
         from detector.analysis import analyze
         from detector.evidence import examine, ingest
 
         evidence = examine(ingest(path, self.evidence_dir))
-        with _Meter(plain(path.name), self.quiet) as meter:
-            analysis = analyze(evidence, self.models, self.settings, on_progress=meter.show)
-        if self.store is not None and self.case is not None:
-            exhibit = self.store.add_exhibit(self.case.case_id, analysis.evidence)
-            record = self.store.save_analysis(exhibit.exhibit_id, analysis)
-            print(f"{plain(path.name)}: recorded as {record.record_id} in case {self.case.case_id}", file=sys.stderr)
+        with interrupts.deferred():
+            with _Meter(plain(path.name), self.quiet) as meter:
+                analysis = analyze(
+                    evidence, self.models, self.settings, on_progress=meter.show, cancelled=interrupts.asked
+                )
+            if self.store is not None and self.case is not None:
+                exhibit = self.store.add_exhibit(self.case.case_id, analysis.evidence)
+                record = self.store.save_analysis(exhibit.exhibit_id, analysis)
+                name = plain(path.name)
+                print(f"{name}: recorded as {record.record_id} in case {self.case.case_id}", file=sys.stderr)
         return analysis
 
 
