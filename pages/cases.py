@@ -77,8 +77,10 @@ def _show_summary(summary: CaseSummary) -> None:
 
 def _show_case(case: Case) -> None:
     store = services.current().store
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    about, actions = st.columns([3, 2], vertical_alignment="center")
+    with about:
         markup.title(case.title, f"{case.reference} · {case.examiner or 'no examiner named'}")
+    with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         exports.case_pdf(case)
         exports.case_bundle(case)
         verify = st.button(

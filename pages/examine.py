@@ -41,8 +41,10 @@ def render() -> None:
         return
     readings = Readings.of(analysis)
 
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        markup.title(exhibit.file_name, f"Exhibit {exhibit.number} of {case.reference} · {case.title}")
+    about, actions = st.columns([3, 2], vertical_alignment="center")
+    with about:
+        markup.title(exhibit.file_name, f"Exhibit {exhibit.number} of {case.reference} · {case.title}", mono=True)
+    with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         _choose_record(record, exhibit)
         exports.case_pdf(case)
         exports.analysis_json(record.record_id)
@@ -97,7 +99,7 @@ def _choose_record(record: AnalysisRecord, exhibit: Exhibit) -> None:
         format_func=describe,
         key=key,
         label_visibility="collapsed",
-        width=420,
+        width=300,
         on_change=lambda: address.go(Place(exhibit=exhibit.exhibit_id, record=st.session_state[key])),
     )
 

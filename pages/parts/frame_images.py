@@ -20,6 +20,7 @@ from detector.faces.types import Box
 
 DISPLAY_WIDTH_PX = 1280
 _DISPLAY_HEIGHT_PX = 440
+_LABEL_PX = 16
 # Streamlit names media above 1 MiB by samples of their bytes; below it, by all of them.
 _LARGEST_BYTES = 1_000_000
 
@@ -50,27 +51,32 @@ def display_width_px(width_px: int, height_px: int) -> int:
 
 
 def with_boxes(image: NDArray[np.uint8], boxes: Sequence[DrawnBox]) -> bytes:
-    """JPEG of (H, W, 3) uint8 RGB, at most `DISPLAY_WIDTH_PX` wide, with labelled boxes."""
-    picture = Image.fromarray(image)
-    scale = min(1.0, DISPLAY_WIDTH_PX / picture.width)
-    if scale < 1.0:
-        picture = picture.resize((DISPLAY_WIDTH_PX, max(1, round(picture.height * scale))), Image.Resampling.BILINEAR)
+    """JPEG of (H, W, 3) uint8 RGB at the width of `display_width_px`, with labelled boxes; the chosen ones on top.
+
+    Scaled here and not by the browser, so that lines and labels stay sharp on small frames.
+    """
+    height_px, width_px = image.shape[:2]
+    shown_px = display_width_px(width_px, height_px)
+    scale = shown_px / width_px
+    picture = Image.fromarray(image).resize((shown_px, max(1, round(height_px * scale))), Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(picture)
-    line = max(2, round(picture.width / 480))
-    font = ImageFont.load_default(size=max(12, round(picture.width / 70)))
     for box in sorted(boxes, key=lambda item: item.chosen):
-        corners = [value * scale for value in box.box_xyxy_px]
-        width = line if box.chosen else max(1, line - 1)
-        # A dark edge on both sides keeps the box visible on any background.
-        draw.rectangle([corners[0] - 1, corners[1] - 1, corners[2] + 1, corners[3] + 1], outline="black")
-        draw.rectangle(corners, outline=box.colour, width=width)
-        text = draw.textbbox((corners[0], corners[1]), box.label, font=font, anchor="lb")
-        top_px = corners[1] - (text[3] - text[1]) - 6
-        anchor_y = corners[1] if top_px >= 0 else corners[3] + (text[3] - text[1]) + 6
-        label_box = draw.textbbox((corners[0] + 4, anchor_y - 3), box.label, font=font, anchor="lb")
-        draw.rectangle([label_box[0] - 4, label_box[1] - 3, label_box[2] + 4, label_box[3] + 3], fill="#101418")
-        draw.text((corners[0] + 4, anchor_y - 3), box.label, font=font, anchor="lb", fill="white")
+        _draw_box(draw, box, scale)
     return jpeg(np.asarray(picture))
+
+
+def _draw_box(draw: ImageDraw.ImageDraw, box: DrawnBox, scale: float) -> None:
+    left, top, right, bottom = (value * scale for value in box.box_xyxy_px)
+    # A dark edge keeps the box visible on any background.
+    draw.rectangle([left - 1, top - 1, right + 1, bottom + 1], outline="black")
+    draw.rectangle([left, top, right, bottom], outline=box.colour, width=3 if box.chosen else 2)
+    # The chosen face is named above its box and the others below theirs, so that close faces stay legible.
+    above = box.chosen and top >= _LABEL_PX + 4
+    baseline = top - 4 if above else bottom + _LABEL_PX + 2
+    font = ImageFont.load_default(size=_LABEL_PX - 2)
+    around = draw.textbbox((left + 4, baseline), box.label, font=font, anchor="ls")
+    draw.rectangle([around[0] - 4, around[1] - 3, around[2] + 4, around[3] + 3], fill="#101418")
+    draw.text((left + 4, baseline), box.label, font=font, anchor="ls", fill="white")
 
 
 def jpeg(image: NDArray[np.uint8]) -> bytes:

@@ -89,7 +89,7 @@ def _show_measurements(readings: Readings, track_id: int, pts: int) -> None:
     ]
     left, top, right, bottom = face.bbox_xyxy_px
     rows += [
-        ("Weight in the track's score", f"{quality.weight:.2f} of 1"),
+        ("Weight", f"{quality.weight:.2f} of 1 in the track's score"),
         ("Quality flags", ", ".join(flag.replace("_", " ") for flag in quality.flags) or "none"),
         ("Face", f"{quality.size_px:.0f} px · x {left:.0f} to {right:.0f}, y {top:.0f} to {bottom:.0f}"),
         ("Detector's confidence", f"{face.detection_score:.2f} ({face.source.replace('_', ' ')})"),

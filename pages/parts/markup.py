@@ -82,9 +82,10 @@ def scale(low: str, high: str) -> None:
     st.html(f'<div class="fw-scale">{escape(low)}<span class="fw-bar"></span>{escape(high)}</div>')
 
 
-def title(text: str, below: str) -> None:
-    """What the page is about: a name given by others, set in a fixed-width face, with a line of context."""
-    st.html(f'<div class="fw-title"><div class="fw-mono">{escape(text)}</div><div>{escape(below)}</div></div>')
+def title(text: str, below: str, *, mono: bool = False) -> None:
+    """What the page is about, with a line of context; `mono` for a file name, whose every character counts."""
+    face = ' class="fw-mono"' if mono else ""
+    st.html(f'<div class="fw-title"><div{face}>{escape(text)}</div><div>{escape(below)}</div></div>')
 
 
 def line(icon_name: str, colour: str, state: str, number: str, name: str, aside: str) -> None:

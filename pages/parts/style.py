@@ -38,7 +38,7 @@ _CSS = """
 .fw-bullets { margin: 0; padding-left: 1.15rem; line-height: 1.5; font-size: .92rem; }
 .fw-video { max-width: 100%; max-height: 26rem; background: #000; }
 .fw-title { line-height: 1.35; }
-.fw-title .fw-mono { font-size: 1.25rem; font-weight: 600; }
+.fw-title div:first-child { font-size: 1.25rem; font-weight: 600; overflow-wrap: anywhere; }
 .fw-title div + div { color: var(--fw-faint); font-size: .9rem; }
 .fw-steps { display: flex; flex-wrap: wrap; gap: .2rem .6rem; font-size: .86rem; color: var(--fw-faint); }
 .fw-steps b { color: light-dark(#1A242E, #DDE3E9); }
