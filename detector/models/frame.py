@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +27,17 @@ class FrameNet(nn.Module):
     """
 
     def __init__(
-        self, trunk: str = "resnet18", *, high_pass: bool = True, width: int = 128, dropout: float = 0.3
+        self,
+        trunk: str = "resnet18",
+        *,
+        trunk_options: Mapping[str, Any] | None = None,
+        early_pool: bool = True,
+        high_pass: bool = True,
+        width: int = 128,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(trunk, (8, 16), high_pass=high_pass)
+        self.trunk = Trunk(trunk, (8, 16), options=trunk_options, high_pass=high_pass, early_pool=early_pool)
         fine, deep = self.trunk.channels
         self.lateral = nn.Conv2d(fine, width, 1)
         self.top_down = nn.Conv2d(deep, width, 1)

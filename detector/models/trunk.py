@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import timm
@@ -34,25 +34,38 @@ def _feature_info(encoder: nn.Module) -> Any:
 class Trunk(nn.Module):
     """A timm network's feature pyramid.
 
-    `name` any timm model with `features_only`; `strides` the feature strides to return, ascending (e.g. 8, 16);
-    `high_pass` feeds the residual beside RGB. forward: (B, 3, H, W) normalised -> list of (B, C_i, H/s_i, W/s_i).
-    No pretrained weights are fetched. Raises ValueError where the network has no feature at a stride.
+    `name` any timm model with `features_only`; `options` go to timm's constructor (widths, depths, stem); `strides` the
+    feature strides to return, ascending (e.g. 8, 16); `high_pass` feeds the residual beside RGB; `early_pool` False takes
+    the max-pooling out of a ResNet's stem, so that every stage sees twice the resolution. No pretrained weights are
+    fetched. forward: (B, 3, H, W) normalised -> list of (B, C_i, H/s_i, W/s_i).
+    Raises ValueError where the network has no feature at a stride, or no pooling to take out.
     """
 
-    def __init__(self, name: str, strides: Sequence[int], *, high_pass: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        strides: Sequence[int],
+        *,
+        options: Mapping[str, Any] | None = None,
+        high_pass: bool = False,
+        early_pool: bool = True,
+    ) -> None:
         super().__init__()
         self.high_pass = HighPass() if high_pass else nn.Identity()
-        every = _feature_info(timm.create_model(name, pretrained=False, features_only=True)).reduction()
+        build = {"pretrained": False, "features_only": True, **(options or {})}
+        every = _feature_info(timm.create_model(name, **build)).reduction()
+        if not early_pool:
+            every = [stride // 2 if stride > 2 else stride for stride in every]
         missing = [stride for stride in strides if stride not in every]
         if missing:
             raise ValueError(f"{name} has features at strides {every}, not at {missing}")
-        self.encoder = timm.create_model(
-            name,
-            pretrained=False,
-            features_only=True,
-            in_chans=6 if high_pass else 3,
-            out_indices=tuple(every.index(stride) for stride in strides),
-        )
+        # Without pooling the stem and the first stage share stride 2: the deeper of equals is meant.
+        indices = tuple(len(every) - 1 - every[::-1].index(stride) for stride in strides)
+        self.encoder = timm.create_model(name, in_chans=6 if high_pass else 3, out_indices=indices, **build)
+        if not early_pool:
+            if not hasattr(self.encoder, "maxpool"):
+                raise ValueError(f"{name} has no max-pooling in its stem")
+            self.encoder.maxpool = nn.Identity()
         self.channels: list[int] = _feature_info(self.encoder).channels()
         self.strides = tuple(strides)
 

@@ -92,25 +92,31 @@ def match_sharpness(sharp: Image, soft: Image) -> Image:
 
 
 @torch.inference_mode()
-def repaint(network: Resynthesiser, image: Image) -> Image:
-    """The whole square picture (S, S, 3) through the network at 128 px and back to S."""
-    size = image.shape[0]
-    small = cv2.resize(image, (NETWORK_PX, NETWORK_PX), interpolation=cv2.INTER_AREA)
-    tensor = torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1).unsqueeze(0).float() / 255
+def repaint(network: Resynthesiser, image: Image, network_px: int = NETWORK_PX) -> Image:
+    """The whole square picture (S, S, 3) through the network at `network_px` (a multiple of 4) and back to S."""
+    tensor = torch.tensor(_resized(image, network_px)).permute(2, 0, 1).unsqueeze(0).float() / 255
     painted = (network(tensor)[0].permute(1, 2, 0).numpy() * 255 + 0.5).astype(np.uint8)
-    return cv2.resize(painted, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    return _resized(painted, image.shape[0])
+
+
+def _resized(image: Image, size: int) -> Image:
+    if image.shape[0] == size:
+        return np.ascontiguousarray(image)
+    interpolation = cv2.INTER_AREA if size < image.shape[0] else cv2.INTER_CUBIC
+    return cv2.resize(image, (size, size), interpolation=interpolation).astype(np.uint8)
 
 
 def resynthesise(face: FaceImage, network: Resynthesiser, rng: np.random.Generator) -> tuple[FaceImage, FakeImage]:
     """A genuine picture and its re-drawn twin, of like sharpness, so that softness alone says nothing.
 
-    The genuine one is shrunk to the network's size and back as well; then either it is blurred to the fake's sharpness,
-    or the fake is sharpened, or (one time in five) neither. Half the fakes are re-drawn whole, half inside a face mask.
+    The network is convolutional and works at 128 to 256 px, drawn at random. The genuine picture is shrunk to that size
+    and back as well; then either it is blurred to the fake's sharpness, or the fake is sharpened, or (one time in five)
+    neither. Half the fakes are re-drawn whole, half inside a face mask.
     """
     size = face.image.shape[0]
-    painted = repaint(network, face.image)
-    small = cv2.resize(face.image, (NETWORK_PX, NETWORK_PX), interpolation=cv2.INTER_AREA)
-    genuine = cv2.resize(small, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    network_px = min(size, int(rng.integers(NETWORK_PX // 4, NETWORK_PX // 2 + 1)) * 4)
+    painted = repaint(network, face.image, network_px)
+    genuine = _resized(_resized(face.image, network_px), size)
     choice = rng.random()
     if choice < 0.5:
         genuine = match_sharpness(genuine, painted)
