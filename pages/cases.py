@@ -14,6 +14,8 @@ _PER_PAGE = 25
 
 
 def render() -> None:
+    for warning in services.current().store.warnings:
+        markup.problem("The case store needs attention", warning)
     left, right = st.columns([2, 5], gap="large")
     with left:
         _show_list()

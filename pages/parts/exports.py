@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from detector.analysis import analysis_to_json
-from detector.cases import Case
+from detector.cases import Case, CaseStore
 from pages.parts import services
 
 
@@ -24,10 +24,12 @@ def file_stem(text: str) -> str:
 def case_pdf(case: Case) -> None:
     open_services = services.current()
 
-    def render() -> bytes:
-        from detector.report import render_case_pdf  # typst and the explainer load only when a report is wanted
+    explainer = services.explainer(str(open_services.home))
 
-        return render_case_pdf(open_services.store, case.case_id)
+    def render() -> bytes:
+        from detector.report import render_case_pdf  # typst loads only when a report is wanted
+
+        return render_case_pdf(open_services.store, case.case_id, explainer=explainer)
 
     st.download_button(
         "Case PDF",
@@ -56,18 +58,17 @@ def analysis_json(record_id: str) -> None:
     )
 
 
+def bundle_bytes(store: CaseStore, case: Case) -> bytes:
+    """The case's zip: records, analyses and log, with a hash of each member; the evidence itself stays here."""
+    with tempfile.TemporaryDirectory() as folder:
+        return store.export_case(case.case_id, Path(folder) / f"{file_stem(case.reference)}.zip").read_bytes()
+
+
 def case_bundle(case: Case) -> None:
     open_services = services.current()
-
-    def bundle() -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "case.zip"
-            open_services.store.export_case(case.case_id, path)
-            return path.read_bytes()
-
     st.download_button(
         "Case bundle",
-        bundle,
+        lambda: bundle_bytes(open_services.store, case),
         file_name=f"{file_stem(case.reference or case.title)}.zip",
         mime="application/zip",
         icon=":material/folder_zip:",

@@ -41,8 +41,23 @@ def show_frame(readings: Readings, frame: Frame, track_id: int) -> None:
     st.image(frame_images.with_boxes(image, boxes), width=frame_images.display_width_px(width_px, height_px))
 
 
+def offer_picture(readings: Readings, frame: Frame) -> None:
+    """The decoded frame as a lossless file, without boxes."""
+    sha256 = readings.analysis.evidence.file.sha256
+    st.download_button(
+        "PNG",
+        lambda: frame_images.png(frame.image),
+        file_name=f"{sha256[:12]}-pts-{frame.pts}.png",
+        mime="image/png",
+        icon=":material/photo_camera:",
+        key="frame_png",
+        on_click="ignore",
+        help="This frame as decoded, lossless and without boxes.",
+    )
+
+
 def show_position(readings: Readings, frame: Frame) -> None:
-    """Where the frame stands, how it was made, and the way to save it unaltered."""
+    """Where the frame stands and how its picture was made."""
     video = readings.analysis.evidence.video
     examined = (
         f"examined frame {readings.moments.index(frame.pts) + 1} of {len(readings.moments)} with a face"

@@ -48,7 +48,10 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
         help="0 shows the face alone, 100 the map alone.",
     )
     st.toggle("Also on the whole frame", key="heatmap_on_frame", persist_state="page")
-    markup.scale("0", f"{heatmap.scale:.3g}, strongest in this video")
+    if heatmap.scale > 0:
+        markup.scale("0", f"{heatmap.scale:.3g}, strongest in this video")
+    else:
+        markup.note("No face sampled in this video moved the model towards “manipulated”, so the map is empty.")
     markup.note("It shows what moved the model's score, not what was altered.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from detector.cases import Job
@@ -10,14 +12,21 @@ from pages.parts import markup, navigation, services
 from pages.parts.address import Place
 from pages.parts.wording import JOB_STATES, remaining_text
 
-MINE = "analyse_jobs"
+_MINE = "analyse_jobs"
+_IN_ADDRESS = 20
 _STAGES = {"prepare": "Prepare", "faces": "Decode and find faces", "scores": "Score", "conclusion": "Conclude"}
 _POLL_S = 1.0
 
 
 def follow(job_id: str) -> None:
-    """Remember that this session asked for the job."""
-    st.session_state.setdefault(MINE, []).insert(0, job_id)
+    """Remember that this session asked for the job; the address keeps it over a reload of the page."""
+    st.session_state[_MINE] = [job_id, *_mine()]
+    st.query_params["jobs"] = ",".join(st.session_state[_MINE][:_IN_ADDRESS])
+
+
+def _mine() -> list[str]:
+    kept: list[str] = st.session_state.get(_MINE, [])
+    return kept or [job_id for job_id in st.query_params.get("jobs", "").split(",") if job_id]
 
 
 def show() -> None:
@@ -27,7 +36,10 @@ def show() -> None:
 
 def _listed() -> tuple[list[Job], bool]:
     jobs = services.current().jobs
-    mine = [jobs.job(job_id) for job_id in st.session_state.get(MINE, [])]
+    mine = []
+    for job_id in _mine():
+        with contextlib.suppress(StoreError):  # an address may name what another store holds
+            mine.append(jobs.job(job_id))
     known = {job.job_id for job in mine}
     others = [job for job in jobs.jobs(active_only=True) if job.job_id not in known]
     listed = mine + others

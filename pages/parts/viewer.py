@@ -67,7 +67,10 @@ def show(readings: Readings, record_id: str) -> None:
         frame = frame_view.decode(readings, pts)
         if frame is not None:
             frame_view.show_frame(readings, frame, track_id)
-        _show_steps(readings, here)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _show_steps(readings, here)
+            if frame is not None:
+                frame_view.offer_picture(readings, frame)
         if frame is not None:
             frame_view.show_position(readings, frame)
     with left:
@@ -113,15 +116,14 @@ def _show_steps(readings: Readings, here: FaceKey) -> None:
     evidence = readings.analysis.evidence
     every = bool(st.session_state.get("every_frame"))
     moments = frame_images.every_moment(evidence.file.sha256, evidence) if every else readings.moments
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        stepping.show(moments, pts, lambda to: _step_to(readings, track_id, to))
-        st.toggle(
-            "Every frame",
-            key="every_frame",
-            persist_state="page",
-            help="Off: ← and → go to the next examined frame with a face. On: to the next frame of the file, examined "
-            "or not. Shift goes ten at a time.",
-        )
+    stepping.show(moments, pts, lambda to: _step_to(readings, track_id, to))
+    st.toggle(
+        "Every frame",
+        key="every_frame",
+        persist_state="page",
+        help="Off: ← and → go to the next examined frame with a face. On: to the next frame of the file, examined "
+        "or not. Shift goes ten at a time.",
+    )
 
 
 def _choose_colouring(readings: Readings) -> str | None:

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import CaseStore, Job, JobRequest
+from detector.errors import StoreError
 from detector.registry import ModelCard
 from pages.parts import services
 from tests.pages import seed
@@ -49,6 +50,8 @@ class HandMovedJobs:
         self.change(job_id, state="cancelled")
 
     def job(self, job_id: str) -> Job:
+        if job_id not in self.table:
+            raise StoreError(f"There is no job {job_id!r}.")
         return self.table[job_id]
 
     def jobs(self, active_only: bool = False) -> list[Job]:

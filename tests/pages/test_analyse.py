@@ -163,3 +163,15 @@ def test_the_next_file_goes_to_the_case_just_made(open_page: OpenPage, jobs: Han
     app = _start_path(open_page("analyse"), clip)
     (request,) = jobs.requests.values()
     assert app.selectbox(key="analyse_case").value == services.current().store.exhibit(request.exhibit_id).case_id
+
+
+def test_a_reloaded_page_still_shows_its_jobs(
+    open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded, clip: Path
+) -> None:
+    first = _start_path(open_page("analyse"), clip)
+    (job_id,) = jobs.requests
+    jobs.change(job_id, state="failed", message="The disk was full.")
+    kept = first.query_params["jobs"]
+    reloaded = open_page("analyse", jobs=kept[0] if isinstance(kept, list) else kept)
+    assert "The disk was full." in html_of(reloaded)
+    assert not open_page("analyse", jobs="jnothing").exception
