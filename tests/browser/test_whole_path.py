@@ -128,6 +128,27 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     assert outside == []
 
 
+def test_two_sessions_work_at_once_and_do_not_mix(page: playwright_api.Page) -> None:
+    address = page.evaluate("location.origin")
+    browser = page.context.browser
+    assert browser is not None
+    contexts = [browser.new_context(base_url=address, viewport={"width": 1280, "height": 800}) for _ in range(2)]
+    sessions = {label: context.new_page() for label, context in zip(("genuine", "manipulated"), contexts, strict=True)}
+    for label, session in sessions.items():
+        session.set_default_timeout(90_000)
+        session.goto("/")
+        session.get_by_role("button", name=f"Analyse the {label} clip").click()
+    for label, session in sessions.items():
+        link = session.get_by_role("link", name="Open in Examine")
+        link.wait_for(timeout=ANALYSIS_LIMIT_MS)
+        assert link.count() == 1
+        link.click()
+        session.get_by_label("Conclusion").wait_for()
+        assert session.locator(".fw-title").inner_text().startswith(f"astronaut_{label}.mp4")
+    for context in contexts:
+        context.close()
+
+
 def _pdf_text(path: Path) -> str:
     reader = pypdf.PdfReader(io.BytesIO(path.read_bytes()))
     return "\n".join(sheet.extract_text() for sheet in reader.pages)
