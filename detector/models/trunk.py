@@ -35,9 +35,9 @@ class Trunk(nn.Module):
     """A timm network's feature pyramid.
 
     `name` any timm model with `features_only`; `options` go to timm's constructor (widths, depths, stem); `strides` the
-    feature strides to return, ascending (e.g. 8, 16); `high_pass` feeds the residual beside RGB; `early_pool` False takes
-    the max-pooling out of a ResNet's stem, so that every stage sees twice the resolution. No pretrained weights are
-    fetched. forward: (B, 3, H, W) normalised -> list of (B, C_i, H/s_i, W/s_i).
+    feature strides to return, ascending (e.g. 8, 16); `high_pass` feeds the residual beside RGB; `early_pool` False
+    takes the max-pooling out of a ResNet's stem, so that every stage sees twice the resolution. No pretrained weights
+    are fetched. forward: (B, 3, H, W) normalised -> list of (B, C_i, H/s_i, W/s_i).
     Raises ValueError where the network has no feature at a stride, or no pooling to take out.
     """
 

@@ -16,6 +16,8 @@ from detector.synthesis.degrade import Image, colour_shift, jpeg, rescale, sharp
 from detector.synthesis.regions import COARSE_REGIONS, REGIONS, elastic_field, region_mask, soft_mask
 from detector.synthesis.types import FaceImage, FakeImage
 
+_LEAST_CHANGE = 2.5  # grey levels: less does not survive ordinary compression
+
 
 def face_width_px(landmarks: NDArray[np.float32]) -> float:
     """Longer side of the landmarks' bounding box, in pixels."""
@@ -146,10 +148,30 @@ def repaint_mouth(face: FaceImage, rng: np.random.Generator, *, donor: FaceImage
     return FakeImage(_composite(face.image, source, mask), mask, "mouth")
 
 
+def visible_change(face: FaceImage, fake: FakeImage) -> float:
+    """Mean absolute difference from the genuine picture in grey levels, weighted by the mask; 0 for an empty mask."""
+    weight = float(fake.mask.sum())
+    if weight < 1:
+        return 0.0
+    difference = np.abs(fake.image.astype(np.float32) - face.image).mean(2)
+    return float((difference * fake.mask).sum() / weight)
+
+
 def draw_fake(
     face: FaceImage, donor: Callable[[], FaceImage], rng: np.random.Generator, *, coarse: bool = False
 ) -> FakeImage:
-    """One pseudo-fake of a kind drawn at random: 55 % self-blended, 25 % swapped, 20 % mouth (coarse: no mouths)."""
+    """One pseudo-fake of a kind drawn at random: 55 % self-blended, 25 % swapped, 20 % mouth (coarse: no mouths).
+
+    A fake that changes next to nothing would carry a false label, so it is drawn again, up to five times.
+    """
+    for _ in range(5):
+        fake = _draw_once(face, donor, rng, coarse)
+        if visible_change(face, fake) >= _LEAST_CHANGE:
+            break
+    return fake
+
+
+def _draw_once(face: FaceImage, donor: Callable[[], FaceImage], rng: np.random.Generator, coarse: bool) -> FakeImage:
     choice = rng.random()
     if choice < 0.55 or (coarse and choice >= 0.8):
         return self_blend(face, rng, coarse=coarse)

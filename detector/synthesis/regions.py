@@ -60,9 +60,12 @@ def soft_mask(
     """
     x_map, y_map = elastic_field(mask.shape, face_px * 0.06, face_px * 0.25, rng)
     mask = cv2.remap(mask, x_map, y_map, cv2.INTER_LINEAR)
-    size = int(face_px * rng.uniform(0.0, 0.08))
+    # A mouth must not be eroded or blurred away: limits follow the region's own size, and the peak is restored.
+    region_px = float(np.sqrt(mask.sum()))
+    size = int(min(face_px * rng.uniform(0.0, 0.08), 0.12 * region_px))
     if size:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
         mask = cv2.erode(mask, kernel) if rng.random() < 0.5 else cv2.dilate(mask, kernel)
-    sigma = face_px * rng.uniform(0.005, 0.025 if coarse else 0.07)
-    return np.clip(cv2.GaussianBlur(mask, (0, 0), sigma), 0.0, 1.0)
+    sigma = max(0.5, min(face_px * rng.uniform(0.005, 0.025 if coarse else 0.07), 0.25 * region_px))
+    soft = cv2.GaussianBlur(mask, (0, 0), sigma)
+    return np.clip(soft / max(float(soft.max()), 1e-6), 0.0, 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import sys
 import time
 from pathlib import Path
@@ -26,9 +27,14 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     evaluate = subparsers.add_parser("evaluate", help="measure a model on the files of a manifest")
     evaluate.add_argument("model", help="model id")
     evaluate.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
-    evaluate.add_argument("--bank", type=Path, help="face bank of the training run: also measure its held-out crops")
     evaluate.add_argument("--out", type=Path, help="write the report here as JSON instead of standard output")
     evaluate.set_defaults(run_command=_evaluate)
+    export = subparsers.add_parser("export", help="turn a finished run into weights with a measured card")
+    export.add_argument("config", type=Path, help="the run's training config")
+    export.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
+    export.add_argument("--run", type=Path, required=True, help="folder of the run")
+    export.add_argument("--out", type=Path, required=True, help="folder for weights and card")
+    export.set_defaults(run_command=_export)
 
 
 def _fill(bank_dir: Path, networks_dir: Path, pool: Path, config: TrainConfig) -> None:
@@ -36,6 +42,7 @@ def _fill(bank_dir: Path, networks_dir: Path, pool: Path, config: TrainConfig) -
         FaceBank.open(bank_dir),
         "train",
         config.margin,
+        config.input_px,
         seed=config.seed,
         resynthesisers=load_all(networks_dir),
         resynthesis_share=config.resynthesis_share,
@@ -58,7 +65,9 @@ def _train(args: argparse.Namespace) -> int:
         build_bank(args.data, bank_dir)
     bank = FaceBank.open(bank_dir)
     fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes)
-    validation = SampleMaker(bank, "val", config.margin, seed=config.seed + 1).shard(0, pairs=400, labelled=800)
+    validation = SampleMaker(bank, "val", config.margin, config.input_px, seed=config.seed + 1).shard(
+        0, pairs=400, labelled=800
+    )
     # Spawned and daemonic: it ends with this process and shares no threads with it.
     writer = multiprocessing.get_context("spawn").Process(
         target=_fill, args=(bank_dir, networks_dir, pool, config), daemon=True
@@ -81,10 +90,22 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _export(args: argparse.Namespace) -> int:
+    from detector.training.evaluate import evaluate_model
+    from detector.training.export import export_run, measure_run
+
+    config = load_config(args.config)
+    card = export_run(config, args.run, FaceBank.open(args.run / "bank").table, args.out)
+    os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
+    measure_run(card, args.out, evaluate_model(card.model_id, args.data))
+    print(f"{card.model_id}: weights {card.weights_sha256} and measured card in {args.out}", file=sys.stderr)
+    return 0
+
+
 def _evaluate(args: argparse.Namespace) -> int:
     from detector.training.evaluate import evaluate_model
 
-    report = json.dumps(evaluate_model(args.model, args.data, args.bank), indent=2)
+    report = json.dumps(evaluate_model(args.model, args.data), indent=2)
     if args.out:
         args.out.write_text(report + "\n", encoding="utf-8")
     else:

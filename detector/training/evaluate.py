@@ -3,65 +3,63 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
 from detector.analysis import analyze
 from detector.errors import EvidenceError
-from detector.evidence import examine, ingest
-from detector.faces import crop_face
+from detector.evidence import Frame, examine, ingest
+from detector.faces import FaceAnalyser, crop_face
 from detector.registry import LoadedModel, load_model
 from detector.settings import AnalysisSettings
-from detector.training.facebank import FaceBank, assign_splits
+from detector.training.heldout import split_of
 from detector.training.metrics import auc_interval, binary_metrics
 
 
-def evaluate_model(model_id: str, data_root: Path, bank_dir: Path | None) -> dict[str, Any]:
-    """Held-out crops of `bank_dir` (where given) and the videos of `data_root/manifest.csv`, as a JSON-ready table."""
+def evaluate_model(model_id: str, data_root: Path) -> dict[str, Any]:
+    """Held-out labelled pictures and all videos of `data_root/manifest.csv`, as a JSON-ready table."""
     model = load_model(model_id, "auto")
-    report: dict[str, Any] = {"model_id": model_id, "weights_sha256": model.card.weights_sha256}
-    if bank_dir is not None:
-        report["held_out_crops"] = evaluate_crops(model, FaceBank.open(bank_dir))
-    report["videos"] = evaluate_videos(model, data_root)
-    return report
+    table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
+    table["split"] = split_of(table["group"], model_id)
+    return {
+        "model_id": model_id,
+        "weights_sha256": model.card.weights_sha256,
+        "held_out_crops": evaluate_crops(model, table, data_root),
+        "videos": evaluate_videos(model, table, data_root),
+    }
 
 
-def evaluate_crops(model: LoadedModel, bank: FaceBank) -> dict[str, Any]:
-    """Frame metrics on the labelled crops of the `test` split, whose families no training sample came from."""
-    chosen = (bank.table["split"] == "test") & bank.table["file"].str.startswith("dfdc")
-    rows = np.flatnonzero(chosen.to_numpy())
-    labels = (bank.table["label"].iloc[rows] == "fake").astype(int).to_numpy()
-    logits = np.concatenate(
-        [model.score(_crops(model, bank, part)) for part in np.array_split(rows, len(rows) // 64 + 1)]
-    )
-    return {**_measured(labels, logits), "families": int(bank.table["group"].iloc[rows].nunique())}
+def evaluate_crops(model: LoadedModel, table: pd.DataFrame, data_root: Path) -> dict[str, Any]:
+    """Frame metrics on the pictures of the `test` split, from sources that hold genuine and manipulated ones alike."""
+    stills = table[(table["kind"] == "image") & (table["split"] == "test")]
+    mixed = stills.groupby("source")["label"].transform("nunique") == 2
+    stills = stills[mixed]
+    labels, logits, unscored = [], [], 0
+    with FaceAnalyser(AnalysisSettings()) as analyser:
+        for number, (file, label) in enumerate(zip(stills["file"], stills["label"], strict=True)):
+            image = cv2.cvtColor(cv2.imread(str(data_root / file)), cv2.COLOR_BGR2RGB).astype(np.uint8)
+            faces = analyser.analyse(Frame(number, number, float(number), number, image))
+            if not faces:
+                unscored += 1
+                continue
+            face = max(faces, key=lambda found: found.quality.size_px)
+            crop = crop_face(image, face.bbox_xyxy_px, face.landmarks, model.card.crop)
+            labels.append(int(label == "fake"))
+            logits.append(float(model.score(crop[None])[0]))
+    measured = _measured(np.array(labels), np.array(logits))
+    return {**measured, "families": int(stills["group"].nunique()), "no_face_found": unscored}
 
 
-def _crops(model: LoadedModel, bank: FaceBank, rows: Iterable[int]) -> np.ndarray:
-    crops = []
-    for row in rows:
-        points = bank.landmarks[row]
-        if np.isnan(points[0, 0]):
-            raise ValueError(f"bank row {row} has no landmarks; build the bank again")
-        (x0, y0), (x1, y1) = points.min(0), points.max(0)
-        box = (float(x0), float(y0), float(x1), float(y1))
-        crops.append(crop_face(np.asarray(bank.images[row]), box, None, model.card.crop))
-    return np.stack(crops)
-
-
-def evaluate_videos(model: LoadedModel, data_root: Path) -> dict[str, Any]:
+def evaluate_videos(model: LoadedModel, table: pd.DataFrame, data_root: Path) -> dict[str, Any]:
     """Video metrics: deepfakes against genuine clips, per generator and per genuine source.
 
     `held_out` counts only genuine clips whose group no training sample came from. Files that could not be scored are
     listed with the reason, never given a score.
     """
-    table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
-    table["split"] = assign_splits(table)
     table = table[table["kind"] == "video"].reset_index(drop=True)
     scored = [_analyse(model, data_root / file) for file in table["file"]]
     table["logit"] = [logit for logit, _ in scored]
@@ -89,7 +87,7 @@ def _analyse(model: LoadedModel, path: Path) -> tuple[float | None, str]:
     with tempfile.TemporaryDirectory() as folder:
         try:
             evidence = examine(ingest(path, Path(folder)))
-            result = analyze(evidence, [model], replace(AnalysisSettings(), max_frames=60))
+            result = analyze(evidence, [model], AnalysisSettings(max_frames=60))
         except EvidenceError as error:
             return None, str(error)
     return result.models[0].logit, result.conclusion.label

@@ -5,6 +5,7 @@ Building a bank runs the product's own face search on every picture, so training
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,15 @@ from numpy.typing import NDArray
 from detector.errors import EvidenceError, SettingsError
 from detector.evidence import Frame, FrameReader, StoredFile, examine, hash_file
 from detector.faces import CropSpec, DetectedFace, FaceAnalyser, crop_box, crop_face
+from detector.faces.types import Box
 from detector.settings import AnalysisSettings
 from detector.synthesis.types import FaceImage
 
-BANK_CROP = CropSpec(size_px=256, margin=0.45, interpolation="area")
+BANK_PX = 256
+# Room around a face for synthesis to work in; pictures that are tight crops already keep their resolution instead.
+WIDE_CROP = CropSpec(size_px=BANK_PX, margin=0.45)
+TIGHT_CROP = CropSpec(size_px=BANK_PX, margin=0.1)
+_TIGHT_SHARE = 0.7
 _REQUIRED = {"file", "label", "kind", "use", "group", "source"}
 
 
@@ -77,8 +83,9 @@ def build_bank(data_root: Path, folder: Path, *, frames_per_video: int = 10) -> 
             if not found:
                 skipped.append({**row, "why": "no face found"})
             for image, face in found:
-                images.append(crop_face(image, face.bbox_xyxy_px, None, BANK_CROP))
-                landmarks.append(_into_crop(face))
+                spec = bank_crop(face.bbox_xyxy_px, image.shape)
+                images.append(crop_face(image, face.bbox_xyxy_px, None, spec))
+                landmarks.append(_into_crop(face, spec))
                 rows.append(row)
     table = pd.DataFrame(rows)
     table["split"] = assign_splits(table)
@@ -110,26 +117,30 @@ def _faces_of(
             yield image, max(faces, key=lambda face: face.quality.size_px)
 
 
-def _into_crop(face: DetectedFace) -> NDArray[np.float32]:
+def bank_crop(bbox_xyxy_px: Box, shape: tuple[int, ...]) -> CropSpec:
+    """`TIGHT_CROP` where the face fills more than 70 % of the picture's shorter side, else `WIDE_CROP`."""
+    side = max(bbox_xyxy_px[2] - bbox_xyxy_px[0], bbox_xyxy_px[3] - bbox_xyxy_px[1])
+    return TIGHT_CROP if side > _TIGHT_SHARE * min(shape[:2]) else WIDE_CROP
+
+
+def _into_crop(face: DetectedFace, spec: CropSpec) -> NDArray[np.float32]:
     if face.landmarks is None:
         return np.full((468, 2), np.nan, np.float32)
-    x0, y0, x1, _ = crop_box(face.bbox_xyxy_px, BANK_CROP)
-    return ((face.landmarks[:, :2] - (x0, y0)) * (BANK_CROP.size_px / (x1 - x0))).astype(np.float32)
+    x0, y0, x1, _ = crop_box(face.bbox_xyxy_px, spec)
+    return ((face.landmarks[:, :2] - (x0, y0)) * (spec.size_px / (x1 - x0))).astype(np.float32)
 
 
 def assign_splits(table: pd.DataFrame, *, seed: int = 7) -> pd.Series:
-    """`train`, `val` (10 %) or `test` (20 %) for each row, whole groups together.
+    """`train`, `val` (10 %) or `test` (20 %) for each row, whole groups together, from a hash of the group's name.
 
     A group with any row marked for validation use is wholly `val`: no person trained on appears beside their own fake.
     """
-    rng = np.random.default_rng(seed)
-    groups = sorted(set(table["group"]))
-    drawn = dict(zip(groups, rng.random(len(groups)), strict=True))
     held = set(table.loc[table["use"] == "validation", "group"])
 
     def split(group: str) -> str:
         if group in held:
             return "val"
-        return "test" if drawn[group] < 0.2 else "val" if drawn[group] < 0.3 else "train"
+        drawn = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:4], "big") / 2**32
+        return "test" if drawn < 0.2 else "val" if drawn < 0.3 else "train"
 
     return table["group"].map(split)

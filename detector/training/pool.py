@@ -20,7 +20,7 @@ from detector.faces import CropSpec, crop_face
 from detector.synthesis.blend import draw_fake
 from detector.synthesis.degrade import draw_degradation
 from detector.synthesis.resynthesis import Resynthesiser, resynthesise
-from detector.training.facebank import BANK_CROP, FaceBank
+from detector.training.facebank import BANK_PX, WIDE_CROP, FaceBank
 
 STORED_PX = 160
 MASK_PX = 40
@@ -42,6 +42,7 @@ class Shard:
 class SampleMaker:
     """Draws samples from the faces of one split of a bank. Shard `number` is a pure function of what is given here.
 
+    `margin` and `input_px` are the model's crop; what is stored is larger, so that training can place its window.
     `resynthesisers` re-draw `resynthesis_share` of the faces whole; without any, every pseudo-fake is a blend.
     """
 
@@ -50,6 +51,7 @@ class SampleMaker:
         bank: FaceBank,
         split: str,
         margin: float,
+        input_px: int,
         *,
         seed: int = 0,
         resynthesisers: Sequence[Resynthesiser] = (),
@@ -59,7 +61,8 @@ class SampleMaker:
         chosen = (table["split"] == split).to_numpy()
         genuine = (table["label"] == "real").to_numpy()
         labelled = table["file"].str.startswith("dfdc").to_numpy()
-        self._bank, self._margin, self._seed = bank, margin, seed
+        self._bank, self._seed = bank, seed
+        self._margin = ((1 + 2 * margin) * STORED_PX / input_px - 1) / 2
         self._resynthesisers = tuple(resynthesisers)
         self._resynthesis_share = resynthesis_share if resynthesisers else 0.0
         usable = np.flatnonzero(chosen & genuine & bank.has_mesh)
@@ -103,32 +106,38 @@ class SampleMaker:
     def _labelled_crop(self, index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         image = np.asarray(self._bank.images[index])
         box, angle = self._draw_crop(self._bank.landmarks[index], rng)
-        # These pictures went through video compression already, so they get half of what photographs get.
-        return self._cut(draw_degradation(rng, 0.35)(image), box, angle, bool(rng.random() < 0.5))
+        # These pictures went through video compression already, so they get less than photographs get.
+        return self._cut(draw_degradation(rng, 0.2)(image), box, angle, bool(rng.random() < 0.5))
 
     def _draw_crop(
         self, landmarks: NDArray[np.float32], rng: np.random.Generator
     ) -> tuple[tuple[float, float, float, float], float]:
         """The crop, jittered as detections jitter: the face's box moved and scaled a little, turned a little."""
         if np.isnan(landmarks[0, 0]):
-            inner = BANK_CROP.size_px / (1 + 2 * BANK_CROP.margin)
-            low, high = np.full(2, (BANK_CROP.size_px - inner) / 2), np.full(2, (BANK_CROP.size_px + inner) / 2)
+            inner = BANK_PX / (1 + 2 * WIDE_CROP.margin)
+            low, high = np.full(2, (BANK_PX - inner) / 2), np.full(2, (BANK_PX + inner) / 2)
         else:
             low, high = landmarks.min(0), landmarks.max(0)
         side = float((high - low).max())
         centre = (low + high) / 2 + rng.uniform(-0.05, 0.05, 2) * side
         half = (high - low) / 2 * rng.uniform(0.94, 1.1)
         low, high = centre - half, centre + half
-        return (float(low[0]), float(low[1]), float(high[0]), float(high[1])), float(rng.normal(0, 4))
+        # Turning costs sharpness that analysis does not cost, so most crops are left as they are.
+        angle = float(rng.normal(0, 6)) if rng.random() < 0.3 else 0.0
+        return (float(low[0]), float(low[1]), float(high[0]), float(high[1])), angle
 
     def _cut(
         self, image: NDArray[np.uint8], box: tuple[float, float, float, float], angle: float, flip: bool
     ) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
-        centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-        turn = cv2.getRotationMatrix2D(centre, angle, 1.0)
-        turned = cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        crop = crop_face(turned.astype(np.uint8), box, None, CropSpec(STORED_PX, self._margin))
+        if angle:
+            centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+            turn = cv2.getRotationMatrix2D(centre, angle, 1.0)
+            turned = cv2.warpAffine(
+                image, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
+            image = turned.astype(np.uint8)
+        crop = crop_face(image, box, None, CropSpec(STORED_PX, self._margin))
         return np.ascontiguousarray(crop[:, ::-1]) if flip else crop
 
 

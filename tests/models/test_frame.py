@@ -50,6 +50,16 @@ def test_a_trunk_without_the_asked_stride_is_refused() -> None:
         Trunk("resnet10t", (8, 64))
 
 
+def test_without_early_pooling_the_strides_still_hold() -> None:
+    options = {"channels": (16, 24, 32, 48), "stem_type": "deep", "stem_width": 8}
+    trunk = Trunk("resnet18", (8, 16), options=options, high_pass=True, early_pool=False)
+    features = trunk(torch.zeros(1, 3, 64, 64))
+    assert [tuple(feature.shape) for feature in features] == [(1, 32, 8, 8), (1, 48, 4, 4)]
+    assert trunk.channels == [32, 48]
+    with pytest.raises(ValueError, match="no max-pooling"):
+        Trunk("efficientnet_b0", (8, 16), early_pool=False)
+
+
 @pytest.mark.parametrize("trunk", ["resnet18", "mobilenetv4_conv_small", "efficientnet_b0"])
 def test_any_timm_trunk_fits(trunk: str) -> None:
     network = FrameNet(trunk, width=16).eval()

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detector.synthesis.blend import draw_fake, repaint_mouth, self_blend, swap
-from detector.synthesis.regions import REGIONS, region_mask
+from detector.synthesis.blend import draw_fake, repaint_mouth, self_blend, swap, visible_change
+from detector.synthesis.regions import REGIONS, region_mask, soft_mask
 from detector.synthesis.types import FaceImage
 from tests.synthesis.faces import face_image
 
@@ -67,3 +67,18 @@ def test_malformed_faces_are_refused() -> None:
         FaceImage(np.zeros((8, 8, 3), np.uint8), np.zeros((5, 2), np.float32))
     with pytest.raises(ValueError, match="uint8"):
         FaceImage(np.zeros((8, 8, 3), np.float32), np.zeros((468, 2), np.float32))  # type: ignore[arg-type]
+
+
+def test_no_drawn_fake_is_empty_or_invisible(face: FaceImage, donor: FaceImage) -> None:
+    for seed in range(40):
+        fake = draw_fake(face, lambda: donor, np.random.default_rng(seed))
+        assert fake.mask.max() > 0.45
+        assert visible_change(face, fake) > 2.4
+
+
+def test_a_small_region_survives_erosion_and_blur(face: FaceImage) -> None:
+    hard = region_mask(face.landmarks, face.image.shape[:2], "mouth")
+    for seed in range(40):
+        soft = soft_mask(hard, 117.0, np.random.default_rng(seed))
+        assert soft.max() == pytest.approx(1.0)
+        assert soft.sum() > 0.2 * hard.sum()

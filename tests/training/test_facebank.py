@@ -9,7 +9,7 @@ import pytest
 from skimage import data
 
 from detector.errors import SettingsError
-from detector.training.facebank import FaceBank, assign_splits, build_bank
+from detector.training.facebank import TIGHT_CROP, WIDE_CROP, FaceBank, assign_splits, bank_crop, build_bank
 
 
 def _table(groups: int = 300) -> pd.DataFrame:
@@ -58,6 +58,11 @@ def test_a_bank_holds_faces_and_lists_what_it_skipped(tmp_path: Path) -> None:
     skipped = pd.read_csv(tmp_path / "bank" / "skipped.csv").set_index("file")["why"]
     assert "no face" in skipped["brick.png"]
     assert "readable" in skipped["broken.png"]
+
+
+def test_a_picture_that_is_all_face_keeps_its_resolution() -> None:
+    assert bank_crop((10.0, 5.0, 200.0, 215.0), (224, 224, 3)) is TIGHT_CROP
+    assert bank_crop((100.0, 100.0, 200.0, 210.0), (480, 640, 3)) is WIDE_CROP
 
 
 def test_missing_columns_and_missing_banks_are_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from detector.errors import SettingsError
-from detector.registry import Decision, load_model
+from detector.registry import load_model
 from detector.training.config import TrainConfig, check_config
 from detector.training.export import export_run
 from detector.training.frame import FrameTrainer, batches
@@ -38,7 +38,7 @@ def _config(**changes: object) -> TrainConfig:
 @pytest.fixture(scope="module")
 def shard(tmp_path_factory: pytest.TempPathFactory) -> Shard:
     bank = small_bank(tmp_path_factory.mktemp("trainer") / "bank")
-    return SampleMaker(bank, "train", 0.06).shard(0, pairs=12, labelled=14, coarse=True)
+    return SampleMaker(bank, "train", 0.0, 96).shard(0, pairs=12, labelled=14, coarse=True)
 
 
 @pytest.fixture
@@ -93,8 +93,7 @@ def test_an_exported_run_loads_strictly_and_scores_as_its_average(
     trainer = FrameTrainer(config, tmp_path / "run")
     trainer.run(pool, shard)
     bank = small_bank(tmp_path / "bank")
-    decision = Decision(1.0, -1.0, "none")
-    card = export_run(config, tmp_path / "run", bank, tmp_path / "weights", decision=decision, results={})
+    card = export_run(config, tmp_path / "run", bank.table, tmp_path / "weights")
     assert card.training["config_sha256"] == config.sha256
     assert card.training["genuine_faces_by_source"] == {"photos": 12, "labelled": 6}
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path / "weights"))
@@ -104,4 +103,4 @@ def test_an_exported_run_loads_strictly_and_scores_as_its_average(
         expected = trainer.ema.network(model.prepare(crops)).numpy()
     np.testing.assert_allclose(model.score(crops), expected, atol=0.02)
     with pytest.raises(SettingsError, match="another config"):
-        export_run(_config(seed=1), tmp_path / "run", bank, tmp_path / "weights", decision=decision, results={})
+        export_run(_config(seed=1), tmp_path / "run", bank.table, tmp_path / "weights")
