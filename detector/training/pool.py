@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from detector.faces import CropSpec, crop_face
 from detector.synthesis.blend import draw_fake
 from detector.synthesis.degrade import draw_degradation
-from detector.synthesis.resynthesis import Resynthesiser, resynthesise
+from detector.synthesis.resynthesis import Resynthesiser, high_frequency_energy, resynthesise
 from detector.training.facebank import BANK_PX, WIDE_CROP, FaceBank
 
 STORED_PX = 160
 MASK_PX = 40
+_SHARPNESS_BINS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,23 @@ class SampleMaker:
         counts = table["source"].iloc[usable].map(table["source"].iloc[usable].value_counts()).to_numpy(float)
         self._genuine, self._genuine_p = usable, counts**-0.5 / (counts**-0.5).sum()
         self._labelled = [np.flatnonzero(chosen & labelled & (genuine == flag)) for flag in (True, False)]
+        self._labelled_p = self._match_sharpness()
+
+    def _match_sharpness(self) -> list[NDArray[np.float64] | None]:
+        """Draw weights of the labelled crops, [genuine, manipulated]: genuine ones so that their sharpness is spread as
+        that of the manipulated ones, which are softer on the whole. Softness alone must not give the label away."""
+        if not all(len(rows) for rows in self._labelled):
+            return [None, None]
+        sharpness = [
+            np.log(1 + np.array([high_frequency_energy(np.asarray(self._bank.images[i])) for i in rows]))
+            for rows in self._labelled
+        ]
+        both = np.concatenate(sharpness)
+        edges = np.linspace(both.min(), both.max(), _SHARPNESS_BINS + 1)[1:-1]
+        genuine, manipulated = (np.digitize(values, edges) for values in sharpness)
+        have, want = (np.bincount(bins, minlength=_SHARPNESS_BINS) for bins in (genuine, manipulated))
+        weights = (want / np.maximum(have, 1))[genuine]
+        return [weights / weights.sum(), None] if weights.sum() > 0 else [None, None]
 
     def shard(self, number: int, *, pairs: int, labelled: int, coarse: bool = False) -> Shard:
         rng = np.random.default_rng((self._seed, number))
@@ -83,7 +101,7 @@ class SampleMaker:
             labels[2 * i + 1] = 1
         for i in range(2 * pairs, total):
             fake = int(rng.random() < 0.5)
-            images[i] = self._labelled_crop(int(rng.choice(self._labelled[fake])), rng)
+            images[i] = self._labelled_crop(int(rng.choice(self._labelled[fake], p=self._labelled_p[fake])), rng)
             labels[i], has_mask[i] = fake, not fake
         return Shard(images, labels, masks, has_mask, 2 * pairs)
 

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from detector.synthesis.resynthesis import high_frequency_energy
 from detector.training.facebank import FaceBank
 from detector.training.pool import SampleMaker, Shard, read_shard, shard_paths, write_shard
 from tests.training.banks import small_bank
@@ -59,3 +61,20 @@ def test_shards_survive_the_disk_and_partial_files_stay_unseen(tmp_path: Path, s
     read = read_shard(shard_paths(tmp_path)[0])
     np.testing.assert_array_equal(read.images, shard.images)
     assert read.pair_rows == shard.pair_rows
+
+
+def test_genuine_crops_are_drawn_as_soft_as_the_manipulated_ones(tmp_path: Path) -> None:
+    """Half the genuine labelled crops are soft, all manipulated ones are: the sharp ones are hardly drawn."""
+    bank = small_bank(tmp_path / "bank", faces=24)
+    images = np.array(bank.images)
+    labelled = np.flatnonzero(bank.table["source"] == "labelled")
+    genuine = [i for i in labelled if bank.table["label"][i] == "real"]
+    soft = set(genuine[::2])
+    for i in labelled:
+        if i in soft or bank.table["label"][i] == "fake":
+            images[i] = cv2.GaussianBlur(images[i], (0, 0), 3)
+    shard = SampleMaker(FaceBank(images, bank.landmarks, bank.table), "train", 0.0, 144).shard(0, pairs=1, labelled=60)
+    rows = np.flatnonzero(shard.labels[2:] == 0) + 2
+    sharpness = np.array([high_frequency_energy(shard.images[i]) for i in rows])
+    fakes = np.array([high_frequency_energy(shard.images[i]) for i in np.flatnonzero(shard.labels[2:] == 1) + 2])
+    assert np.median(sharpness) < 2 * np.median(fakes)
