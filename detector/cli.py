@@ -26,6 +26,7 @@ COMMANDS = {
     "report": ("detector.commands.cases", "write the PDF of a case"),
     "bench": ("detector.commands.bench", "measure speed and memory of an analysis"),
     "train": ("detector.training.cli", "train a frame model from a YAML config"),
+    "export": ("detector.training.cli", "turn a finished run into weights with a measured card"),
     "evaluate": ("detector.training.cli", "measure a model on the files of a manifest"),
     "synthesize": ("detector.synthesis.cli", "animate a portrait: genuine and manipulated clips with the mask"),
 }

@@ -1,4 +1,4 @@
-"""`python -m detector train` and `evaluate`."""
+"""`python -m detector train`, `export` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from detector.training.resynthesis import fit_all, load_all
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     train = subparsers.add_parser("train", help="train a frame model from a YAML config")
-    train.add_argument("config", type=Path, help="training config, e.g. assets/configs/frame-resnet18.yaml")
+    train.add_argument("config", type=Path, help="training config, e.g. assets/configs/frame-thin-resnet18.yaml")
     train.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
     train.add_argument("--run", type=Path, required=True, help="folder of this run; an interrupted run resumes from it")
     train.add_argument("--device", default="cpu")
@@ -66,7 +66,7 @@ def _train(args: argparse.Namespace) -> int:
     bank = FaceBank.open(bank_dir)
     fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes)
     validation = SampleMaker(bank, "val", config.margin, config.input_px, seed=config.seed + 1).shard(
-        0, pairs=400, labelled=800
+        0, pairs=min(400, config.shard_pairs), labelled=min(800, config.shard_labelled)
     )
     # Spawned and daemonic: it ends with this process and shares no threads with it.
     writer = multiprocessing.get_context("spawn").Process(

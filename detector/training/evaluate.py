@@ -18,6 +18,7 @@ from detector.registry import LoadedModel, load_model
 from detector.settings import AnalysisSettings
 from detector.training.heldout import split_of
 from detector.training.metrics import auc_interval, binary_metrics
+from detector.training.pool import labelled_rows
 
 
 def evaluate_model(model_id: str, data_root: Path) -> dict[str, Any]:
@@ -35,9 +36,7 @@ def evaluate_model(model_id: str, data_root: Path) -> dict[str, Any]:
 
 def evaluate_crops(model: LoadedModel, table: pd.DataFrame, data_root: Path) -> dict[str, Any]:
     """Frame metrics on the pictures of the `test` split, from sources that hold genuine and manipulated ones alike."""
-    stills = table[(table["kind"] == "image") & (table["split"] == "test")]
-    mixed = stills.groupby("source")["label"].transform("nunique") == 2
-    stills = stills[mixed]
+    stills = table[labelled_rows(table) & (table["split"] == "test").to_numpy()]
     labels, logits, unscored = [], [], 0
     with FaceAnalyser(AnalysisSettings()) as analyser:
         for number, (file, label) in enumerate(zip(stills["file"], stills["label"], strict=True)):

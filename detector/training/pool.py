@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from detector.faces import CropSpec, crop_face
@@ -40,6 +41,13 @@ class Shard:
     pair_rows: int
 
 
+def labelled_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Pictures of sources that hold genuine and manipulated ones: elsewhere the label would only name the source."""
+    stills = table["kind"] == "image"
+    mixed = table[stills].groupby("source")["label"].transform("nunique") == 2
+    return (stills & mixed.reindex(table.index, fill_value=False)).to_numpy()
+
+
 class SampleMaker:
     """Draws samples from the faces of one split of a bank. Shard `number` is a pure function of what is given here.
 
@@ -61,7 +69,7 @@ class SampleMaker:
         table = bank.table
         chosen = (table["split"] == split).to_numpy()
         genuine = (table["label"] == "real").to_numpy()
-        labelled = table["file"].str.startswith("dfdc").to_numpy()
+        labelled = labelled_rows(table)
         self._bank, self._seed = bank, seed
         self._margin = ((1 + 2 * margin) * STORED_PX / input_px - 1) / 2
         self._resynthesisers = tuple(resynthesisers)

@@ -29,7 +29,7 @@ def fit_resynthesiser(
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3)
     started, step, loss = time.monotonic(), 0, torch.tensor(0.0)
     while time.monotonic() - started < minutes * 60:
-        chosen = np.sort(rng.choice(rows, batch_size, replace=False))
+        chosen = np.sort(rng.choice(rows, min(batch_size, len(rows)), replace=False))
         faces = [
             cv2.resize(np.asarray(bank.images[i]), (NETWORK_PX, NETWORK_PX), interpolation=cv2.INTER_AREA)
             for i in chosen

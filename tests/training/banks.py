@@ -23,7 +23,7 @@ def small_bank(folder: Path, faces: int = 12) -> FaceBank:
         images.append(image)
         rows.append(
             {
-                "file": f"{'dfdc' if labelled else 'photo'}/{number}.png",
+                "file": f"{number}.png",
                 "label": "fake" if fake else "real",
                 "kind": "image",
                 "use": "train",

@@ -1,0 +1,93 @@
+"""`train`, `export` and `evaluate` as a user types them, on a folder of a few pictures and clips."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from skimage import data
+
+from detector.registry import ModelCard
+from tests.evidence.media import make_video
+
+ROOT = Path(__file__).parents[2]
+
+
+def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "detector", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of one face in sixty groups (so that every split has some) and twenty short clips."""
+    root = tmp_path_factory.mktemp("command-line")
+    (root / "data").mkdir()
+    face = data.astronaut()[:256, 100:356]
+    rows = []
+    for number in range(60):
+        picture = np.clip(face * (0.6 + 0.008 * number), 0, 255).astype(np.uint8)
+        cv2.imwrite(str(root / "data" / f"{number}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        rows.append((f"{number}.png", "fake" if number % 2 else "real", "image", "train", f"still{number}"))
+    for number in range(20):
+        dim = (face * (0.6 + 0.02 * number)).astype(np.uint8)
+        clip = make_video(
+            root / "data" / f"{number}.mp4", frames=5, fps=5, size=(256, 256), picture=lambda _, dim=dim: dim
+        )
+        rows.append((clip.name, "fake" if number % 2 else "real", "video", "validation", f"clip{number}"))
+    table = pd.DataFrame(rows, columns=["file", "label", "kind", "use", "group"])
+    table["source"], table["manipulation"] = "lab", "tint"
+    table.to_csv(root / "data" / "manifest.csv", index=False)
+    config = {
+        "model_id": "tiny",
+        "title": "Tiny",
+        "architecture": {"kind": "frame", "trunk": "resnet10t", "width": 16},
+        "input_px": 64,
+        "steps": 3,
+        "steps_per_epoch": 3,
+        "batch_size": 8,
+        "bf16": False,
+        "shard_pairs": 8,
+        "shard_labelled": 8,
+        "keep_shards": 2,
+        "resynthesiser_minutes": 0.01,
+        "limits": ["tiny"],
+        "licence": "test",
+    }
+    (root / "tiny.yaml").write_text(yaml.safe_dump(config))
+    return root
+
+
+@pytest.mark.slow
+def test_from_pictures_to_a_measured_model(folder: Path) -> None:
+    config, places = folder / "tiny.yaml", ("--data", folder / "data", "--run", folder / "run")
+    trained = _run("train", config, *places)
+    assert trained.returncode == 0, trained.stderr
+    assert "trained 3 steps" in trained.stderr
+    assert (folder / "run" / "log.csv").read_text().count("\n") == 2
+    exported = _run("export", config, *places, "--out", folder / "weights")
+    assert exported.returncode == 0, exported.stderr
+    card = ModelCard.read(folder / "weights" / "tiny.card.json")
+    assert card.weights_sha256 in exported.stderr
+    assert card.results["held_out_crops"]["genuine"] + card.results["held_out_crops"]["manipulated"] < 30
+    assert card.results["videos"]["called_genuine"]["clips"] == 10
+    assert card.decision.basis.startswith("10 genuine and 10 manipulated clips")
+
+
+def test_mistakes_are_usage_errors(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("model_id: 3\n")
+    wrong = _run("train", tmp_path / "bad.yaml", "--data", folder / "data", "--run", tmp_path / "run")
+    assert wrong.returncode == 2
+    assert "missing setting 'title'" in wrong.stderr
+    untrained = _run(
+        "export", folder / "tiny.yaml", "--data", folder / "data", "--run", tmp_path, "--out", tmp_path / "weights"
+    )
+    assert untrained.returncode == 2
+    unknown = _run("evaluate", "nobody", "--data", folder / "data")
+    assert unknown.returncode == 4
+    assert json.dumps("nobody")[1:-1] in unknown.stderr
