@@ -1,5 +1,7 @@
 # Two commands do everything: `make run` starts the workbench, `make test` checks the project.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+# The first interpreter that really runs, is 3.11 or 3.12 and can make environments (a version manager's shim may do neither).
+CAN_SERVE := import sys, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do $$p -c '$(CAN_SERVE)' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
@@ -21,7 +23,7 @@ env: $(VENV)/.run-ready
 dev: $(VENV)/.dev-ready
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else f"Framewitness needs Python 3.11 or 3.12, found {v[0]}.{v[1]}. Set PYTHON=/path/to/python3.12.")'
+	@test -n "$(PYTHON)" || { echo "Framewitness needs Python 3.11 or 3.12 with venv; none was found. Set PYTHON=/path/to/python3.12." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # The three OpenCV wheels write into one folder; the headless one goes last, so that no system library for windows is needed.
