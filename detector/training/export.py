@@ -81,6 +81,12 @@ def measure_run(card: ModelCard, out: Path, report: dict[str, Any]) -> ModelCard
             "likely_manipulated": sum(logit >= decision.likely_manipulated_logit for logit in logits),
             "no_manipulation_found": sum(logit <= decision.no_manipulation_logit for logit in logits),
         }
+    # What the report says was called, it counted with no thresholds yet.
+    videos.pop("called_genuine_held_out", None)
+    if sources := videos.get("genuine_per_source"):
+        videos["genuine_per_source"] = {
+            name: {key: value for key, value in row.items() if key != "called"} for name, row in sources.items()
+        }
     measured = replace(card, decision=decision, results={"held_out_crops": report["held_out_crops"], "videos": videos})
     measured.write(out / f"{card.model_id}.card.json")
     return measured
