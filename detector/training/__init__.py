@@ -1,0 +1,1 @@
+"""Config and data -> a checkpoint, weights and a measured card."""
