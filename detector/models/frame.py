@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +18,10 @@ class FrameOutput(NamedTuple):
     map_logit: Tensor
 
 
+def _enlarged(coarse: Tensor, like: Tensor) -> Tensor:
+    return nn.functional.interpolate(coarse, size=like.shape[-2:], mode="nearest")
+
+
 class FrameNet(nn.Module):
     """A frame model whose label rests on a blend map.
 
@@ -31,15 +35,19 @@ class FrameNet(nn.Module):
         trunk: str = "resnet18",
         *,
         trunk_options: Mapping[str, Any] | None = None,
+        strides: Sequence[int] = (8, 16),
         early_pool: bool = True,
         high_pass: bool = True,
         width: int = 128,
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(trunk, (8, 16), options=trunk_options, high_pass=high_pass, early_pool=early_pool)
-        fine, deep = self.trunk.channels
+        if len(strides) < 2 or strides[0] != 8:
+            raise ValueError(f"strides: expected 8 and at least one above it, found {tuple(strides)}")
+        self.trunk = Trunk(trunk, strides, options=trunk_options, high_pass=high_pass, early_pool=early_pool)
+        fine, *middle, deep = self.trunk.channels
         self.lateral = nn.Conv2d(fine, width, 1)
+        self.middle = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in middle)
         self.top_down = nn.Conv2d(deep, width, 1)
         self.smooth = nn.Sequential(
             nn.BatchNorm2d(width),
@@ -58,10 +66,12 @@ class FrameNet(nn.Module):
         )
 
     def forward_all(self, x: Tensor) -> FrameOutput:
-        """x: (B, 3, S, S) normalised crops, S a multiple of 16."""
-        fine, deep = self.trunk(x)  # (B, C, S/8, S/8), (B, D, S/16, S/16)
-        upsampled = nn.functional.interpolate(self.top_down(deep), size=fine.shape[-2:], mode="nearest")
-        merged = self.smooth(self.lateral(fine) + upsampled)  # (B, width, S/8, S/8)
+        """x: (B, 3, S, S) normalised crops, S a multiple of the deepest stride."""
+        fine, *middle, deep = self.trunk(x)  # (B, C, S/8, S/8), …, (B, D, S/d, S/d)
+        pyramid = self.top_down(deep)  # (B, width, S/d, S/d), then finer and finer: Lin et al., CVPR 2017
+        for lateral, feature in zip(reversed(self.middle), reversed(middle), strict=True):
+            pyramid = _enlarged(pyramid, feature) + lateral(feature)
+        merged = self.smooth(self.lateral(fine) + _enlarged(pyramid, fine))  # (B, width, S/8, S/8)
         map_logit = self.map_head(merged).squeeze(1).float()  # (B, S/8, S/8)
         heat = map_logit.flatten(1)  # (B, N)
         attention = torch.softmax(heat, dim=1).unsqueeze(1)  # (B, 1, N)

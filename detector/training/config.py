@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from detector.errors import SettingsError
+from detector.training.pretrained import SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,14 @@ class TrainConfig:
 
     `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop.
     A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
-    further of the two. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs.
+    further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.pretrained`), "" for
+    none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs.
     """
 
     model_id: str
     title: str
     architecture: dict[str, Any]
+    init: str = ""
     input_px: int = 144
     margin: float = 0.12
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
@@ -56,7 +59,10 @@ class TrainConfig:
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """Hash of what differs from the defaults, so that a setting added later leaves old hashes as they are."""
+        usual = {item.name: item.default for item in fields(self)}
+        chosen = {key: value for key, value in asdict(self).items() if value != usual[key]}
+        return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -113,6 +119,8 @@ def _problems_of(key: str, value: Any) -> list[str]:
         return [f"{key}: expected three numbers, found {value!r}"]
     elif key == "architecture" and not (isinstance(value, dict) and "kind" in value):
         return [f"architecture: expected a table with a kind, found {value!r}"]
+    elif key == "init" and value not in ("", *SOURCES):
+        return [f"init: expected one of {', '.join(SOURCES)} or nothing, found {value!r}"]
     elif key in ("model_id", "title", "licence") and not isinstance(value, str):
         return [f"{key}: expected text, found {value!r}"]
     elif key == "bf16" and not isinstance(value, bool):

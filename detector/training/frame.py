@@ -20,7 +20,8 @@ from detector.models import build_network
 from detector.training.config import TrainConfig
 from detector.training.losses import focal_loss, map_loss, smooth_labels
 from detector.training.metrics import binary_metrics
-from detector.training.pool import MASK_PX, STORED_PX, Shard, read_shard, shard_paths
+from detector.training.pool import MASK_STRIDE, Shard, read_shard, shard_paths
+from detector.training.pretrained import start_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ def batches(shard: Shard, config: TrainConfig, rng: np.random.Generator | None) 
 
 
 def _collate(shard: Shard, rows: NDArray[np.int64], config: TrainConfig, rng: np.random.Generator | None) -> Batch:
-    ratio = STORED_PX // MASK_PX
-    slack = (STORED_PX - config.input_px) // ratio
+    ratio = MASK_STRIDE
+    slack = (shard.images.shape[1] - config.input_px) // ratio
     dy, dx = rng.integers(0, slack + 1, 2) if rng is not None else (slack // 2, slack // 2)
     top, left, side, cells = ratio * dy, ratio * dx, config.input_px, config.input_px // ratio
     images = torch.from_numpy(shard.images[rows, top : top + side, left : left + side]).permute(0, 3, 1, 2)
@@ -93,7 +94,10 @@ class FrameTrainer:
         torch.manual_seed(config.seed)
         run_dir.mkdir(parents=True, exist_ok=True)
         self.config, self.run_dir, self.device = config, run_dir, torch.device(device)
-        self.network = build_network(config.architecture).to(self.device)
+        self.network = build_network(config.architecture)
+        if config.init:
+            start_from(self.network, config.init)
+        self.network.to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = Ema(self.network, config.ema_decay)
         decayed = [p for p in self.network.parameters() if p.ndim > 1]

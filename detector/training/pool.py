@@ -23,16 +23,16 @@ from detector.synthesis.degrade import draw_degradation
 from detector.synthesis.resynthesis import Resynthesiser, high_frequency_energy, resynthesise
 from detector.training.facebank import BANK_PX, WIDE_CROP, FaceBank
 
-STORED_PX = 160
-MASK_PX = 40
+STORED_SLACK_PX = 16
+MASK_STRIDE = 4
 _SHARPNESS_BINS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """`images` (N, 160, 160, 3) uint8, `labels` (N,) uint8, `masks` (N, 40, 40) uint8, `has_mask` (N,) bool: false
-    where a picture is known to be manipulated but not where. The first `pair_rows` rows are pseudo-fakes, each genuine
-    picture followed by its manipulated twin; labelled crops follow."""
+    """`images` (N, S, S, 3) uint8, `labels` (N,) uint8, `masks` (N, S/4, S/4) uint8, `has_mask` (N,) bool: false where a
+    picture is known to be manipulated but not where. S is the input's side and 16 px to place it in. The first
+    `pair_rows` rows are pseudo-fakes, each genuine picture followed by its manipulated twin; labelled crops follow."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -71,7 +71,9 @@ class SampleMaker:
         genuine = (table["label"] == "real").to_numpy()
         labelled = labelled_rows(table)
         self._bank, self._seed = bank, seed
-        self._margin = ((1 + 2 * margin) * STORED_PX / input_px - 1) / 2
+        self._stored_px = input_px + STORED_SLACK_PX
+        self._mask_px = self._stored_px // MASK_STRIDE
+        self._margin = ((1 + 2 * margin) * self._stored_px / input_px - 1) / 2
         self._resynthesisers = tuple(resynthesisers)
         self._resynthesis_share = resynthesis_share if resynthesisers else 0.0
         usable = np.flatnonzero(chosen & genuine & bank.has_mesh)
@@ -100,8 +102,8 @@ class SampleMaker:
     def shard(self, number: int, *, pairs: int, labelled: int, coarse: bool = False) -> Shard:
         rng = np.random.default_rng((self._seed, number))
         total = 2 * pairs + labelled
-        images = np.empty((total, STORED_PX, STORED_PX, 3), np.uint8)
-        masks = np.zeros((total, MASK_PX, MASK_PX), np.uint8)
+        images = np.empty((total, self._stored_px, self._stored_px, 3), np.uint8)
+        masks = np.zeros((total, self._mask_px, self._mask_px), np.uint8)
         labels = np.zeros(total, np.uint8)
         has_mask = np.ones(total, bool)
         for i in range(pairs):
@@ -127,7 +129,7 @@ class SampleMaker:
         flip = rng.random() < 0.5
         genuine, manipulated = (self._cut(degrade(image), box, angle, flip) for image in (face.image, fake.image))
         mask = self._cut((fake.mask * 255).astype(np.uint8)[..., None].repeat(3, 2), box, angle, flip)
-        return genuine, manipulated, cv2.resize(mask[..., 0], (MASK_PX, MASK_PX), interpolation=cv2.INTER_AREA)
+        return genuine, manipulated, cv2.resize(mask[..., 0], (self._mask_px,) * 2, interpolation=cv2.INTER_AREA)
 
     def _labelled_crop(self, index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         image = np.asarray(self._bank.images[index])
@@ -163,7 +165,7 @@ class SampleMaker:
                 image, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
             )
             image = turned.astype(np.uint8)
-        crop = crop_face(image, box, None, CropSpec(STORED_PX, self._margin))
+        crop = crop_face(image, box, None, CropSpec(self._stored_px, self._margin))
         return np.ascontiguousarray(crop[:, ::-1]) if flip else crop
 
 
