@@ -37,28 +37,111 @@ class FrameScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Attention:
+    """Where a sequence model looked. `pooling` (T,) sums to 1 over the frames at `pts`; where several windows of a
+    track overlap, their weights are averaged. Layers and heads are computed on request (`detector.explain`)."""
+
+    pts: tuple[int, ...]
+    pts_s: tuple[float, ...]
+    pooling: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of time that a temporal model singles out: `logit` of P(manipulated) inside it."""
+
+    start_s: float
+    end_s: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrackScore:
-    """Quality-weighted mean of the frames' logits."""
+    """A track's logit: of a frame model the quality-weighted mean of its frames' logits, of a sequence model the mean
+    over its windows. A sequence model's `frames` are its per-frame logits."""
 
     track_id: int
     logit: float
     frames: tuple[FrameScore, ...]
+    attention: Attention | None = None
+    intervals: tuple[Interval, ...] = ()
 
     @property
     def score(self) -> float:
         return sigmoid(self.logit)
 
 
+Cue = Literal["BG", "CM", "AV", "RR", "LL", "TM"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReadings:
+    """What a specialist's named channels read on one track: `values` (frames x channels), one row a frame at `pts`."""
+
+    track_id: int
+    pts: tuple[int, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CueResult:
+    """One specialist on the whole file. `logit` is that of the worst deciding track, None with a `reason` where the cue
+    does not apply or nothing was scored. `channels` name the columns of `readings`."""
+
+    cue: Cue
+    logit: float | None
+    tracks: tuple[TrackScore, ...] = ()
+    reason: str | None = None
+    channels: tuple[str, ...] = ()
+    readings: tuple[ChannelReadings, ...] = ()
+
+    @property
+    def score(self) -> float | None:
+        return None if self.logit is None else sigmoid(self.logit)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncWindow:
+    """Audio against mouth over one stretch of speech: `logit` of P(out of sync); `lag_s` > 0 where sound comes late;
+    `correlation` in [-1, 1] between lip opening and speech envelope at that lag, the training-free second witness."""
+
+    start_s: float
+    end_s: float
+    logit: float | None
+    correlation: float | None
+    lag_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an ensemble: the model (and the specialist's cue, where it is one), its logit, its share of the
+    result. `logit` None with a `reason` where it had none: it is left out, never filled in."""
+
+    model_id: str
+    cue: Cue | None
+    logit: float | None
+    weight: float | None
+    reason: str | None = None
+
+
+ModelKind = Literal["frame", "sequence", "specialists", "audiovisual", "ensemble"]
+
+
 @dataclass(frozen=True, slots=True)
 class ModelResult:
     """One model on the whole file. `logit` is that of the worst deciding track; None with a `reason` where nothing was
-    scored."""
+    scored. `specialists` are the cues of a specialists model; a sequence model that serves as TM and an audio-visual
+    model that serves as AV hold that one cue. `members` are an ensemble's, `sync` an audio-visual model's."""
 
     model_id: str
     weights_sha256: str
     logit: float | None
     tracks: tuple[TrackScore, ...]
     reason: str | None = None
+    kind: ModelKind = "frame"
+    specialists: tuple[CueResult, ...] = ()
+    members: tuple[Member, ...] = ()
+    sync: tuple[SyncWindow, ...] = ()
 
     @property
     def score(self) -> float | None:

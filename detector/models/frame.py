@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from detector.models.outputs import FrameOutput
 from detector.models.trunk import Trunk
-
-
-class FrameOutput(NamedTuple):
-    """`logit` (B,) of the whole crop; `map_logit` (B, H/8, W/8) of each place (X-ray style blend map)."""
-
-    logit: Tensor
-    map_logit: Tensor
 
 
 def _enlarged(coarse: Tensor, like: Tensor) -> Tensor:
@@ -57,9 +51,10 @@ class FrameNet(nn.Module):
             nn.ReLU(),
         )
         self.map_head = nn.Conv2d(width, 1, 1)
+        self.feature_dim = deep + 2 * width + 2
         self.label_head = nn.Sequential(
             nn.Dropout(dropout),
-            nn.Linear(deep + 2 * width + 2, width),
+            nn.Linear(self.feature_dim, width),
             nn.ReLU(),
             nn.Dropout(dropout),
             nn.Linear(width, 1),
@@ -78,7 +73,8 @@ class FrameNet(nn.Module):
         local = (merged.flatten(2).float() * attention).sum(2)  # (B, width)
         peak = torch.logsumexp(heat * 4, dim=1, keepdim=True) / 4  # a soft maximum, differentiable everywhere
         pooled = [deep.mean((2, 3)).float(), merged.mean((2, 3)).float(), local, peak, heat.mean(1, keepdim=True)]
-        return FrameOutput(self.label_head(torch.cat(pooled, dim=1)).squeeze(1).float(), map_logit)
+        features = torch.cat(pooled, dim=1)  # (B, feature_dim)
+        return FrameOutput(self.label_head(features).squeeze(1).float(), map_logit, features)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, S, S) normalised -> (B,) logits of P(manipulated)."""

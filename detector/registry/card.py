@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class ModelCard:
     results: dict[str, Any]
     limits: tuple[str, ...]
     licence: str
+    # What the model reads besides its own crop, by kind. sequence: {"trunk": model id of the frame model whose features
+    # it reads, "frames": T, "cue": "TM" | None}; audiovisual: {"frames_per_second", "window_s", "sample_rate_hz", …};
+    # ensemble: {"members": [{"model_id", "cue"}]}; frame and specialists: {}.
+    inputs: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> ModelCard:
@@ -50,7 +54,7 @@ class ModelCard:
         if not isinstance(values, dict):
             raise ModelError(f"The model card {path.name} must hold one JSON object, found {type(values).__name__}.")
         known = {item.name for item in fields(cls)}
-        if wrong := sorted(known ^ set(values)):
+        if wrong := sorted((known ^ set(values)) - {"inputs"}):
             raise ModelError(f"The model card {path.name} has missing or unknown fields: {', '.join(wrong)}.")
         crop = {**values["crop"], "mean": tuple(values["crop"]["mean"]), "std": tuple(values["crop"]["std"])}
         try:

@@ -20,8 +20,8 @@ class TrainConfig:
 
     `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop.
     A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
-    further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.pretrained`), "" for
-    none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs.
+    further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.pretrained`), ""
+    for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs.
     """
 
     model_id: str

@@ -30,8 +30,8 @@ _SHARPNESS_BINS = 12
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """`images` (N, S, S, 3) uint8, `labels` (N,) uint8, `masks` (N, S/4, S/4) uint8, `has_mask` (N,) bool: false where a
-    picture is known to be manipulated but not where. S is the input's side and 16 px to place it in. The first
+    """`images` (N, S, S, 3) uint8, `labels` (N,) uint8, `masks` (N, S/4, S/4) uint8, `has_mask` (N,) bool: false
+    where a picture is known to be manipulated but not where. S is the input's side and 16 px to place it in. The first
     `pair_rows` rows are pseudo-fakes, each genuine picture followed by its manipulated twin; labelled crops follow."""
 
     images: NDArray[np.uint8]
