@@ -8,8 +8,12 @@ from typing import Any, Final
 from torch import nn
 
 from detector.models.frame import FrameNet
+from detector.models.fusion import build_fusion
 
-ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {"frame": FrameNet}
+ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {
+    "frame": FrameNet,
+    "ensemble": build_fusion,
+}
 
 
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:

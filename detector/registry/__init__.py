@@ -2,26 +2,31 @@
 
 from detector.registry.card import Decision, ModelCard
 from detector.registry.load import (
-    LoadedModel,
     available_models,
     default_model_ids,
     file_sha256,
     find_card,
     load_model,
+    load_set,
     save_weights,
     verify_model,
     weights_dir,
 )
+from detector.registry.loaded import CueScores, FrameFeatures, LoadedModel, WindowScores
 
 __all__ = [
+    "CueScores",
     "Decision",
+    "FrameFeatures",
     "LoadedModel",
     "ModelCard",
+    "WindowScores",
     "available_models",
     "default_model_ids",
     "file_sha256",
     "find_card",
     "load_model",
+    "load_set",
     "save_weights",
     "verify_model",
     "weights_dir",

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from detector.errors import ModelNotFoundError, WeightsRefusedError
-from detector.models import FrameNet, build_network
+from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
+from detector.models import build_network
 from detector.registry.card import ModelCard
+from detector.registry.loaded import LoadedModel
+
+DEFAULT_SET: Final = "default.json"
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
 
@@ -33,8 +36,21 @@ def available_models() -> tuple[ModelCard, ...]:
 
 
 def default_model_ids() -> tuple[str, ...]:
-    """The models an analysis uses unless told otherwise: every shipped one."""
-    return tuple(card.model_id for card in available_models())
+    """The models an analysis uses unless told otherwise: those `default.json` names ({"models": [ids]}), every frame
+    model where there is no such file. Raises ModelError where it is malformed or names a model that is not there."""
+    cards = {card.model_id: card for card in available_models()}
+    path = weights_dir() / DEFAULT_SET
+    if not path.is_file():
+        return tuple(card.model_id for card in cards.values() if card.kind == "frame")
+    try:
+        ids = json.loads(path.read_text(encoding="utf-8"))["models"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f'{path.name} must hold {{"models": [ids]}}; it cannot be read: {error!r}.') from error
+    if not isinstance(ids, list) or not ids or not all(isinstance(model_id, str) for model_id in ids):
+        raise ModelError(f"{path.name}: expected a list of one or more model ids, found {ids!r}.")
+    if unknown := [model_id for model_id in ids if model_id not in cards]:
+        raise ModelNotFoundError(f"{path.name} names models that are not there: {', '.join(unknown)}.")
+    return tuple(ids)
 
 
 def find_card(model_id: str) -> ModelCard:
@@ -48,66 +64,90 @@ def find_card(model_id: str) -> ModelCard:
     return cards[model_id]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A network on its device, in evaluation mode, with the card it was verified against."""
-
-    card: ModelCard
-    network: nn.Module
-    device: torch.device
-
-    def prepare(self, crops: NDArray[np.uint8]) -> torch.Tensor:
-        """(N, S, S, 3) uint8 RGB crops -> (N, 3, S, S) float32, normalised by the card, on the device."""
-        size = self.card.crop.size_px
-        if crops.ndim != 4 or crops.shape[1:] != (size, size, 3) or crops.dtype != np.uint8:
-            raise ValueError(f"expected (N, {size}, {size}, 3) uint8 crops, found {crops.shape} {crops.dtype}")
-        pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device).permute(0, 3, 1, 2).float() / 255
-        mean, std = (
-            torch.tensor(values, device=self.device).view(1, 3, 1, 1)
-            for values in (self.card.crop.mean, self.card.crop.std)
-        )
-        return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
-
-    @torch.inference_mode()
-    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (N,) float32 of (N, S, S, 3) uint8 crops."""
-        if len(crops) == 0:
-            return np.zeros(0, np.float32)
-        return self.network(self.prepare(crops)).float().cpu().numpy()
-
-    @torch.inference_mode()
-    def blend_map(self, crops: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Probability of manipulation per place, (N, S/8, S/8) float32, or None for a model without a map head."""
-        if not isinstance(self.network, FrameNet):
-            return None
-        return torch.sigmoid(self.network.forward_all(self.prepare(crops)).map_logit).cpu().numpy()
-
-    @property
-    def cam_layer(self) -> nn.Module:
-        """The deepest convolutional stage, where class activation maps are taken."""
-        layer = getattr(self.network, "cam_layer", None)
-        if not isinstance(layer, nn.Module):
-            raise ModelNotFoundError(f"{self.card.model_id} has no layer to take a class activation map from.")
-        return layer
-
-
 def verify_model(model_id: str) -> None:
-    """Check file, hash and keys of a model without keeping it. Raises as `load_model`."""
-    _build(find_card(model_id))
+    """Check file, hash and keys of a model, and the weights of those it builds on, without keeping it. Raises as
+    `load_model`."""
+    card = find_card(model_id)
+    _build(card)
+    if card.kind == "sequence":
+        _build(_trunk_card(card))
+    for member in _member_cards(card):
+        verify_model(member.model_id)
 
 
 def load_model(model_id: str, device: str = "cpu") -> LoadedModel:
-    """Load a model by name on `cpu`, `cuda` or `auto` (CUDA where present).
+    """Load a model by name on `cpu`, `cuda` or `auto` (CUDA where present); a sequence model with its trunk.
 
     Raises ModelNotFoundError for an unknown name, WeightsRefusedError where the file is missing, is not safetensors,
-    has another SHA-256 than the card, or any key is missing, unexpected or of another shape (each is named).
+    has another SHA-256 than the card, any key is missing, unexpected or of another shape (each is named), or the model
+    was fitted on another model's weights than those at hand.
     """
-    card = find_card(model_id)
-    where = torch.device(
-        "cuda" if device == "auto" and torch.cuda.is_available() else "cpu" if device == "auto" else device
-    )
-    network = _build(card).to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return LoadedModel(card, network, where)
+    return _load(find_card(model_id), _device(device), {})
+
+
+def load_set(
+    model_ids: Iterable[str], device: str = "cpu", *, loaded: Iterable[LoadedModel] = ()
+) -> tuple[LoadedModel, ...]:
+    """Load models with all they build on, each once: an ensemble follows its members, a sequence model shares its
+    trunk with whoever else reads it. `loaded` models are used again where they still are what their cards say.
+
+    In the order of `model_ids`, each model once. Raises as `load_model`.
+    """
+    where = _device(device)
+    known = {model.card.model_id: model for model in loaded if model.device == where}
+    known |= {model.trunk.card.model_id: model.trunk for model in known.values() if model.trunk is not None}
+    chosen: dict[str, LoadedModel] = {}
+    for model_id in model_ids:
+        card = find_card(model_id)
+        for one in (*_member_cards(card), card):
+            chosen[one.model_id] = _load(one, where, known)
+    return tuple(chosen.values())
+
+
+def _device(name: str) -> torch.device:
+    return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
+
+
+def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) -> LoadedModel:
+    """The model of `card` from `known`, or loaded now and remembered there."""
+    found = known.get(card.model_id)
+    if found is not None and found.card == card:
+        return found
+    trunk = _load(_trunk_card(card), device, known) if card.kind == "sequence" else None
+    _member_cards(card)
+    network = _build(card).to(device)
+    if card.kind in ("frame", "specialists"):
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    known[card.model_id] = LoadedModel(card, network, device, trunk)
+    return known[card.model_id]
+
+
+def _trunk_card(card: ModelCard) -> ModelCard:
+    """The card of the frame model that a sequence model reads. Raises WeightsRefusedError where it is another model."""
+    return _required(card, card.inputs.get("trunk"), card.inputs.get("trunk_weights_sha256"), "reads the features of")
+
+
+def _member_cards(card: ModelCard) -> tuple[ModelCard, ...]:
+    """An ensemble's members, each once; empty for any other kind."""
+    if card.kind != "ensemble":
+        return ()
+    members = card.inputs.get("members", [])
+    cards = [_required(card, one.get("model_id"), one.get("weights_sha256"), "is fitted to") for one in members]
+    if not cards or any(one.kind == "ensemble" for one in cards):
+        raise WeightsRefusedError(f"{card.model_id}: an ensemble needs members that are no ensembles themselves.")
+    return tuple({one.model_id: one for one in cards}.values())
+
+
+def _required(card: ModelCard, model_id: str | None, weights_sha256: str | None, how: str) -> ModelCard:
+    if not model_id or not weights_sha256:
+        raise WeightsRefusedError(f"{card.model_id}: its card does not say which model and weights it {how}.")
+    other = find_card(model_id)
+    if other.weights_sha256 != weights_sha256:
+        raise WeightsRefusedError(
+            f"{card.model_id} {how} {model_id} with weights {weights_sha256[:12]}…; those here are "
+            f"{other.weights_sha256[:12]}…. Restore the matching pair."
+        )
+    return other
 
 
 def _build(card: ModelCard) -> nn.Module:
@@ -153,10 +193,10 @@ def _check_keys(model_id: str, network: nn.Module, state: dict[str, torch.Tensor
         raise WeightsRefusedError(f"{model_id}: the weights do not fit the architecture: {shown}.")
 
 
-def save_weights(network: nn.Module, path: Path) -> str:
-    """Write a network as fp16 safetensors; returns the file's SHA-256. Whole-number buffers keep their type."""
+def save_weights(network: nn.Module, path: Path, *, dtype: torch.dtype = torch.float16) -> str:
+    """Write a network as safetensors of `dtype`; returns the file's SHA-256. Whole-number buffers keep their type."""
     state = {
-        key: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous()
+        key: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
         for key, value in network.state_dict().items()
     }
     save_file(state, path)

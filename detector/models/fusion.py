@@ -1,0 +1,193 @@
+"""Several models' logits of one face or file -> one logit. A member without one is left out, whatever lies in its place.
+
+Logits (B, M) are standardised by constants fitted on validation data, combined, and brought back to a logit by a fitted
+gain and bias (Platt, 1999). A member that may only raise the result (an audio-visual model: good lip synchrony proves
+nothing) is tried with and without, and the higher result stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def majority_vote(z: Tensor, present: Tensor) -> Tensor:
+    """Log-odds of the share of present members above zero, with half a vote added to either side so that unanimity
+    stays finite (Krichevsky & Trofimov, 1981). z, present (B, M) -> (B,)."""
+    count = present.sum(1)
+    votes = ((z >= 0) & present).sum(1)
+    return torch.log((votes + 0.5) / (count - votes + 0.5))
+
+
+def confidence_weighted(z: Tensor, present: Tensor) -> Tensor:
+    """Mean of the present members weighted by how far each is from undecided, |2 sigmoid(z) - 1|."""
+    return _weighted(z, confidence_shares(z, present))
+
+
+def confidence_shares(z: Tensor, present: Tensor) -> Tensor:
+    sure = torch.tanh(z.abs() / 2).masked_fill(~present, 0.0) + 1e-6 * present
+    return sure / sure.sum(1, keepdim=True)
+
+
+def logit_mean(z: Tensor, present: Tensor) -> Tensor:
+    """Plain mean of the present members."""
+    return _weighted(z, equal_shares(z, present))
+
+
+def equal_shares(z: Tensor, present: Tensor) -> Tensor:
+    return present.to(z.dtype) / present.sum(1, keepdim=True)
+
+
+def _weighted(z: Tensor, shares: Tensor) -> Tensor:
+    return (z * shares).sum(1)
+
+
+class Fusion(nn.Module):
+    """`members` logits into one. `one_sided` numbers the members that may only raise the result.
+
+    Constants, fitted by `detector.training.ensemble`: `centre`, `scale` (M,) standardise, `gain` >= 0 and `bias` make
+    the combination a logit of P(manipulated).
+    """
+
+    centre: Tensor
+    scale: Tensor
+    gain: Tensor
+    bias: Tensor
+
+    def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:
+        super().__init__()
+        if members < 1 or any(not 0 <= index < members for index in one_sided):
+            raise ValueError(f"one_sided {tuple(one_sided)}: expected numbers of the {members} members")
+        self.one_sided = tuple(one_sided)
+        for name, value in {
+            "centre": torch.zeros(members),
+            "scale": torch.ones(members),
+            "gain": torch.ones(()),
+            "bias": torch.zeros(()),
+        }.items():
+            self.register_buffer(name, value)
+
+    def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        """z (B, M) standardised and 0 where absent, present (B, M) bool with at least one True a row -> (B,)."""
+        raise NotImplementedError
+
+    def shares(self, z: Tensor, present: Tensor) -> Tensor:
+        """How much of the combination rests on each member: (B, M), 0 where absent, rows summing to 1."""
+        return equal_shares(z, present)
+
+    def standardise(self, logits: Tensor, present: Tensor) -> Tensor:
+        """(B, M) -> (B, M), 0 where absent whatever was there, NaN included."""
+        return torch.where(present, (logits - self.centre) / self.scale, torch.zeros_like(logits))
+
+    def forward(self, logits: Tensor, present: Tensor) -> Tensor:
+        """logits (B, M), present (B, M) bool -> (B,) logits; NaN for a row in which only members that may not decide
+        alone, or none, are present."""
+        return self.fuse(logits, present)[0]
+
+    def fuse(self, logits: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """The fused logit (B,) and each member's share of it (B, M); both NaN where no result is possible."""
+        z = self.standardise(logits, present)
+        base = present.clone()
+        base[:, list(self.one_sided)] = False
+        fused, shares = self._one(z, base)
+        for index in self.one_sided:
+            more = base.clone()
+            more[:, index] = present[:, index]
+            raised, raised_shares = self._one(z, more)
+            higher = (raised > fused) & present[:, index] & base.any(1)
+            fused = torch.where(higher, raised, fused)
+            shares = torch.where(higher[:, None], raised_shares, shares)
+            base = torch.where(higher[:, None], more, base)
+        return fused, shares
+
+    def _one(self, z: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        possible = present.any(1)
+        kept = present | ~possible[:, None]  # a row without members is computed on zeros, then blanked
+        masked = torch.where(present, z, torch.zeros_like(z))
+        fused = self.gain * self.combine(masked, kept) + self.bias
+        shares = self.shares(masked, kept)
+        nothing = torch.full_like(fused, float("nan"))
+        return torch.where(possible, fused, nothing), torch.where(possible[:, None], shares, nothing[:, None])
+
+
+class MajorityVote(Fusion):
+    """See `majority_vote`; `centre` holds each member's own threshold."""
+
+    def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        return majority_vote(z, present)
+
+
+class ConfidenceWeighted(Fusion):
+    """See `confidence_weighted`."""
+
+    def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        return confidence_weighted(z, present)
+
+    def shares(self, z: Tensor, present: Tensor) -> Tensor:
+        return confidence_shares(z, present)
+
+
+class LogitMean(Fusion):
+    """See `logit_mean`."""
+
+    def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        return logit_mean(z, present)
+
+
+class LearnedWeights(Fusion):
+    """A weighted mean whose weights are learned and never negative, shared out among the members present."""
+
+    def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:
+        super().__init__(members, one_sided=one_sided)
+        self.raw_weights = nn.Parameter(torch.zeros(members))
+
+    def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        return _weighted(z, self.shares(z, present))
+
+    def shares(self, z: Tensor, present: Tensor) -> Tensor:
+        return torch.softmax(self.raw_weights.expand_as(z).masked_fill(~present, float("-inf")), dim=1)
+
+
+class Stacking(Fusion):
+    """A small meta-learner over standardised logits and presence (Wolpert, 1992): linear, or one hidden layer of
+    `hidden` units. An absent member contributes only that it is absent."""
+
+    def __init__(self, members: int, *, one_sided: Sequence[int] = (), hidden: int = 0) -> None:
+        super().__init__(members, one_sided=one_sided)
+        width = 2 * members
+        self.hidden = nn.Linear(width, hidden) if hidden else None
+        self.output = nn.Linear(hidden or width, 1)
+
+    def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        inputs = torch.cat([z, present.to(z.dtype)], dim=1)
+        return self.output(inputs if self.hidden is None else torch.tanh(self.hidden(inputs))).squeeze(1)
+
+    def shares(self, z: Tensor, present: Tensor) -> Tensor:
+        """By the products of the weights on the paths from a logit to the output (Olden et al., 2004)."""
+        path = self.output.weight[0].abs()
+        if self.hidden is not None:
+            path = path @ self.hidden.weight.abs()  # (2 M,)
+        pull = path[: z.shape[1]].expand_as(z).masked_fill(~present, 0.0) + 1e-9 * present
+        return pull / pull.sum(1, keepdim=True)
+
+
+METHODS: dict[str, type[Fusion]] = {
+    "majority_vote": MajorityVote,
+    "confidence_weighted": ConfidenceWeighted,
+    "logit_mean": LogitMean,
+    "learned_weights": LearnedWeights,
+    "stacking": Stacking,
+}
+
+
+def build_fusion(method: str, members: int, *, one_sided: Sequence[int] = (), hidden: int = 0) -> Fusion:
+    """The fusion of that name. Raises ValueError for an unknown method, or `hidden` where it has no meaning."""
+    if method not in METHODS:
+        raise ValueError(f"unknown fusion {method!r}; known: {', '.join(METHODS)}")
+    if method == "stacking":
+        return Stacking(members, one_sided=one_sided, hidden=hidden)
+    if hidden:
+        raise ValueError(f"{method} has no hidden layer")
+    return METHODS[method](members, one_sided=one_sided)

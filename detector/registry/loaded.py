@@ -1,0 +1,175 @@
+"""A verified network ready to run: arrays in, arrays out, one method a kind of model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from detector.errors import ModelError, ModelNotFoundError
+from detector.models import FrameNet
+from detector.registry.card import ModelCard
+
+if TYPE_CHECKING:
+    from detector.models.fusion import Fusion
+
+
+class FrameFeatures(NamedTuple):
+    """`logits` (N,) and `features` (N, D), float32, of N crops."""
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+class WindowScores(NamedTuple):
+    """Of N windows of T frames, float32: `logits` (N,), `frame_logits` (N, T), `pooling` (N, T) summing to 1."""
+
+    logits: NDArray[np.float32]
+    frame_logits: NDArray[np.float32]
+    pooling: NDArray[np.float32]
+
+
+class CueScores(NamedTuple):
+    """One cue on N crops, float32: `logits` (N,), `readings` (N, C): each named channel's mean over the crop."""
+
+    logits: NDArray[np.float32]
+    readings: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A network on its device, in evaluation mode, with the card it was verified against.
+
+    `trunk` is the frame model whose features a sequence model reads, None for every other kind. Methods that another
+    kind answers raise ModelError.
+    """
+
+    card: ModelCard
+    network: nn.Module
+    device: torch.device
+    trunk: LoadedModel | None = None
+
+    @property
+    def kind(self) -> str:
+        """ "frame", "sequence", "specialists", "audiovisual" or "ensemble"."""
+        return self.card.kind
+
+    def prepare(self, crops: NDArray[np.uint8]) -> torch.Tensor:
+        """(N, S, S, 3) uint8 RGB crops -> (N, 3, S, S) float32, normalised by the card, on the device."""
+        size = self.card.crop.size_px
+        if crops.ndim != 4 or crops.shape[1:] != (size, size, 3) or crops.dtype != np.uint8:
+            raise ValueError(f"expected (N, {size}, {size}, 3) uint8 crops, found {crops.shape} {crops.dtype}")
+        pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device).permute(0, 3, 1, 2).float() / 255
+        mean, std = (
+            torch.tensor(values, device=self.device).view(1, 3, 1, 1)
+            for values in (self.card.crop.mean, self.card.crop.std)
+        )
+        return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N,) float32 of (N, S, S, 3) uint8 crops, of a frame model."""
+        self._require("frame")
+        if len(crops) == 0:
+            return np.zeros(0, np.float32)
+        return _array(self.network(self.prepare(crops)))
+
+    @torch.inference_mode()
+    def features(self, crops: NDArray[np.uint8]) -> FrameFeatures:
+        """Logits and what they rest on, in one pass, of a frame model."""
+        network = self._frame_net()
+        if len(crops) == 0:
+            return FrameFeatures(np.zeros(0, np.float32), np.zeros((0, network.feature_dim), np.float32))
+        output = network.forward_all(self.prepare(crops))
+        return FrameFeatures(_array(output.logit), _array(output.features))
+
+    @torch.inference_mode()
+    def blend_map(self, crops: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Probability of manipulation per place, (N, S/8, S/8) float32, or None for a model without a map head."""
+        if not isinstance(self.network, FrameNet):
+            return None
+        return _array(torch.sigmoid(self.network.forward_all(self.prepare(crops)).map_logit))
+
+    @property
+    def channel_names(self) -> dict[str, tuple[str, ...]]:
+        """The named channels of each cue of a specialists model, in the order of its cues."""
+        self._require("specialists")
+        return {cue: tuple(names) for cue, names in self._any.channel_names.items()}
+
+    @torch.inference_mode()
+    def specialists(self, crops: NDArray[np.uint8]) -> dict[str, CueScores]:
+        """Every cue of a specialists model on the crops, in one pass."""
+        self._require("specialists")
+        outputs = self._any.forward_all(self.prepare(crops))
+        return {cue: CueScores(_array(one.logit), _array(one.channels.mean((2, 3)))) for cue, one in outputs.items()}
+
+    @torch.inference_mode()
+    def channels(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """The named channels of every cue of a specialists model as maps, (N, C, h, w) float32 each."""
+        self._require("specialists")
+        return {cue: _array(one.channels) for cue, one in self._any.forward_all(self.prepare(crops)).items()}
+
+    @torch.inference_mode()
+    def score_windows(
+        self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> WindowScores:
+        """A sequence model on N windows: `features` (N, T, D) of its trunk, `times_s` (N, T), `present` (N, T)."""
+        output = self._sequence(features, times_s, present)
+        return WindowScores(_array(output.logit), _array(output.frame_logit), _array(output.pooling))
+
+    @torch.inference_mode()
+    def attention(
+        self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
+        """Attention of a sequence model: one (N, H, T, T) a layer, none for a recurrent one, and `pooling` (N, T)."""
+        output = self._sequence(features, times_s, present)
+        return tuple(_array(layer) for layer in output.attention), _array(output.pooling)
+
+    @torch.inference_mode()
+    def fuse(
+        self, logits: NDArray[np.float64], present: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """An ensemble's logits (B,) from its members' (B, M), and each member's share (B, M); NaN where there is none.
+
+        Members are in the order of the card's `inputs`; what lies where `present` is False is never read.
+        """
+        self._require("ensemble")
+        network = cast("Fusion", self.network)
+        values = torch.from_numpy(np.where(present, logits, 0.0)).float().to(self.device)
+        fused, shares = network.fuse(values, torch.from_numpy(present).to(self.device))
+        return _array(fused), _array(shares)
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        """The deepest convolutional stage, where class activation maps are taken."""
+        layer = getattr(self.network, "cam_layer", None)
+        if not isinstance(layer, nn.Module):
+            raise ModelNotFoundError(f"{self.card.model_id} has no layer to take a class activation map from.")
+        return layer
+
+    @property
+    def _any(self) -> Any:
+        return self.network
+
+    def _sequence(self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]) -> Any:
+        self._require("sequence")
+        arrays = (np.ascontiguousarray(features, np.float32), np.asarray(times_s, np.float32), present)
+        return self._any.forward_all(*(torch.from_numpy(array).to(self.device) for array in arrays))
+
+    def _frame_net(self) -> FrameNet:
+        self._require("frame")
+        if not isinstance(self.network, FrameNet):
+            raise ModelError(f"{self.card.model_id} has no features that another model could read.")
+        return self.network
+
+    def _require(self, kind: str) -> None:
+        if self.card.kind != kind:
+            raise ModelError(f"{self.card.model_id} is of kind {self.card.kind!r}; this needs {kind!r}.")
+
+
+def _array(value: torch.Tensor) -> NDArray[np.float32]:
+    return value.float().cpu().numpy()
