@@ -54,13 +54,13 @@ def fit_mesh(backend: FaceBackend, image: NDArray[np.uint8], detection: RawDetec
     if first is None or first.fit >= _SURE_FIT:
         return first
     eyes = [first.points[list(_KEYPOINT_ROWS[eye]), :2].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)]
-    return _mesh_in(backend, image, _roi_around(first.hull_xyxy_px, _angle_rad(*eyes)), detection)
+    return _mesh_in(backend, image, roi_around(first.hull_xyxy_px, _angle_rad(*eyes)), detection)
 
 
 def roi_of_detection(detection: RawDetection) -> Roi:
     """The square that the mesh network wants to see."""
     right, left = detection.keypoints_px[RIGHT_EYE], detection.keypoints_px[LEFT_EYE]
-    return _roi_around(detection.bbox_xyxy_px, _angle_rad(right, left))
+    return roi_around(detection.bbox_xyxy_px, _angle_rad(right, left))
 
 
 def cut_roi(image: NDArray[np.uint8], roi: Roi, size_px: int) -> NDArray[np.uint8]:
@@ -70,7 +70,7 @@ def cut_roi(image: NDArray[np.uint8], roi: Roi, size_px: int) -> NDArray[np.uint
     """
     factor = min(_MAX_OVERSAMPLING, max(1, round(roi.side_px / size_px)))
     sampled_px = size_px * factor
-    matrix = _crop_to_frame(roi, sampled_px)
+    matrix = _cropplace_in_frame(roi, sampled_px)
     # Landmarks count from a pixel's corner, warpAffine from its centre.
     matrix[:, 2] += matrix[:, :2] @ np.array([0.5, 0.5]) - 0.5
     cut = cv2.warpAffine(
@@ -108,7 +108,7 @@ def _mesh_in(backend: FaceBackend, image: NDArray[np.uint8], roi: Roi, detection
     raw = backend.mesh(cut_roi(image, roi, backend.mesh_input_px))
     if raw is None:
         return None
-    points = _to_frame(raw.points, roi, backend.mesh_input_px)
+    points = place_in_frame(raw.points, roi, backend.mesh_input_px)
     return MeshFit(points=points, fit=measure_fit(points, raw.presence, detection))
 
 
@@ -116,12 +116,13 @@ def _angle_rad(right_eye: NDArray[np.float32], left_eye: NDArray[np.float32]) ->
     return math.atan2(float(left_eye[1] - right_eye[1]), float(left_eye[0] - right_eye[0]))
 
 
-def _roi_around(box: Box, angle_rad: float) -> Roi:
+def roi_around(box: Box, angle_rad: float) -> Roi:
+    """The square that the mesh network wants around a face's hull or box, turned by `angle_rad`."""
     x0, y0, x1, y1 = box
     return Roi((x0 + x1) / 2.0, (y0 + y1) / 2.0, max(1.0, _ROI_SCALE * max(x1 - x0, y1 - y0)), angle_rad)
 
 
-def _crop_to_frame(roi: Roi, size_px: int) -> NDArray[np.float64]:
+def _cropplace_in_frame(roi: Roi, size_px: int) -> NDArray[np.float64]:
     """(2, 3) matrix from pixels of the upright square to pixels of the frame."""
     scale = roi.side_px / size_px
     cosine, sine = math.cos(roi.angle_rad) * scale, math.sin(roi.angle_rad) * scale
@@ -130,8 +131,9 @@ def _crop_to_frame(roi: Roi, size_px: int) -> NDArray[np.float64]:
     return np.column_stack([turn, shift])
 
 
-def _to_frame(points: NDArray[np.float32], roi: Roi, size_px: int) -> NDArray[np.float32]:
-    matrix = _crop_to_frame(roi, size_px)
+def place_in_frame(points: NDArray[np.float32], roi: Roi, size_px: int) -> NDArray[np.float32]:
+    """Mesh points (468, 3) of the upright square of `size_px` -> pixels of the frame it was cut from."""
+    matrix = _cropplace_in_frame(roi, size_px)
     placed = np.empty_like(points)
     placed[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
     placed[:, 2] = points[:, 2] * (roi.side_px / size_px)
