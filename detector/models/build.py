@@ -9,10 +9,16 @@ from torch import nn
 
 from detector.models.frame import FrameNet
 from detector.models.fusion import build_fusion
+from detector.models.hybrid import HybridNet
+from detector.models.recurrent import RecurrentNet
+from detector.models.sequence import TransformerNet
 
 ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {
     "frame": FrameNet,
     "ensemble": build_fusion,
+    "lstm": RecurrentNet,
+    "hybrid": HybridNet,
+    "transformer": TransformerNet,
 }
 
 
