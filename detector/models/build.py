@@ -12,9 +12,11 @@ from detector.models.fusion import build_fusion
 from detector.models.hybrid import HybridNet
 from detector.models.recurrent import RecurrentNet
 from detector.models.sequence import TransformerNet
+from detector.models.specialists import SpecialistsNet
 
 ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {
     "frame": FrameNet,
+    "specialists": SpecialistsNet,
     "ensemble": build_fusion,
     "lstm": RecurrentNet,
     "hybrid": HybridNet,

@@ -1,0 +1,97 @@
+"""What each specialist's cue means in plain words, and what innocent causes it has: for pages and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from detector.analysis.types import Cue
+from detector.models.specialists import CHANNELS
+
+
+@dataclass(frozen=True, slots=True)
+class CueMeaning:
+    """`meaning` says what a high score says; `innocent` lists causes that raise it in genuine footage; `channels` maps
+    each named channel to its meaning and unit, in the order of the model's channels (empty for cues without any)."""
+
+    cue: Cue
+    title: str
+    meaning: str
+    innocent: tuple[str, ...]
+    channels: dict[str, str] = field(default_factory=dict)
+
+
+CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
+    "BG": CueMeaning(
+        "BG",
+        "Background and light",
+        "Light, shadow or colour on the face do not fit what is around it, or the person seems to be set before another "
+        "background.",
+        (
+            "a screen, lamp, flash or window that lights only the face; a studio that lights face and set apart",
+            "make-up, tanning, or a beauty filter that brightens skin",
+            "virtual backgrounds in video calls, chroma key in a studio",
+            "portrait mode, which blurs or darkens the background by software",
+            "mixed light, such as daylight on the face and lamps behind",
+        ),
+        CHANNELS["BG"],
+    ),
+    "CM": CueMeaning(
+        "CM",
+        "Compression",
+        "The face was compressed at another quality, on another block grid or once more than its surroundings.",
+        (
+            "encoders that spend more bits on faces than on the background (region of interest, perceptual modes)",
+            "transcoding by platforms and messengers, screen recordings, picture-in-picture",
+            "strong noise reduction or a still background that is copied from frame to frame",
+            "smooth skin beside rich texture, which compression treats differently by itself",
+        ),
+        CHANNELS["CM"],
+    ),
+    "RR": CueMeaning(
+        "RR",
+        "Resolution and upscaling",
+        "The face has another resolution than its surroundings, or carries traces of enlarging and sharpening.",
+        (
+            "upscalers and face enhancers in phones, players, conferencing and restoration software",
+            "beauty filters, which soften skin",
+            "depth of field and motion blur: a face in focus before a soft background, or the reverse",
+            "sharpening of faces in the camera; enlarged or digitally zoomed footage",
+        ),
+        CHANNELS["RR"],
+    ),
+    "LL": CueMeaning(
+        "LL",
+        "Low light and noise",
+        "Noise on the face does not fit its light or the noise around it, as when a clean face was put into a noisy "
+        "picture, or the reverse.",
+        (
+            "noise reduction in night modes, which smooths faces more than backgrounds",
+            "local tone mapping (HDR), which lifts faces out of the dark",
+            "beauty filters; a lamp or screen that lights only the face",
+            "strong compression, which removes noise unevenly",
+        ),
+        CHANNELS["LL"],
+    ),
+    "TM": CueMeaning(
+        "TM",
+        "Change over time",
+        "The face changes from frame to frame in a way that genuine faces do not: flicker, jitter, or a stretch that was "
+        "put in.",
+        (
+            "cuts, dissolves, dropped or repeated frames, variable frame rate",
+            "flickering lamps, automatic exposure and focus",
+            "strong compression between key frames; stabilisation",
+        ),
+    ),
+    "AV": CueMeaning(
+        "AV",
+        "Sound and lips",
+        "Lips and speech do not go together in time.",
+        (
+            "dubbing, voice-over, or a speaker who is not the one shown",
+            "sound that a recorder, a platform or a wireless microphone delays",
+            "a mouth that is small, covered or turned away",
+        ),
+    ),
+}

@@ -1,0 +1,193 @@
+"""CM: was the face compressed otherwise, or on another grid, than its surroundings? 40 channels.
+
+The crop was resampled when it was cut, so a codec's blocks are neither 8 px wide nor aligned here. Statistics of 8x8
+transforms are therefore averaged over shifts of the grid, and block edges are looked for at several periods at once.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from detector.models.specialists.signals import (
+    Signals,
+    against_surroundings,
+    cells,
+    log_level,
+    sigma,
+    smoothed,
+    step_from_neighbours,
+    surroundings,
+)
+from detector.models.specialists.witness import Witness
+
+_BLOCK_PERIODS_PX: Final = (5.0, 6.0, 7.0, 8.0, 9.5, 11.5, 16.0)
+_STEPS: Final = (6.0, 20.0)  # quantisation steps that are tried, fine and coarse
+_DIAGONALS: Final = 14
+
+
+def _dct_filters(device: torch.device) -> tuple[Tensor, Tensor]:
+    """63 AC filters of the orthonormal 8x8 DCT-II (63, 1, 8, 8), and the diagonal u + v of each, 1..14 (63,)."""
+    place, order = torch.arange(8, device=device) + 0.5, torch.arange(8, device=device)
+    basis = torch.cos(math.pi / 8 * order[:, None] * place[None]) / 2  # (frequency, place)
+    basis[0] /= math.sqrt(2)
+    filters = torch.einsum("uy,vx->uvyx", basis, basis).reshape(64, 1, 8, 8)
+    diagonal = (order[:, None] + order[None]).reshape(64)
+    return filters[1:], diagonal[1:]
+
+
+def transform(luma: Tensor) -> tuple[Tensor, Tensor]:
+    """8x8 DCT at four shifts of the grid: (B, 1, S, S) -> AC coefficients (B, 63, S/4, S/4), their diagonals (63,)."""
+    filters, diagonal = _dct_filters(luma.device)
+    return functional.conv2d(functional.pad(luma, (2, 2, 2, 2), mode="replicate"), filters, stride=4), diagonal
+
+
+def _halved(values: Tensor) -> Tensor:
+    """From four shifts of the grid a cell to one value a cell."""
+    return functional.avg_pool2d(values, 2)
+
+
+def _band(magnitude: Tensor, diagonal: Tensor, low: int, high: int) -> Tensor:
+    chosen = (diagonal >= low) & (diagonal <= high)
+    return magnitude[:, chosen].mean(1, keepdim=True)
+
+
+class DctAnalyzer(Witness):
+    PREFIX, KIND, LEARNED = "dct", "compression that the surroundings did not go through, then all once more", 4
+    MEASURED = {
+        "dct_low_energy": "log mean magnitude of DCT coefficients with u+v of 1 to 3, grey levels",
+        "dct_mid_energy": "log mean magnitude of DCT coefficients with u+v of 4 to 7, grey levels",
+        "dct_high_energy": "log mean magnitude of DCT coefficients with u+v of 8 to 14, grey levels",
+        "dct_falloff": "dct_mid_energy minus dct_high_energy: steep where high frequencies were cut, log units",
+        "dct_falloff_step": "dct_falloff minus its mean over the surroundings, log units",
+        "dct_peakedness": "log ratio of root mean square to mean magnitude: few large among many near zero",
+    }
+
+    def measure(self, signals: Signals) -> Tensor:
+        coefficients, diagonal = transform(signals.luma)
+        magnitude = coefficients.abs()
+        low, mid, high = (
+            log_level(_halved(_band(magnitude, diagonal, *span)), 0.1) for span in ((1, 3), (4, 7), (8, 14))
+        )
+        middle = coefficients[:, (diagonal >= 3) & (diagonal <= 9)]
+        square, mean = _halved(middle.square().mean(1, keepdim=True)), _halved(middle.abs().mean(1, keepdim=True))
+        peaked = log_level(torch.sqrt(square + 1e-4), 0.1) - log_level(mean, 0.1)
+        return torch.cat([low, mid, high, mid - high, against_surroundings(mid - high), peaked], dim=1)
+
+
+class QuantDetector(Witness):
+    PREFIX, KIND, LEARNED = "quant", "JPEG compression at another quality than the surroundings", 4
+    MEASURED = {
+        "quant_cutoff": "how far up the DCT diagonals (0 to 14) coefficients still exceed 0.7 grey levels",
+        "quant_cutoff_step": "quant_cutoff minus its mean over the surroundings",
+        "quant_dead_zone": "share of DCT coefficients under 0.5 grey levels, 0..1: rounding to zero leaves many",
+        "quant_ghost_fine": "change by rounding all coefficients to steps of 6, share of what is expected without",
+        "quant_ghost_coarse": "the same at steps of 20 (JPEG ghosts, Farid 2009, averaged over grid shifts)",
+        "quant_chroma_smoothing": "log ratio of noise in Cb and Cr to noise in luma: chroma is quantised harder",
+    }
+
+    def measure(self, signals: Signals) -> Tensor:
+        coefficients, diagonal = transform(signals.luma)
+        magnitude = coefficients.abs()
+        above = [torch.sigmoid((_band(magnitude, diagonal, d, d) - 0.7) * 4) for d in range(1, _DIAGONALS + 1)]
+        cutoff = _halved(torch.cat(above, dim=1).sum(1, keepdim=True))
+        dead = _halved(torch.sigmoid((0.5 - magnitude) * 8).mean(1, keepdim=True))
+        ghosts = [
+            _halved(((coefficients - torch.round(coefficients / q) * q).square().mean(1, keepdim=True)) * (12 / q**2))
+            for q in _STEPS
+        ]
+        chroma = sigma(signals.chroma_residual).mean(1, keepdim=True)
+        smooth = log_level(chroma, 0.1) - log_level(sigma(signals.residual), 0.1)
+        return torch.cat([cutoff, against_surroundings(cutoff), dead, *ghosts, smooth], dim=1)
+
+
+def _edge_waves(signals: Signals, axis: int) -> tuple[Tensor, Tensor]:
+    """Periodic part of the steps that block borders leave along one axis (2 down, 3 across).
+
+    The step is the second difference across a border, |-a + 3b - 3c + d| / 4 (as in no-reference blockiness measures,
+    Wang et al., ICIP 2000), clipped so that edges of the scene do not rule. Returns its Fourier coefficient at each of
+    the periods over 56 px windows relative to its mean: real and imaginary parts, each (B, P, h, w).
+    """
+    luma = signals.luma.transpose(2, 3) if axis == 2 else signals.luma
+    wide = functional.pad(luma, (1, 2, 0, 0), mode="replicate")
+    size = luma.shape[-1]
+    a, b, c, d = (wide[..., i : i + size] for i in range(4))
+    step = ((-a + 3 * b - 3 * c + d).abs() / 4).clamp(max=12.0)
+    place = torch.arange(size, device=luma.device, dtype=luma.dtype) + 0.5
+    parts = []
+    for wave in (torch.cos, torch.sin):
+        carriers = torch.stack([wave(2 * math.pi * place / period) for period in _BLOCK_PERIODS_PX])
+        parts.append(smoothed(cells(step * carriers[None, :, None]), 7))
+    mean = smoothed(cells(step), 7) + 0.2
+    real, imaginary = (part / mean for part in parts)
+    if axis == 2:
+        real, imaginary = real.transpose(2, 3), imaginary.transpose(2, 3)
+    return real, imaginary
+
+
+class BlockChecker(Witness):
+    PREFIX, KIND, LEARNED = "block", "a codec's block grid that is shifted against that of the surroundings", 4
+    MEASURED = {
+        "block_strength_x": "strongest periodic part of vertical block borders over 56 px, share of mean, 0..1",
+        "block_strength_y": "strongest periodic part of horizontal block borders over 56 px, share of mean, 0..1",
+        "block_period": "period of the block borders, px of the crop, weighted by their strength",
+        "block_phase_step": "disagreement of grid phase with the surroundings, 0 none to 2 opposite, times strength",
+        "block_strength_step": "block strength minus its mean over the surroundings",
+        "block_border_step": "mean clipped step over pixels in the cell, grey levels",
+    }
+
+    def measure(self, signals: Signals) -> Tensor:
+        strengths, phases, waves = [], [], torch.zeros(())
+        for axis in (3, 2):
+            real, imaginary = _edge_waves(signals, axis)
+            strength = torch.sqrt(real.square() + imaginary.square() + 1e-8)
+            far_real, far_imaginary = surroundings(real), surroundings(imaginary)
+            far = torch.sqrt(far_real.square() + far_imaginary.square() + 1e-8)
+            agreement = (real * far_real + imaginary * far_imaginary) / (strength * far)
+            # Where the surroundings show no grid there is no phase to disagree with.
+            phases.append(((1 - agreement) * torch.minimum(strength, far)).amax(1, keepdim=True))
+            strengths.append(strength.amax(1, keepdim=True))
+            waves = waves + strength.square().square()
+        periods = torch.tensor(_BLOCK_PERIODS_PX, device=waves.device, dtype=waves.dtype).view(1, -1, 1, 1)
+        period = (waves * periods).sum(1, keepdim=True) / (waves.sum(1, keepdim=True) + 1e-8)
+        border = cells(signals.steepness.clamp(max=12.0))
+        together = (strengths[0] + strengths[1]) / 2
+        return torch.cat([*strengths, period, phases[0] + phases[1], against_surroundings(together), border], dim=1)
+
+
+class CompressionEstimator(Witness):
+    PREFIX, KIND, LEARNED = "compression", "video compression (H.264) other than that of the surroundings", 4
+    MEASURED = {
+        "compression_detail": "log noise level of luma that is left, grey levels",
+        "compression_detail_step": "compression_detail minus its mean over the surroundings, log units",
+        "compression_chroma_detail_step": "the same for Cb and Cr, log units",
+        "compression_flat_share": "share of pixels whose residual is under 0.3 grey levels, 0..1",
+        "compression_flat_step": "compression_flat_share minus its mean over 72 px",
+        "compression_ringing": "log ratio of noise level to the strongest steepness within 24 px: ripples by edges",
+    }
+
+    def measure(self, signals: Signals) -> Tensor:
+        detail = log_level(sigma(signals.residual), 0.1)
+        chroma = log_level(sigma(signals.chroma_residual).mean(1, keepdim=True), 0.1)
+        flat = cells(torch.sigmoid((0.3 - signals.residual.abs()) * 12))
+        strongest = functional.max_pool2d(functional.max_pool2d(signals.steepness, 8), 3, stride=1, padding=1)
+        ringing = detail - log_level(strongest, 1.0)
+        return torch.cat(
+            [
+                detail, against_surroundings(detail), against_surroundings(chroma), flat,
+                step_from_neighbours(flat), ringing,
+            ],
+            dim=1,
+        )  # fmt: skip
+
+
+MODULES: dict[str, type[Witness]] = {
+    "specialist_dct_analyzer": DctAnalyzer,
+    "specialist_quant_detector": QuantDetector,
+    "specialist_block_checker": BlockChecker,
+    "specialist_compression_estimator": CompressionEstimator,
+}

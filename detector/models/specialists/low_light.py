@@ -1,0 +1,106 @@
+"""LL: does the face carry the noise that its light and its surroundings ask for? 24 channels.
+
+A sensor's noise variance grows with light (Foi et al., IEEE TIP 2008); gamma, denoising and compression bend that law,
+but they bend it alike across a genuine picture.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from detector.models.specialists.signals import (
+    Signals,
+    against_surroundings,
+    cells,
+    log_level,
+    sigma,
+    smoothed,
+    surroundings,
+)
+from detector.models.specialists.witness import Witness
+
+_FLOOR = 2.0
+
+
+def _log_noise(signals: Signals) -> Tensor:
+    """Log noise level over 24 px, from the calmer pixels: residuals on steep places are texture, (B, 1, h, w)."""
+    calm = torch.exp(-(signals.steepness / 8).square())
+    weighted = smoothed(cells(signals.residual.abs() * calm), 3) / (smoothed(cells(calm), 3) + 0.02)
+    return log_level(weighted, 0.1)
+
+
+class NoiseLevel(Witness):
+    PREFIX, KIND, LEARNED = "noise", "a face with another noise level than its surroundings", 3
+    MEASURED = {
+        "noise_sigma": "log noise level of luma in calm places over 24 px, grey levels",
+        "noise_sigma_step": "noise_sigma minus its mean over the surroundings, log units",
+        "noise_chroma_sigma": "log noise level of Cb and Cr, grey levels",
+        "noise_correlation": "correlation of neighbouring residuals, -1..1: denoised or enlarged noise is correlated",
+        "noise_chroma_step": "noise_chroma_sigma minus its mean over the surroundings, log units",
+    }
+
+    def measure(self, signals: Signals) -> Tensor:
+        noise = _log_noise(signals)
+        chroma = log_level(sigma(signals.chroma_residual).mean(1, keepdim=True), 0.1)
+        # The mean over 3x3 leaves noise but removes little of its correlation; edges are clipped.
+        grain = (signals.luma - smoothed(signals.luma, 5)).clamp(-12, 12)
+        beside = functional.pad(grain[..., 1:], (0, 1, 0, 0), mode="replicate")
+        correlation = smoothed(cells(grain * beside), 3) / (smoothed(cells(grain.square()), 3) + 0.5)
+        return torch.cat([noise, against_surroundings(noise), chroma, correlation, against_surroundings(chroma)], dim=1)
+
+
+class ShotNoiseLaw(Witness):
+    PREFIX, KIND, LEARNED = "shot", "noise that does not follow the light as that of the surroundings does", 3
+    MEASURED = {
+        "shot_expected": "log noise level that the crop's own law log noise = a + b log light gives here, grey levels",
+        "shot_excess": "noise_sigma minus shot_expected: more (+) or less (-) noise than the light asks for, log units",
+        "shot_slope": "slope b of that law over the crop: 0.5 for pure shot noise in linear light",
+        "shot_per_light": "noise level over the square root of luma, grey levels to the power 1/2",
+        "shot_chroma_ratio": "log ratio of chroma noise to luma noise",
+    }
+
+    def measure(self, signals: Signals) -> Tensor:
+        noise, light = _log_noise(signals), log_level(smoothed(cells(signals.luma), 3), _FLOOR)
+        mean_noise, mean_light = surroundings(noise), surroundings(light)
+        # Least squares over the surroundings, drawn towards no slope where light hardly varies.
+        spread = surroundings((light - mean_light).square()) + 0.05
+        slope = surroundings((noise - mean_noise) * (light - mean_light)) / spread
+        expected = mean_noise + slope * (light - mean_light)
+        per_light = torch.exp(noise) / torch.sqrt(cells(signals.luma) + _FLOOR)
+        chroma = log_level(sigma(signals.chroma_residual).mean(1, keepdim=True), 0.1)
+        return torch.cat([expected, noise - expected, slope.expand_as(noise), per_light, chroma - noise], dim=1)
+
+
+class DarkChannel(Witness):
+    PREFIX, KIND, LEARNED = "dark", "a face lifted out of, or sunk into, the dark by other means than light", 3
+    MEASURED = {
+        "dark_channel": "smallest of R, G, B within 24 px (He et al. 2009), grey levels",
+        "dark_share": "share of pixels darker than 10 %, 0..1",
+        "dark_offset": "log of light minus its mean over the surroundings",
+        "dark_contrast": "log ratio of luma's standard deviation to its mean over 24 px: gain keeps it, lifting lowers it",
+        "dark_noise_share": "log ratio of noise level to luma's standard deviation over 24 px",
+    }
+
+    def measure(self, signals: Signals) -> Tensor:
+        darkest = -functional.max_pool2d(-signals.rgb.amin(1, keepdim=True) * 255, 8)
+        darkest = -functional.max_pool2d(-darkest, 3, stride=1, padding=1)
+        share = cells(torch.sigmoid((25.5 - signals.luma) / 4))
+        mean, square = smoothed(cells(signals.luma), 3), smoothed(cells(signals.luma.square()), 3)
+        spread = torch.sqrt((square - mean.square()).clamp(min=0) + 0.25)
+        light = log_level(mean, _FLOOR)
+        return torch.cat(
+            [
+                darkest, share, against_surroundings(light), torch.log(spread) - light,
+                _log_noise(signals) - torch.log(spread),
+            ],
+            dim=1,
+        )  # fmt: skip
+
+
+MODULES: dict[str, type[Witness]] = {
+    "noise_level": NoiseLevel,
+    "shot_noise_law": ShotNoiseLaw,
+    "dark_channel": DarkChannel,
+}

@@ -1,0 +1,154 @@
+"""One trunk, four specialists: BG, CM, RR and LL look at the same features of a wide face crop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from detector.models.outputs import SpecialistOutput
+from detector.models.specialists import background, compression, low_light, resolution
+from detector.models.specialists.signals import Signals, against_surroundings, face_mean, signals_of
+from detector.models.specialists.witness import Witness
+from detector.models.trunk import Trunk
+
+SPECIALISTS: Final[dict[str, dict[str, type[Witness]]]] = {
+    "BG": background.MODULES,
+    "CM": compression.MODULES,
+    "RR": resolution.MODULES,
+    "LL": low_light.MODULES,
+}
+# Cue -> channel name -> meaning with unit, in the order of the channels.
+CHANNELS: Final[dict[str, dict[str, str]]] = {
+    cue: {name: meaning for module in modules.values() for name, meaning in module.channels().items()}
+    for cue, modules in SPECIALISTS.items()
+}
+
+
+class Place(NamedTuple):
+    """Where a channel lies: the module that computes it and its index among the cue's channels."""
+
+    module: str
+    index: int
+
+
+def evidence_channels(cue: str) -> dict[str, Place]:
+    """Module -> place of its evidence channel, the one trained with that module's own kind of manipulation."""
+    names = list(CHANNELS[cue])
+    return {module: Place(module, names.index(f"{kind.PREFIX}_evidence")) for module, kind in SPECIALISTS[cue].items()}
+
+
+class Specialist(nn.Module):
+    """One cue: its modules' named channels, and a map and a label that rest on those channels alone.
+
+    Both see each channel as it is and against the surroundings, since the cue is a mismatch between the face and what
+    is around it; the label adds the difference of each channel's mean over face and surroundings.
+    """
+
+    def __init__(self, modules: Mapping[str, type[Witness]], shared_width: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.witnesses = nn.ModuleDict({name: module(shared_width) for name, module in modules.items()})
+        self.channel_names = tuple(name for module in modules.values() for name in module.channels())
+        count = len(self.channel_names)
+        self.scale = nn.BatchNorm2d(count)  # channels have units; what reads them needs one scale
+        self.read = nn.Sequential(
+            nn.Conv2d(2 * count, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=2, dilation=2, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        )
+        self.map_head = nn.Conv2d(width, 1, 1)
+        self.label_head = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(2 * count + 3 * width + 2, width), nn.ReLU(), nn.Linear(width, 1)
+        )
+
+    def forward(self, signals: Signals, shared: Tensor) -> SpecialistOutput:
+        """`shared` (B, W, h, w) features at stride 8."""
+        channels = torch.cat([witness(signals, shared) for witness in self.witnesses.values()], dim=1)  # (B, C, h, w)
+        normal = self.scale(channels).clamp(-6, 6)  # heavy tails on odd pictures must not drown the rest
+        offset = against_surroundings(normal)
+        hidden = self.read(torch.cat([normal, offset], dim=1))  # (B, width, h, w)
+        map_logit = self.map_head(hidden).squeeze(1).float()  # (B, h, w)
+        heat = map_logit.flatten(1)
+        attention = torch.softmax(heat, dim=1).unsqueeze(1)  # (B, 1, N)
+        local = (hidden.flatten(2).float() * attention).sum(2)
+        difference = face_mean(offset).flatten(1).float()
+        across = face_mean(hidden).flatten(1).float()
+        peak = torch.logsumexp(heat * 4, dim=1, keepdim=True) / 4
+        pooled = [difference, difference.abs(), local, across, hidden.mean((2, 3)).float(), peak, heat.mean(1, True)]
+        return SpecialistOutput(self.label_head(torch.cat(pooled, dim=1)).squeeze(1).float(), map_logit, channels)
+
+
+class SpecialistsNet(nn.Module):
+    """Four specialists on one trunk over a wide crop: the face and what is around it.
+
+    `trunk` any timm network with the given `strides` (8 first, up to EfficientNet-B4); stages beyond the deepest one
+    are cut off where the trunk is an EfficientNet. `mean` and `std` are those of the crop's normalisation: the fixed
+    channels measure in grey levels. `cues` are the specialists, in the order of `forward`'s logits.
+    """
+
+    def __init__(
+        self,
+        trunk: str = "tf_efficientnet_lite0",
+        *,
+        trunk_options: Mapping[str, Any] | None = None,
+        strides: Sequence[int] = (8,),
+        high_pass: bool = True,
+        width: int = 64,
+        head_width: int = 32,
+        dropout: float = 0.1,
+        mean: Sequence[float] = (0.5, 0.5, 0.5),
+        std: Sequence[float] = (0.5, 0.5, 0.5),
+        cues: Sequence[str] = tuple(SPECIALISTS),
+    ) -> None:
+        super().__init__()
+        if not strides or strides[0] != 8:
+            raise ValueError(f"strides: expected 8 first, found {tuple(strides)}")
+        if not cues or set(cues) - set(SPECIALISTS):
+            raise ValueError(f"cues: expected some of {', '.join(SPECIALISTS)}, found {tuple(cues)}")
+        self.trunk = Trunk(trunk, strides, options=trunk_options, high_pass=high_pass)
+        self._cut_unused_stages()
+        self.laterals = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in self.trunk.channels)
+        self.smooth = nn.Sequential(
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        )
+        self.cues = tuple(cues)
+        self.heads = nn.ModuleDict({cue: Specialist(SPECIALISTS[cue], width, head_width, dropout) for cue in cues})
+        self.channel_names: dict[str, tuple[str, ...]] = {cue: tuple(CHANNELS[cue]) for cue in cues}
+        for name, values in (("mean", mean), ("std", std)):
+            self.register_buffer(name, torch.tensor(tuple(values)).view(1, 3, 1, 1), persistent=False)
+
+    def _cut_unused_stages(self) -> None:
+        """timm's EfficientNets compute and keep every stage, also those behind the deepest feature asked for."""
+        blocks, used = getattr(self.trunk.encoder, "blocks", None), getattr(self.trunk.encoder, "_stage_out_idx", None)
+        if isinstance(blocks, nn.Sequential) and used:
+            self.trunk.encoder.blocks = blocks[: max(used)]
+
+    def forward_all(self, x: Tensor) -> dict[str, SpecialistOutput]:
+        """x: (B, 3, S, S) normalised crops, S a multiple of the deepest stride -> each cue's output at stride 8."""
+        with torch.autocast(x.device.type, enabled=False):
+            pixels = (x.float() * self.get_buffer("std") + self.get_buffer("mean")).clamp(0, 1)
+            signals = signals_of(pixels)
+        features = self.trunk(x)
+        shared = self.laterals[0](features[0])  # (B, width, S/8, S/8)
+        for lateral, feature in zip(list(self.laterals)[1:], features[1:], strict=True):
+            shared = shared + nn.functional.interpolate(lateral(feature), size=shared.shape[-2:], mode="nearest")
+        shared = self.smooth(shared)
+        return {cue: self.heads[cue](signals, shared) for cue in self.cues}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, S, S) normalised -> (B, len(cues)) logits, in the order of `cues`."""
+        outputs = self.forward_all(x)
+        return torch.stack([outputs[cue].logit for cue in self.cues], dim=1)
+
+    @property
+    def cam_layer(self) -> nn.Module:
+        return self.trunk.last_stage
