@@ -4,19 +4,124 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import MISSING, asdict, dataclass, field, fields
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
 from detector.errors import SettingsError
 from detector.training.pretrained import SOURCES
 
+Limits = Mapping[str, Any]
+"""A setting's name -> (lowest, highest) of a number, a list of the values allowed, or the limits of a nested table."""
+Config = TypeVar("Config")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The table in a YAML file. Raises SettingsError where there is none to read."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"Cannot read the training config {path.name}: {error}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path.name}: expected a mapping of settings, found {type(values).__name__}.")
+    return values
+
+
+def check_fields(
+    cls: type[Config], values: Mapping[str, Any], name: str, limits: Limits, *, problems: Iterable[str] = ()
+) -> Config:
+    """A frozen dataclass from a table: types by its annotations, values by `limits`, nested dataclasses from nested
+    tables, lists to tuples where the annotation says so. The table's `kind`, which chose `cls`, is passed over.
+
+    `problems` are what the caller found beyond that. Raises SettingsError listing every problem at once; `name` (the
+    file's) starts the message.
+    """
+    found = [*_problems_of(cls, values, limits, ""), *problems]
+    if found:
+        raise SettingsError(f"{name}: " + "; ".join(found))
+    return _built(cls, values)
+
+
+def config_sha256(config: Any) -> str:
+    """Hash of what differs from the defaults, so that a setting added later leaves old hashes as they are."""
+    usual = {item.name: item.default for item in fields(config)}
+    chosen = {key: value for key, value in asdict(config).items() if value != usual[key]}
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
+
+
+def _problems_of(cls: type, values: Any, limits: Limits, prefix: str) -> list[str]:
+    if not isinstance(values, Mapping):
+        return [f"{prefix.rstrip('.')}: expected a table, found {values!r}"]
+    known = {item.name: item for item in fields(cls)}
+    hints = get_type_hints(cls)
+    extra = set(values) - set(known) - ({"kind"} if not prefix else set())
+    problems = [f"unknown setting {prefix + str(key)!r}" for key in sorted(extra, key=str)]
+    for key, item in known.items():
+        if key in values:
+            problems += _value_problems(prefix + key, values[key], hints[key], limits.get(key))
+        elif item.default is MISSING and item.default_factory is MISSING:
+            problems.append(f"missing setting {prefix + key!r}")
+    return problems
+
+
+def _value_problems(key: str, value: Any, hint: Any, limit: Any) -> list[str]:
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _problems_of(hint, value, limit or {}, f"{key}.")
+    if wrong := _type_problem(value, hint):
+        return [f"{key}: expected {wrong}, found {value!r}"]
+    if isinstance(limit, tuple) and isinstance(value, int | float) and not limit[0] <= value <= limit[1]:
+        return [f"{key}: expected {limit[0]} to {limit[1]}, found {value}"]
+    if isinstance(limit, list) and value not in limit:
+        return [f"{key}: expected one of {', '.join(map(repr, limit))}, found {value!r}"]
+    return []
+
+
+_WORDS: Final[dict[Any, tuple[type | types.UnionType, str]]] = {
+    bool: (bool, "true or false"), int: (int, "a whole number"), float: (int | float, "a number"),
+    str: (str, "text"), dict: (Mapping, "a table"), list: (list | tuple, "a list"),
+}  # fmt: skip
+_COUNTS: Final = {2: "two", 3: "three", 4: "four"}
+
+
+def _type_problem(value: Any, hint: Any) -> str:
+    """What was expected where `value` is something else, "" where it fits."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return "" if value in inner else f"one of {', '.join(map(repr, inner))}"
+    if origin in (Union, types.UnionType):
+        wrong = [_type_problem(value, option) for option in inner if option is not type(None)]
+        return "" if (value is None and type(None) in inner) or "" in wrong else " or ".join(wrong)
+    if origin is tuple:
+        item, length = inner[0], None if inner[-1] is Ellipsis else len(inner)
+        one = _WORDS[item][1].removeprefix("a ") if item in _WORDS else "value"
+        words = f"{_COUNTS.get(length or 0, length)} {one}s" if length else f"a list of {one}"
+        fits = isinstance(value, list | tuple) and (length is None or len(value) == length)
+        return "" if fits and not any(_type_problem(each, item) for each in value) else words
+    kind, words = _WORDS.get(origin or hint, (object, ""))
+    if isinstance(value, bool) and kind is not bool and kind is not object:
+        return words
+    return "" if isinstance(value, kind) else words
+
+
+def _built(cls: type[Config], values: Mapping[str, Any]) -> Config:
+    hints = get_type_hints(cls)
+    chosen: dict[str, Any] = {}
+    for item in fields(cls):  # type: ignore[arg-type]
+        if item.name in values:
+            value, hint = values[item.name], hints[item.name]
+            if is_dataclass(hint) and isinstance(hint, type):
+                value = _built(hint, value)
+            chosen[item.name] = tuple(value) if isinstance(value, list) and get_origin(hint) is tuple else value
+    return cls(**chosen)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """What to train, on what, for how long.
+    """What frame model to train, on what, for how long.
 
     `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop.
     A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
@@ -59,40 +164,11 @@ class TrainConfig:
 
     @property
     def sha256(self) -> str:
-        """Hash of what differs from the defaults, so that a setting added later leaves old hashes as they are."""
-        usual = {item.name: item.default for item in fields(self)}
-        chosen = {key: value for key, value in asdict(self).items() if value != usual[key]}
-        return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
+        return config_sha256(self)
 
 
-def load_config(path: Path) -> TrainConfig:
-    """Read and check a YAML file. Raises SettingsError listing every problem at once."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise SettingsError(f"Cannot read the training config {path.name}: {error}") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path.name}: expected a mapping of settings, found {type(values).__name__}.")
-    return check_config(values, path.name)
-
-
-def check_config(values: dict[str, Any], name: str = "config") -> TrainConfig:
-    known = {item.name: item for item in fields(TrainConfig)}
-    problems = [f"unknown setting {key!r}" for key in sorted(set(values) - set(known))]
-    for key, item in known.items():
-        if key not in values:
-            if item.default is MISSING and item.default_factory is MISSING:
-                problems.append(f"missing setting {key!r}")
-            continue
-        problems += _problems_of(key, values[key])
-    if problems:
-        raise SettingsError(f"{name}: " + "; ".join(problems))
-    listed = ("mean", "std", "limits")
-    checked: dict[str, Any] = {key: tuple(value) if key in listed else value for key, value in values.items()}
-    return TrainConfig(**checked)
-
-
-_NUMBERS: dict[str, tuple[float, float]] = {
+_LIMITS: Final[Limits] = {
+    "init": ["", *SOURCES],
     "input_px": (32, 1024), "margin": (0, 1), "steps": (1, 10**7), "budget_minutes": (0.01, 10**5),
     "batch_size": (2, 4096),
     "labelled_share": (0, 1), "resynthesis_share": (0, 1), "resynthesiser_minutes": (0.01, 10**4),
@@ -104,25 +180,16 @@ _NUMBERS: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 
 
-def _problems_of(key: str, value: Any) -> list[str]:
-    if key in _NUMBERS:
-        low, high = _NUMBERS[key]
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return [f"{key}: expected a number, found {value!r}"]
-        if not low <= value <= high:
-            return [f"{key}: expected {low} to {high}, found {value}"]
-        if key == "input_px" and value % 16:
-            return [f"input_px: expected a multiple of 16, found {value}"]
-    elif key in ("mean", "std") and not (
-        isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(x, int | float) for x in value)
-    ):
-        return [f"{key}: expected three numbers, found {value!r}"]
-    elif key == "architecture" and not (isinstance(value, dict) and "kind" in value):
-        return [f"architecture: expected a table with a kind, found {value!r}"]
-    elif key == "init" and value not in ("", *SOURCES):
-        return [f"init: expected one of {', '.join(SOURCES)} or nothing, found {value!r}"]
-    elif key in ("model_id", "title", "licence") and not isinstance(value, str):
-        return [f"{key}: expected text, found {value!r}"]
-    elif key == "bf16" and not isinstance(value, bool):
-        return [f"bf16: expected true or false, found {value!r}"]
-    return []
+def load_config(path: Path) -> TrainConfig:
+    """Read and check a frame model's YAML file. Raises SettingsError listing every problem at once."""
+    return check_config(read_yaml(path), path.name)
+
+
+def check_config(values: dict[str, Any], name: str = "config") -> TrainConfig:
+    problems = []
+    if isinstance(side := values.get("input_px", 144), int) and side % 16:
+        problems.append(f"input_px: expected a multiple of 16, found {side}")
+    table = values.get("architecture")
+    if isinstance(table, dict) and "kind" not in table:
+        problems.append(f"architecture: expected a table with a kind, found {table!r}")
+    return check_fields(TrainConfig, values, name, _LIMITS, problems=problems)

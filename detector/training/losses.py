@@ -1,4 +1,4 @@
-"""Losses of frame models: label and blend map."""
+"""Losses of binary detectors: label and blend map."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def focal_loss(logit: Tensor, target: Tensor, *, alpha: float = 0.5, gamma: float = 2.0) -> Tensor:
+def focal_loss(
+    logit: Tensor, target: Tensor, *, alpha: float = 0.5, gamma: float = 2.0, positive_weight: float = 1.0
+) -> Tensor:
     """Binary focal loss, mean over (B,), Lin et al., ICCV 2017. `target` in [0, 1] (soft labels allowed).
 
     alpha weighs the positive class (0.5 = even); gamma = 0 gives half the cross-entropy at alpha 0.5, so the result is
-    multiplied by 2 to keep gamma = 0, alpha = 0.5 equal to plain cross-entropy.
+    multiplied by 2 to keep gamma = 0, alpha = 0.5 equal to plain cross-entropy. `positive_weight` multiplies the loss
+    of manipulated samples, for sets with few of them.
     """
     cross_entropy = functional.binary_cross_entropy_with_logits(logit, target, reduction="none")
     probability = torch.sigmoid(logit)
     agreement = probability * target + (1 - probability) * (1 - target)
-    weight = alpha * target + (1 - alpha) * (1 - target)
+    weight = alpha * positive_weight * target + (1 - alpha) * (1 - target)
     return (2 * weight * (1 - agreement) ** gamma * cross_entropy).mean()
 
 
