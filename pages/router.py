@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from pages import analyse, cases, examine
+from pages import analyse, cases, examine, models, training
 from pages.parts import navigation, style
 from pages.parts.navigation import PageName
 
@@ -41,6 +41,20 @@ def main(first: PageName = "analyse") -> None:
             icon=":material/folder_open:",
             url_path="cases",
             default=first == "cases",
+        ),
+        "models": st.Page(
+            models.render,
+            title="Models",
+            icon=":material/deployed_code:",
+            url_path="models",
+            default=first == "models",
+        ),
+        "training": st.Page(
+            training.render,
+            title="Training runs",
+            icon=":material/monitoring:",
+            url_path="training",
+            default=first == "training",
         ),
     }
     navigation.register(pages)

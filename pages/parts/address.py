@@ -6,18 +6,22 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-NAMES = ("case", "exhibit", "record", "track", "pts")
+NAMES = ("case", "exhibit", "record", "track", "pts", "model", "runs", "run")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Ids as the store gave them; None where the address does not say (or says something that is no number)."""
+    """Ids as the store gave them, a model's id, a folder of training runs and the name of one in it; None where the
+    address does not say (or says something that is no number)."""
 
     case: str | None = None
     exhibit: str | None = None
     record: str | None = None
     track: int | None = None
     pts: int | None = None
+    model: str | None = None
+    runs: str | None = None
+    run: str | None = None
 
     def params(self) -> dict[str, str]:
         values = {name: getattr(self, name) for name in NAMES}
@@ -32,6 +36,9 @@ def read() -> Place:
         record=given.get("record"),
         track=_number(given.get("track")),
         pts=_number(given.get("pts")),
+        model=given.get("model"),
+        runs=given.get("runs"),
+        run=given.get("run"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -112,6 +113,20 @@ def states(items: Iterable[tuple[str, str, str]]) -> None:
     )
     if marks:
         st.html(f'<div class="fw-states">{marks}</div>')
+
+
+def drawing(svg: str, alt: str) -> None:
+    """A drawing of ours as a picture, no wider than the page; `alt` says in words what it shows."""
+    data = base64.b64encode(svg.encode()).decode()
+    st.html(f'<img class="fw-drawing" alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}">')
+
+
+def outcome(icon_name: str, colour: str, title: str, text: str) -> None:
+    """What came of an action: an icon, a word, a sentence."""
+    st.html(
+        f'<div class="fw-outcome" role="status">{icon(icon_name, colour)}<div><b>{escape(title)}</b><br>{escape(text)}'
+        "</div></div>"
+    )
 
 
 def video(source: str) -> None:

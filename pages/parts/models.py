@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from detector.analysis.types import Analysis
 from detector.errors import ModelError
 from detector.registry import Decision, ModelCard, available_models, default_model_ids
-from pages.parts import markup
+from pages.parts import markup, model_card, navigation, preferences
+from pages.parts.address import Place
+from pages.parts.wording import KINDS
+
+_DEFAULT, _SEVERAL = "*default", "*several"
+_WORDS = {_DEFAULT: "The default set", _SEVERAL: "Several models"}
 
 
 def cards() -> tuple[ModelCard, ...]:
@@ -24,45 +31,59 @@ def decisions(analysis: Analysis) -> dict[str, Decision]:
     }
 
 
+def default_ids() -> tuple[str, ...]:
+    """One's own default as far as it is installed, else the shipped one. Raises ModelError."""
+    installed = {card.model_id for card in cards()}
+    own = tuple(model_id for model_id in preferences.default_models() if model_id in installed)
+    return own or default_model_ids()
+
+
 def choose() -> tuple[str, ...]:
-    """Let the user pick models; the defaults are chosen. Shows each chosen model's card in brief."""
+    """Let the user pick the default set, one model or several; each with what was measured about it."""
     try:
         offered = {card.model_id: card for card in cards()}
+        default = default_ids() if offered else ()
     except ModelError as error:
-        st.error(str(error), icon=":material/error:")
+        markup.problem("The installed models cannot be listed", str(error))
         return ()
     if not offered:
         markup.empty("deployed_code", "No model is installed", "See the README on how to import or train one.")
         return ()
-    chosen = st.multiselect(
+    options = [_DEFAULT, *offered, _SEVERAL] if len(offered) > 1 else [_DEFAULT]
+    captions = [_default_caption([offered[model_id] for model_id in default])]
+    if len(offered) > 1:
+        captions += [_caption(card) for card in offered.values()]
+        captions.append("Where they disagree, the conclusion says so.")
+    chosen = st.radio(
         "Models",
-        list(offered),
-        default=[model_id for model_id in default_model_ids() if model_id in offered],
-        format_func=lambda model_id: offered[model_id].title,
+        options,
+        format_func=lambda option: markup.plain(offered[option].title) if option in offered else _WORDS[option],
+        captions=captions,
         key="analyse_models",
-        help="Every chosen model scores every face. Where they disagree, the conclusion says so.",
     )
-    for model_id in chosen:
-        with st.expander(f"About this model: {markup.plain(offered[model_id].title)}"):
-            show_card(offered[model_id])
-    return tuple(chosen)
+    navigation.link(
+        "models", "Cards of the models: what each was measured on", Place(), icon=":material/deployed_code:"
+    )
+    if chosen == _DEFAULT:
+        return default
+    if chosen != _SEVERAL:
+        return (chosen,)
+    picked = st.multiselect(
+        "Several models",
+        list(offered),
+        default=[model_id for model_id in default if model_id in offered],
+        format_func=lambda model_id: offered[model_id].title,
+        key="analyse_several",
+        label_visibility="collapsed",
+    )
+    return tuple(picked)
 
 
-def show_card(card: ModelCard) -> None:
-    """What a model is, what it was trained on, how it scored, and where it should not be trusted."""
-    rows = [
-        ("Model", card.model_id),
-        ("Kind", card.kind),
-        ("Crop", f"{card.crop.size_px} px, margin {card.crop.margin:g}, alignment {card.crop.alignment}"),
-        ("Licence", card.licence),
-        ("Weights SHA-256", card.weights_sha256),
-    ]
-    markup.facts(rows, mono=("Model", "Weights SHA-256"))
-    for title, values in (("Training", card.training), ("Results", card.results)):
-        flat = markup.flatten(values)
-        if flat:
-            markup.heading(title)
-            markup.facts(flat)
-    if card.limits:
-        markup.heading("Limits")
-        markup.bullets(card.limits)
+def _default_caption(chosen: Sequence[ModelCard]) -> str:
+    if len(chosen) == 1:
+        return f"{markup.plain(chosen[0].title)} · {_caption(chosen[0])}"
+    return markup.plain(", ".join(card.model_id for card in chosen))
+
+
+def _caption(card: ModelCard) -> str:
+    return markup.plain(f"{KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")

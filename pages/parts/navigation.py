@@ -9,7 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from pages.parts.address import Place
 
-PageName = Literal["analyse", "examine", "cases"]
+PageName = Literal["analyse", "examine", "cases", "models", "training"]
 _KEY = "navigation_pages"
 
 

@@ -9,8 +9,10 @@ _CSS = """
         --fw-faint: light-dark(#5B6873, #93A0AC); }
 .stApp .stMainBlockContainer { padding: 4.2rem 2rem 3rem; max-width: 1680px; }
 .stApp [data-testid="stVerticalBlock"] { gap: .7rem; }
-[class*="st-key-case_line_"] { padding: .55rem .7rem .6rem; }
-[class*="st-key-case_line_"] button { justify-content: flex-start; text-align: left; padding: 0; min-height: 1.6rem; }
+[class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"] {
+  padding: .55rem .7rem .6rem; }
+:is([class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"]) button {
+  justify-content: flex-start; text-align: left; padding: 0; min-height: 1.6rem; }
 .stMultiSelect [data-baseweb="tag"], .stMultiSelect [data-baseweb="tag"] span { max-width: 100%; }
 .fw-icon { font-family: 'Material Symbols Rounded'; font-weight: 400; font-style: normal; line-height: 1;
            display: inline-block; white-space: nowrap; vertical-align: -.2em; font-size: 1.3em;
@@ -72,6 +74,30 @@ _CSS = """
 .fw-gauge b { position: absolute; top: -3px; width: 4px; height: 14px; margin-left: -2px; border-radius: 1px;
               background: var(--fw-dot); }
 .fw-num { font-variant-numeric: tabular-nums; text-align: right; }
+.fw-drawing { max-width: 100%; height: auto; display: block; }
+.fw-outcome { display: flex; gap: .7rem; padding: .6rem .8rem; border: 1px solid var(--fw-line); border-radius: 4px;
+              line-height: 1.45; background: var(--fw-soft); overflow-wrap: anywhere; }
+.fw-scroll { overflow-x: auto; }
+.fw-table { border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
+.fw-table th, .fw-table td { padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--fw-line); text-align: left;
+                             vertical-align: middle; }
+.fw-table thead th { color: var(--fw-faint); font-weight: 400; font-size: .82rem; white-space: nowrap; }
+.fw-table tbody th { font-weight: 400; min-width: 9rem; overflow-wrap: anywhere; }
+.fw-table td.fw-num { text-align: right; white-space: nowrap; }
+.fw-table thead th.fw-num { text-align: right; }
+.fw-table th:last-child, .fw-table td:last-child { padding-right: 0; }
+.fw-table.fw-narrow { max-width: 46rem; }
+.fw-wide td { min-width: 11rem; vertical-align: top; padding-top: .45rem; }
+.fw-wide .fw-interval { margin-bottom: .3rem; }
+.fw-interval { position: relative; height: 12px; width: 9rem; min-width: 7rem; background: linear-gradient(
+               var(--fw-line), var(--fw-line)) center / 100% 1px no-repeat; }
+.fw-interval i, .fw-interval b { position: absolute; display: block; }
+.fw-interval .fw-chance { left: 50%; top: 0; bottom: 0; width: 0; border-left: 1px dashed var(--fw-faint); }
+.fw-interval .fw-span { top: 4px; height: 4px; background: #56B4E9; border-radius: 2px; }
+.fw-interval b { top: 1px; width: 4px; height: 10px; margin-left: -2px; border-radius: 1px;
+                 background: light-dark(#005A8C, #7CC4F0); }
+.fw-count { width: 7rem; height: 8px; }
+.fw-count i { display: block; height: 8px; min-width: 1px; border-radius: 1px; background: #56B4E9; }
 .fw-scale { display: flex; align-items: center; gap: .5rem; font-size: .8rem; color: var(--fw-faint);
             font-variant-numeric: tabular-nums; }
 .fw-aside .fw-bar { width: 5rem; }

@@ -56,6 +56,21 @@ LABELS: dict[Label, LabelWords] = {
     ),
 }
 
+KINDS: dict[str, str] = {
+    "frame": "Frame by frame",
+    "sequence": "Over time",
+    "specialists": "One head a cue",
+    "audiovisual": "Sound against mouth",
+    "ensemble": "Ensemble",
+}
+KIND_ICONS: dict[str, str] = {
+    "frame": ":material/crop_free:",
+    "sequence": ":material/timeline:",
+    "specialists": ":material/troubleshoot:",
+    "audiovisual": ":material/graphic_eq:",
+    "ensemble": ":material/hub:",
+}
+
 JOB_STATES: dict[str, tuple[str, str]] = {
     "queued": ("Queued", "hourglass_empty"),
     "running": ("Running", "autorenew"),

@@ -1,0 +1,115 @@
+"""Models: every installed model's card, which of them an analysis uses, and how they compare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from detector.errors import ModelError
+from detector.registry import ModelCard, verify_model
+from pages.parts import address, markup, model_card, model_comparison, models, preferences
+from pages.parts.wording import KIND_ICONS, KINDS
+
+
+def render() -> None:
+    try:
+        cards, default = models.cards(), models.default_ids()
+    except ModelError as error:
+        markup.problem("The installed models cannot be listed", str(error))
+        return
+    if not cards:
+        markup.empty("deployed_code", "No model is installed", "See the README on how to import or train one.")
+        return
+    known = {card.model_id: card for card in cards}
+    wanted = address.read().model
+    left, right = st.columns([2, 6], gap="large")
+    with left:
+        shown = known.get(wanted or "") or known.get(next(iter(default), "")) or cards[0]
+        markup.heading("Installed models", str(len(cards)))
+        for card in cards:
+            _show_line(card, chosen=card is shown, default=default)
+    with right:
+        if wanted is not None and wanted not in known:
+            markup.problem("There is no such model", f"{wanted} is not installed; {shown.model_id} is shown instead.")
+        _show_model(shown, cards, default)
+
+
+def _show_line(card: ModelCard, *, chosen: bool, default: tuple[str, ...]) -> None:
+    with st.container(border=True, gap=None, key=f"model_line_{card.model_id}"):
+        st.button(
+            markup.plain(card.title),
+            key=f"open_model_{card.model_id}",
+            type="tertiary",
+            icon=":material/arrow_right:" if chosen else KIND_ICONS.get(card.kind),
+            on_click=lambda: address.go(replace(address.read(), model=card.model_id)),
+        )
+        marks = [("check_circle", "#0072B2", "in the default set")] if card.model_id in default else []
+        markup.states(marks)
+        markup.note(f"{KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")
+
+
+def _show_model(card: ModelCard, cards: tuple[ModelCard, ...], default: tuple[str, ...]) -> None:
+    about, actions = st.columns([5, 3], vertical_alignment="center")
+    with about:
+        markup.title(card.title, f"{KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")
+    with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+        _offer_default(card, default)
+        verify = st.button(
+            "Verify",
+            icon=":material/verified_user:",
+            key="models_verify",
+            help="Read the weights anew: file, SHA-256, every key and shape, and the models it builds on.",
+        )
+    if verify:
+        _verify(card)
+    card_tab, compare_tab = st.tabs(["Card", "Compare"])
+    with card_tab:
+        model_card.show(card)
+    with compare_tab:
+        model_comparison.show(model_comparison.choose(cards, card))
+
+
+def _offer_default(card: ModelCard, default: tuple[str, ...]) -> None:
+    """Add the model to one's own default, or take it out; the shipped default stays one click away."""
+    own = preferences.default_models()
+    inside = card.model_id in default
+    alone = inside and len(default) == 1
+
+    def change() -> None:
+        ids = tuple(one for one in default if one != card.model_id) if inside else (*default, card.model_id)
+        preferences.keep_default_models(ids)
+
+    if own:
+        st.button(
+            "Shipped default",
+            icon=":material/undo:",
+            key="models_default_reset",
+            on_click=lambda: preferences.keep_default_models(()),
+            help=f"Your own default is {', '.join(own)}. Go back to the one shipped with the program.",
+        )
+    st.button(
+        "Leave out by default" if inside else "Use by default",
+        icon=":material/remove_circle:" if inside else ":material/add_circle:",
+        key="models_default",
+        disabled=alone,
+        on_click=change,
+        help="At least one model has to be in the default set."
+        if alone
+        else "Whether the Analyse page chooses this model unless told otherwise. Kept on this machine.",
+    )
+
+
+def _verify(card: ModelCard) -> None:
+    with st.spinner("Reading the weights…"):
+        try:
+            verify_model(card.model_id)
+        except ModelError as error:
+            markup.problem("This model does not verify; it will not be used", str(error))
+            return
+    markup.outcome(
+        "verified_user",
+        "#0072B2",
+        "Verified",
+        f"The weights have the card's SHA-256 ({card.weights_sha256[:16]}…) and fit the architecture key by key.",
+    )

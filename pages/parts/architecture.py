@@ -1,0 +1,252 @@
+"""From a model's card to its block diagram: what goes in, through which parts, and what comes out.
+
+Only what the card says is written into a box: its architecture table, the network's own defaults where the table leaves
+an option out, and its inputs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from detector.models import ARCHITECTURES
+from detector.registry import ModelCard
+from pages.parts.block_diagram import Block, Diagram
+from pages.parts.measured import number_text, words
+
+_TRUNKS = {
+    "resnet18": "ResNet18",
+    "resnet50": "ResNet50",
+    "efficientnet_b0": "EfficientNet-B0",
+    "efficientnet_b2": "EfficientNet-B2",
+    "efficientnet_b4": "EfficientNet-B4",
+    "tf_efficientnet_lite0": "EfficientNet-Lite0",
+    "mobilenetv4_conv_small": "MobileNetV4-S",
+    "xception": "Xception",
+}
+Options = Mapping[str, Any]
+_MEMBERS_A_ROW = 2
+
+
+def diagram(card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
+    """The diagram of a card's network; of a kind that is not known here, its table as one box. `shares` are how much
+    of an ensemble rests on each member."""
+    options = _options(card.architecture)
+    if card.kind == "ensemble":
+        return _ensemble(card, shares)
+    return _DRAWN.get(card.kind, _anything)(card, options)
+
+
+def _options(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """The architecture table over the defaults of the network that it builds."""
+    network = ARCHITECTURES.get(str(architecture.get("kind")))
+    defaults: dict[str, Any] = {}
+    if network is not None:
+        parameters = inspect.signature(network).parameters.values()
+        defaults = {item.name: item.default for item in parameters if item.default is not inspect.Parameter.empty}
+    return {**defaults, **architecture}
+
+
+def trunk_name(name: Any) -> str:
+    """A timm name as people write it."""
+    return _TRUNKS.get(str(name), str(name))
+
+
+def _crop_block(card: ModelCard, row: int = 0) -> Block:
+    crop = card.crop
+    aligned = "as it lies" if crop.alignment == "none" else "eyes level"
+    return Block(
+        "crop",
+        "Face crop",
+        (f"{crop.size_px} × {crop.size_px} px RGB, {100 * crop.margin:.0f} % margin, {aligned}",),
+        row,
+        0.2,
+        0.8,
+        "input",
+    )
+
+
+def _trunk_block(options: Options, row: int, left: float, right: float) -> Block:
+    details = []
+    extra = options.get("trunk_options") or {}
+    if "channels" in extra:
+        details.append("stages of " + ", ".join(str(width) for width in extra["channels"]) + " channels")
+    if options.get("early_pool") is False:
+        details.append("no early pooling: full resolution in the first stages")
+    return Block("trunk", f"Trunk: {trunk_name(options.get('trunk'))}", tuple(details), row, left, right)
+
+
+def _image_part(card: ModelCard, options: Options, *, inset: float = 0.1) -> tuple[list[Block], list[tuple[str, str]]]:
+    """Crop, high-pass where there is one, trunk: rows 0 to 2 of every network that reads pictures."""
+    blocks = [_crop_block(card)]
+    arrows = []
+    if options.get("high_pass"):
+        residual = ("the crop beside what a 3 × 3 mean leaves over: six channels",)
+        blocks.append(Block("high_pass", "High-pass residual", residual, 1, 0.1, 0.9))
+        arrows.append(("crop", "high_pass"))
+    arrows.append((blocks[-1].key, "trunk"))
+    blocks.append(_trunk_block(options, 2, inset, 1 - inset))
+    return blocks, arrows
+
+
+def _frame(card: ModelCard, options: Options) -> Diagram:
+    blocks, arrows = _image_part(card, options)
+    strides = [int(stride) for stride in options.get("strides", (8, 16))]
+    step = 1 / len(strides)
+    edges = [(index * step, (index + 1) * step) for index in range(len(strides))]
+    for stride, (left, right) in zip(strides, edges, strict=True):
+        side = card.crop.size_px // stride
+        details = (f"{side} × {side} places",)
+        blocks.append(Block(f"s{stride}", f"Stride {stride}", details, 3, left + 0.02, right - 0.02))
+        arrows += [("trunk", f"s{stride}"), (f"s{stride}", "pyramid")]
+    width = options.get("width")
+    wide = 1 - step if len(strides) > 2 else 0.72
+    blocks += [
+        Block("pyramid", "Feature pyramid", (f"coarse added to fine, {width} channels",), 4, 0.02, wide - 0.06),
+        Block("map", "Blend map", ("where the face was blended or repainted",), 5, 0.02, wide - 0.06, "output"),
+        Block(
+            "pooled",
+            "Pooled features",
+            ("deepest features, the pyramid's mean, the pyramid where the map is hot, the map's peak and mean",),
+            6,
+        ),
+        Block("label", "Label head", (_head_text(options),), 7, 0.2, 0.8, "head"),
+        Block("score", "Score", ("P(manipulated), 0 to 1",), 8, 0.3, 0.7, "output"),
+    ]
+    deepest = f"s{strides[-1]}"
+    arrows += [("pyramid", "map"), ("map", "pooled"), (deepest, "pooled"), ("pooled", "label"), ("label", "score")]
+    return Diagram(tuple(blocks), tuple(arrows))
+
+
+def _head_text(options: Options) -> str:
+    width, dropout = options.get("width"), options.get("dropout")
+    text = f"{width} hidden units" if width else "one logit"
+    return f"{text}, dropout {dropout:g}" if isinstance(dropout, (int, float)) and dropout else text
+
+
+def _listed(options: Options, *names: str) -> tuple[str, ...]:
+    """Those of the named options that the table has, in words."""
+    return tuple(f"{words(name)} {number_text(options[name])}" for name in names if options.get(name) is not None)
+
+
+def _sequence(card: ModelCard, options: Options) -> Diagram:
+    inputs = card.inputs
+    frames = inputs.get("frames")
+    taken = f"{frames} frames of one face, with their times in seconds" if frames else "frames of one face, with times"
+    trunk = str(inputs.get("trunk", "its frame model"))
+    blocks = [
+        Block("frames", "Face crops over time", (taken,), 0, 0.15, 0.85, "input"),
+        Block("trunk", "Features of the frame model", (trunk, "computed once, shared with it"), 1, 0.1, 0.9),
+        *_encoder_blocks(str(options.get("kind")), options),
+        Block("pool", "Attention pooling", ("a weight a frame, summing to 1",), 4, 0.02, 0.48, "head"),
+        Block("per_frame", "Frame head", ("a logit a frame, in its context",), 4, 0.52, 0.98, "head"),
+        Block("score", "Score of the clip", ("P(manipulated), 0 to 1",), 5, 0.02, 0.48, "output"),
+        Block("times", "When", ("intervals that stand out",), 5, 0.52, 0.98, "output"),
+    ]
+    arrows = [("frames", "trunk"), ("trunk", "project"), ("project", "encoder")]
+    arrows += [("encoder", "pool"), ("encoder", "per_frame"), ("pool", "score"), ("per_frame", "times")]
+    return Diagram(tuple(blocks), tuple(arrows))
+
+
+def _encoder_blocks(kind: str, options: Options) -> list[Block]:
+    project = Block("project", "Projection", _listed(options, "feature_dim", "width"), 2, 0.2, 0.8)
+    if kind == "transformer":
+        project = Block(
+            "project", "Projection + positions in seconds", _listed(options, "feature_dim", "width"), 2, 0.15, 0.85
+        )
+        return [project, Block("encoder", "Transformer encoder", _listed(options, "layers", "heads", "width"), 3)]
+    if kind == "lstm":
+        cell = str(options.get("cell", "lstm")).upper()
+        details = _listed(options, "hidden", "layers")
+        return [project, Block("encoder", f"Bidirectional {cell}, layer norm", details, 3)]
+    if kind == "hybrid":
+        details = _listed(options, "hidden", "layers", "fusion", "variant")
+        return [project, Block("encoder", "Bidirectional LSTM beside the features", details, 3)]
+    return [project, Block("encoder", words(kind), _plain_options(options), 3)]
+
+
+def _specialists(card: ModelCard, options: Options) -> Diagram:
+    blocks, arrows = _image_part(card, options, inset=0.01)
+    cues = [str(cue) for cue in options.get("cues", ("BG", "CM", "RR", "LL"))]
+    step = 1 / len(cues)
+    for index, cue in enumerate(cues):
+        left, right = index * step + 0.01, (index + 1) * step - 0.01
+        modules = tuple(words(name) for name in _modules(cue))
+        blocks += [
+            Block(cue, cue, modules, 3, left, right, "head"),
+            Block(f"{cue}_score", f"Score {cue}", ("map, channels",), 4, left, right, "output"),
+        ]
+        arrows += [("trunk", cue), (cue, f"{cue}_score")]
+    return Diagram(tuple(blocks), tuple(arrows))
+
+
+def _modules(cue: str) -> tuple[str, ...]:
+    """The named parts of one specialist, as the network has them."""
+    return ()
+
+
+def _audiovisual(card: ModelCard, options: Options) -> Diagram:
+    inputs = card.inputs
+    seen = _listed(inputs, "frames_per_second", "window_s")
+    heard = _listed(inputs, "sample_rate_hz", "mel_bands")
+    blocks = [
+        Block("mouth", "Mouth crops", seen, 0, 0.02, 0.48, "input"),
+        Block("sound", "Log-mel sound", heard, 0, 0.52, 0.98, "input"),
+        Block("see", "Visual encoder", _listed(options, "visual_width"), 1, 0.02, 0.48),
+        Block("hear", "Audio encoder", _listed(options, "audio_width"), 1, 0.52, 0.98),
+        Block("fuse", "Cross-modal fusion", _listed(options, "width", "heads", "layers"), 2, 0.1, 0.9),
+        Block("label", "Clip head", (), 3, 0.02, 0.48, "head"),
+        Block("sync", "Sync head", ("one logit a window",), 3, 0.52, 0.98, "head"),
+        Block("score", "Score of the clip", ("P(manipulated), 0 to 1",), 4, 0.02, 0.48, "output"),
+        Block("windows", "Out of sync, when", (), 4, 0.52, 0.98, "output"),
+    ]
+    arrows = [("mouth", "see"), ("sound", "hear"), ("see", "fuse"), ("hear", "fuse"), ("fuse", "label")]
+    arrows += [("fuse", "sync"), ("label", "score"), ("sync", "windows")]
+    return Diagram(tuple(blocks), tuple(arrows))
+
+
+def _ensemble(card: ModelCard, shares: Sequence[float]) -> Diagram:
+    members = card.inputs.get("members", [])
+    blocks = []
+    for index, member in enumerate(members):
+        row, column = divmod(index, _MEMBERS_A_ROW)
+        step = 1 / min(_MEMBERS_A_ROW, len(members) - row * _MEMBERS_A_ROW)
+        name, cue = str(member["model_id"]), member.get("cue")
+        details = [f"cue {cue}"] if cue else []
+        if index < len(shares):
+            details.append(f"{100 * shares[index]:.0f} % of the result")
+        left, right = 0.02 + 0.96 * column * step, 0.02 + 0.96 * (column + 1) * step
+        blocks.append(Block(f"m{index}", name, tuple(details), row, left + 0.005, right - 0.005))
+    below = -(-len(members) // _MEMBERS_A_ROW)
+    method = words(str(card.inputs.get("method", "combination")))
+    combined = ("of the members' logits; a missing one is left out",)
+    group = tuple(block.key for block in blocks)
+    blocks += [
+        Block("combine", method.capitalize(), combined, below, 0.1, 0.9, "head"),
+        Block("score", "Score", ("P(manipulated), 0 to 1",), below + 1, 0.3, 0.7, "output"),
+    ]
+    entering = (("group", "combine"),) if group else ()
+    return Diagram(tuple(blocks), (*entering, ("combine", "score")), group)
+
+
+def _anything(card: ModelCard, options: Options) -> Diagram:
+    blocks = (
+        _crop_block(card),
+        Block("network", words(str(card.architecture.get("kind", card.kind))), _plain_options(options), 1),
+        Block("score", "Score", ("P(manipulated), 0 to 1",), 2, 0.3, 0.7, "output"),
+    )
+    return Diagram(blocks, (("crop", "network"), ("network", "score")))
+
+
+def _plain_options(options: Options) -> tuple[str, ...]:
+    simple = {name: value for name, value in options.items() if name != "kind" and not isinstance(value, Mapping)}
+    return _listed(simple, *simple)
+
+
+_DRAWN: Mapping[str, Callable[[ModelCard, Options], Diagram]] = {
+    "frame": _frame,
+    "sequence": _sequence,
+    "specialists": _specialists,
+    "audiovisual": _audiovisual,
+}

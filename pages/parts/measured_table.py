@@ -1,0 +1,122 @@
+"""Measured rows as tables: a name, the AUC on a line from 0 to 1 with its interval and chance marked, counts, rates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import streamlit as st
+
+from pages.parts import markup
+from pages.parts.measured import Measurement, OtherTable, auc_text, number_text, words
+
+_FEW = 5
+_INTERVAL = "AUC, 95 % interval"
+
+
+def show(rows: Sequence[Measurement]) -> None:
+    """One group of measurements. An AUC below one half is named, and so is a row of too few clips to judge by."""
+    counts = list(dict.fromkeys(name for row in rows for name in row.counts))
+    rates = list(dict.fromkeys(name for row in rows for name in row.rates))
+    heads = ["", _INTERVAL, "", *counts, *rates]
+    body = []
+    for row in rows:
+        cells = [
+            f'<th scope="row">{escape(row.name)}{_remark(row)}</th>',
+            f"<td>{interval_bar(row)}</td>",
+            f'<td class="fw-num">{escape(auc_text(row))}</td>',
+            *[_number(row.counts.get(name)) for name in counts],
+            *[_number(row.rates.get(name)) for name in rates],
+        ]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    _table(heads, body)
+
+
+def show_other(table: OtherTable) -> None:
+    body = [
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(_number(value) for value in values)}</tr>'
+        for name, values in table.rows
+    ]
+    _table(["", *table.columns], body, style="fw-narrow")
+
+
+def show_counts(title: str, values: Mapping[str, int]) -> None:
+    """Names with whole numbers and each one's bar, the largest first, and the sum."""
+    most = max(values.values()) or 1
+    body = [
+        f'<tr><th scope="row">{escape(name)}</th><td><div class="fw-count"><i style="width:{100 * count / most:.1f}%">'
+        f'</i></div></td><td class="fw-num">{count:,}</td></tr>'
+        for name, count in sorted(values.items(), key=lambda item: -item[1])
+    ]
+    _table([f"{title}: {sum(values.values()):,}", "", ""], body)
+
+
+def show_text(corner: str, titles: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Plain values, one column a title."""
+    body = [
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
+        for name, values in rows
+    ]
+    _table([corner, *titles], body, style="fw-wide")
+
+
+def compare(titles: Sequence[str], columns: Sequence[Sequence[Measurement]]) -> None:
+    """One column a model, one row for whatever any of them was measured on; a dash where a card has no such row."""
+    by_path = [{row.path: row for row in column} for column in columns]
+    paths = list(dict.fromkeys(path for column in by_path for path in column))
+    body = []
+    for path in paths:
+        found = [column.get(path) for column in by_path]
+        name = " · ".join(words(part) for part in path)
+        cells = "".join(
+            '<td class="fw-note">–</td>'
+            if row is None
+            else f'<td>{interval_bar(row)}<span class="fw-num">{escape(auc_text(row))}</span>{_sizes(row)}</td>'
+            for row in found
+        )
+        body.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+    _table([_INTERVAL, *titles], body, style="fw-wide")
+
+
+def interval_bar(row: Measurement) -> str:
+    """The AUC between 0 and 1, its interval as a thick line, chance (one half) as a tick."""
+    span = ""
+    if row.interval is not None:
+        low, high = row.interval
+        span = f'<i class="fw-span" style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>'
+    return (
+        f'<div class="fw-interval" role="img" aria-label="AUC {escape(auc_text(row))}">'
+        f'<i class="fw-chance"></i>{span}<b style="left:{100 * row.auc:.1f}%"></b></div>'
+    )
+
+
+def _remark(row: Measurement) -> str:
+    remarks = []
+    if row.inverted:
+        remarks.append(f"{markup.icon('swap_vert', '#D55E00')} worse than chance")
+    if row.counts and min(row.counts.get(name, _FEW) for name in ("genuine", "manipulated")) < _FEW:
+        remarks.append(f"{markup.icon('groups')} too few to judge")
+    return f'<div class="fw-note">{" · ".join(remarks)}</div>' if remarks else ""
+
+
+def _sizes(row: Measurement) -> str:
+    text = " + ".join(f"{row.counts[name]:,}" for name in ("genuine", "manipulated") if name in row.counts)
+    return f'<div class="fw-note">n {text}</div>' if text else ""
+
+
+def _number(value: object) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else number_text(value)
+    return f'<td class="fw-num">{escape(text)}</td>'
+
+
+def _table(heads: Sequence[str], body: Sequence[str], *, style: str = "") -> None:
+    """`heads` end with the columns of numbers, which `style` "fw-wide" has none of."""
+    numbers = "" if style == "fw-wide" else ' class="fw-num"'
+    cells = "".join(
+        f'<th scope="col"{numbers if index and name not in ("", _INTERVAL) else ""}>{escape(words(name))}</th>'
+        for index, name in enumerate(heads)
+    )
+    st.html(
+        f'<div class="fw-scroll"><table class="fw-table {style}"><thead><tr>{cells}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )

@@ -1,0 +1,52 @@
+"""How often what a model scores so is manipulated: predicted against observed, with the number of cases behind it."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from pages.parts.measured import Reliability
+
+_BLUE = "#0072B2"
+
+
+def figure(reliability: Reliability) -> go.Figure:
+    """Points on the diagonal say what they mean. Bars are 95 % intervals; a larger point rests on more cases."""
+    figure = go.Figure()
+    bins = reliability.bins
+    most = max(item.n for item in bins) or 1
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", line={"width": 1, "dash": "dash", "color": "rgba(128,140,152,.8)"},
+        hoverinfo="skip",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[item.predicted for item in bins],
+        y=[item.observed for item in bins],
+        mode="lines+markers",
+        line={"width": 1.5, "color": _BLUE},
+        marker={"color": _BLUE, "size": [7 + 11 * (item.n / most) ** 0.5 for item in bins]},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [0 if item.interval is None else item.interval[1] - item.observed for item in bins],
+            "arrayminus": [0 if item.interval is None else item.observed - item.interval[0] for item in bins],
+            "thickness": 1.2,
+            "width": 3,
+            "color": _BLUE,
+        },
+        hovertemplate=[
+            f"score {item.predicted:.2f}<br>{item.observed:.2f} manipulated, n {item.n:,}<extra></extra>"
+            for item in bins
+        ],
+    )
+    figure.update_layout(
+        height=320,
+        width=420,
+        margin={"l": 52, "r": 10, "t": 8, "b": 42},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+    )
+    axis = {"range": [-0.03, 1.03], "tickvals": [0, 0.25, 0.5, 0.75, 1], "zeroline": False, "fixedrange": True}
+    figure.update_xaxes(**axis, title={"text": "mean score", "font": {"size": 11}, "standoff": 4})
+    figure.update_yaxes(**axis, title={"text": "share manipulated", "font": {"size": 11}, "standoff": 4})
+    return figure

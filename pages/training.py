@@ -1,0 +1,4 @@
+"""Training runs."""
+
+
+def render() -> None: ...
