@@ -25,8 +25,8 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
     "BG": CueMeaning(
         "BG",
         "Background and light",
-        "Light, shadow or colour on the face do not fit what is around it, or the person seems to be set before another "
-        "background.",
+        "Light, shadow or colour on the face do not fit what is around it, or the person seems to be set before "
+        "another background.",
         (
             "a screen, lamp, flash or window that lights only the face; a studio that lights face and set apart",
             "make-up, tanning, or a beauty filter that brightens skin",
@@ -76,8 +76,8 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
     "TM": CueMeaning(
         "TM",
         "Change over time",
-        "The face changes from frame to frame in a way that genuine faces do not: flicker, jitter, or a stretch that was "
-        "put in.",
+        "The face changes from frame to frame in a way that genuine faces do not: flicker, jitter, or a stretch that "
+        "was put in.",
         (
             "cuts, dissolves, dropped or repeated frames, variable frame rate",
             "flickering lamps, automatic exposure and focus",

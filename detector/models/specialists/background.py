@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -43,7 +45,7 @@ def _colour(signals: Signals) -> tuple[Tensor, Tensor]:
 
 class BackgroundTexture(Witness):
     PREFIX, KIND, LEARNED = "bg_texture", "a person set before another background", 4
-    MEASURED = {
+    MEASURED: ClassVar = {
         "bg_texture_contrast": "standard deviation of luma in the cell, grey levels",
         "bg_texture_gradient": "mean steepness of luma, grey levels a pixel",
         "bg_texture_coherence": "how much the gradients over 24 px share one direction, 0 none to 1 all",
@@ -73,7 +75,7 @@ class BackgroundTexture(Witness):
 
 class LightingDetector(Witness):
     PREFIX, KIND, LEARNED = "lighting", "a face lit otherwise than its surroundings", 4
-    MEASURED = {
+    MEASURED: ClassVar = {
         "lighting_shading": "natural logarithm of luma smoothed over 40 px",
         "lighting_slope_x": "slope of that shading to the right, log units a crop's width",
         "lighting_slope_y": "slope of that shading downwards, log units a crop's height",
@@ -99,7 +101,7 @@ class LightingDetector(Witness):
 
 class ShadowChecker(Witness):
     PREFIX, KIND, LEARNED = "shadow", "a shadow that ends at the face or that the face lacks", 4
-    MEASURED = {
+    MEASURED: ClassVar = {
         "shadow_depth": "how far shading lies below its mean over 72 px, log units, 0 where it does not",
         "shadow_edge": "steepness of shading at 24 px, log units a crop's side",
         "shadow_hue_change": "change of warmth beside change of light: a true shadow changes light more, ratio",
@@ -127,7 +129,7 @@ class ShadowChecker(Witness):
 
 class ColourTemperature(Witness):
     PREFIX, KIND, LEARNED = "color_temp", "a face of another colour temperature than its surroundings", 4
-    MEASURED = {
+    MEASURED: ClassVar = {
         "color_temp_red_green": "log ratio of red to green over 24 px",
         "color_temp_blue_green": "log ratio of blue to green over 24 px",
         "color_temp_warmth": "log ratio of red to blue over 24 px: high warm, low cool",

@@ -7,7 +7,7 @@ transforms are therefore averaged over shifts of the grid, and block edges are l
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -58,7 +58,7 @@ def _band(magnitude: Tensor, diagonal: Tensor, low: int, high: int) -> Tensor:
 
 class DctAnalyzer(Witness):
     PREFIX, KIND, LEARNED = "dct", "compression that the surroundings did not go through, then all once more", 4
-    MEASURED = {
+    MEASURED: ClassVar = {
         "dct_low_energy": "log mean magnitude of DCT coefficients with u+v of 1 to 3, grey levels",
         "dct_mid_energy": "log mean magnitude of DCT coefficients with u+v of 4 to 7, grey levels",
         "dct_high_energy": "log mean magnitude of DCT coefficients with u+v of 8 to 14, grey levels",
@@ -81,7 +81,7 @@ class DctAnalyzer(Witness):
 
 class QuantDetector(Witness):
     PREFIX, KIND, LEARNED = "quant", "JPEG compression at another quality than the surroundings", 4
-    MEASURED = {
+    MEASURED: ClassVar = {
         "quant_cutoff": "how far up the DCT diagonals (0 to 14) coefficients still exceed 0.7 grey levels",
         "quant_cutoff_step": "quant_cutoff minus its mean over the surroundings",
         "quant_dead_zone": "share of DCT coefficients under 0.5 grey levels, 0..1: rounding to zero leaves many",
@@ -131,7 +131,7 @@ def _edge_waves(signals: Signals, axis: int) -> tuple[Tensor, Tensor]:
 
 class BlockChecker(Witness):
     PREFIX, KIND, LEARNED = "block", "a codec's block grid that is shifted against that of the surroundings", 4
-    MEASURED = {
+    MEASURED: ClassVar = {
         "block_strength_x": "strongest periodic part of vertical block borders over 56 px, share of mean, 0..1",
         "block_strength_y": "strongest periodic part of horizontal block borders over 56 px, share of mean, 0..1",
         "block_period": "period of the block borders, px of the crop, weighted by their strength",
@@ -161,7 +161,7 @@ class BlockChecker(Witness):
 
 class CompressionEstimator(Witness):
     PREFIX, KIND, LEARNED = "compression", "video compression (H.264) other than that of the surroundings", 4
-    MEASURED = {
+    MEASURED: ClassVar = {
         "compression_detail": "log noise level of luma that is left, grey levels",
         "compression_detail_step": "compression_detail minus its mean over the surroundings, log units",
         "compression_chroma_detail_step": "the same for Cb and Cr, log units",

@@ -6,6 +6,8 @@ but they bend it alike across a genuine picture.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -33,7 +35,7 @@ def _log_noise(signals: Signals) -> Tensor:
 
 class NoiseLevel(Witness):
     PREFIX, KIND, LEARNED = "noise", "a face with another noise level than its surroundings", 3
-    MEASURED = {
+    MEASURED: ClassVar = {
         "noise_sigma": "log noise level of luma in calm places over 24 px, grey levels",
         "noise_sigma_step": "noise_sigma minus its mean over the surroundings, log units",
         "noise_chroma_sigma": "log noise level of Cb and Cr, grey levels",
@@ -53,7 +55,7 @@ class NoiseLevel(Witness):
 
 class ShotNoiseLaw(Witness):
     PREFIX, KIND, LEARNED = "shot", "noise that does not follow the light as that of the surroundings does", 3
-    MEASURED = {
+    MEASURED: ClassVar = {
         "shot_expected": "log noise level that the crop's own law log noise = a + b log light gives here, grey levels",
         "shot_excess": "noise_sigma minus shot_expected: more (+) or less (-) noise than the light asks for, log units",
         "shot_slope": "slope b of that law over the crop: 0.5 for pure shot noise in linear light",
@@ -75,11 +77,11 @@ class ShotNoiseLaw(Witness):
 
 class DarkChannel(Witness):
     PREFIX, KIND, LEARNED = "dark", "a face lifted out of, or sunk into, the dark by other means than light", 3
-    MEASURED = {
+    MEASURED: ClassVar = {
         "dark_channel": "smallest of R, G, B within 24 px (He et al. 2009), grey levels",
         "dark_share": "share of pixels darker than 10 %, 0..1",
         "dark_offset": "log of light minus its mean over the surroundings",
-        "dark_contrast": "log ratio of luma's standard deviation to its mean over 24 px: gain keeps it, lifting lowers it",
+        "dark_contrast": "log ratio of luma's standard deviation to its mean over 24 px: gain keeps it",
         "dark_noise_share": "log ratio of noise level to luma's standard deviation over 24 px",
     }
 

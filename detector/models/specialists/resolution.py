@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from itertools import pairwise
+from typing import ClassVar, Final
 
 import torch
 from torch import Tensor
@@ -32,13 +33,13 @@ def _bands(luma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     levels = [luma]
     for size in (3, 7, 15):
         levels.append(smoothed(levels[-1], size))
-    top, second, third = (cells((fine - coarse).abs()) for fine, coarse in zip(levels, levels[1:], strict=False))
+    top, second, third = (cells((fine - coarse).abs()) for fine, coarse in pairwise(levels))
     return top, second, third
 
 
 class ResolutionBandwidth(Witness):
     PREFIX, KIND, LEARNED = "bandwidth", "a face of lower or higher resolution than its surroundings", 3
-    MEASURED = {
+    MEASURED: ClassVar = {
         "bandwidth_top": "log mean magnitude of detail finer than 3 px, grey levels",
         "bandwidth_ratio": "log ratio of detail finer than 3 px to detail of 3 to 7 px: falls with lost resolution",
         "bandwidth_second_ratio": "log ratio of detail of 3 to 7 px to detail of 7 to 15 px",
@@ -63,7 +64,7 @@ def _second_differences(luma: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _periodicity(difference: Tensor) -> Tensor:
-    """Magnitude at each period of a plane along its last axis, over 40 px windows, relative to its mean (B, P, h, w)."""
+    """Magnitude at each period along the last axis over 40 px windows, relative to the mean: (B, P, h, w)."""
     place = torch.arange(difference.shape[-1], device=difference.device, dtype=difference.dtype)
     angle = torch.stack([2 * math.pi * place / period for period in _PERIODS_PX])[None, :, None]
     real, imaginary = (smoothed(cells(difference * wave), 5) for wave in (torch.cos(angle), torch.sin(angle)))
@@ -72,7 +73,7 @@ def _periodicity(difference: Tensor) -> Tensor:
 
 class ResolutionResampling(Witness):
     PREFIX, KIND, LEARNED = "resampling", "interpolation that the surroundings did not go through", 3
-    MEASURED = {
+    MEASURED: ClassVar = {
         "resampling_predictability": "mean probability that a pixel is a linear mix of its neighbours, 0..1"
         " (Popescu & Farid 2005, with one fixed predictor)",
         "resampling_period_x": "strongest periodic part of second differences across, share of mean (Gallagher 2005)",
@@ -100,7 +101,7 @@ class ResolutionResampling(Witness):
 
 class ResolutionUpscaler(Witness):
     PREFIX, KIND, LEARNED = "upscaler", "a face enlarged, then sharpened, as upscalers and enhancers do", 3
-    MEASURED = {
+    MEASURED: ClassVar = {
         "upscaler_checkerboard": "magnitude of the pattern that alternates every pixel both ways, grey levels",
         "upscaler_plateaus": "share of neighbouring pixels that are equal within 0.3 grey levels, 0..1",
         "upscaler_edge_width": "steepness over curvature: width of edges, px of the crop",

@@ -1,8 +1,8 @@
 """What every specialist measures from: planes of the crop in physical units, and means over cells, neighbourhoods and
 the surroundings of the face.
 
-Maps lie at stride 8. The crop was resampled when it was cut, so a codec's 8-px grid lies at an unknown period and phase:
-nothing here assumes that cells coincide with a codec's blocks.
+Maps lie at stride 8. The crop was resampled when it was cut, so a codec's 8-px grid lies at an unknown period and
+phase: nothing here assumes that cells coincide with a codec's blocks.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def cells(plane: Tensor) -> Tensor:
 
 def smoothed(plane: Tensor, size: int) -> Tensor:
     """Mean over `size` x `size` (odd) about each place, edges averaged over what is there; same shape."""
-    return functional.avg_pool2d(plane, size, stride=1, padding=size // 2, count_include_pad=False)
+    reach = size // 2
+    rows = functional.avg_pool2d(plane, (1, size), stride=1, padding=(0, reach), count_include_pad=False)
+    return functional.avg_pool2d(rows, (size, 1), stride=1, padding=(reach, 0), count_include_pad=False)
 
 
 def sigma(residual: Tensor) -> Tensor:
