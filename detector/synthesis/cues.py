@@ -197,7 +197,7 @@ def vignette(shape: tuple[int, ...], depth: float) -> NDArray[np.float32]:
 
 
 def draw_finish(cue: SynthesisCue, rng: Rng) -> Degradation:
-    """What all four pictures go through in the end: scaling and compression, little where a cue lives in fine traces."""
+    """What all four pictures go through in the end: scaling and compression, little where a cue is in fine traces."""
     steps: list[Callable[[Image], Image]] = []
     fine = cue in ("CM", "RR", "LL")
     if not fine and rng.random() < 0.4:
