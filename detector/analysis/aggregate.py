@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.analysis.types import FrameScore, ModelResult, TrackScore
+from detector.analysis.types import FrameScore, TrackScore
 from detector.faces.types import Box, FaceTrack
 from detector.settings import AnalysisSettings
 
@@ -59,22 +59,3 @@ def deciding_tracks(tracks: Sequence[FaceTrack], settings: AnalysisSettings, *, 
     """The tracks of the best rank present (see `deciding_rank`); empty only where there is no track."""
     ranks = [deciding_rank(track, settings, still=still) for track in tracks]
     return tuple(track for track, rank in zip(tracks, ranks, strict=True) if rank == max(ranks))
-
-
-def model_result(
-    model_id: str,
-    weights_sha256: str,
-    tracks: Sequence[FaceTrack],
-    deciding: Sequence[FaceTrack],
-    logits: Mapping[FaceKey, float],
-) -> ModelResult:
-    """One model on the whole file: its logit is that of the worst (highest) deciding track."""
-    if not tracks:
-        return ModelResult(model_id, weights_sha256, None, (), "No face was found, so nothing was scored.")
-    scores = tuple(score for track in tracks if (score := track_score(track, logits)) is not None)
-    entitled = {track.track_id for track in deciding}
-    candidates = [score.logit for score in scores if score.track_id in entitled]
-    if not candidates:
-        reason = "The model gave no finite value on the faces that decide, so it has no score."
-        return ModelResult(model_id, weights_sha256, None, scores, reason)
-    return ModelResult(model_id, weights_sha256, max(candidates), scores)

@@ -1,11 +1,14 @@
 """From scores to a conclusion that says what it rests on.
 
-A label starts from the models' own thresholds and can only be weakened: every limit that applies ("caps") turns
-likely_manipulated and no_manipulation_found into inconclusive. Caveats are stated and change nothing.
+Where an ensemble has a score, it decides by its own thresholds; else the mean of the models' logits by the mean of
+theirs. An audio-visual model joins that mean only where it raises it: good lip synchrony proves nothing. A label can
+only be weakened from there: every limit that applies ("caps") turns likely_manipulated and no_manipulation_found into
+inconclusive. Caveats are stated and change nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,33 +46,60 @@ class Findings:
         return self.evidence.kind == "still"
 
     @property
-    def scored(self) -> list[tuple[float, Decision]]:
-        """(logit, thresholds) of each model that has a score."""
-        return [
-            (result.logit, decision)
+    def voters(self) -> list[tuple[ModelResult, Decision]]:
+        """The models that decide, with their thresholds: ensembles where one has a score, else all that have one."""
+        scored = [
+            (result, decision)
             for result, decision in zip(self.results, self.decisions, strict=True)
             if result.logit is not None
         ]
+        if ensembles := [pair for pair in scored if pair[0].kind == "ensemble"]:
+            return ensembles
+        voters = [pair for pair in scored if pair[0].kind != "audiovisual"]
+        for pair in scored:
+            if pair[0].kind == "audiovisual" and (not voters or _logit(pair[0]) > _mean_logit(voters)):
+                voters.append(pair)
+        return voters
+
+
+def _logit(result: ModelResult) -> float:
+    assert result.logit is not None  # only models with a score become voters
+    return result.logit
+
+
+def _mean_logit(voters: Sequence[tuple[ModelResult, Decision]]) -> float:
+    return float(np.mean([_logit(result) for result, _ in voters]))
 
 
 def conclude(findings: Findings) -> Conclusion:
-    """Draw the conclusion. `score` = sigmoid of the mean of the models' logits, None where nothing was scored."""
-    if not findings.scored:
+    """Draw the conclusion. `score` is that of the models that decide, None where nothing was scored."""
+    voters = findings.voters
+    if not voters or not findings.tracks:
         return Conclusion("not_examined", None, (_why_nothing_was_scored(findings), *_caveats(findings)))
-    logit = float(np.mean([logit for logit, _ in findings.scored]))
-    high = float(np.mean([decision.likely_manipulated_logit for _, decision in findings.scored]))
-    low = float(np.mean([decision.no_manipulation_logit for _, decision in findings.scored]))
+    logit = _mean_logit(voters)
+    high = float(np.mean([decision.likely_manipulated_logit for _, decision in voters]))
+    low = float(np.mean([decision.no_manipulation_logit for _, decision in voters]))
+    if all(result.kind == "audiovisual" for result, _ in voters):
+        low = float("-inf")  # sound that fits the mouth says nothing about the picture
     worst = _worst_track(findings)
     caps = _caps(findings, worst)
     label: Label = "inconclusive"
     if not low < logit < high:
         label = "likely_manipulated" if logit >= high else "no_manipulation_found"
     else:
-        text = f"The score {sigmoid(logit):.2f} lies between the thresholds {sigmoid(low):.2f} and {sigmoid(high):.2f}."
-        caps.append(Reason("between_thresholds", text))
+        caps.append(Reason("between_thresholds", _between_text(logit, low, high)))
     if caps:
         label = "inconclusive"
     return Conclusion(label, sigmoid(logit), (*caps, _deciding_reason(findings, worst), *_caveats(findings)))
+
+
+def _between_text(logit: float, low: float, high: float) -> str:
+    if low == float("-inf"):
+        return (
+            f"Sound and mouth agree too well to speak of manipulation ({sigmoid(logit):.2f}, threshold "
+            f"{sigmoid(high):.2f}), which says nothing about the picture."
+        )
+    return f"The score {sigmoid(logit):.2f} lies between the thresholds {sigmoid(low):.2f} and {sigmoid(high):.2f}."
 
 
 def _why_nothing_was_scored(findings: Findings) -> Reason:
@@ -81,7 +111,7 @@ def _why_nothing_was_scored(findings: Findings) -> Reason:
 
 
 def _worst_track(findings: Findings) -> FaceTrack:
-    """The deciding track with the highest logit, averaged over the models that scored it."""
+    """The deciding track with the highest logit, averaged over the models that decide and scored it."""
 
     def mean_logit(track: FaceTrack) -> float:
         values = [score.logit for score in _scores_of(findings, track)]
@@ -91,13 +121,7 @@ def _worst_track(findings: Findings) -> FaceTrack:
 
 
 def _scores_of(findings: Findings, track: FaceTrack) -> list[TrackScore]:
-    return [
-        score
-        for result in findings.results
-        if result.logit is not None
-        for score in result.tracks
-        if score.track_id == track.track_id
-    ]
+    return [score for result, _ in findings.voters for score in result.tracks if score.track_id == track.track_id]
 
 
 def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
@@ -111,15 +135,21 @@ def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
     for item in scores:
         for frame in item.frames:
             by_time.setdefault(frame.pts_s, []).append(frame.logit)
-    peak_s, peak = max(((pts_s, float(np.mean(logits))) for pts_s, logits in by_time.items()), key=lambda pair: pair[1])
     among = (
         "the only one" if len(findings.tracks) == 1 else f"the highest of {len(findings.deciding)} that could decide"
     )
     text = (
         f"Face track {worst.track_id} ({worst.first_pts_s:.2f} s to {worst.last_pts_s:.2f} s) decided: {among}, with a "
-        f"score of {score:.2f} over {_count(len(by_time), 'frame')}; its highest frame is at {peak_s:.2f} s "
-        f"({sigmoid(peak):.2f})."
+        f"score of {score:.2f}"
     )
+    if by_time:
+        means = {pts_s: float(np.mean(logits)) for pts_s, logits in by_time.items()}
+        peak_s = max(means, key=lambda pts_s: means[pts_s])
+        text += (
+            f" over {_count(len(by_time), 'frame')}; its highest frame is at {peak_s:.2f} s "
+            f"({sigmoid(means[peak_s]):.2f})"
+        )
+    text += "."
     return Reason("deciding_track", text)
 
 
@@ -151,7 +181,7 @@ def _caps(findings: Findings, worst: FaceTrack) -> list[Reason]:
         )
         caps.append(Reason("low_quality", text))
     if _models_disagree(findings):
-        parts = ", ".join(f"{item.model_id} {item.score:.2f}" for item in findings.results if item.score is not None)
+        parts = ", ".join(f"{result.model_id} {sigmoid(_logit(result)):.2f}" for result, _ in findings.voters)
         caps.append(Reason("models_disagree", f"The models contradict each other: {parts}."))
     if _damaged(findings):
         caps.append(Reason("decode_errors", _decode_text(findings)))
@@ -159,9 +189,11 @@ def _caps(findings: Findings, worst: FaceTrack) -> list[Reason]:
 
 
 def _models_disagree(findings: Findings) -> bool:
-    """One model is past its upper threshold while another is past its lower one."""
-    return any(logit >= decision.likely_manipulated_logit for logit, decision in findings.scored) and any(
-        logit <= decision.no_manipulation_logit for logit, decision in findings.scored
+    """Of the models that decide, one is past its upper threshold while another is past its lower one."""
+    return any(_logit(result) >= decision.likely_manipulated_logit for result, decision in findings.voters) and any(
+        _logit(result) <= decision.no_manipulation_logit
+        for result, decision in findings.voters
+        if result.kind != "audiovisual"
     )
 
 
@@ -179,21 +211,23 @@ def _caveats(findings: Findings) -> list[Reason]:
     """What limits the conclusion without changing its label."""
     caveats = []
     settings = findings.settings
-    if findings.evidence.integrity.decode_errors and not (_damaged(findings) and findings.scored):
+    if findings.evidence.integrity.decode_errors and not (_damaged(findings) and findings.voters):
         caveats.append(Reason("decode_errors", _decode_text(findings)))
-    failed = [item.model_id for item in findings.results if item.logit is None]
-    if failed and findings.scored:
-        caveats.append(
-            Reason("model_failed", f"No usable value came from {', '.join(failed)}; the score leaves it out.")
-        )
+    if findings.voters:
+        caveats.extend(_left_out(result) for result in findings.results if result.logit is None)
     if findings.still and findings.tracks:
         caveats.append(Reason("still", "A still gives less evidence than a video: one frame, and no change over time."))
     if not findings.still:
         caveats.extend(_sampling_caveats(findings, settings))
-    if findings.scored:
+    if findings.voters:
         text = "The score is the models' own, not a probability: no calibration set backs it yet."
         caveats.append(Reason("uncalibrated", text))
     return caveats
+
+
+def _left_out(result: ModelResult) -> Reason:
+    code = "not_applicable" if result.kind in ("sequence", "audiovisual") else "model_failed"
+    return Reason(code, f"The score leaves out {result.model_id}: {result.reason or 'it gave no usable value.'}")
 
 
 def _sampling_caveats(findings: Findings, settings: AnalysisSettings) -> list[Reason]:

@@ -51,8 +51,14 @@ def analysis_id(evidence_sha256: str, settings: AnalysisSettings, models: Sequen
     parts = {
         "evidence": evidence_sha256,
         "settings": settings.sha256,
-        "models": sorted([model.card.model_id, model.card.weights_sha256] for model in models),
+        "models": sorted(_names(model) for model in models),
         "tool": __version__,
         "schema": SCHEMA_VERSION,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _names(model: LoadedModel) -> list[str]:
+    """Id and weights of a model, and of the trunk it reads."""
+    own = [model.card.model_id, model.card.weights_sha256]
+    return own if model.trunk is None else [*own, *_names(model.trunk)]

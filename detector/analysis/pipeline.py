@@ -1,9 +1,11 @@
 """The analysis itself: decode -> faces and tracks -> crops -> scores -> conclusion, in overlapping stages.
 
-    decode thread --frames--> calling thread (faces, tracks, crops) --batches--> one thread a model
+    decode thread --frames--> calling thread (faces, tracks, crops) --batches--> one thread a distinct network
+                                          '--finished tracks--> one thread a sequence or audio-visual model
 
-Channels are bounded, so memory does not grow with the length of the file. Batches are cut from the crops in frame order
-and have a fixed size whatever the timing, so equal work gives equal numbers. The calling thread owns MediaPipe,
+Channels are bounded, so of a long file only results stay in memory, and features: a few hundred numbers a face.
+Batches are cut from the crops in frame order and have a fixed size whatever the timing, so equal work gives equal
+numbers. Each distinct network sees each crop once, however many models rest on it. The calling thread owns MediaPipe,
 progress and cancellation; FFmpeg, MediaPipe and torch release the interpreter lock, so the stages truly overlap.
 """
 
@@ -18,22 +20,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.aggregate import FaceKey, deciding_tracks, model_result
+from detector.analysis.aggregate import deciding_tracks
 from detector.analysis.conclusion import Findings, conclude
+from detector.analysis.crops import Cutter
+from detector.analysis.ensemble import ensemble_result
 from detector.analysis.flow import Channel, Flow, FlowStoppedError
 from detector.analysis.identity import analysis_id, tool
+from detector.analysis.late import LateModel, Seen, SequenceModel, SyncModel, fractions_of
+from detector.analysis.passes import identity, passes_of, readers_of_crops
 from detector.analysis.progress import Progress, ProgressMeter
+from detector.analysis.results import frame_result, specialists_result
 from detector.analysis.types import Analysis, ModelResult
 from detector.errors import CancelledError, ModelNotFoundError
 from detector.evidence.types import Evidence, Frame, Integrity
-from detector.faces.types import CropSpec, DetectedFace, FaceTrack
+from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel
 
 FRAMES_AHEAD = 6
-BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Doors:
     open_faces: Callable[[AnalysisSettings], AbstractContextManager[Any]]
     new_tracker: Callable[[], Any]
     crop_face: Callable[..., NDArray[np.uint8]]
+    examine_sync: Callable[..., Any]
 
 
 def _real_doors() -> Doors:
@@ -53,7 +60,12 @@ def _real_doors() -> Doors:
     def open_frames(evidence: Evidence, settings: AnalysisSettings) -> FrameReader:
         return FrameReader(evidence, frames_per_second=settings.frames_per_second, max_frames=settings.max_frames)
 
-    return Doors(open_frames, FaceAnalyser, Tracker, crop_face)
+    def examine_sync(*args: Any, **options: Any) -> Any:
+        from detector.analysis.audiovisual import examine_sync  # reads sound, which few sets of models ask for
+
+        return examine_sync(*args, **options)
+
+    return Doors(open_frames, FaceAnalyser, Tracker, crop_face, examine_sync)
 
 
 def analyze(
@@ -67,9 +79,11 @@ def analyze(
 ) -> Analysis:
     """Examine `evidence` with `models`. Same file, settings, weights and device: same numbers.
 
-    `on_progress` and `cancelled` are called in the calling thread, the latter at least every 50 ms while waiting and
-    once a frame. Raises CancelledError, EvidenceError where decoding fails altogether, ModelNotFoundError without
-    models, and whatever a stage raises; no thread outlives the call.
+    An ensemble fuses those of its members that are among `models` (`detector.registry.load_set` adds them). A model
+    that fails has no score, with a reason; the others go on. `on_progress` and `cancelled` are called in the calling
+    thread, the latter at least every 50 ms while waiting and once a frame. Raises CancelledError, EvidenceError where
+    decoding fails altogether, ModelNotFoundError without models, and what decoding or the face search raises; no thread
+    outlives the call.
     """
     if not models:
         raise ModelNotFoundError(
@@ -77,59 +91,6 @@ def analyze(
         )
     run = _Run(evidence, models, settings, on_progress, cancelled, doors or _real_doors())
     return run.execute()
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    crops: NDArray[np.uint8]  # (N, S, S, 3)
-
-
-class _Cutter:
-    """Cuts every face for one crop specification and hands full batches to the models that share it."""
-
-    def __init__(
-        self, flow: Flow, spec: CropSpec, batch_size: int, crop_face: Callable[..., NDArray[np.uint8]]
-    ) -> None:
-        self._flow, self._spec, self._batch_size, self._crop_face = flow, spec, batch_size, crop_face
-        self.channels: list[Channel[_Batch]] = []
-        self.keys: list[FaceKey] = []
-        self._pending: list[NDArray[np.uint8]] = []
-
-    def add(self, frame: Frame, face: DetectedFace) -> None:
-        self._pending.append(self._crop_face(frame.image, face.bbox_xyxy_px, face.landmarks, self._spec))
-        self.keys.append(FaceKey(frame.frame_index, face.bbox_xyxy_px))
-
-    def send(self, each_poll: Callable[[], None], *, last: bool = False) -> None:
-        while self._pending and (last or len(self._pending) >= self._batch_size):
-            batch = _Batch(np.stack(self._pending[: self._batch_size]))
-            del self._pending[: self._batch_size]
-            for channel in self.channels:
-                channel.put(batch, each_poll)
-        if last:
-            for channel in self.channels:
-                channel.close()
-
-
-class _Scorer:
-    """One model's thread: its logits in the order of its cutter's keys."""
-
-    def __init__(self, flow: Flow, model: LoadedModel, cutter: _Cutter) -> None:
-        self.model, self.cutter = model, cutter
-        self.channel: Channel[_Batch] = Channel(flow, BATCHES_AHEAD)
-        cutter.channels.append(self.channel)
-        self.logits: list[float] = []
-        self.busy_s = 0.0
-
-    def work(self) -> None:
-        for batch in self.channel.items():
-            start_s = time.perf_counter()
-            logits = np.asarray(self.model.score(batch.crops), dtype=np.float64)
-            self.busy_s += time.perf_counter() - start_s
-            if logits.shape != (len(batch.crops),):
-                raise ValueError(
-                    f"{self.model.card.model_id} returned logits of shape {logits.shape} for {len(batch.crops)} crops."
-                )
-            self.logits.extend(logits.tolist())
 
 
 class _Run:
@@ -148,13 +109,20 @@ class _Run:
         self.flow = Flow()
         self.reader = doors.open_frames(evidence, settings)
         self.frames: Channel[Frame] = Channel(self.flow, FRAMES_AHEAD)
-        cutters: dict[CropSpec, _Cutter] = {}
-        self.scorers = []
-        for model in models:
-            spec = model.card.crop
-            cutter = cutters.setdefault(spec, _Cutter(self.flow, spec, settings.batch_size, doors.crop_face))
-            self.scorers.append(_Scorer(self.flow, model, cutter))
+        self.models = tuple(models)
+        specs = dict.fromkeys(model.card.crop for model in readers_of_crops(models))
+        cutters = {spec: Cutter(spec, settings.batch_size, doors.crop_face) for spec in specs}
         self.cutters = tuple(cutters.values())
+        self.passes = passes_of(self.flow, models, cutters)
+        self.sequences = [
+            SequenceModel(self.flow, model, self.passes[identity(model.trunk)])
+            for model in models
+            if model.kind == "sequence" and model.trunk is not None
+        ]
+        self.syncs = [
+            SyncModel(self.flow, model, doors.examine_sync) for model in models if model.kind == "audiovisual"
+        ]
+        self.late: tuple[LateModel, ...] = (*self.sequences, *self.syncs)
         self.busy_s = {"decode": 0.0, "faces": 0.0, "tracks": 0.0, "crops": 0.0}
         self.frames_done = self.frames_with_face = 0
         self.decode_progress = 0.0
@@ -165,10 +133,16 @@ class _Run:
         try:
             self._check()
             self.flow.start("decode", self._decode)
-            for scorer in self.scorers:
-                self.flow.start(f"score {scorer.model.card.model_id}", scorer.work)
+            for one in self.passes.values():
+                self.flow.start(f"score {one.model.card.model_id}", one.work)
             tracks = self._find_faces()
+            deciding = deciding_tracks(tracks, self.settings, still=self.evidence.kind == "still")
+            seen = Seen(self.evidence, tracks, deciding)
+            self._start_late(self.syncs, seen)
             self._drain()
+            self._start_late(self.sequences, seen)
+            self.flow.wait_until(lambda: all(one.result is not None for one in self.late), self._check)
+            self._check()
         except FlowStoppedError:
             self.flow.join()
             assert self.flow.failure is not None  # only a failed stage stops the flow behind this thread's back
@@ -177,10 +151,11 @@ class _Run:
             self.flow.stop()
             self.flow.join()
             self.reader.close()
-        analysis = self._conclude(tracks)
+        analysis = self._conclude(seen)
         total_s = time.perf_counter() - start_s
-        scoring_s = {f"scores:{scorer.model.card.model_id}": scorer.busy_s for scorer in self.scorers}
-        return replace(analysis, timings={**self.busy_s, **scoring_s, "total": total_s})
+        scoring_s = {f"scores:{one.model.card.model_id}": one.busy_s for one in self.passes.values()}
+        late_s = {f"{one.stage}:{one.model.card.model_id}": one.busy_s for one in self.late}
+        return replace(analysis, timings={**self.busy_s, **scoring_s, **late_s, "total": total_s})
 
     def _check(self) -> None:
         if self.cancelled():
@@ -192,9 +167,10 @@ class _Run:
             decode=self.decode_progress,
             frames_done=self.frames_done,
             frames_expected=self.reader.expected_frames,
-            crops_cut=sum(len(scorer.cutter.keys) for scorer in self.scorers),
-            crops_scored=sum(len(scorer.logits) for scorer in self.scorers),
+            crops_cut=sum(len(one.cutter.keys) for one in self.passes.values()),
+            crops_scored=sum(one.done for one in self.passes.values()),
             draining=self.draining,
+            late=fractions_of(self.late),
         )
 
     def _decode(self) -> None:
@@ -236,36 +212,49 @@ class _Run:
         self.draining = True
         for cutter in self.cutters:
             cutter.send(self._check, last=True)
-        self.flow.wait_until(
-            lambda: all(len(scorer.logits) == len(scorer.cutter.keys) for scorer in self.scorers), self._check
-        )
+        self.flow.wait_until(lambda: all(one.done == len(one.cutter.keys) for one in self.passes.values()), self._check)
         self._check()
 
-    def _conclude(self, tracks: tuple[FaceTrack, ...]) -> Analysis:
+    def _start_late(self, models: Sequence[LateModel], seen: Seen) -> None:
+        for one in models:
+            self.flow.start(f"{one.stage} {one.model.card.model_id}", lambda one=one: one.work(seen))  # type: ignore[misc]
+
+    def _results(self, seen: Seen) -> list[ModelResult]:
+        """One result a model, in the order given; ensembles last, since they rest on the others."""
+        late = {identity(one.model): one.result for one in self.late}
+        found: dict[int, ModelResult] = {}
+        for index, model in enumerate(self.models):
+            if model.kind == "frame":
+                found[index] = frame_result(model, self.passes[identity(model)], seen.tracks, seen.deciding)
+            elif model.kind == "specialists":
+                found[index] = specialists_result(model, self.passes[identity(model)], seen.tracks, seen.deciding)
+            elif (result := late.get(identity(model))) is not None:
+                found[index] = result
+        members = tuple(found.values())
+        for index, model in enumerate(self.models):
+            if model.kind == "ensemble":
+                found[index] = ensemble_result(model, members, seen.tracks, seen.deciding)
+        return [found[index] for index in range(len(self.models))]
+
+    def _conclude(self, seen: Seen) -> Analysis:
         self.meter.conclude()
         evidence = replace(self.evidence, integrity=_merge(self.evidence.integrity, self.reader.integrity))
-        deciding = deciding_tracks(tracks, self.settings, still=evidence.kind == "still")
-        results: list[ModelResult] = []
-        for scorer in self.scorers:
-            card = scorer.model.card
-            logits = dict(zip(scorer.cutter.keys, scorer.logits, strict=True))
-            results.append(model_result(card.model_id, card.weights_sha256, tracks, deciding, logits))
         findings = Findings(
             evidence=evidence,
             settings=self.settings,
-            tracks=tracks,
-            deciding=deciding,
-            results=tuple(results),
-            decisions=tuple(scorer.model.card.decision for scorer in self.scorers),
+            tracks=seen.tracks,
+            deciding=seen.deciding,
+            results=tuple(self._results(seen)),
+            decisions=tuple(model.card.decision for model in self.models),
             frames_examined=self.frames_done,
             frames_with_face=self.frames_with_face,
         )
         return Analysis(
-            analysis_id=analysis_id(evidence.file.sha256, self.settings, [scorer.model for scorer in self.scorers]),
+            analysis_id=analysis_id(evidence.file.sha256, self.settings, self.models),
             tool=tool(),
             settings=self.settings,
             evidence=evidence,
-            tracks=tracks,
+            tracks=seen.tracks,
             models=findings.results,
             conclusion=conclude(findings),
             frames_examined=self.frames_done,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 WARM_UP_S = 0.5
 REPORT_EVERY_S = 0.1
-FACES_SHARE = 0.9  # scoring runs at most a few batches behind the faces, so the faces carry most of the bar
+# Scoring runs at most a few batches behind the faces, so the faces carry most of the bar; what reads finished tracks
+# starts when they are done, and sound costs more than features.
+STAGE_WEIGHTS = {"faces": 9.0, "scores": 1.0, "sequences": 0.5, "sync": 3.0}
+_MESSAGES = {"sequences": "Looking at change over time.", "sync": "Comparing the sound with the mouth."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,10 @@ class StageProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`stage` is what the analysis waits for now ("faces", "scores", "conclusion"); `fraction` in 0..1 is of the whole
-    and never falls; `remaining_s` None while too little is known; `message` one plain sentence; `stages` each
-    overlapping stage on its own ("decode", "faces", "scores")."""
+    """`stage` is what the analysis waits for now ("faces", "scores", "sequences", "sync", "conclusion"); `fraction` in
+    0..1 is of the whole and never falls; `remaining_s` None while too little is known; `message` one plain sentence;
+    `stages` each overlapping stage on its own ("decode", "faces", "scores"; "sequences" and "sync" where such models
+    run)."""
 
     stage: str
     fraction: float
@@ -44,6 +48,7 @@ class ProgressMeter:
         self._start_s = clock()
         self._last_s = float("-inf")
         self._highest = 0.0
+        self._stages: tuple[str, ...] = ("decode", "faces", "scores")
 
     def update(
         self,
@@ -54,29 +59,37 @@ class ProgressMeter:
         crops_cut: int,
         crops_scored: int,
         draining: bool,
+        late: Mapping[str, float] | None = None,
     ) -> None:
+        """`late`: how far each stage is that waits for finished tracks, 0..1; the stages are those of every report."""
         now_s = self._clock()
         if self._report is None or now_s - self._last_s < REPORT_EVERY_S:
             return
         self._last_s = now_s
         faces = 1.0 if draining else min(1.0, frames_done / max(1, frames_expected, frames_done))
         scores = faces * (crops_scored / crops_cut if crops_cut else 1.0)
-        overall = FACES_SHARE * faces + (1 - FACES_SHARE) * scores
+        fractions = {"faces": faces, "scores": scores, **(late or {})}
+        self._stages = ("decode", *fractions)
+        weights = {name: STAGE_WEIGHTS[name] for name in fractions}
+        overall = sum(weights[name] * fractions[name] for name in fractions) / sum(weights.values())
         stages = tuple(
             StageProgress(name, fraction, self._remaining_s(fraction, now_s))
-            for name, fraction in (("decode", min(1.0, decode)), ("faces", faces), ("scores", scores))
+            for name, fraction in {"decode": min(1.0, decode), **fractions}.items()
         )
+        expected = max(frames_expected, frames_done)
+        stage, message = "faces", f"Looking for faces in frame {frames_done:,} of about {expected:,}."
         if draining:
-            message = f"Scoring face {crops_scored:,} of {crops_cut:,}."
-        else:
-            message = f"Looking for faces in frame {frames_done:,} of about {max(frames_expected, frames_done):,}."
-        self._send(
-            Progress("scores" if draining else "faces", overall, self._remaining_s(overall, now_s), message, stages)
-        )
+            stage, message = "scores", f"Scoring face {crops_scored:,} of {crops_cut:,}."
+            if scores >= 1.0:
+                stage, message = next(
+                    ((name, _MESSAGES[name]) for name, fraction in (late or {}).items() if fraction < 1.0),
+                    (stage, message),
+                )
+        self._send(Progress(stage, overall, self._remaining_s(overall, now_s), message, stages))
 
     def conclude(self) -> None:
         if self._report is not None:
-            stages = tuple(StageProgress(name, 1.0, 0.0) for name in ("decode", "faces", "scores"))
+            stages = tuple(StageProgress(name, 1.0, 0.0) for name in self._stages)
             self._send(Progress("conclusion", 1.0, 0.0, "Drawing the conclusion.", stages))
 
     def _send(self, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Several models' logits of one face or file -> one logit. A member without one is left out, whatever lies in its place.
+"""Several models' logits of one face or file -> one logit. Members without one are left out, whatever lies there.
 
 Logits (B, M) are standardised by constants fitted on validation data, combined, and brought back to a logit by a fitted
 gain and bias (Platt, 1999). A member that may only raise the result (an audio-visual model: good lip synchrony proves

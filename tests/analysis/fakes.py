@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from detector.analysis.pipeline import Doors
 from detector.evidence.types import Container, Evidence, Frame, Integrity, StoredFile, VideoStream
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
-from detector.registry.card import Decision
+from detector.models import build_network
+from detector.registry import CueScores, Decision, FrameFeatures, LoadedModel, WindowScores
 from detector.settings import AnalysisSettings
 
 SPEC = CropSpec(size_px=8, margin=0.0)
@@ -121,8 +125,14 @@ def fake_crop(image: NDArray[np.uint8], bbox: tuple[float, ...], _: object, spec
     return crop
 
 
-def fake_doors(reader: FakeReader, analyser: FakeAnalyser | None = None) -> Doors:
-    return Doors(lambda *_: reader, lambda _: analyser or FakeAnalyser(), FakeTracker, fake_crop)
+def no_sync(*_: object, **__: object) -> None:
+    raise AssertionError("no audio-visual model was asked for")
+
+
+def fake_doors(
+    reader: FakeReader, analyser: FakeAnalyser | None = None, examine_sync: Callable[..., Any] = no_sync
+) -> Doors:
+    return Doors(lambda *_: reader, lambda _: analyser or FakeAnalyser(), FakeTracker, fake_crop, examine_sync)
 
 
 @dataclass(frozen=True)
@@ -131,10 +141,14 @@ class FakeCard:
     weights_sha256: str = "11" * 32
     crop: CropSpec = SPEC
     decision: Decision = Decision(1.0, -1.0, "set by hand")  # noqa: RUF009
+    kind: str = "frame"
+    inputs: dict[str, Any] = field(default_factory=dict)
 
 
 class FakeModel:
-    """Logit = a x frame number + b x left edge + offset."""
+    """A frame model: logit = a x frame number + b x left edge + offset; features are frame number, left edge, logit."""
+
+    trunk = None
 
     def __init__(self, *, card: FakeCard | None = None, offset: float = 0.0, delay_s: float = 0.0) -> None:
         self.card = card or FakeCard()
@@ -142,15 +156,72 @@ class FakeModel:
         self.threads: set[str] = set()
         self._offset, self._delay_s = offset, delay_s
 
+    @property
+    def kind(self) -> str:
+        return self.card.kind
+
     def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.features(crops).logits
+
+    def features(self, crops: NDArray[np.uint8]) -> FrameFeatures:
         time.sleep(self._delay_s)
         self.batch_sizes.append(len(crops))
         self.threads.add(threading.current_thread().name)
         numbers = crops[:, 0, 0, :].astype(np.float32)
-        return self.logit(numbers[:, 0], numbers[:, 1])
+        logits = self.logit(numbers[:, 0], numbers[:, 1])
+        return FrameFeatures(logits, np.column_stack([numbers[:, 0], numbers[:, 1], logits]))
 
     def logit(self, frame_index: NDArray[np.float32], left: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(0.01 * frame_index + 0.1 * left + self._offset, dtype=np.float32)
+
+
+class FakeSequence(FakeModel):
+    """Frame logit = the trunk's + offset; logit = their mean; pooling even over the frames present."""
+
+    def __init__(self, trunk: FakeModel, *, model_id: str = "tm", frames: int = 8, offset: float = 0.0) -> None:
+        inputs = {"trunk": trunk.card.model_id, "frames": frames, "cue": "TM"}
+        super().__init__(card=FakeCard(model_id, "22" * 32, trunk.card.crop, kind="sequence", inputs=inputs))
+        self.trunk, self._offset = trunk, offset
+        self.windows: list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]] = []
+
+    def score_windows(
+        self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> WindowScores:
+        self.windows.append((features, times_s, present))
+        share = present / present.sum(1, keepdims=True)
+        frame_logits = features[..., 2] + np.float32(self._offset)
+        return WindowScores((frame_logits * share).sum(1), frame_logits, share.astype(np.float32))
+
+
+class FakeSpecialists(FakeModel):
+    """Two cues of one pass: BG is the frame logit, CM its negative; their channels carry number and place."""
+
+    channel_names = MappingProxyType({"BG": ("number", "left"), "CM": ("left",)})
+
+    def __init__(self, *, spec: CropSpec = SPEC, model_id: str = "cues") -> None:
+        super().__init__(card=FakeCard(model_id, "33" * 32, spec, kind="specialists"))
+
+    def specialists(self, crops: NDArray[np.uint8]) -> dict[str, CueScores]:
+        logits, features = self.features(crops)
+        return {"BG": CueScores(logits, features[:, :2]), "CM": CueScores(-logits, features[:, 1:2])}
+
+
+class FakeEnsemble(FakeModel):
+    """The mean of the members present, through the product's own fusion."""
+
+    def __init__(self, members: list[dict[str, str | None]], *, one_sided: tuple[int, ...] = ()) -> None:
+        super().__init__(
+            card=FakeCard("together", "44" * 32, kind="ensemble", inputs={"members": members, "method": "logit_mean"})
+        )
+        network = build_network(
+            {"kind": "ensemble", "method": "logit_mean", "members": len(members), "one_sided": one_sided}
+        )
+        self.loaded = LoadedModel(self.card, network.eval(), torch.device("cpu"))  # type: ignore[arg-type]
+
+    def fuse(
+        self, logits: NDArray[np.float64], present: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self.loaded.fuse(logits, present)
 
 
 SETTINGS = AnalysisSettings(batch_size=7)

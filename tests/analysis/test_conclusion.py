@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.analysis.aggregate import FaceKey, deciding_tracks, model_result, track_score
+from detector.analysis.aggregate import FaceKey, deciding_tracks, track_score
 from detector.analysis.conclusion import Findings, conclude
-from detector.analysis.types import Conclusion
+from detector.analysis.results import worst
+from detector.analysis.types import Conclusion, ModelResult
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.registry.card import Decision
@@ -31,16 +32,26 @@ def draw(
     *values: tuple[float, ...],
     evidence: Evidence | None = None,
     frames_with_face: int = 20,
+    kinds: list[str] | None = None,
 ) -> Conclusion:
     """The conclusion where the n-th model gives `values[n]`, one value a track; thresholds are +1 and -1."""
     evidence = evidence or make_evidence()
     deciding = deciding_tracks(tracks, SETTINGS, still=evidence.kind == "still")
     results = tuple(
-        model_result(f"model{number}", "00" * 32, tracks, deciding, logits_of(tracks, row))
-        for number, row in enumerate(values)
+        result_of(f"model{number}", kind, tracks, deciding, row)
+        for number, (row, kind) in enumerate(zip(values, kinds or ["frame"] * len(values), strict=True))
     )
     decisions = tuple(Decision(1.0, -1.0, "") for _ in values)
     return conclude(Findings(evidence, SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face))
+
+
+def result_of(
+    model_id: str, kind: str, tracks: tuple[FaceTrack, ...], deciding: tuple[FaceTrack, ...], row: tuple[float, ...]
+) -> ModelResult:
+    logits = logits_of(tracks, row)
+    scores = tuple(score for track in tracks if (score := track_score(track, logits)) is not None)
+    logit = worst(scores, deciding)
+    return ModelResult(model_id, "00" * 32, logit, scores, None if logit is not None else "No value.", kind)
 
 
 def codes(conclusion: Conclusion) -> list[str]:
@@ -162,3 +173,34 @@ def test_every_reason_is_a_plain_sentence() -> None:
         assert reason.text.endswith(".")
         assert "None" not in reason.text
         assert "nan" not in reason.text
+
+
+def test_an_ensemble_decides_alone() -> None:
+    track = (make_track(1, 20),)
+    conclusion = draw(track, (-5.0,), (6.0,), (1.5,), kinds=["frame", "specialists", "ensemble"])
+    assert conclusion.label == "likely_manipulated"
+    assert conclusion.score == pytest.approx(1 / (1 + np.exp(-1.5)))
+    assert "models_disagree" not in codes(conclusion)  # weighing its members is the ensemble's own work
+
+
+def test_an_ensemble_without_a_score_leaves_the_others_to_decide() -> None:
+    conclusion = draw((make_track(1, 20),), (2.0,), (float("nan"),), kinds=["frame", "ensemble"])
+    assert conclusion.label == "likely_manipulated"
+    assert "model_failed" in codes(conclusion)
+
+
+def test_good_lip_synchrony_never_lowers_a_score() -> None:
+    track = (make_track(1, 20),)
+    alone = draw(track, (2.0,))
+    with_good_sync = draw(track, (2.0,), (-9.0,), kinds=["frame", "audiovisual"])
+    assert with_good_sync.score == alone.score
+    assert with_good_sync.label == alone.label
+    raised = draw(track, (0.0,), (8.0,), kinds=["frame", "audiovisual"])
+    assert raised.score == pytest.approx(1 / (1 + np.exp(-4.0)))
+
+
+def test_good_lip_synchrony_alone_finds_nothing_at_all() -> None:
+    conclusion = draw((make_track(1, 20),), (-9.0,), kinds=["audiovisual"])
+    assert conclusion.label == "inconclusive"
+    assert "between_thresholds" in codes(conclusion)
+    assert draw((make_track(1, 20),), (9.0,), kinds=["audiovisual"]).label == "likely_manipulated"

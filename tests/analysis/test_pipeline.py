@@ -153,16 +153,35 @@ def test_a_failing_decoder_fails_the_analysis() -> None:
     assert threads_left() == []
 
 
-def test_a_failing_model_fails_the_analysis() -> None:
+def test_a_failing_model_has_no_score_and_the_others_go_on() -> None:
     class Broken(FakeModel):
-        def score(self, crops):
+        def features(self, crops):
             if len(self.batch_sizes) == 2:
                 raise MemoryError("no room for this batch")
-            return super().score(crops)
+            return super().features(crops)
 
-    with pytest.raises(MemoryError, match="no room"):
-        analyze(make_evidence(), [Broken()], SETTINGS, doors=fake_doors(FakeReader(50)))
+    healthy = FakeModel(card=FakeCard("healthy"))
+    doors = fake_doors(FakeReader(50))
+    analysis = analyze(make_evidence(), [Broken(), healthy], SETTINGS, doors=doors)
+    broken, other = analysis.models
+    assert (broken.logit, broken.tracks) == (None, ())
+    assert broken.reason is not None
+    assert "MemoryError: no room for this batch" in broken.reason
+    assert len(other.tracks[0].frames) == 50
+    assert analysis.conclusion.score == other.score
+    failed = next(reason for reason in analysis.conclusion.reasons if reason.code == "model_failed")
+    assert "no room" in failed.text
     assert threads_left() == []
+
+
+def test_when_every_model_fails_nothing_was_examined() -> None:
+    class Broken(FakeModel):
+        def features(self, crops):
+            raise RuntimeError("shapes do not fit")
+
+    analysis = analyze(make_evidence(), [Broken()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    assert (analysis.conclusion.label, analysis.conclusion.score) == ("not_examined", None)
+    assert analysis.conclusion.reasons[0].code == "model_failed"
 
 
 def test_a_failing_face_search_fails_the_analysis() -> None:
@@ -182,8 +201,9 @@ def test_a_model_that_loses_crops_is_found_out() -> None:
         def score(self, crops):
             return super().score(crops)[:-1]
 
-    with pytest.raises(ValueError, match="logits of shape"):
-        analyze(make_evidence(), [Short()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    analysis = analyze(make_evidence(), [Short()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    assert analysis.models[0].logit is None
+    assert "logits of shape" in str(analysis.models[0].reason)
 
 
 def test_an_analysis_needs_a_model() -> None:

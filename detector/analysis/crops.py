@@ -1,0 +1,45 @@
+"""Every face cut once for each distinct crop, in batches that any number of networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.analysis.aggregate import FaceKey
+from detector.analysis.flow import Channel
+from detector.evidence.types import Frame
+from detector.faces.types import CropSpec, DetectedFace
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`crops` (N, S, S, 3) uint8, in the order in which the faces were cut."""
+
+    crops: NDArray[np.uint8]
+
+
+class Cutter:
+    """Cuts every face for one crop specification and hands full batches to the networks that share it."""
+
+    def __init__(self, spec: CropSpec, batch_size: int, crop_face: Callable[..., NDArray[np.uint8]]) -> None:
+        self._spec, self._batch_size, self._crop_face = spec, batch_size, crop_face
+        self.channels: list[Channel[Batch]] = []
+        self.keys: list[FaceKey] = []
+        self._pending: list[NDArray[np.uint8]] = []
+
+    def add(self, frame: Frame, face: DetectedFace) -> None:
+        self._pending.append(self._crop_face(frame.image, face.bbox_xyxy_px, face.landmarks, self._spec))
+        self.keys.append(FaceKey(frame.frame_index, face.bbox_xyxy_px))
+
+    def send(self, each_poll: Callable[[], None], *, last: bool = False) -> None:
+        while self._pending and (last or len(self._pending) >= self._batch_size):
+            batch = Batch(np.stack(self._pending[: self._batch_size]))
+            del self._pending[: self._batch_size]
+            for channel in self.channels:
+                channel.put(batch, each_poll)
+        if last:
+            for channel in self.channels:
+                channel.close()

@@ -1,0 +1,101 @@
+"""Sequence models over finished tracks: windows of their trunk's features, overlapping, their answers averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.analysis.aggregate import FaceKey
+from detector.analysis.types import Attention, FrameScore, TrackScore
+from detector.faces.types import FaceTrack, TrackedFace
+
+if TYPE_CHECKING:
+    from detector.registry import LoadedModel
+
+LEAST_FRAMES = 4  # fewer say nothing about change over time
+WINDOWS_AT_ONCE = 16
+
+
+class Windows(NamedTuple):
+    """N windows of T frames over one track. `rows` (N, T) int: the track's scored frame in each place, -1 where padded;
+    `times_s` (N, T) float32 seconds from the window's first frame; `present` (N, T) bool."""
+
+    rows: NDArray[np.int64]
+    times_s: NDArray[np.float32]
+    present: NDArray[np.bool_]
+
+
+def windows_of(pts_s: Sequence[float], length: int) -> Windows:
+    """Windows of `length` frames, each sharing half with the next, the last one ending with the track.
+
+    A shorter track makes one window with its frames in the middle. Raises ValueError for an empty track.
+    """
+    count = len(pts_s)
+    if not count:
+        raise ValueError("expected at least one frame")
+    starts = list(range(0, max(1, count - length + 1), max(1, length // 2)))
+    if count > length and starts[-1] != count - length:
+        starts.append(count - length)
+    rows = np.full((len(starts), length), -1, np.int64)
+    for window, start in enumerate(starts):
+        held = np.arange(start, min(start + length, count))
+        first = (length - len(held)) // 2
+        rows[window, first : first + len(held)] = held
+    present = rows >= 0
+    times = np.where(present, np.asarray(pts_s, np.float64)[rows], np.inf)
+    elapsed = np.where(present, times - times.min(axis=1, keepdims=True), 0.0)
+    return Windows(rows, elapsed.astype(np.float32), present)
+
+
+def read_track(
+    model: LoadedModel,
+    track: FaceTrack,
+    features: Mapping[FaceKey, NDArray[np.float32]],
+    *,
+    each_batch: Callable[[], None] = lambda: None,
+) -> TrackScore | None:
+    """A sequence model on one track: its logit the mean over windows, frames and pooling averaged where they overlap.
+
+    None where fewer than four of its faces have features. Raises ValueError where the model's answer is not finite.
+    """
+    faces = scored_faces(track, features)
+    if len(faces) < LEAST_FRAMES:
+        return None
+    table = np.stack([features[key_of(face)] for face in faces])  # (F, D)
+    windows = windows_of([face.pts_s for face in faces], int(model.card.inputs["frames"]))
+    logits: list[float] = []
+    sums = np.zeros((3, len(faces)))  # of frame logits, of pooling, of windows
+    for start in range(0, len(windows.rows), WINDOWS_AT_ONCE):
+        each_batch()
+        chosen = slice(start, start + WINDOWS_AT_ONCE)
+        rows, present = windows.rows[chosen], windows.present[chosen]
+        scores = model.score_windows(table[rows] * present[..., None], windows.times_s[chosen], present)
+        logits.extend(scores.logits.tolist())
+        np.add.at(sums[0], rows[present], scores.frame_logits[present])
+        np.add.at(sums[1], rows[present], scores.pooling[present])
+        np.add.at(sums[2], rows[present], 1.0)
+    if not (np.isfinite(logits).all() and np.isfinite(sums).all()):
+        raise ValueError("its answer holds values that are not finite")
+    frame_logits, pooling = sums[0] / sums[2], sums[1] / sums[2]
+    frames = tuple(
+        FrameScore(face.frame_index, face.pts, face.pts_s, float(logit), float(face.face.quality.weight))
+        for face, logit in zip(faces, frame_logits, strict=True)
+    )
+    attention = Attention(
+        tuple(face.pts for face in faces),
+        tuple(face.pts_s for face in faces),
+        tuple((pooling / pooling.sum()).tolist()),
+    )
+    return TrackScore(track.track_id, float(np.mean(logits)), frames, attention)
+
+
+def scored_faces(track: FaceTrack, features: Mapping[FaceKey, NDArray[np.float32]]) -> list[TrackedFace]:
+    """The faces of a track that have features, in order of time."""
+    return [face for face in track.faces if key_of(face) in features]
+
+
+def key_of(face: TrackedFace) -> FaceKey:
+    return FaceKey(face.frame_index, face.face.bbox_xyxy_px)
