@@ -1,6 +1,7 @@
 """An Analysis as JSON, by the contract of the command line, and back.
 
 The contract's keys are kept as they are named there; what a round trip needs beside them is added, never renamed.
+Schema 1.1 added to models: kind, attention, intervals, specialists, members, sync. Records of 1.0 are still read.
 """
 
 from __future__ import annotations
@@ -12,16 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.analysis.landmarks import LandmarkTable
-from detector.analysis.types import (
-    SCHEMA_VERSION,
-    Analysis,
-    Conclusion,
-    FrameScore,
-    ModelResult,
-    Reason,
-    Tool,
-    TrackScore,
-)
+from detector.analysis.model_record import model_from_dict, model_to_dict
+from detector.analysis.types import SCHEMA_VERSION, Analysis, Conclusion, Reason, Tool
 from detector.errors import StoreError
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
 from detector.faces.types import DetectedFace, FaceQuality, FaceTrack, TrackedFace
@@ -41,7 +34,7 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
         "frames_examined": analysis.frames_examined,
         "shot_starts_s": list(analysis.shot_starts_s),
         "tracks": [_track_to_dict(track) for track in analysis.tracks],
-        "models": [_model_to_dict(result) for result in analysis.models],
+        "models": [model_to_dict(result) for result in analysis.models],
         "conclusion": {
             "label": analysis.conclusion.label,
             "score": analysis.conclusion.score,
@@ -103,27 +96,6 @@ def _track_to_dict(track: FaceTrack) -> dict[str, Any]:
     }
 
 
-def _model_to_dict(result: ModelResult) -> dict[str, Any]:
-    return {
-        "model_id": result.model_id,
-        "weights_sha256": result.weights_sha256,
-        "score": result.score,
-        "logit": result.logit,
-        "reason": result.reason,
-        "tracks": [
-            {
-                "track_id": track.track_id,
-                "score": track.score,
-                "logit": track.logit,
-                "frames": [{**asdict(frame), "score": frame.score} for frame in track.frames],
-                "attention": None,
-            }
-            for track in result.tracks
-        ],
-        "specialists": None,
-    }
-
-
 def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: LandmarkTable | None = None) -> Analysis:
     """The inverse of `analysis_to_dict`. `stored_path` is where the evidence lies now; faces get their landmarks back
     from `landmarks`, and have None without it.
@@ -141,7 +113,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
             settings=AnalysisSettings.from_dict(data["settings"]),
             evidence=_evidence_from_dict(data["evidence"], stored_path),
             tracks=tuple(_track_from_dict(track, landmarks) for track in data["tracks"]),
-            models=tuple(_model_from_dict(result) for result in data["models"]),
+            models=tuple(model_from_dict(result) for result in data["models"]),
             conclusion=Conclusion(
                 label=conclusion["label"],
                 score=conclusion["score"],
@@ -186,14 +158,3 @@ def _track_from_dict(data: dict[str, Any], landmarks: LandmarkTable | None) -> F
         faces.append(TrackedFace(item["frame_index"], item["pts"], item["pts_s"], face))
     gaps_s = tuple((start_s, end_s) for start_s, end_s in data["gaps_s"])
     return FaceTrack(track_id, data["shot_index"], tuple(faces), gaps_s)
-
-
-def _model_from_dict(data: dict[str, Any]) -> ModelResult:
-    tracks = []
-    for track in data["tracks"]:
-        frames = tuple(
-            FrameScore(frame["frame_index"], frame["pts"], frame["pts_s"], frame["logit"], frame["weight"])
-            for frame in track["frames"]
-        )
-        tracks.append(TrackScore(track["track_id"], track["logit"], frames))
-    return ModelResult(data["model_id"], data["weights_sha256"], data["logit"], tuple(tracks), data["reason"])

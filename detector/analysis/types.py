@@ -10,7 +10,7 @@ from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 Label = Literal["likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined"]
 
 

@@ -32,7 +32,7 @@ def add_commands(commands: Any) -> None:
         "and the exit status is that of the first that failed.",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--models", help="model ids, separated by commas (default: every shipped model)")
+    parser.add_argument("--models", help="model ids, separated by commas (default: the default set, see `models list`)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also write each result, and its landmarks, here")
     parser.add_argument("--format", choices=("json", "text"), default="json")
     parser.add_argument("--case", metavar="NAME", help="record file and result in this case; it is made if missing")

@@ -26,7 +26,7 @@ CLIP_FPS, CLIP_SIZE = 25, (1280, 720)
 def add_commands(commands: Any) -> None:
     parser = commands.add_parser("bench", help="measure speed and memory of an analysis")
     parser.add_argument("video", nargs="?", type=Path, help="clip to measure on (default: the shipped sample)")
-    parser.add_argument("--models", help="model ids, separated by commas (default: every shipped model)")
+    parser.add_argument("--models", help="model ids, separated by commas (default: the default set, see `models list`)")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument("--no-bounds", action="store_true", help="leave out decoding alone and scoring alone")

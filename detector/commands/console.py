@@ -32,15 +32,18 @@ def open_store(home: Path | None) -> CaseStore:
 
 
 def load_models(names: str | None, device: str) -> tuple[LoadedModel, ...]:
-    """The models named in a comma-separated list, or the default ones. Raises ModelError, SettingsError (no CUDA)."""
+    """The models named in a comma-separated list, or the default ones, with the members of ensembles among them.
+
+    Raises ModelError, SettingsError (no CUDA).
+    """
     import torch
 
-    from detector.registry import default_model_ids, load_model
+    from detector.registry import default_model_ids, load_set
 
     if device == "cuda" and not torch.cuda.is_available():
         raise SettingsError("--device cuda: this machine offers no CUDA device to torch. Use --device cpu or auto.")
     ids = dict.fromkeys(name.strip() for name in names.split(",") if name.strip()) if names else default_model_ids()
-    return tuple(load_model(model_id, device) for model_id in ids)
+    return load_set(ids, device)
 
 
 def plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,14 +42,12 @@ class WarmRunner:
         report(_Preparing("Examining the file."))
         evidence = examine(task.file)
         report(_Preparing("Loading the models."))
-        models = [self._model(model_id) for model_id in task.model_ids]
+        models = self._models_for(task.model_ids)
         return analyze(evidence, models, task.settings, on_progress=report, cancelled=cancelled)
 
-    def _model(self, model_id: str) -> LoadedModel:
-        from detector.registry import available_models, load_model
+    def _models_for(self, model_ids: Sequence[str]) -> tuple[LoadedModel, ...]:
+        from detector.registry import load_set
 
-        known = self._models.get(model_id)
-        wanted = {card.model_id: card.weights_sha256 for card in available_models()}.get(model_id)
-        if known is None or known.card.weights_sha256 != wanted:
-            self._models[model_id] = load_model(model_id, device="auto")
-        return self._models[model_id]
+        models = load_set(model_ids, device="auto", loaded=self._models.values())
+        self._models |= {model.card.model_id: model for model in models}
+        return models

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,14 +20,18 @@ from detector.analysis import (
     load_landmarks,
     save_landmarks,
 )
+from detector.analysis.types import Interval, SyncWindow
 from detector.errors import StoreError
 from detector.evidence.types import AudioStream
 from tests.analysis.fakes import (
     SETTINGS,
     FakeAnalyser,
     FakeCard,
+    FakeEnsemble,
     FakeModel,
     FakeReader,
+    FakeSequence,
+    FakeSpecialists,
     fake_doors,
     make_evidence,
     make_face,
@@ -41,8 +46,8 @@ CONTRACT = {
     "evidence.integrity": "decode_errors warnings",
     "tracks.0": "track_id first_pts_s last_pts_s frames",
     "tracks.0.frames.0": "frame_index pts pts_s bbox_xyxy_px detection_score quality",
-    "models.0": "model_id weights_sha256 score logit tracks specialists",
-    "models.0.tracks.0": "track_id score logit frames attention",
+    "models.0": "model_id kind weights_sha256 score logit tracks specialists members sync",
+    "models.0.tracks.0": "track_id score logit frames attention intervals",
     "models.0.tracks.0.frames.0": "frame_index pts_s score",
     "conclusion": "label score calibrated likelihood_ratio interval reasons",
     "conclusion.reasons.0": "code text",
@@ -99,6 +104,44 @@ def test_a_record_without_faces_reads_back() -> None:
     assert data["models"][0]["score"] is None
     assert analysis_from_dict(data, stored_path=empty.evidence.file.path) == empty
     assert len(landmark_table(empty).pts) == 0
+
+
+def test_models_of_every_kind_read_back_equal() -> None:
+    trunk = FakeModel()
+    members = [{"model_id": name, "cue": None} for name in ("fake", "tm", "absent")]
+    windows = (SyncWindow(0.0, 1.0, 2.0, None, None), SyncWindow(1.0, 2.0, None, -0.4, 0.12))
+    sound = FakeModel(card=FakeCard("sound", "55" * 32, kind="audiovisual"))
+    findings = SimpleNamespace(windows=windows, logit=1.0, reason=None, track_id=0)
+    models = [trunk, FakeSequence(trunk), FakeSpecialists(), sound, FakeEnsemble(members)]
+    doors = fake_doors(FakeReader(20), examine_sync=lambda *_, **__: findings)
+    made = analyze(make_evidence(), models, SETTINGS, doors=doors)  # type: ignore[arg-type]
+    score = replace(made.models[1].tracks[0], intervals=(Interval(0.2, 0.8, 2.5),))
+    made = replace(made, models=(made.models[0], replace(made.models[1], tracks=(score,)), *made.models[2:]))
+    data = json.loads(analysis_to_json(made))
+    assert [model["kind"] for model in data["models"]] == [
+        "frame", "sequence", "specialists", "audiovisual", "ensemble"
+    ]  # fmt: skip
+    assert data["models"][0]["specialists"] is None
+    assert data["models"][2]["specialists"][0]["readings"][0]["values"][3] == [3.0, 4.0]
+    assert data["models"][1]["tracks"][0]["intervals"] == [{"start_s": 0.2, "end_s": 0.8, "logit": 2.5}]
+    assert data["models"][3]["sync"][1]["lag_s"] == 0.12
+    assert data["models"][4]["members"][2] == {
+        "model_id": "absent", "cue": None, "logit": None, "weight": None, "reason": "It was not run."
+    }  # fmt: skip
+    assert analysis_from_dict(data, stored_path=made.evidence.file.path) == made
+
+
+def test_a_record_of_the_first_schema_still_reads(analysis: Analysis) -> None:
+    data = json.loads(analysis_to_json(analysis))
+    data["schema_version"] = "1.0"
+    for model in data["models"]:
+        for later in ("kind", "members", "sync"):
+            del model[later]
+        for track in model["tracks"]:
+            del track["intervals"]
+    again = analysis_from_dict(data, stored_path=analysis.evidence.file.path)
+    assert again.models == analysis.models
+    assert again.schema_version == "1.0"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""Fusion: each method in closed form, absent members left out, and a one-sided member that can only raise."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from detector.models.fusion import METHODS, build_fusion
+
+LOGITS = torch.tensor([[2.0, -1.0, 4.0], [0.5, 0.5, -3.0]])
+ALL = torch.ones(2, 3, dtype=torch.bool)
+
+
+def sure(z: float) -> float:
+    return abs(math.tanh(z / 2))
+
+
+def test_the_simple_methods_in_closed_form() -> None:
+    vote = build_fusion("majority_vote", 3)(LOGITS, ALL)
+    assert vote.tolist() == pytest.approx([math.log(2.5 / 1.5), math.log(2.5 / 1.5)])
+    mean = build_fusion("logit_mean", 3)(LOGITS, ALL)
+    assert mean.tolist() == pytest.approx([5 / 3, -2 / 3])
+    weights = [sure(value) for value in (2.0, -1.0, 4.0)]
+    expected = sum(w * z for w, z in zip(weights, (2.0, -1.0, 4.0), strict=True)) / sum(weights)
+    assert float(build_fusion("confidence_weighted", 3)(LOGITS, ALL)[0]) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_lies_in_an_absent_place_is_never_read(method: str) -> None:
+    torch.manual_seed(0)
+    fusion = build_fusion(method, 3)
+    for parameter in fusion.parameters():
+        torch.nn.init.normal_(parameter)
+    present = torch.tensor([[True, False, True], [False, True, False]])
+    results = []
+    for filler in (0.0, 1e6, float("nan"), float("-inf")):
+        fused, shares = fusion.fuse(LOGITS.masked_fill(~present, filler), present)
+        results.append(fused)
+        assert (shares[~present] == 0).all()
+        torch.testing.assert_close(shares.sum(1), torch.ones(2))
+    assert torch.isfinite(results[0]).all()
+    for other in results[1:]:
+        torch.testing.assert_close(other, results[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", ["majority_vote", "confidence_weighted", "logit_mean", "learned_weights"])
+def test_a_missing_member_gives_the_result_of_the_others_alone(method: str) -> None:
+    present = torch.tensor([[True, False, True], [True, False, True]])
+    both = build_fusion(method, 2)(LOGITS[:, [0, 2]], ALL[:, :2])
+    torch.testing.assert_close(build_fusion(method, 3)(LOGITS, present), both)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nobody_present_is_no_result(method: str) -> None:
+    fused, shares = build_fusion(method, 3).fuse(LOGITS, torch.zeros(2, 3, dtype=torch.bool))
+    assert fused.isnan().all()
+    assert shares.isnan().all()
+
+
+def test_a_one_sided_member_only_raises() -> None:
+    fusion = build_fusion("logit_mean", 3, one_sided=[2])
+    fused, shares = fusion.fuse(LOGITS, ALL)
+    assert fused.tolist() == pytest.approx([5 / 3, 0.5])  # the second row is higher without its -3
+    assert shares[1].tolist() == pytest.approx([0.5, 0.5, 0.0])
+    alone = torch.tensor([[False, False, True], [False, False, True]])
+    assert fusion(LOGITS, alone).isnan().all()  # it cannot decide without the others
+
+
+def test_constants_standardise_before_and_scale_after() -> None:
+    fusion = build_fusion("logit_mean", 2)
+    fusion.centre.copy_(torch.tensor([1.0, -1.0]))
+    fusion.scale.copy_(torch.tensor([2.0, 0.5]))
+    fusion.gain.fill_(3.0)
+    fusion.bias.fill_(-1.0)
+    fused = fusion(torch.tensor([[3.0, 0.0]]), ALL[:1, :2])
+    assert float(fused) == pytest.approx(3 * (1.0 + 2.0) / 2 - 1)
+
+
+def test_a_stacker_may_have_a_hidden_layer_and_others_may_not() -> None:
+    assert build_fusion("stacking", 3, hidden=4)(LOGITS, ALL).shape == (2,)
+    for refused in (
+        {"method": "mood"},
+        {"method": "logit_mean", "hidden": 3},
+        {"method": "stacking", "one_sided": [7]},
+    ):
+        with pytest.raises(ValueError, match=r"unknown fusion|hidden layer|one_sided"):
+            build_fusion(**{"members": 3, **refused})  # type: ignore[arg-type]
