@@ -63,6 +63,20 @@ def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.log(power @ _mel_bank() + _FLOOR_POWER).astype(np.float32)
 
 
+def mel_around(
+    sound: Sound, start_s: float, count: int, margin: int, rate_hz: float
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Spectrogram beside `count` pictures at `rate_hz` (a divisor of 100) from `start_s`, and beside `margin` more at
+    both ends: ((count + 2 margin) x 100 / rate, 64) float32, 0 outside the sound, and which pictures' time lies wholly
+    within the sound, (count + 2 margin,) bool."""
+    first_s = start_s - margin / rate_hz
+    pictures = count + 2 * margin
+    mel = log_mel(sound.cut(first_s, first_s + pictures / rate_hz).samples)
+    times = first_s + np.arange(pictures) / rate_hz
+    heard = (times >= sound.start_s - 1e-6) & (times + 1 / rate_hz <= sound.end_s + 1e-6)
+    return np.where(np.repeat(heard, len(mel) // pictures)[:, None], mel, 0).astype(np.float32), heard
+
+
 def speech_activity(blocks: Iterable[Sound]) -> SpeechActivity | None:
     """Where somebody speaks, from seamless blocks of sound; None where there are no blocks.
 
@@ -112,7 +126,7 @@ def _power(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.pad(samples, (half, half))
     if frames == 0:
         return np.zeros((0, _FFT // 2 + 1), np.float32)
-    cut = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[:: _HOP][:frames]
+    cut = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP][:frames]
     spectrum = np.fft.rfft(cut * np.hanning(_WINDOW).astype(np.float32), _FFT, axis=1)
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
 

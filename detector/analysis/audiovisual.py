@@ -1,0 +1,200 @@
+"""Does the voice belong to the mouth? Windows of speech, the speaking face, the network and the witness on each.
+
+Good sync is never evidence of authenticity: lip-sync generators follow the voice, some better than people do. What is
+found here can raise suspicion and never lower it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from detector.analysis.lip_sync import MAX_LAG_S, LipSync, lip_sync, speech_envelope
+from detector.analysis.speech_stretches import SHORTEST_S, Stretch, choose_stretches, overlap_s
+from detector.analysis.types import SyncWindow
+from detector.errors import CancelledError
+from detector.evidence.audio import Sound, read_sound, sound_blocks
+from detector.evidence.speech import SpeechActivity, mel_around, speech_activity
+from detector.evidence.types import Evidence
+from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouth
+from detector.faces.types import FaceTrack
+
+if TYPE_CHECKING:
+    from detector.faces.backend import FaceBackend
+    from detector.registry import LoadedModel
+
+Why = Literal["no_audio", "no_speech", "no_face", "mouth_hidden", "too_short", "low_frame_rate"]
+REASONS: dict[Why, str] = {
+    "no_audio": "The file has no sound that decodes, so nothing can be said about lips and voice.",
+    "no_speech": "No speech was found in the sound, so nothing can be said about lips and voice.",
+    "no_face": "No face is in the picture while somebody speaks (voice-over, off-screen speaker): nothing to compare.",
+    "mouth_hidden": "No mouth could be followed while somebody speaks: turned away, covered or too small.",
+    "too_short": "There is less than one second of speech with a face in the picture, too little to compare.",
+    "low_frame_rate": "The video shows fewer than 15 frames a second, too few to follow lips.",
+}
+CANDIDATE_FACES = 3
+_MIN_SEEN, _MIN_EYES_PX, _MIN_FPS = 0.7, 20.0, 15.0
+_CONTEXT_S = max(MAX_LAG_S, 1.0) + 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class AudioVisualFindings:
+    """`windows` in the order of time, each of the speaking face `track_id`; `logit` the mean of theirs, None without a
+    model or with a `reason`. `code` names the reason for programs; `witness` holds the untrained measurement beside
+    each window. A low logit says only that nothing was found."""
+
+    windows: tuple[SyncWindow, ...]
+    logit: float | None
+    reason: str | None
+    track_id: int | None
+    code: Why | None = None
+    witness: tuple[LipSync | None, ...] = ()
+
+
+class Judged(NamedTuple):
+    """One stretch of one face: what the network and the witness say; `logit` None without a network."""
+
+    mouth: MouthTrack
+    logit: float | None
+    witness: LipSync | None
+
+
+def examine_sync(
+    evidence: Evidence,
+    tracks: Sequence[FaceTrack],
+    model: LoadedModel | None,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+    backend: FaceBackend | None = None,
+) -> AudioVisualFindings:
+    """Compare voice and lips where somebody speaks in the picture; see `AudioVisualFindings`.
+
+    `model` of kind "audiovisual", None for the witness alone. Of several faces the one that moves most like the voice
+    counts as the speaker. `backend` replaces MediaPipe and is left open. Raises CancelledError, EvidenceError.
+    """
+    if evidence.kind != "video" or evidence.audio is None:
+        return _nothing("no_audio")
+    if evidence.video.average_fps is not None and evidence.video.average_fps < _MIN_FPS:
+        return _nothing("low_frame_rate")
+    activity = speech_activity(_checked(sound_blocks(evidence), cancelled))
+    if activity is None:
+        return _nothing("no_audio")
+    if activity.speech_s < SHORTEST_S:
+        return _nothing("no_speech" if activity.speech_s < 0.3 else "too_short")
+    if not tracks:
+        return _nothing("no_face")
+    stretches = choose_stretches(activity, tracks)
+    if not stretches:
+        return _nothing("too_short" if overlap_s(activity, tracks) > 0 else "no_face")
+    if backend is not None:
+        return _judge_all(evidence, stretches, activity, model, backend, cancelled)
+    from detector.faces.mediapipe_backend import MediaPipeBackend
+
+    with closing(MediaPipeBackend()) as own:
+        return _judge_all(evidence, stretches, activity, model, own, cancelled)
+
+
+def judge(mouth: MouthTrack, sound: Sound, model: LoadedModel | None) -> Judged:
+    """The network and the witness on one mouth; `sound` should reach 1.2 s beyond it at both ends where it can."""
+    logit = None if model is None else _network_logit(mouth, sound, model)
+    return Judged(mouth, logit, _witness(mouth, sound))
+
+
+def _judge_all(
+    evidence: Evidence,
+    stretches: Sequence[Stretch],
+    activity: SpeechActivity,
+    model: LoadedModel | None,
+    backend: FaceBackend,
+    cancelled: Callable[[], bool] | None,
+) -> AudioVisualFindings:
+    by_track: dict[int, list[Judged]] = {}
+    for stretch in stretches:
+        sound = read_sound(evidence, stretch.start_s - _CONTEXT_S, stretch.end_s + _CONTEXT_S)
+        if sound is None:
+            continue
+        for track in stretch.tracks[:CANDIDATE_FACES]:
+            mouth = follow_mouth(evidence, track, stretch.start_s, stretch.end_s, backend, cancelled=cancelled)
+            if mouth.seen.mean() >= _MIN_SEEN and mouth.eyes_px >= _MIN_EYES_PX:
+                by_track.setdefault(track.track_id, []).append(judge(mouth, sound, model))
+    if not by_track:
+        return _nothing("mouth_hidden")
+    # One person may be several tracks (a cut between them); the speaker is chosen where faces compete in a stretch.
+    speaker_id = max(by_track, key=lambda track_id: _speaks(by_track[track_id]))
+    chosen = _of_speaker(by_track, speaker_id)
+    windows = tuple(
+        SyncWindow(
+            start_s=item.mouth.start_s,
+            end_s=item.mouth.end_s,
+            logit=item.logit,
+            correlation=None if item.witness is None else item.witness.correlation,
+            lag_s=None if item.witness is None else item.witness.lag_s,
+        )
+        for item in chosen
+    )
+    logits = [item.logit for item in chosen if item.logit is not None]
+    return AudioVisualFindings(
+        windows=windows,
+        logit=float(np.mean(logits)) if logits else None,
+        reason=None,
+        track_id=speaker_id,
+        witness=tuple(item.witness for item in chosen),
+    )
+
+
+def _of_speaker(by_track: dict[int, list[Judged]], speaker_id: int) -> list[Judged]:
+    """The speaker's stretches, and of stretches without the speaker the face that moves most."""
+    chosen = {item.mouth.start_s: item for item in by_track[speaker_id]}
+    others = [item for track_id, items in by_track.items() if track_id != speaker_id for item in items]
+    for item in sorted(others, key=lambda other: -_speaks([other])):
+        chosen.setdefault(item.mouth.start_s, item)
+    return [chosen[start_s] for start_s in sorted(chosen)]
+
+
+def _speaks(items: Sequence[Judged]) -> float:
+    """How much a face looks like the speaker: its lips move, and with the voice at whatever lag."""
+    motion = [float(np.std(np.diff(item.mouth.lips[item.mouth.seen, 0]))) for item in items]
+    match = [0.0 if item.witness is None else max(0.0, item.witness.correlation) for item in items]
+    return float(np.mean([(0.2 + fit) * moves for fit, moves in zip(match, motion, strict=True)])) * len(items) ** 0.5
+
+
+def _network_logit(mouth: MouthTrack, sound: Sound, model: LoadedModel) -> float | None:
+    reach = int(model.card.inputs["reach_frames"])
+    arrays = network_inputs(mouth, sound, reach)
+    with torch.inference_mode():
+        output = model.network(*(torch.from_numpy(array)[None].to(model.device) for array in arrays))
+    value = float(output[0])
+    return value if np.isfinite(value) else None
+
+
+def network_inputs(mouth: MouthTrack, sound: Sound, reach: int) -> tuple[NDArray[np.generic], ...]:
+    """What `AudioVisualNet` takes, without the batch: mouth (T, 48, 48), lips, seen, mel, heard."""
+    mel, heard = mel_around(sound, mouth.start_s, len(mouth.seen), reach, RATE_HZ)
+    return mouth.crops.astype(np.float32) / 255, mouth.lips, mouth.seen, mel, heard
+
+
+def _witness(mouth: MouthTrack, sound: Sound) -> LipSync | None:
+    activity = speech_activity([sound])
+    if activity is None:
+        return None
+    before = round(MAX_LAG_S * RATE_HZ)
+    count = len(mouth.seen) + 2 * before
+    envelope = speech_envelope(activity.level_db, sound.start_s, mouth.start_s - before / RATE_HZ, count)
+    return lip_sync(mouth.lips[:, 0], mouth.seen, envelope, before)
+
+
+def _checked(blocks: Iterator[Sound], cancelled: Callable[[], bool] | None) -> Iterator[Sound]:
+    for block in blocks:
+        if cancelled is not None and cancelled():
+            raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
+        yield block
+
+
+def _nothing(code: Why) -> AudioVisualFindings:
+    return AudioVisualFindings((), None, REASONS[code], None, code)
