@@ -35,3 +35,31 @@ def map_loss(map_logit: Tensor, mask: Tensor, has_mask: Tensor) -> Tensor:
     """
     per_row = functional.binary_cross_entropy_with_logits(map_logit, mask, reduction="none").mean((1, 2))
     return (per_row * has_mask).sum() / has_mask.sum().clamp(min=1)
+
+
+def consistency_loss(logit: Tensor, present: Tensor | None = None) -> Tensor:
+    """How far scores of the same thing differ: (V, B) logits of V views of B samples, or of V frames of B clips.
+
+    Mean squared distance of the scores from their mean over the views; `present` (V, B) bool leaves frames out.
+    """
+    score = torch.sigmoid(logit.float())
+    weight = torch.ones_like(score) if present is None else present.float()
+    count = weight.sum(0).clamp(min=1)
+    mean = (score * weight).sum(0) / count
+    return (((score - mean) ** 2 * weight).sum(0) / count).mean()
+
+
+def supervised_contrastive_loss(features: Tensor, label: Tensor, temperature: float = 0.1) -> Tensor:
+    """Pull samples of one label together, push the others away: `features` (N, D), `label` (N,) 0/1 -> ().
+
+    The loss L_out of Khosla et al., NeurIPS 2020, over unit-length features; samples whose label no other has are left
+    out. Zero, still differentiable, where that is all of them.
+    """
+    unit = functional.normalize(features.float(), dim=1)
+    similarity = unit @ unit.T / temperature  # (N, N)
+    itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+    log_share = similarity - torch.logsumexp(similarity.masked_fill(itself, -torch.inf), dim=1, keepdim=True)
+    alike = (label[:, None] == label[None, :]) & ~itself
+    partners = alike.sum(1)
+    per_sample = -(log_share * alike).sum(1) / partners.clamp(min=1)
+    return (per_sample * (partners > 0)).sum() / (partners > 0).sum().clamp(min=1)

@@ -1,0 +1,74 @@
+"""Splits that keep a person, a clip or a family on one side, and places for what is shorter than its window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
+
+
+def whole_groups(table: pd.DataFrame) -> pd.Series:
+    """A number for each row such that rows sharing a `group` or an `identity` (where there is one) share the number.
+
+    A person seen in two clips binds both clips together, and all that is bound to either (connected components).
+    """
+    columns = [name for name in ("group", "identity") if name in table]
+    parent: dict[str, str] = {}
+
+    def root(node: str) -> str:
+        while parent.setdefault(node, node) != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    firsts = []
+    for record in table[columns].fillna("").astype(str).to_dict("records"):
+        nodes = [f"{name}:{value}" for name, value in record.items() if value]
+        if not nodes:
+            raise ValueError("each row needs a group or an identity")
+        for node in nodes[1:]:
+            parent[root(node)] = root(nodes[0])
+        firsts.append(nodes[0])
+    return pd.Series(pd.factorize(np.array([root(node) for node in firsts]))[0], index=table.index)
+
+
+def grouped_folds(
+    table: pd.DataFrame, folds: int = 5, *, seed: int = 7
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Row numbers (to fit on, to measure on) of each of `folds` folds.
+
+    No group and no identity lies in two folds; label and `source` are spread over them as evenly as whole groups allow.
+    Columns: label, group; identity, source where there are any. Raises ValueError for more folds than groups.
+    """
+    groups = whole_groups(table)
+    if groups.nunique() < folds:
+        raise ValueError(f"{folds} folds need at least as many groups, found {groups.nunique()}")
+    strata = table["label"].astype(str)
+    if "source" in table:
+        strata = strata + "|" + table["source"].astype(str)
+    # The least common strata cannot reach every fold; splitting does not fail over them.
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    codes = pd.factorize(strata)[0]
+    rare = pd.Series(codes).map(pd.Series(codes).value_counts()).to_numpy() < folds
+    codes[rare] = codes.max() + 1
+    yield from splitter.split(codes, codes, groups)
+
+
+def grouped_split(table: pd.DataFrame, held_share: float = 0.2, *, seed: int = 7) -> pd.Series:
+    """ "train" or "val" for each row: one fold of about `held_share` held out, whole groups, as `grouped_folds`."""
+    _, held = next(grouped_folds(table, max(2, round(1 / held_share)), seed=seed))
+    split = pd.Series("train", index=table.index)
+    split.iloc[held] = "val"
+    return split
+
+
+def pad_window(length: int, target: int, rng: np.random.Generator | None) -> int:
+    """Where `length` frames start in a window of `target`: anywhere with `rng` (training), in the middle without.
+
+    A network that only ever saw padding at the end learns where the end is. Raises ValueError where they do not fit.
+    """
+    if not 0 <= length <= target:
+        raise ValueError(f"{length} frames do not fit into a window of {target}")
+    return int(rng.integers(0, target - length + 1)) if rng is not None else (target - length) // 2
