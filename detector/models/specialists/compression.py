@@ -56,6 +56,13 @@ def _band(magnitude: Tensor, diagonal: Tensor, low: int, high: int) -> Tensor:
     return magnitude[:, chosen].mean(1, keepdim=True)
 
 
+def _transform_of(signals: Signals) -> tuple[Tensor, Tensor]:
+    """`transform` of the crop's luma, computed once for all modules that ask."""
+    if "dct" not in signals.cache:
+        signals.cache["dct"] = transform(signals.luma)
+    return signals.cache["dct"]
+
+
 class DctAnalyzer(Witness):
     PREFIX, KIND, LEARNED = "dct", "compression that the surroundings did not go through, then all once more", 4
     MEASURED: ClassVar = {
@@ -68,7 +75,7 @@ class DctAnalyzer(Witness):
     }
 
     def measure(self, signals: Signals) -> Tensor:
-        coefficients, diagonal = transform(signals.luma)
+        coefficients, diagonal = _transform_of(signals)
         magnitude = coefficients.abs()
         low, mid, high = (
             log_level(_halved(_band(magnitude, diagonal, *span)), 0.1) for span in ((1, 3), (4, 7), (8, 14))
@@ -91,7 +98,7 @@ class QuantDetector(Witness):
     }
 
     def measure(self, signals: Signals) -> Tensor:
-        coefficients, diagonal = transform(signals.luma)
+        coefficients, diagonal = _transform_of(signals)
         magnitude = coefficients.abs()
         above = [torch.sigmoid((_band(magnitude, diagonal, d, d) - 0.7) * 4) for d in range(1, _DIAGONALS + 1)]
         cutoff = _halved(torch.cat(above, dim=1).sum(1, keepdim=True))

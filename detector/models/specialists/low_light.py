@@ -28,9 +28,11 @@ _FLOOR = 2.0
 
 def _log_noise(signals: Signals) -> Tensor:
     """Log noise level over 24 px, from the calmer pixels: residuals on steep places are texture, (B, 1, h, w)."""
-    calm = torch.exp(-(signals.steepness / 8).square())
-    weighted = smoothed(cells(signals.residual.abs() * calm), 3) / (smoothed(cells(calm), 3) + 0.02)
-    return log_level(weighted, 0.1)
+    if "log_noise" not in signals.cache:
+        calm = torch.exp(-(signals.steepness / 8).square())
+        weighted = smoothed(cells(signals.residual.abs() * calm), 3) / (smoothed(cells(calm), 3) + 0.02)
+        signals.cache["log_noise"] = log_level(weighted, 0.1)
+    return signals.cache["log_noise"]
 
 
 class NoiseLevel(Witness):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import ClassVar, Final
 
 import torch
@@ -25,24 +24,22 @@ from detector.models.specialists.witness import Witness
 _PERIODS_PX: Final = (1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 
 
-def _bands(luma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean magnitude a cell of the top, second and third octave of luma, each (B, 1, h, w) in grey levels.
-
-    Octaves are differences of means over 3, 7 and 15 px, one after the other (a Laplacian pyramid left at full size).
-    """
-    levels = [luma]
-    for size in (3, 7, 15):
-        levels.append(smoothed(levels[-1], size))
-    top, second, third = (cells((fine - coarse).abs()) for fine, coarse in pairwise(levels))
-    return top, second, third
+def _bands(luma: Tensor) -> tuple[Tensor, ...]:
+    """Mean magnitude a cell of the top, second and third octave of luma (a Laplacian pyramid, Burt & Adelson 1983, on
+    means), each (B, 1, h, w) in grey levels."""
+    bands = []
+    for stride in (8, 4, 2):
+        bands.append(functional.avg_pool2d((luma - smoothed(luma, 3)).abs(), stride))
+        luma = functional.avg_pool2d(luma, 2)
+    return tuple(bands)
 
 
 class ResolutionBandwidth(Witness):
     PREFIX, KIND, LEARNED = "bandwidth", "a face of lower or higher resolution than its surroundings", 3
     MEASURED: ClassVar = {
         "bandwidth_top": "log mean magnitude of detail finer than 3 px, grey levels",
-        "bandwidth_ratio": "log ratio of detail finer than 3 px to detail of 3 to 7 px: falls with lost resolution",
-        "bandwidth_second_ratio": "log ratio of detail of 3 to 7 px to detail of 7 to 15 px",
+        "bandwidth_ratio": "log ratio of detail finer than 3 px to detail of 3 to 6 px: falls with lost resolution",
+        "bandwidth_second_ratio": "log ratio of detail of 3 to 6 px to detail of 6 to 12 px",
         "bandwidth_step": "bandwidth_ratio minus its mean over the surroundings, log units",
         "bandwidth_overshoot": "log ratio of curvature to steepness of luma: sharpening adds curvature",
     }

@@ -8,7 +8,8 @@ phase: nothing here assumes that cells coincide with a codec's blocks.
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -23,10 +24,12 @@ _CR: Final = (0.5, -0.418688, -0.081312)
 _NOISE_KERNEL: Final = ((1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0))
 
 
-class Signals(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Signals:
     """Planes (B, C, S, S) float32. `rgb` 0..1; `luma` and `chroma` (Cb, Cr) in grey levels; `slope_x`, `slope_y` luma
     differences a pixel; `residual` and `chroma_residual` after a 3x3 mask that cancels ramps and edges along axes
-    (Immerkaer, CVIU 1996), scaled so that its mean magnitude is the standard deviation of white noise."""
+    (Immerkaer, CVIU 1996), scaled so that its mean magnitude is the standard deviation of white noise. `cache` keeps
+    what several modules compute from these."""
 
     rgb: Tensor
     luma: Tensor
@@ -35,6 +38,7 @@ class Signals(NamedTuple):
     slope_y: Tensor
     residual: Tensor
     chroma_residual: Tensor
+    cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def steepness(self) -> Tensor:
