@@ -64,14 +64,14 @@ def in_order(features: Tensor, times_s: Tensor, present: Tensor) -> Ordered:
 class FeatureReader(nn.Module):
     """Trunk features -> what a sequence network sees: (B, T, D) -> (B, T, `outputs`).
 
-    Features are standardised by the training data's `mean` and `std` (buffers, see `fit`). Of each, `channels` choose:
+    Features are standardised by the training data's mean and spread (buffers, see `fit`). Of each, `channels` choose:
     "level" the value, "deviation" from the clip's own mean (who the person is cancels out), "change" from the frames
     just before and after. `witness` > 0 carries a copy of the trunk's label head of that hidden width, fixed: what the
     frame model itself says is one more input, and `witness_logit` returns it.
     """
 
     mean: Tensor
-    std: Tensor
+    scale: Tensor
 
     def __init__(self, features: int, channels: Sequence[str] = CHANNELS, *, gaps: bool = False, witness: int = 0):
         super().__init__()
@@ -79,7 +79,7 @@ class FeatureReader(nn.Module):
             raise ValueError(f"channels: expected some of {', '.join(CHANNELS)}, found {tuple(channels)}")
         self.channels, self.gaps = tuple(channels), gaps
         self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("std", torch.ones(features))
+        self.register_buffer("scale", torch.ones(features))
         self.witness = _fixed_head(features, witness) if witness else nn.Sequential()
         values = features + (witness > 0)
         self.outputs = values * (len(channels) + ("change" in channels)) + 2 * gaps
@@ -87,7 +87,7 @@ class FeatureReader(nn.Module):
     def fit(self, mean: Tensor, std: Tensor) -> None:
         """Standardise by these from now on; features that never vary stay 0."""
         self.mean.copy_(mean)
-        self.std.copy_(torch.where(std > 1e-6, std, torch.inf))
+        self.scale.copy_(torch.where(std > 1e-6, 1 / std.clamp(min=1e-6), 0.0))
 
     def take_witness(self, label_head: nn.Module) -> None:
         """Copy a frame model's label head: two linear layers with a ReLU between. Raises ValueError for another."""
@@ -109,7 +109,7 @@ class FeatureReader(nn.Module):
 
     def forward(self, frames: Ordered) -> Tensor:
         there = frames.present[:, :, None]
-        x = (frames.features - self.mean) / self.std  # (B, T, D)
+        x = (frames.features - self.mean) * self.scale  # (B, T, D)
         if len(self.witness):
             x = torch.cat([x, self.witness_logit(frames)[:, :, None]], dim=2)
         x = x.clamp(-8, 8).masked_fill(~there, 0.0)

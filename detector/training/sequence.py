@@ -1,0 +1,206 @@
+"""Train a sequence model on cached features: LSTM, hybrid or transformer, whatever the architecture's kind says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import torch
+from torch import Tensor, nn
+
+from detector.errors import SettingsError
+from detector.models import FrameNet, build_network
+from detector.models.hybrid import HybridNet
+from detector.registry import LoadedModel, load_model
+from detector.training.clip_crops import CropPlan, make_crops
+from detector.training.config import Limits, check_fields, config_sha256, read_yaml
+from detector.training.features import ClipFeatures, extract_features, read_features
+from detector.training.fit import FIT_LIMITS, BinaryModule, FitConfig, StepOutput, fit
+from detector.training.mixing import Mixup, TimeCutmix, draw_mixup, draw_time_cutmix
+from detector.training.readings import read_clips
+from detector.training.resynthesis import load_all
+from detector.training.windows import TwinWindows, WindowBatch, evaluation_batches
+
+KINDS: Final = ("lstm", "hybrid", "transformer")
+_MIXED_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceConfig:
+    """What to train, on which trunk's features, for how long.
+
+    `trunk` is the model id of a frame model beside the shipped ones; `frames` the window; `architecture` leaves out the
+    number of features, which the trunk gives. `witness` carries the trunk's label head along. `frame_weight` weighs the
+    loss of single frames beside that of the clip; half the batches are spliced along time (`fit.cutmix_alpha`) or mixed
+    (`fit.mixup_alpha`) with their twins; `fit.consistency_weight` asks neighbouring frames of one label to agree.
+    `crops` says how much is drawn for training, `validation_crops` for choosing.
+    """
+
+    model_id: str
+    title: str
+    architecture: dict[str, Any]
+    trunk: str
+    fit: FitConfig
+    frames: int = 32
+    rounds: int = 2
+    witness: bool = True
+    frame_weight: float = 1.0
+    crops: CropPlan = field(default_factory=CropPlan)
+    validation_crops: CropPlan = field(default_factory=lambda: CropPlan(draws=3, fakes=4, seed=8))
+    cue: str = ""
+    limits: tuple[str, ...] = field(default_factory=tuple)
+    licence: str = ""
+
+
+_CROP_LIMITS: Final[Limits] = {
+    "draws": (1, 1000), "fakes": (1, 1000), "frames": (8, 1000), "crop_px": (32, 1024), "margin": (0, 1),
+    "seed": (0, 2**31),
+}  # fmt: skip
+_LIMITS: Final[Limits] = {
+    "fit": FIT_LIMITS, "frames": (4, 512), "rounds": (1, 1000), "frame_weight": (0, 100), "cue": ["", "TM"],
+    "crops": _CROP_LIMITS, "validation_crops": _CROP_LIMITS,
+}  # fmt: skip
+
+
+def load_sequence_config(path: Path) -> SequenceConfig:
+    """Read and check a YAML file. Raises SettingsError listing every problem at once."""
+    values = read_yaml(path)
+    problems = []
+    table = values.get("architecture")
+    kind = table.get("kind") if isinstance(table, dict) else None
+    if kind not in KINDS:
+        problems.append(f"architecture.kind: expected one of {', '.join(KINDS)}, found {kind!r}")
+    return check_fields(SequenceConfig, values, path.name, _LIMITS, problems=problems)
+
+
+class SequenceModule(BinaryModule):
+    """Loss of the clip, of its frames, and of frames that disagree with neighbours of the same label."""
+
+    def __init__(self, network: nn.Module, config: SequenceConfig) -> None:
+        super().__init__(network, config.fit)
+        self._frame_weight = config.frame_weight
+
+    def step(self, batch: WindowBatch) -> StepOutput:
+        mixed = self._mixed(batch) if self.training else batch
+        output = self.network.forward_all(mixed.features, mixed.times_s, mixed.present)  # type: ignore[operator]
+        present = mixed.present
+        loss = self.label_loss(output.logit, mixed.labels)
+        loss = loss + self._frame_weight * self.label_loss(output.frame_logit[present], mixed.frame_labels[present])
+        if self.config.consistency_weight and self.training:
+            loss = loss + self.config.consistency_weight * disagreement(output.frame_logit, mixed)
+        return StepOutput(loss, output.logit, mixed.labels, mixed.names)
+
+    def _mixed(self, batch: WindowBatch) -> WindowBatch:
+        """Half the batches spliced or mixed with their twins: person, place and compression stay what they are."""
+        size, frames = batch.present.shape
+        twin = torch.arange(size, device=batch.present.device) ^ 1
+        draw = torch.rand(()).item()
+        if self.config.cutmix_alpha and draw < _MIXED_SHARE:
+            drawn = draw_time_cutmix(size, frames, self.config.cutmix_alpha)
+            splice = TimeCutmix(twin, drawn.start, drawn.stop)
+            labels = splice.blend(batch.frame_labels)
+            features = splice.blend(batch.features)
+            return batch._replace(features=features, frame_labels=labels, labels=labels.amax(1))
+        if self.config.mixup_alpha and draw > 1 - _MIXED_SHARE / 2:
+            mix = Mixup(twin, draw_mixup(size, self.config.mixup_alpha).own_share)
+            return batch._replace(
+                features=mix.blend(batch.features),
+                frame_labels=mix.blend(batch.frame_labels),
+                labels=mix.blend(batch.labels),
+            )
+        return batch
+
+
+def disagreement(frame_logit: Tensor, batch: WindowBatch) -> Tensor:
+    """Mean squared difference of the scores of neighbouring present frames that have the same label."""
+    alike = batch.present[:, 1:] & batch.present[:, :-1]
+    alike = alike & (batch.frame_labels[:, 1:] == batch.frame_labels[:, :-1])
+    change = torch.sigmoid(frame_logit).diff(dim=1).square()
+    return (change * alike).sum() / alike.sum().clamp(min=1)
+
+
+def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+    """The recipe: clips read, manipulated and passed through the trunk once (kept in `clips` beside `run_dir`, so that
+    several models share them), then `fit`. Networks that redraw faces are taken from `clips/repainters`, where a frame
+    model's run has left some; without them no face is redrawn."""
+    config = load_sequence_config(config_path)
+    cv2.setNumThreads(1)
+    trunk = load_model(config.trunk, device)
+    clips = run_dir.parent / "clips"
+    read_clips(data_root, clips / "readings")
+    networks = load_all(clips / "repainters")
+    sets = []
+    for split, plan in (("train", config.crops), ("val", config.validation_crops)):
+        make_crops(clips / "readings", clips / f"crops-{split}", split, plan, networks)
+        folder = extract_features(clips / f"crops-{split}", clips / f"features-{split}", trunk)
+        sets.append(list(read_features(folder)))
+    fit_sequence(config, trunk, sets[0], sets[1], run_dir, device)
+
+
+def fit_sequence(
+    config: SequenceConfig,
+    trunk: LoadedModel,
+    train: list[ClipFeatures],
+    validation: list[ClipFeatures],
+    run_dir: Path,
+    device: str = "cpu",
+) -> nn.Module:
+    """Train on features of one trunk; returns the network of the best epoch, its temperature fitted.
+
+    Raises SettingsError where the features are not of this trunk's width.
+    """
+    network = new_network(config, trunk, train)
+    batches = TwinWindows(
+        train, frames=config.frames, batch_size=config.fit.batch_size, rounds=config.rounds, seed=config.fit.seed
+    )
+    held = evaluation_batches(validation, frames=config.frames, batch_size=config.fit.batch_size)
+    module = SequenceModule(network, config)
+    facts = {
+        "model_id": config.model_id,
+        "title": config.title,
+        "kind": "sequence",
+        "config_sha256": config_sha256(config),
+        "trunk_weights_sha256": trunk.card.weights_sha256,
+        "clips": {"train": len(train), "validation": len(validation)},
+    }
+    fit(module, batches, held, config.fit, run_dir, device=device, facts=facts)
+    trained = module.network
+    if isinstance(trained, HybridNet):
+        fit_temperature(trained, held)
+    return trained.eval()
+
+
+def new_network(config: SequenceConfig, trunk: LoadedModel, train: list[ClipFeatures]) -> nn.Module:
+    """The network of a config, standardised by the genuine training frames, with the trunk's label head as witness."""
+    features = torch.cat([torch.from_numpy(clip.features) for clip in train if not clip.label])
+    if not isinstance(trunk.network, FrameNet) or features.shape[1] != trunk.network.feature_dim:
+        raise SettingsError(f"{config.model_id}: the features are not those of {config.trunk}.")
+    torch.manual_seed(config.fit.seed)
+    network: Any = build_network(architecture_of(config, trunk.network))
+    network.reader.fit(features.mean(0), features.std(0))
+    if config.witness:
+        network.reader.take_witness(trunk.network.label_head)
+    return network  # type: ignore[no-any-return]
+
+
+def architecture_of(config: SequenceConfig, trunk: FrameNet) -> dict[str, Any]:
+    """The card's table: the config's, with what the trunk decides."""
+    linear = [layer for layer in trunk.label_head.modules() if isinstance(layer, nn.Linear)]
+    witness = {"witness": linear[0].out_features} if config.witness else {}
+    return {**config.architecture, "features": trunk.feature_dim, **witness}
+
+
+@torch.no_grad()
+def fit_temperature(network: HybridNet, batches: list[WindowBatch]) -> float:
+    """Set the temperature to that, of 0.25 to 8, of least cross-entropy on `batches` (Guo et al., ICML 2017)."""
+    network.eval()
+    network.temperature.fill_(1.0)
+    logit = torch.cat([network(batch.features, batch.times_s, batch.present) for batch in batches])
+    label = torch.cat([batch.labels for batch in batches])
+    grid = torch.exp(torch.linspace(-1.386, 2.079, 61))
+    losses = [nn.functional.binary_cross_entropy_with_logits(logit / value, label) for value in grid]
+    best = grid[int(torch.stack(losses).argmin())]
+    network.temperature.copy_(best)
+    return float(best)

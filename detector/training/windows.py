@@ -1,0 +1,113 @@
+"""Windows of cached features: batches of genuine and manipulated twins for sequence models."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from detector.analysis.temporal import LEAST_FRAMES, windows_of
+from detector.errors import SettingsError
+from detector.training.features import ClipFeatures
+
+
+class WindowBatch(NamedTuple):
+    """`features` (B, T, D), `times_s` (B, T), `present` (B, T) bool, `labels` (B,) whether any frame is manipulated,
+    `frame_labels` (B, T), `names` (B) what metrics are told apart by. In training row 2i + 1 is the manipulated twin
+    of row 2i."""
+
+    features: Tensor
+    times_s: Tensor
+    present: Tensor
+    labels: Tensor
+    frame_labels: Tensor
+    names: list[str]
+
+
+class TwinWindows:
+    """Batches for training. Each epoch takes every set of twins `rounds` times: one window of the genuine clip and the
+    same window of one manipulated twin. Windows are 16 frames to `frames` long (or the clip), of every frame or every
+    second, and lie at a random place in their padding; one frame in twenty is lost. Equal seed and epoch give equal
+    batches.
+    """
+
+    def __init__(self, clips: Sequence[ClipFeatures], *, frames: int, batch_size: int, rounds: int = 2, seed: int = 0):
+        sets: dict[str, list[ClipFeatures]] = defaultdict(list)
+        for clip in clips:
+            if len(clip.times_s) >= LEAST_FRAMES:
+                sets[clip.twins].append(clip)
+        self._sets = [one for one in sets.values() if {clip.label for clip in one} == {0, 1}]
+        if not self._sets:
+            raise SettingsError("There is no genuine clip with a manipulated twin to train on.")
+        self._frames, self._pairs, self._rounds, self._seed = frames, max(1, batch_size // 2), rounds, seed
+        self._epoch = 0
+
+    def set_epoch(self, number: int) -> None:
+        self._epoch = number
+
+    def __len__(self) -> int:
+        return max(1, len(self._sets) * self._rounds // self._pairs)
+
+    def __iter__(self) -> Iterator[WindowBatch]:
+        rng = np.random.default_rng((self._seed, self._epoch))
+        order = np.concatenate([rng.permutation(len(self._sets)) for _ in range(self._rounds)])
+        for step in range(len(self)):
+            rows = []
+            for number in order[step * self._pairs : (step + 1) * self._pairs]:
+                rows += self._pair(self._sets[number], rng)
+            yield collate(rows)
+
+    def _pair(self, twins: list[ClipFeatures], rng: np.random.Generator) -> list[dict[str, Any]]:
+        genuine = next(clip for clip in twins if not clip.label)
+        fakes = [clip for clip in twins if clip.label]
+        fake = fakes[int(rng.integers(len(fakes)))]
+        count = len(genuine.times_s)
+        stride = 2 if count >= 2 * LEAST_FRAMES and rng.random() < 0.3 else 1
+        available = (count - 1) // stride + 1
+        length = min(available, int(rng.integers(min(16, self._frames), self._frames + 1)))
+        start = int(rng.integers(0, count - (length - 1) * stride))
+        chosen = start + stride * np.arange(length)
+        chosen = chosen[rng.random(length) > 0.05] if length > 2 * LEAST_FRAMES else chosen
+        place = int(rng.integers(0, self._frames - len(chosen) + 1))
+        return [_row(clip, chosen, place, self._frames) for clip in (genuine, fake)]
+
+
+def evaluation_batches(clips: Sequence[ClipFeatures], *, frames: int, batch_size: int) -> list[WindowBatch]:
+    """Every window of every clip as analysis takes them: half overlapping, padding around short clips."""
+    rows = []
+    for clip in clips:
+        if len(clip.times_s) < LEAST_FRAMES:
+            continue
+        windows = windows_of(clip.times_s.tolist(), frames)
+        for held, present in zip(windows.rows, windows.present, strict=True):
+            rows.append(_row(clip, held[present], int(np.argmax(present)), frames))
+    return [collate(rows[start : start + batch_size]) for start in range(0, len(rows), batch_size)]
+
+
+def _row(clip: ClipFeatures, chosen: NDArray[np.int64], place: int, frames: int) -> dict[str, Any]:
+    held = slice(place, place + len(chosen))
+    features = np.zeros((frames, clip.features.shape[1]), np.float32)
+    times, present, labels = np.zeros(frames, np.float32), np.zeros(frames, bool), np.zeros(frames, np.float32)
+    features[held], labels[held], present[held] = clip.features[chosen], clip.manipulated[chosen], True
+    times[held] = clip.times_s[chosen] - clip.times_s[chosen[0]]
+    return {
+        "features": features,
+        "times_s": times,
+        "present": present,
+        "labels": np.float32(labels.any()),
+        "frame_labels": labels,
+        "names": clip.group_name,
+    }
+
+
+def collate(rows: Sequence[dict[str, Any]]) -> WindowBatch:
+    arrays = {
+        name: torch.from_numpy(np.stack([row[name] for row in rows]))
+        for name in ("features", "times_s", "present", "labels", "frame_labels")
+    }
+    return WindowBatch(**arrays, names=[str(row["names"]) for row in rows])
