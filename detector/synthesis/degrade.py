@@ -87,6 +87,26 @@ def _noise(sigma: float, grey: bool, seed: int) -> Callable[[Image], Image]:
     return step
 
 
+def beautify(image: Image, strength: float) -> Image:
+    """Smooth skin as beauty filters and denoisers do: edges stay, fine texture goes. `strength` in (0, 1]."""
+    smooth = cv2.bilateralFilter(image, 5, 12 + 40 * strength, 3)
+    return cv2.addWeighted(smooth, min(1.0, 0.4 + strength), image, max(0.0, 0.6 - strength), 0).astype(np.uint8)
+
+
+def draw_filter(rng: np.random.Generator) -> Degradation:
+    """One innocent edit, or none: skin smoothing, denoising, sharpening, enlarging, grain. None makes a face fake."""
+    strength = float(rng.uniform(0.15, 1.0))
+    edits: tuple[Callable[[Image], Image], ...] = (
+        lambda image: image,
+        lambda image: beautify(image, strength),
+        lambda image: cv2.GaussianBlur(image, (0, 0), 0.3 + 0.6 * strength).astype(np.uint8),
+        lambda image: sharpen(image, strength),
+        lambda image: sharpen(rescale(image, 1 - 0.6 * strength, cv2.INTER_CUBIC), 0.6),
+        _noise(5 * strength, bool(rng.random() < 0.5), int(rng.integers(2**31))),
+    )
+    return Degradation((edits[int(rng.integers(len(edits)))],))
+
+
 def draw_degradation(rng: np.random.Generator, strength: float = 1.0) -> Degradation:
     """Draw a chain. `strength` in [0, 1] scales how often each nuisance appears."""
     steps: list[Callable[[Image], Image]] = []
@@ -126,6 +146,9 @@ def draw_degradation(rng: np.random.Generator, strength: float = 1.0) -> Degrada
             )
         )
         steps.append(lambda image: rescale(image, factor, kind))
+    if sometimes(0.12):
+        smoothing = float(rng.uniform(0.15, 1.0))
+        steps.append(lambda image: beautify(image, smoothing))
     if sometimes(0.3):
         steps.append(_noise(float(rng.uniform(1, 9)), bool(rng.random() < 0.5), int(rng.integers(2**31))))
     for chance in (0.75, 0.2):  # many files were compressed twice

@@ -1,131 +1,92 @@
-"""Faces re-drawn by small autoencoders: stand-ins for whole-face generators, whose pictures hold no blending seam.
+"""Faces painted anew as a whole: stand-ins for whole-face generators, whose pictures hold no blending seam.
 
-Each network compresses a 128-px face and paints it again with one kind of up-sampling; what a generator's decoder
-leaves in the picture (periodic patterns, missing fine texture) depends on that kind (Odena et al., 2016; Durall et al.,
-CVPR 2020).
+A genuine face goes through a small network (`repainters`), or is moved as portrait animation moves it (`reenact`), or
+both. The genuine twin loses the same resolution, so that only the painter's own traces differ.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from detector.synthesis.degrade import Image, sharpen
+from detector.synthesis.degrade import Image
+from detector.synthesis.reenact import reenact
 from detector.synthesis.regions import region_mask, soft_mask
+from detector.synthesis.repainters import PX_MULTIPLE
 from detector.synthesis.types import FaceImage, FakeImage
-
-UpSampling = Literal["transposed", "nearest", "bilinear", "pixel_shuffle"]
-UP_SAMPLINGS: Final[tuple[UpSampling, ...]] = ("transposed", "nearest", "bilinear", "pixel_shuffle")
-NETWORK_PX: Final = 128
-
-
-def _up(inputs: int, outputs: int, kind: UpSampling) -> nn.Module:
-    if kind == "transposed":
-        return nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)
-    if kind == "pixel_shuffle":
-        return nn.Sequential(nn.Conv2d(inputs, outputs * 4, 3, padding=1), nn.PixelShuffle(2))
-    enlarge = nn.Upsample(scale_factor=2, mode=kind, align_corners=False if kind == "bilinear" else None)
-    return nn.Sequential(enlarge, nn.Conv2d(inputs, outputs, 3, padding=1))
-
-
-class Resynthesiser(nn.Module):
-    """Autoencoder (B, 3, 128, 128) -> (B, 3, 128, 128), values 0..1.
-
-    The code is the picture at a quarter of its size beside `latent` learned channels; the decoder adds detail to the
-    enlarged small picture. Starting from that picture, minutes of training give faces that hold up, not blurs.
-    """
-
-    def __init__(self, up_sampling: UpSampling, *, width: int = 24, latent: int = 6) -> None:
-        super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Conv2d(3, width, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(width, width, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(width, latent, 1),
-        )
-        self.decoder = nn.Sequential(
-            nn.Conv2d(3 + latent, 2 * width, 3, padding=1),
-            nn.LeakyReLU(0.1),
-            _up(2 * width, width, up_sampling),
-            nn.LeakyReLU(0.1),
-            _up(width, width, up_sampling),
-            nn.LeakyReLU(0.1),
-            nn.Conv2d(width, 3, 3, padding=1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        small = nn.functional.avg_pool2d(x, 4)  # (B, 3, 32, 32)
-        detail = self.decoder(torch.cat([small, self.encoder(x)], dim=1))  # (B, 3, 128, 128)
-        base = nn.functional.interpolate(small, scale_factor=4, mode="bilinear", align_corners=False)
-        return (base + detail).clamp(0, 1)
-
-
-def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error of pixels plus that of their gradients, which keeps edges."""
-    loss = (output - target).abs().mean()
-    for axis in (2, 3):
-        loss = loss + (output.diff(dim=axis) - target.diff(dim=axis)).abs().mean()
-    return loss
-
-
-def high_frequency_energy(image: Image) -> float:
-    """Variance of the Laplacian of the luma."""
-    return float(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).var())
-
-
-def match_sharpness(sharp: Image, soft: Image) -> Image:
-    """Blur `sharp` until its high-frequency energy is that of `soft` (bisection on the Gaussian's width)."""
-    goal, low, high = high_frequency_energy(soft), 0.0, 4.0
-    if high_frequency_energy(sharp) <= goal:
-        return sharp
-    for _ in range(7):
-        middle = (low + high) / 2
-        energy = high_frequency_energy(cv2.GaussianBlur(sharp, (0, 0), middle).astype(np.uint8))
-        low, high = (middle, high) if energy > goal else (low, middle)
-    return cv2.GaussianBlur(sharp, (0, 0), (low + high) / 2).astype(np.uint8)
 
 
 @torch.inference_mode()
-def repaint(network: Resynthesiser, image: Image, network_px: int = NETWORK_PX) -> Image:
-    """The whole square picture (S, S, 3) through the network at `network_px` (a multiple of 4) and back to S."""
-    tensor = torch.tensor(_resized(image, network_px)).permute(2, 0, 1).unsqueeze(0).float() / 255
-    painted = (network(tensor)[0].permute(1, 2, 0).numpy() * 255 + 0.5).astype(np.uint8)
-    return _resized(painted, image.shape[0])
+def repaint(network: nn.Module, image: Image, network_px: int) -> Image:
+    """The whole picture (H, W, 3) through a network of `repainters`, its longer side brought to about `network_px`
+    before and back after."""
+    height, width = image.shape[:2]
+    scale = network_px / max(height, width)
+    rows, columns = (max(4, round(side * scale / PX_MULTIPLE)) * PX_MULTIPLE for side in (height, width))
+    tensor = torch.from_numpy(_resized(image, columns, rows)).permute(2, 0, 1).unsqueeze(0).float() / 255
+    painted = network(tensor.contiguous(memory_format=torch.channels_last))
+    pixels = (painted[0].permute(1, 2, 0) * 255 + 0.5).to(torch.uint8).numpy()
+    return _resized(pixels, width, height)
 
 
-def _resized(image: Image, size: int) -> Image:
-    if image.shape[0] == size:
+def _resized(image: Image, width: int, height: int) -> Image:
+    if image.shape[:2] == (height, width):
         return np.ascontiguousarray(image)
-    interpolation = cv2.INTER_AREA if size < image.shape[0] else cv2.INTER_CUBIC
-    return cv2.resize(image, (size, size), interpolation=interpolation).astype(np.uint8)
+    interpolation = cv2.INTER_AREA if width < image.shape[1] else cv2.INTER_CUBIC
+    return cv2.resize(image, (width, height), interpolation=interpolation).astype(np.uint8)
 
 
-def resynthesise(face: FaceImage, network: Resynthesiser, rng: np.random.Generator) -> tuple[FaceImage, FakeImage]:
-    """A genuine picture and its re-drawn twin, of like sharpness, so that softness alone says nothing.
+def match_colour(painted: Image, model: Image) -> Image:
+    """`painted` with the slow colour and light of `model`, as pipelines around generators correct their drift."""
+    height, width = painted.shape[:2]
+    small = (max(2, width // 16), max(2, height // 16))
+    drift = cv2.resize(model, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+    drift -= cv2.resize(painted, small, interpolation=cv2.INTER_AREA)
+    slow = cv2.resize(drift, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.clip(painted + slow + 0.5, 0, 255).astype(np.uint8)
 
-    The network is convolutional and works at 128 to 256 px, drawn at random. The genuine picture is shrunk to that size
-    and back as well; then either it is blurred to the fake's sharpness, or the fake is sharpened, or (one time in five)
-    neither. Half the fakes are re-drawn whole, half inside a face mask.
-    """
-    size = face.image.shape[0]
-    network_px = min(size, int(rng.integers(NETWORK_PX // 4, NETWORK_PX // 2 + 1)) * 4)
-    painted = repaint(network, face.image, network_px)
-    genuine = _resized(_resized(face.image, network_px), size)
-    choice = rng.random()
-    if choice < 0.5:
-        genuine = match_sharpness(genuine, painted)
-    elif choice < 0.8:
-        painted = sharpen(painted, float(rng.uniform(0.5, 2.0)), 1.4)
-    mask: NDArray[np.float32] = np.ones((size, size), np.float32)
-    if rng.random() < 0.5:
+
+def _resampled(image: Image, rng: np.random.Generator) -> Image:
+    """Moved by a fraction of a pixel: the innocent twin of a warp's softness."""
+    height, width = image.shape[:2]
+    move = cv2.getRotationMatrix2D((width / 2, height / 2), float(rng.normal(0, 1.5)), float(rng.uniform(0.99, 1.01)))
+    move[:, 2] += rng.uniform(-0.5, 0.5, 2)
+    return cv2.warpAffine(
+        image, move, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+    ).astype(np.uint8)
+
+
+def draw_whole_face(
+    face: FaceImage, networks: Sequence[nn.Module], rng: np.random.Generator
+) -> tuple[FaceImage, FakeImage]:
+    """A genuine picture and its twin painted anew: by a network (half), animated (a fifth), or animated and then
+    painted by a network (the rest); without networks always animated. Seven in ten are painted over the whole picture,
+    the others inside a face mask. The networks see the picture at 0.5 to 1.3 times its size."""
+    height, width = face.image.shape[:2]
+    choice = rng.random() if networks else 0.6
+    painted, genuine = face, face.image
+    if choice >= 0.5:
+        painted = reenact(face, rng)
+        if rng.random() < 0.6:
+            genuine = _resampled(genuine, rng)
+    image = painted.image
+    if networks and (choice < 0.5 or choice >= 0.7):
+        network_px = round(max(height, width) * float(np.exp(rng.uniform(np.log(0.5), np.log(1.3)))))
+        repainted = repaint(networks[int(rng.integers(len(networks)))], image, network_px)
+        image = match_colour(repainted, image) if rng.random() < 0.9 else repainted
+        if network_px < max(height, width):
+            scale = network_px / max(height, width)
+            genuine = _resized(_resized(genuine, round(width * scale), round(height * scale)), width, height)
+    mask: NDArray[np.float32] = np.ones((height, width), np.float32)
+    if rng.random() < 0.3:
         face_px = float(np.ptp(face.landmarks, axis=0).max())
-        mask = soft_mask(region_mask(face.landmarks, (size, size), "face"), face_px, rng)
+        mask = soft_mask(region_mask(painted.landmarks, (height, width), "face"), face_px, rng)
     weight = mask[..., None]
-    blended = np.clip(painted * weight + genuine * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
-    return FaceImage(genuine, face.landmarks), FakeImage(blended, mask, "resynthesis")
+    blended = np.clip(image * weight + genuine * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
+    kind = "resynthesis" if choice < 0.5 else "animation" if choice < 0.7 else "animated_resynthesis"
+    return FaceImage(genuine, face.landmarks), FakeImage(blended, mask, kind)

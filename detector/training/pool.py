@@ -16,16 +16,23 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from torch import nn
 
-from detector.faces import CropSpec, crop_face
+from detector.faces import CropSpec, crop_box, crop_face
+from detector.faces.types import Box
 from detector.synthesis.blend import draw_fake
-from detector.synthesis.degrade import draw_degradation
-from detector.synthesis.resynthesis import Resynthesiser, high_frequency_energy, resynthesise
+from detector.synthesis.degrade import draw_degradation, draw_filter
+from detector.synthesis.resynthesis import draw_whole_face
+from detector.synthesis.sharpness import balance_sharpness, high_frequency_energy
+from detector.synthesis.types import FaceImage
 from detector.training.facebank import BANK_PX, WIDE_CROP, FaceBank
 
 STORED_SLACK_PX = 16
 MASK_STRIDE = 4
 _SHARPNESS_BINS = 12
+_FILTERED_SHARE = 0.3
+# How far the twins' sharpness may lie apart, as the spread of a factor's logarithm.
+_BLEND_SPREAD, _WHOLE_SPREAD = 0.15, 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,8 @@ class SampleMaker:
     """Draws samples from the faces of one split of a bank. Shard `number` is a pure function of what is given here.
 
     `margin` and `input_px` are the model's crop; what is stored is larger, so that training can place its window.
-    `resynthesisers` re-draw `resynthesis_share` of the faces whole; without any, every pseudo-fake is a blend.
+    `resynthesis_share` of the pseudo-fakes are painted anew as a whole (`draw_whole_face`, with the networks
+    `resynthesisers`, or by animation alone where there are none), the others are blends, swaps and mouths.
     """
 
     def __init__(
@@ -63,8 +71,8 @@ class SampleMaker:
         input_px: int,
         *,
         seed: int = 0,
-        resynthesisers: Sequence[Resynthesiser] = (),
-        resynthesis_share: float = 0.3,
+        resynthesisers: Sequence[nn.Module] = (),
+        resynthesis_share: float = 0.5,
     ) -> None:
         table = bank.table
         chosen = (table["split"] == split).to_numpy()
@@ -75,7 +83,7 @@ class SampleMaker:
         self._mask_px = self._stored_px // MASK_STRIDE
         self._margin = ((1 + 2 * margin) * self._stored_px / input_px - 1) / 2
         self._resynthesisers = tuple(resynthesisers)
-        self._resynthesis_share = resynthesis_share if resynthesisers else 0.0
+        self._resynthesis_share = resynthesis_share
         usable = np.flatnonzero(chosen & genuine & bank.has_mesh)
         # Sources of very different size count alike up to a point, so that none becomes "the genuine look".
         counts = table["source"].iloc[usable].map(table["source"].iloc[usable].value_counts()).to_numpy(float)
@@ -119,17 +127,36 @@ class SampleMaker:
         self, rng: np.random.Generator, coarse: bool
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
         face = self._bank.face(int(rng.choice(self._genuine, p=self._genuine_p)))
+        box, angle = self._draw_crop(face.landmarks, rng)
+        face, box = self._visible(face, box, angle)
         if rng.random() < self._resynthesis_share:
-            network = self._resynthesisers[int(rng.integers(len(self._resynthesisers)))]
-            face, fake = resynthesise(face, network, rng)
+            face, fake = draw_whole_face(face, self._resynthesisers, rng)
+            spread = _WHOLE_SPREAD
         else:
             fake = draw_fake(face, lambda: self._bank.face(int(rng.choice(self._genuine))), rng, coarse=coarse)
+            spread = _BLEND_SPREAD
+        twins = [face.image, fake.image]
+        if rng.random() < _FILTERED_SHARE:  # innocent filters, each twin its own: they are no sign of manipulation
+            twins = [draw_filter(rng)(image) for image in twins]
         degrade = draw_degradation(rng, 0.5 if coarse else 0.7)
-        box, angle = self._draw_crop(face.landmarks, rng)
         flip = rng.random() < 0.5
-        genuine, manipulated = (self._cut(degrade(image), box, angle, flip) for image in (face.image, fake.image))
+        genuine, manipulated = (
+            self._cut(degrade(image), box, angle, flip) for image in balance_sharpness(*twins, rng, spread=spread)
+        )
         mask = self._cut((fake.mask * 255).astype(np.uint8)[..., None].repeat(3, 2), box, angle, flip)
         return genuine, manipulated, cv2.resize(mask[..., 0], (self._mask_px,) * 2, interpolation=cv2.INTER_AREA)
+
+    def _visible(self, face: FaceImage, box: Box, angle: float) -> tuple[FaceImage, Box]:
+        """The part of the picture that the crop will show, and the box inside it: the rest would cost time for nothing,
+        and the grid of the compression that follows lies anywhere."""
+        x0, y0, x1, y1 = crop_box(box, CropSpec(self._stored_px, self._margin))
+        spare = 8 + (0.2 * (x1 - x0) if angle else 0.0)
+        height, width = face.image.shape[:2]
+        left, top = (int(max(0, low - spare)) for low in (x0, y0))
+        right, bottom = int(min(width, x1 + spare)), int(min(height, y1 + spare))
+        view = np.ascontiguousarray(face.image[top:bottom, left:right])
+        moved = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
+        return FaceImage(view, face.landmarks - np.float32((left, top))), moved
 
     def _labelled_crop(self, index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         image = np.asarray(self._bank.images[index])
@@ -137,9 +164,7 @@ class SampleMaker:
         # These pictures went through video compression already, so they get less than photographs get.
         return self._cut(draw_degradation(rng, 0.2)(image), box, angle, bool(rng.random() < 0.5))
 
-    def _draw_crop(
-        self, landmarks: NDArray[np.float32], rng: np.random.Generator
-    ) -> tuple[tuple[float, float, float, float], float]:
+    def _draw_crop(self, landmarks: NDArray[np.float32], rng: np.random.Generator) -> tuple[Box, float]:
         """The crop, jittered as detections jitter: the face's box moved and scaled a little, turned a little."""
         if np.isnan(landmarks[0, 0]):
             inner = BANK_PX / (1 + 2 * WIDE_CROP.margin)
@@ -154,9 +179,7 @@ class SampleMaker:
         angle = float(rng.normal(0, 6)) if rng.random() < 0.3 else 0.0
         return (float(low[0]), float(low[1]), float(high[0]), float(high[1])), angle
 
-    def _cut(
-        self, image: NDArray[np.uint8], box: tuple[float, float, float, float], angle: float, flip: bool
-    ) -> NDArray[np.uint8]:
+    def _cut(self, image: NDArray[np.uint8], box: Box, angle: float, flip: bool) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
         if angle:
             centre = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)

@@ -5,8 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from detector.synthesis.resynthesis import high_frequency_energy
+from detector.synthesis.repainters import build_repainter
+from detector.synthesis.sharpness import high_frequency_energy, noise_level
 from detector.training.facebank import FaceBank
 from detector.training.pool import SampleMaker, Shard, read_shard, shard_paths, write_shard
 from tests.training.banks import small_bank
@@ -78,3 +80,19 @@ def test_genuine_crops_are_drawn_as_soft_as_the_manipulated_ones(tmp_path: Path)
     sharpness = np.array([high_frequency_energy(shard.images[i]) for i in rows])
     fakes = np.array([high_frequency_energy(shard.images[i]) for i in np.flatnonzero(shard.labels[2:] == 1) + 2])
     assert np.median(sharpness) < 2 * np.median(fakes)
+
+
+def test_neither_sharpness_nor_size_nor_noise_gives_the_label_away(bank: FaceBank) -> None:
+    """Over all pairs, and within each pair, a manipulated picture is as often the sharper as the softer one."""
+    network = build_repainter("super", {"scale": 2, "up_sampling": "nearest", "width": 8, "blocks": 1}).eval()
+    maker = SampleMaker(bank, "train", 0.0, 96, resynthesisers=[network], resynthesis_share=0.5)
+    shard = maker.shard(1, pairs=160, labelled=0)
+    measures = {
+        "sharpness": high_frequency_energy,
+        "noise": noise_level,
+        "size": lambda image: len(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]),
+    }
+    for name, measure in measures.items():
+        values = np.array([measure(image) for image in shard.images])
+        assert 0.45 < roc_auc_score(shard.labels, values) < 0.55, name
+        assert 0.4 < np.mean(values[1::2] > values[::2]) < 0.6, name

@@ -1,0 +1,86 @@
+"""How sharp and noisy pictures are, and pairs brought to like sharpness, so that it gives no label away."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.synthesis.degrade import Image
+
+_SIGMA, _COARSE_SIGMA = 0.8, 1.6  # fine detail is what the first blur takes away, middle what the second does then
+_GAIN_LIMITS: Final = (0.15, 5.0)
+_GRAIN: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+
+
+def high_frequency_energy(image: Image) -> float:
+    """Variance of the Laplacian of the luma."""
+    return _laplacian_variance(_luma(image))
+
+
+def noise_level(image: Image) -> float:
+    """Standard deviation of white noise in the luma, in grey levels (Immerkaer, 1996)."""
+    return _noise_of(_luma(image))
+
+
+def _luma(image: Image) -> NDArray[np.float32]:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+
+
+def _laplacian_variance(luma: NDArray[np.float32]) -> float:
+    return float(cv2.Laplacian(luma, cv2.CV_32F).var())
+
+
+def _noise_of(luma: NDArray[np.float32]) -> float:
+    return float(np.abs(cv2.filter2D(luma, -1, _GRAIN)).mean() * np.sqrt(np.pi / 2) / 6)
+
+
+def _limited(gain: float) -> float:
+    return min(max(gain, _GAIN_LIMITS[0]), _GAIN_LIMITS[1])
+
+
+def _with_noise(luma: NDArray[np.float32], goal: float) -> NDArray[np.float32]:
+    """The finest detail scaled until `noise_level` is near `goal`."""
+    gain = _limited(goal / (_noise_of(luma) + 1e-3))
+    return luma + cv2.filter2D(luma, -1, _GRAIN / 16) * np.float32(gain - 1)
+
+
+def _with_energy(luma: NDArray[np.float32], goal: float) -> NDArray[np.float32]:
+    """Fine detail scaled until the variance of the Laplacian is `goal`: a quadratic equation in the gain."""
+    fine = luma - cv2.GaussianBlur(luma, (0, 0), _SIGMA)
+    whole, part = (cv2.Laplacian(plane, cv2.CV_32F).ravel() for plane in (luma, fine))
+    a, b, c = float(part @ part), 2 * float(whole @ part), float(whole @ whole) - goal * luma.size
+    root = np.sqrt(max(b * b - 4 * a * c, 0.0))
+    gain = _limited(1 + (root - b) / (2 * a + 1e-3))
+    return luma + fine * np.float32(gain - 1)
+
+
+def _middle(luma: NDArray[np.float32]) -> NDArray[np.float32]:
+    softer = cv2.GaussianBlur(luma, (0, 0), _SIGMA)
+    return softer - cv2.GaussianBlur(softer, (0, 0), _COARSE_SIGMA)
+
+
+def balance_sharpness(
+    genuine: Image, fake: Image, rng: np.random.Generator, *, spread: float = 0.3
+) -> tuple[Image, Image]:
+    """Both pictures with like strength of fine detail, up to a factor drawn as often above one as below it; `spread` is
+    the standard deviation of its logarithm.
+
+    The luma detail of one picture, whichever is drawn, is scaled until middle detail, Laplacian variance and noise
+    level are those of the other times the factor: the fake is then as often the sharper as the softer one, the noisier
+    as the cleaner one.
+    """
+    change_fake = bool(rng.random() < 0.5)
+    factor, own = np.exp(rng.normal(0, spread)), np.exp(rng.normal(0, spread / 3, 2))
+    changed, model = (fake, genuine) if change_fake else (genuine, fake)
+    before, wanted = _luma(changed), _luma(model)
+    noise, energy = _noise_of(wanted) * factor * own[0], _laplacian_variance(wanted) * (factor * own[1]) ** 2
+    middle = _middle(before)
+    gain = _limited(float(factor * cv2.norm(_middle(wanted)) / (cv2.norm(middle) + 1e-3)))
+    after = before + middle * np.float32(gain - 1)
+    for _ in range(2):  # each step disturbs the other a little
+        after = _with_energy(_with_noise(after, noise), energy)
+    result = np.clip(changed + (after - before)[..., None] + 0.5, 0, 255).astype(np.uint8)
+    return (genuine, result) if change_fake else (result, fake)
