@@ -47,27 +47,22 @@ def _weighted(z: Tensor, shares: Tensor) -> Tensor:
 class Fusion(nn.Module):
     """`members` logits into one. `one_sided` numbers the members that may only raise the result.
 
-    Constants, fitted by `detector.training.ensemble`: `centre`, `scale` (M,) standardise, `gain` >= 0 and `bias` make
-    the combination a logit of P(manipulated).
+    Fitted by `detector.training.ensemble`: `centre`, `scale` (M,) standardise; exp(`log_gain`) and `bias` make the
+    combination a logit of P(manipulated).
     """
 
     centre: Tensor
     scale: Tensor
-    gain: Tensor
-    bias: Tensor
 
     def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:
         super().__init__()
         if members < 1 or any(not 0 <= index < members for index in one_sided):
             raise ValueError(f"one_sided {tuple(one_sided)}: expected numbers of the {members} members")
         self.one_sided = tuple(one_sided)
-        for name, value in {
-            "centre": torch.zeros(members),
-            "scale": torch.ones(members),
-            "gain": torch.ones(()),
-            "bias": torch.zeros(()),
-        }.items():
-            self.register_buffer(name, value)
+        self.register_buffer("centre", torch.zeros(members))
+        self.register_buffer("scale", torch.ones(members))
+        self.log_gain = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(()))
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
         """z (B, M) standardised and 0 where absent, present (B, M) bool with at least one True a row -> (B,)."""
@@ -106,7 +101,7 @@ class Fusion(nn.Module):
         possible = present.any(1)
         kept = present | ~possible[:, None]  # a row without members is computed on zeros, then blanked
         masked = torch.where(present, z, torch.zeros_like(z))
-        fused = self.gain * self.combine(masked, kept) + self.bias
+        fused = torch.exp(self.log_gain) * self.combine(masked, kept) + self.bias
         shares = self.shares(masked, kept)
         nothing = torch.full_like(fused, float("nan"))
         return torch.where(possible, fused, nothing), torch.where(possible[:, None], shares, nothing[:, None])

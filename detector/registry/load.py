@@ -194,9 +194,13 @@ def _check_keys(model_id: str, network: nn.Module, state: dict[str, torch.Tensor
 
 
 def save_weights(network: nn.Module, path: Path, *, dtype: torch.dtype = torch.float16) -> str:
-    """Write a network as safetensors of `dtype`; returns the file's SHA-256. Whole-number buffers keep their type."""
+    """Write a network as safetensors, its parameters as `dtype`; returns the file's SHA-256.
+
+    Buffers keep their type: whole numbers are no weights, and statistics such as a feature's spread outgrow fp16.
+    """
+    halved = dict(network.named_parameters(remove_duplicate=False))
     state = {
-        key: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
+        key: (value.to(dtype) if key in halved else value).detach().cpu().contiguous()
         for key, value in network.state_dict().items()
     }
     save_file(state, path)

@@ -12,6 +12,7 @@ from torch import nn
 
 from detector.errors import ModelError, ModelNotFoundError
 from detector.models import FrameNet
+from detector.models.specialists.signals import face_mean
 from detector.registry.card import ModelCard
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class WindowScores(NamedTuple):
 
 
 class CueScores(NamedTuple):
-    """One cue on N crops, float32: `logits` (N,), `readings` (N, C): each named channel's mean over the crop."""
+    """One cue on N crops, float32: `logits` (N,), `readings` (N, C): each named channel's mean over the face."""
 
     logits: NDArray[np.float32]
     readings: NDArray[np.float32]
@@ -105,7 +106,10 @@ class LoadedModel:
         """Every cue of a specialists model on the crops, in one pass."""
         self._require("specialists")
         outputs = self._any.forward_all(self.prepare(crops))
-        return {cue: CueScores(_array(one.logit), _array(one.channels.mean((2, 3)))) for cue, one in outputs.items()}
+        return {
+            cue: CueScores(_array(one.logit), _array(face_mean(one.channels).flatten(1)))
+            for cue, one in outputs.items()
+        }
 
     @torch.inference_mode()
     def channels(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:

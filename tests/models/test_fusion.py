@@ -24,13 +24,13 @@ def test_the_simple_methods_in_closed_form() -> None:
     assert mean.tolist() == pytest.approx([5 / 3, -2 / 3])
     weights = [sure(value) for value in (2.0, -1.0, 4.0)]
     expected = sum(w * z for w, z in zip(weights, (2.0, -1.0, 4.0), strict=True)) / sum(weights)
-    assert float(build_fusion("confidence_weighted", 3)(LOGITS, ALL)[0]) == pytest.approx(expected, rel=1e-4)
+    assert build_fusion("confidence_weighted", 3)(LOGITS, ALL)[0].item() == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_lies_in_an_absent_place_is_never_read(method: str) -> None:
     torch.manual_seed(0)
-    fusion = build_fusion(method, 3)
+    fusion = build_fusion(method, 3).requires_grad_(False)
     for parameter in fusion.parameters():
         torch.nn.init.normal_(parameter)
     present = torch.tensor([[True, False, True], [False, True, False]])
@@ -72,10 +72,11 @@ def test_constants_standardise_before_and_scale_after() -> None:
     fusion = build_fusion("logit_mean", 2)
     fusion.centre.copy_(torch.tensor([1.0, -1.0]))
     fusion.scale.copy_(torch.tensor([2.0, 0.5]))
-    fusion.gain.fill_(3.0)
-    fusion.bias.fill_(-1.0)
+    with torch.no_grad():
+        fusion.log_gain.fill_(math.log(3.0))
+        fusion.bias.fill_(-1.0)
     fused = fusion(torch.tensor([[3.0, 0.0]]), ALL[:1, :2])
-    assert float(fused) == pytest.approx(3 * (1.0 + 2.0) / 2 - 1)
+    assert fused.item() == pytest.approx(3 * (1.0 + 2.0) / 2 - 1)
 
 
 def test_a_stacker_may_have_a_hidden_layer_and_others_may_not() -> None:
