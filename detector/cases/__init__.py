@@ -1,34 +1,75 @@
-"""Results -> the record: cases, exhibits, saved analyses, notes and the chained event log, in one DuckDB file."""
+"""Results -> the record: cases, exhibits, saved analyses, notes, statements and the chained event log, in one DuckDB
+file that an anchor file beside it watches."""
 
-from detector.cases.home import HOME_VARIABLE, default_home
+from detector.cases.home import ANCHOR_VARIABLE, HOME_VARIABLE, default_home
+from detector.cases.likeness import Match, SeenBefore
+from detector.cases.statements import (
+    ROLES,
+    TRUTHS,
+    VERDICTS,
+    GroundTruth,
+    LabelledAnalysis,
+    Opinion,
+    Signature,
+    SignOff,
+)
 from detector.cases.store import CaseStore
 from detector.cases.types import (
+    CURRENT,
+    STATUSES,
     AnalysisRecord,
     Artefact,
+    Bookmark,
     Case,
+    CaseFilter,
+    CasePage,
     CaseSummary,
     Event,
     Exhibit,
+    Facets,
+    Head,
+    Hit,
     Job,
     JobRequest,
     JobState,
     Note,
+    StoreVerification,
     Verification,
 )
 
 __all__ = [
+    "ANCHOR_VARIABLE",
+    "CURRENT",
     "HOME_VARIABLE",
+    "ROLES",
+    "STATUSES",
+    "TRUTHS",
+    "VERDICTS",
     "AnalysisRecord",
     "Artefact",
+    "Bookmark",
     "Case",
+    "CaseFilter",
+    "CasePage",
     "CaseStore",
     "CaseSummary",
     "Event",
     "Exhibit",
+    "Facets",
+    "GroundTruth",
+    "Head",
+    "Hit",
     "Job",
     "JobRequest",
     "JobState",
+    "LabelledAnalysis",
+    "Match",
     "Note",
+    "Opinion",
+    "SeenBefore",
+    "SignOff",
+    "Signature",
+    "StoreVerification",
     "Verification",
     "default_home",
 ]

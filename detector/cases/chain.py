@@ -1,7 +1,11 @@
 """The append-only event log: each row carries the hash of the row before it.
 
 A change, removal or insertion anywhere but at the very end breaks the chain (Haber & Stornetta, "How to time-stamp a
-digital document", 1991). Events that record a row also carry the row's digest, so a changed row is found too.
+digital document", 1991). Events that record a row also carry the row's digest, so a changed row is found too. What
+happens at the very end is watched by the anchor file (see `anchor`).
+
+`case_heads` repeats the newest event of each chain, so that neither the next event nor the list of cases has to read
+whole logs; `change` counts the events of the whole store.
 """
 
 from __future__ import annotations
@@ -9,41 +13,84 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import duckdb
 
 from detector.cases.codec import canonical, digest
 from detector.cases.database import from_column, insert, rows, to_column, utc_now
-from detector.cases.types import Event
+from detector.cases.types import Event, Head
 
 STORE_CHAIN = ""
 FIRST_PREVIOUS_HASH = "0" * 64
+# Events that tell who looked at a case or took a copy: they do not make it a newer case.
+PASSIVE_ACTIONS = frozenset(
+    {
+        "case_viewed",
+        "exhibit_viewed",
+        "scores_viewed",
+        "case_verified",
+        "case_exported",
+        "report_rendered",
+        "favourite_changed",
+        "exhibit_fingerprinted",
+    }
+)
 
 
 def append_event(
-    cursor: duckdb.DuckDBPyConnection, case_id: str, action: str, actor: str, details: Mapping[str, Any]
+    cursor: duckdb.DuckDBPyConnection,
+    case_id: str,
+    action: str,
+    actor: str,
+    details: Mapping[str, Any],
+    *,
+    after_change: int = 0,
 ) -> None:
-    """Add one event at the end of the case's chain, inside the caller's transaction."""
-    last = cursor.execute(
-        "SELECT sequence, event_hash FROM events WHERE case_id = ? ORDER BY sequence DESC LIMIT 1", [case_id]
-    ).fetchone()
-    sequence, previous = (last[0] + 1, last[1]) if last else (1, FIRST_PREVIOUS_HASH)
+    """Add one event at the end of the case's chain, inside the caller's transaction. The store's count of changes goes
+    on from `after_change` where that is higher."""
+    head = read_head(cursor, case_id)
+    sequence, previous = (head.sequence + 1, head.event_hash) if head else (1, FIRST_PREVIOUS_HASH)
     at = utc_now()
-    insert(
-        cursor,
-        "events",
-        {
-            "case_id": case_id,
-            "sequence": sequence,
-            "at_utc": to_column(at),
-            "actor": actor,
-            "action": action,
-            "details_json": canonical(details),
-            "previous_hash": previous,
-            "event_hash": event_hash(case_id, sequence, at, actor, action, details, previous),
-        },
-    )
+    event = {
+        "case_id": case_id,
+        "sequence": sequence,
+        "at_utc": to_column(at),
+        "actor": actor,
+        "action": action,
+        "details_json": canonical(details),
+        "previous_hash": previous,
+        "event_hash": event_hash(case_id, sequence, at, actor, action, details, previous),
+    }
+    insert(cursor, "events", event)
+    change = max(after_change, last_change(cursor)) + 1
+    new = {"sequence": sequence, "event_hash": event["event_hash"], "at_utc": event["at_utc"], "change": change}
+    if action not in PASSIVE_ACTIONS or head is None:
+        new["active_at"] = event["at_utc"]
+    if head is None:
+        insert(cursor, "case_heads", {"case_id": case_id, **new})
+        return
+    named = ", ".join(f"{name} = ?" for name in new)
+    cursor.execute(f"UPDATE case_heads SET {named} WHERE case_id = ?", [*new.values(), case_id])
+
+
+def read_head(cursor: duckdb.DuckDBPyConnection, case_id: str) -> Head | None:
+    """The newest event of a chain, None before its first."""
+    found = rows(cursor, "SELECT * FROM case_heads WHERE case_id = ?", [case_id])
+    return _head(found[0]) if found else None
+
+
+def heads_since(cursor: duckdb.DuckDBPyConnection, change: int) -> list[tuple[int, Head]]:
+    """(change, head) of every chain that grew after the given change of the store, in that order."""
+    found = rows(cursor, "SELECT * FROM case_heads WHERE change > ? ORDER BY change", [change])
+    return [(row["change"], _head(row)) for row in found]
+
+
+def last_change(cursor: duckdb.DuckDBPyConnection) -> int:
+    """How many events the store has had; 0 for an empty one."""
+    found = cursor.execute("SELECT coalesce(max(change), 0) FROM case_heads").fetchall()
+    return int(found[0][0])
 
 
 def read_events(cursor: duckdb.DuckDBPyConnection, case_id: str) -> list[Event]:
@@ -91,3 +138,28 @@ def chain_problem(events: Iterable[Event]) -> str | None:
             return f"Event {event.sequence} ({event.action}) was changed after it was written."
         previous = event.event_hash
     return None
+
+
+def head_problem(events: list[Event], head: Head | None) -> str | None:
+    """Whether the recorded head is the log's newest event, in one sentence where it is not."""
+    if head is None:
+        return "The record of the log's newest event is missing." if events else None
+    if not events:
+        return f"The log is empty, but its newest event was number {head.sequence}."
+    newest = events[-1]
+    if (newest.sequence, newest.event_hash, newest.at) == (head.sequence, head.event_hash, head.at):
+        return None
+    return f"The log ends with event {newest.sequence}, but its newest event was number {head.sequence}."
+
+
+def clock_warnings(events: list[Event]) -> tuple[str, ...]:
+    """Events dated before the one they follow: the machine's clock was set back between them."""
+    return tuple(
+        f"Event {after.sequence} is dated {before.at - after.at} before the event it follows: the clock was set back."
+        for before, after in pairwise(events)
+        if after.at < before.at
+    )
+
+
+def _head(row: dict[str, Any]) -> Head:
+    return Head(row["case_id"], row["sequence"], row["event_hash"], from_column(row["at_utc"]))

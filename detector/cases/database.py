@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from detector.cases.home import HOME_VARIABLE
 from detector.errors import StoreError
@@ -52,6 +53,8 @@ class Database:
         with _writer_locks_guard:
             self._writer = _writer_locks.setdefault(self.path, threading.RLock())
         self.closed = False
+        # Called with a cursor after each commit, before the next write may begin.
+        self.witness: Callable[[duckdb.DuckDBPyConnection], None] | None = None
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -99,6 +102,12 @@ class Database:
                 self.closed = True
                 self._connection.close()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No write of this process happens inside; the thread that holds it may still write."""
+        with self._writer:
+            yield
+
     def _write_once(self, change: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         with self._writer, self.read() as cursor:
             cursor.execute("BEGIN TRANSACTION")
@@ -110,6 +119,8 @@ class Database:
                 with suppress(duckdb.Error):
                     cursor.execute("ROLLBACK")
                 raise
+            if self.witness is not None:
+                self.witness(cursor)
             return outcome
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
@@ -130,6 +141,23 @@ def insert(cursor: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]
     names = ", ".join(values)
     marks = ", ".join("?" for _ in values)
     cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values()))
+
+
+def bulk_insert(cursor: duckdb.DuckDBPyConnection, table: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many rows through Arrow. Each row names every column of the table and no other; else StoreError."""
+    shape = cursor.sql(f"SELECT * FROM {table} LIMIT 0").to_arrow_table().schema
+    for row in found:
+        if set(row) != set(shape.names):
+            raise StoreError(f"A row of {table} was expected to have {shape.names} and has {sorted(row)}.")
+    try:
+        incoming = pa.Table.from_pylist([dict(row) for row in found], schema=shape)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise StoreError(f"A row of {table} holds a value of the wrong type ({error}).") from error
+    cursor.register("incoming", incoming)
+    try:
+        cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
+    finally:
+        cursor.unregister("incoming")
 
 
 def _open(path: Path) -> tuple[duckdb.DuckDBPyConnection, Path | None]:

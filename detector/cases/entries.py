@@ -14,10 +14,12 @@ from detector.analysis.types import Analysis
 from detector.cases.chain import append_event
 from detector.cases.codec import canonical, evidence_to_dict
 from detector.cases.database import insert, to_column, utc_now
+from detector.cases.families import insert_families
 from detector.cases.records import read_case
 from detector.cases.seals import seal
+from detector.cases.search_index import index_record
 from detector.cases.tables import insert_tables
-from detector.cases.types import Artefact, Exhibit
+from detector.cases.types import Artefact, Case, Exhibit
 from detector.errors import StoreError
 from detector.evidence.types import Evidence
 
@@ -32,12 +34,12 @@ def insert_case(
         "examiner": storable(examiner),
     }
     insert(cursor, "cases", {"case_id": case_id, **named, "created_at": to_column(now)})
-    _record(cursor, case_id, "case_created", "case", case_id, named["examiner"] or actor, named)
+    record_entry(cursor, case_id, "case_created", "case", case_id, named["examiner"] or actor, named)
 
 
 def change_case(cursor: duckdb.DuckDBPyConnection, case_id: str, wanted: dict[str, str | None], *, actor: str) -> None:
     """Set the named columns whose value is not None; the event keeps what they were."""
-    before = read_case(cursor, case_id)
+    before = require_open(cursor, case_id)
     changes = {name: storable(value) for name, value in wanted.items() if value is not None}
     changes = {name: value for name, value in changes.items() if value != getattr(before, name)}
     for name, value in changes.items():
@@ -46,33 +48,35 @@ def change_case(cursor: duckdb.DuckDBPyConnection, case_id: str, wanted: dict[st
         cursor.execute(f"UPDATE cases SET {name} = ? WHERE case_id = ?", [value, case_id])
     if changes:
         details = {name: {"before": getattr(before, name), "after": value} for name, value in changes.items()}
-        _record(cursor, case_id, "case_changed", "case", case_id, actor, details)
+        record_entry(cursor, case_id, "case_changed", "case", case_id, actor, details)
 
 
 def insert_exhibit(
     cursor: duckdb.DuckDBPyConnection, exhibit_id: str, case_id: str, evidence: Evidence, *, actor: str
 ) -> str:
     """The id of the case's exhibit with this file: `exhibit_id`, or that of the one it has already."""
-    read_case(cursor, case_id)
     file = evidence.file
+    read_case(cursor, case_id)
     known = cursor.execute(
         "SELECT exhibit_id FROM exhibits WHERE case_id = ? AND sha256 = ?", [case_id, file.sha256]
     ).fetchone()
     if known:
         return str(known[0])
+    require_open(cursor, case_id)
     count = cursor.execute("SELECT count(*) FROM exhibits WHERE case_id = ?", [case_id]).fetchall()[0][0]
     told = {"file_name": storable(file.file_name), "sha256": file.sha256, "size_bytes": file.size_bytes}
+    told["md5"] = file.md5
     row = {
         "exhibit_id": exhibit_id,
         "case_id": case_id,
         "number": count + 1,
         **told,
-        "md5": file.md5,
         "evidence_json": canonical(evidence_to_dict(evidence)),
         "added_at": to_column(utc_now()),
     }
     insert(cursor, "exhibits", row)
-    _record(cursor, case_id, "exhibit_added", "exhibit", exhibit_id, actor, told)
+    insert_families(cursor, [row])
+    record_entry(cursor, case_id, "exhibit_added", "exhibit", exhibit_id, actor, told)
     return exhibit_id
 
 
@@ -116,7 +120,7 @@ def insert_analysis(
         }
         insert(cursor, "artefacts", row)
     insert_tables(cursor, record_id, analysis)
-    _record(cursor, exhibit.case_id, "analysis_saved", "analysis", record_id, actor, told)
+    record_entry(cursor, exhibit.case_id, "analysis_saved", "analysis", record_id, actor, told)
 
 
 def insert_note(
@@ -130,11 +134,9 @@ def insert_note(
     pts: int | None,
     author: str,
 ) -> None:
-    read_case(cursor, case_id)
+    require_open(cursor, case_id)
     if exhibit_id is not None:
-        query = "SELECT 1 FROM exhibits WHERE case_id = ? AND exhibit_id = ?"
-        if cursor.execute(query, [case_id, exhibit_id]).fetchone() is None:
-            raise StoreError(f"The case {case_id} has no exhibit {exhibit_id!r} to write a note on.")
+        require_exhibit(cursor, case_id, exhibit_id)
     place = {"exhibit_id": exhibit_id, "track_id": track_id, "pts": pts}
     row = {
         "note_id": note_id,
@@ -145,7 +147,31 @@ def insert_note(
         "created_at": to_column(utc_now()),
     }
     insert(cursor, "notes", row)
-    _record(cursor, case_id, "note_added", "note", note_id, author, place)
+    record_entry(cursor, case_id, "note_added", "note", note_id, author, place)
+
+
+def require_open(cursor: duckdb.DuckDBPyConnection, case_id: str) -> Case:
+    """The case, which may be added to. Raises StoreError for one that is archived."""
+    case = read_case(cursor, case_id)
+    if case.status == "archived":
+        raise StoreError(
+            f"The case {case_id} is archived ({case.status_reason}); nothing is added to it. Reopen it first, with a "
+            "reason."
+        )
+    return case
+
+
+def require_exhibit(cursor: duckdb.DuckDBPyConnection, case_id: str, exhibit_id: str) -> None:
+    query = "SELECT 1 FROM exhibits WHERE case_id = ? AND exhibit_id = ?"
+    if cursor.execute(query, [case_id, exhibit_id]).fetchone() is None:
+        raise StoreError(f"The case {case_id} has no exhibit {exhibit_id!r}.")
+
+
+def case_of(cursor: duckdb.DuckDBPyConnection, exhibit_id: str) -> str:
+    found = cursor.execute("SELECT case_id FROM exhibits WHERE exhibit_id = ?", [exhibit_id]).fetchone()
+    if found is None:
+        raise StoreError(f"There is no exhibit {exhibit_id!r} in this store.")
+    return str(found[0])
 
 
 def storable(text: str) -> str:
@@ -160,7 +186,7 @@ def _next_reference(cursor: duckdb.DuckDBPyConnection, year: int) -> str:
     return f"{prefix}{max(numbers, default=0) + 1:04d}"
 
 
-def _record(
+def record_entry(
     cursor: duckdb.DuckDBPyConnection,
     case_id: str,
     action: str,
@@ -169,5 +195,6 @@ def _record(
     actor: str,
     details: dict[str, Any],
 ) -> None:
-    """Log a record just written, with the digest that vouches for its rows."""
+    """Log a record just written, with the digest that vouches for its rows, and make its texts searchable."""
+    index_record(cursor, kind, identifier)
     append_event(cursor, case_id, action, actor, {**details, "record": seal(cursor, kind, identifier)})

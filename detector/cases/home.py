@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from detector.errors import StoreError
 
 HOME_VARIABLE = "FRAMEWITNESS_HOME"
+ANCHOR_VARIABLE = "FRAMEWITNESS_ANCHOR"
 
 
 def default_home() -> Path:
@@ -38,6 +40,15 @@ class Layout:
         return self.home / "cases.duckdb"
 
     @property
+    def anchor(self) -> Path:
+        """The anchor file (see `anchor`): beside the database, or in the folder that FRAMEWITNESS_ANCHOR names, under
+        a name of this home's own."""
+        if chosen := os.environ.get(ANCHOR_VARIABLE):
+            own = hashlib.sha256(str(self.home).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+            return Path(chosen).expanduser() / f"{own}.anchor"
+        return self.home / "cases.anchor"
+
+    @property
     def evidence(self) -> Path:
         return self.home / "evidence"
 
@@ -56,7 +67,7 @@ class Layout:
     def make(self) -> None:
         """Create what is missing. Raises StoreError where the folder cannot be written."""
         try:
-            for folder in (self.home, self.evidence, self.artefacts, self.spool, self.logs):
+            for folder in (self.home, self.evidence, self.artefacts, self.spool, self.logs, self.anchor.parent):
                 # Case material is nobody else's business on a shared machine.
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -8,6 +8,7 @@ running -> queued          the worker or the server died under it
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import duckdb
@@ -16,9 +17,19 @@ from detector.cases.chain import append_event
 from detector.cases.codec import canonical
 from detector.cases.database import Database, from_column, insert, rows, to_column, utc_now
 from detector.cases.identifiers import new_id
-from detector.cases.types import Job, JobRequest, JobState
+from detector.cases.types import Event, Job, JobRequest, JobState
 from detector.errors import StoreError
 from detector.settings import AnalysisSettings
+
+# What a job's state is after an event.
+_LEFT_AS = {
+    "analysis_requested": "queued",
+    "analysis_started": "running",
+    "analysis_interrupted": "queued",
+    "analysis_finished": "done",
+    "analysis_failed": "failed",
+    "analysis_cancelled": "cancelled",
+}
 
 
 class JobTable:
@@ -145,6 +156,30 @@ class JobTable:
         job = _get(cursor, job_id)
         told = {"job_id": job_id, "exhibit_id": job.exhibit_id, "attempt": job.attempts, **details}
         append_event(cursor, job.case_id, action, self._actor, told)
+
+
+def job_problem(cursor: duckdb.DuckDBPyConnection, case_id: str, events: Iterable[Event]) -> str | None:
+    """The first job of a case that is not as the case's log left it, in one sentence. The log of an imported case
+    tells of jobs that stayed in the other store."""
+    here, imported = set(), False
+    left: dict[str, tuple[str, str | None]] = {}
+    asked: dict[str, tuple[str, str, str]] = {}
+    for event in events:
+        told = event.details
+        imported |= event.action == "case_imported"
+        if event.action == "analysis_requested":
+            settings = canonical(told["settings"])
+            asked[told["job_id"]] = (told["exhibit_id"], json.dumps(told["model_ids"]), settings)
+        if event.action in _LEFT_AS:
+            left[told["job_id"]] = (_LEFT_AS[event.action], told.get("record_id"))
+    for row in rows(cursor, "SELECT * FROM jobs WHERE case_id = ? ORDER BY job_id", [case_id]):
+        job_id = row["job_id"]
+        wanted = (row["exhibit_id"], row["model_ids_json"], row["settings_json"])
+        if asked.get(job_id) != wanted or left.get(job_id) != (row["state"], row["record_id"]):
+            return f"The job {job_id} is not as the log records it."
+        here.add(job_id)
+    lost = [job_id for job_id in asked if job_id not in here and not imported]
+    return f"The job {lost[0]} is recorded in the log but missing from the store." if lost else None
 
 
 def _get(cursor: duckdb.DuckDBPyConnection, job_id: str) -> Job:

@@ -1,6 +1,7 @@
 """The database's shape as ordered, named steps, and the record of which ones ran.
 
-A step that was released is never edited: a change is a new step at the end.
+A step that was released is never edited: a change is a new step at the end. Tables whose rows are sealed (see `seals`)
+never get, lose or rename a column, since a digest covers every column: what is new goes into a new table.
 """
 
 from __future__ import annotations
@@ -11,13 +12,23 @@ from dataclasses import dataclass
 import duckdb
 
 from detector.cases.database import Database, insert, to_column, utc_now
+from detector.cases.families import insert_all_families
+from detector.cases.search_index import index_everything
 from detector.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
+    """`then` fills new tables from old rows, in the same transaction as the statements."""
+
     name: str
     statements: tuple[str, ...]
+    then: Callable[[duckdb.DuckDBPyConnection], None] | None = None
+
+
+def _fill_derived(cursor: duckdb.DuckDBPyConnection) -> None:
+    index_everything(cursor)
+    insert_all_families(cursor)
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -78,6 +89,50 @@ MIGRATIONS: tuple[Migration, ...] = (
                 error_code VARCHAR, record_id VARCHAR)""",
         ),
     ),
+    Migration(
+        "0004_custody_statements_search",
+        (
+            # The newest event of each log; `active_at` that of the newest one that changed something.
+            """CREATE TABLE case_heads (
+                case_id VARCHAR NOT NULL, sequence INTEGER NOT NULL, event_hash VARCHAR NOT NULL,
+                at_utc TIMESTAMP NOT NULL, active_at TIMESTAMP NOT NULL, change BIGINT NOT NULL)""",
+            """INSERT INTO case_heads
+                SELECT case_id, max(sequence), arg_max(event_hash, sequence), arg_max(at_utc, sequence), max(at_utc),
+                    sum(count(*)) OVER (ORDER BY case_id)
+                FROM events GROUP BY case_id""",
+            """CREATE TABLE case_states (
+                case_id VARCHAR NOT NULL, status VARCHAR NOT NULL, status_reason VARCHAR NOT NULL,
+                tags VARCHAR[] NOT NULL, favourite_of VARCHAR[] NOT NULL, blind_first BOOLEAN NOT NULL)""",
+            """CREATE TABLE exhibit_marks (
+                exhibit_id VARCHAR NOT NULL, case_id VARCHAR NOT NULL, reference VARCHAR NOT NULL,
+                description VARCHAR NOT NULL)""",
+            """CREATE TABLE exhibit_families (
+                exhibit_id VARCHAR NOT NULL, case_id VARCHAR NOT NULL, family_sha256 VARCHAR NOT NULL)""",
+            """CREATE TABLE exhibit_prints (
+                exhibit_id VARCHAR PRIMARY KEY, case_id VARCHAR NOT NULL, pts BIGINT[] NOT NULL,
+                hashes UBIGINT[] NOT NULL, problem VARCHAR NOT NULL)""",
+            """CREATE TABLE bookmarks (
+                bookmark_id VARCHAR PRIMARY KEY, case_id VARCHAR NOT NULL, exhibit_id VARCHAR NOT NULL,
+                track_id INTEGER, pts BIGINT, text VARCHAR NOT NULL, author VARCHAR NOT NULL,
+                created_at TIMESTAMP NOT NULL, removed_at TIMESTAMP)""",
+            """CREATE TABLE opinions (
+                opinion_id VARCHAR PRIMARY KEY, case_id VARCHAR NOT NULL, exhibit_id VARCHAR NOT NULL,
+                verdict VARCHAR NOT NULL, text VARCHAR NOT NULL, author VARCHAR NOT NULL,
+                analyses_before INTEGER NOT NULL, scores_opened_by VARCHAR[] NOT NULL,
+                created_at TIMESTAMP NOT NULL)""",
+            """CREATE TABLE truths (
+                truth_id VARCHAR PRIMARY KEY, case_id VARCHAR NOT NULL, exhibit_id VARCHAR NOT NULL,
+                truth VARCHAR NOT NULL, source VARCHAR NOT NULL, method VARCHAR NOT NULL, author VARCHAR NOT NULL,
+                created_at TIMESTAMP NOT NULL)""",
+            """CREATE TABLE signatures (
+                signature_id VARCHAR PRIMARY KEY, case_id VARCHAR NOT NULL, role VARCHAR NOT NULL,
+                statement VARCHAR NOT NULL, author VARCHAR NOT NULL, head_sequence INTEGER NOT NULL,
+                head_hash VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL)""",
+            """CREATE TABLE search_texts (
+                case_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, place VARCHAR NOT NULL, folded VARCHAR NOT NULL)""",
+        ),
+        then=_fill_derived,
+    ),
 )
 
 
@@ -120,6 +175,8 @@ def _running(step: Migration, position: int) -> Callable[[duckdb.DuckDBPyConnect
     def run(cursor: duckdb.DuckDBPyConnection) -> None:
         for statement in step.statements:
             cursor.execute(statement)
+        if step.then is not None:
+            step.then(cursor)
         insert(cursor, "migrations", {"position": position, "name": step.name, "ran_at": to_column(utc_now())})
 
     return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from itertools import pairwise
 
 import duckdb
 
@@ -11,12 +12,19 @@ from detector.cases.codec import canonical, digest
 from detector.cases.database import rows
 from detector.cases.types import Event
 
-# kind of record -> (table, key column); a record's own row
+# kind of record -> (table, key column); a record's own row. The tables of `SEALED` keep their columns for ever.
 _RECORDS = {
     "case": ("cases", "case_id"),
     "exhibit": ("exhibits", "exhibit_id"),
     "note": ("notes", "note_id"),
     "analysis": ("analyses", "record_id"),
+    "state": ("case_states", "case_id"),
+    "exhibit_mark": ("exhibit_marks", "exhibit_id"),
+    "print": ("exhibit_prints", "exhibit_id"),
+    "bookmark": ("bookmarks", "bookmark_id"),
+    "opinion": ("opinions", "opinion_id"),
+    "truth": ("truths", "truth_id"),
+    "signature": ("signatures", "signature_id"),
 }
 # The rows that belong to an analysis, in the order of its digest.
 _ANALYSIS_PARTS = (
@@ -25,6 +33,7 @@ _ANALYSIS_PARTS = (
     ("frames", "track_id, frame_index, pts, x0_px, y0_px"),
     ("scores", "model_id, track_id, frame_index, pts"),
 )
+SEALED = (*(table for table, _ in _RECORDS.values()), *(table for table, _ in _ANALYSIS_PARTS))
 
 
 def seal(cursor: duckdb.DuckDBPyConnection, kind: str, record_id: str) -> dict[str, str]:
@@ -47,7 +56,11 @@ def seal_problem(cursor: duckdb.DuckDBPyConnection, case_id: str, sealed: dict[t
     present: set[tuple[str, str]] = set()
     for kind, (table, key) in _RECORDS.items():
         query = f"SELECT {key} FROM {table} WHERE case_id = ? ORDER BY {key}"
-        present |= {(kind, identifier) for (identifier,) in cursor.execute(query, [case_id]).fetchall()}
+        found = [identifier for (identifier,) in cursor.execute(query, [case_id]).fetchall()]
+        for first, second in pairwise(found):
+            if first == second:
+                return f"The {kind} {first} is in the store twice."
+        present |= {(kind, identifier) for identifier in found}
     for kind, identifier in sorted(present - set(sealed)):
         return f"The {kind} {identifier} is in the store but the log does not record it."
     for (kind, identifier), expected in sealed.items():

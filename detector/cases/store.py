@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from detector.analysis.types import Analysis
-from detector.cases.artefacts import keep_analysis, load_analysis
-from detector.cases.chain import STORE_CHAIN, append_event, read_events
+from detector.cases.anchor import Anchor
+from detector.cases.artefacts import keep_analysis
+from detector.cases.chain import append_event
 from detector.cases.codec import file_sha256, stored_path
 from detector.cases.database import Database
 from detector.cases.entries import (
@@ -26,29 +27,34 @@ from detector.cases.export import write_bundle
 from detector.cases.home import Layout
 from detector.cases.identifiers import new_id
 from detector.cases.job_table import JobTable
-from detector.cases.migrations import migrate
-from detector.cases.records import read_analyses, read_case, read_exhibits, read_notes, search_cases
-from detector.cases.types import AnalysisRecord, Case, CaseSummary, Event, Exhibit, Note, Verification
-from detector.cases.verify import verify_case
+from detector.cases.likeness import Likeness
+from detector.cases.marks import Marks
+from detector.cases.opening import open_store, system_user
+from detector.cases.reader import CaseReader
+from detector.cases.records import read_case, read_notes
+from detector.cases.statement_desk import StatementDesk
+from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, Verification
 from detector.errors import StoreError
 from detector.evidence.types import Evidence
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-class CaseStore:
+class CaseStore(CaseReader):
     """Safe to share between threads: reads take a cursor each, writes wait for one another.
 
-    `jobs` is the job table. `warnings` are plain sentences on what happened at opening. Every method raises
-    StoreError for an id that the store does not hold.
+    `jobs` is the job table; `marks` keeps status, tags, stars, exhibit names and bookmarks; `statements` opinions,
+    ground truth, signatures and looks; `likeness` finds what was seen before. `warnings` are plain sentences on what
+    happened at opening. Every method raises StoreError for an id that the store does not hold.
     """
 
-    def __init__(self, layout: Layout, database: Database, actor: str, warnings: tuple[str, ...]) -> None:
-        self.layout = layout
+    def __init__(
+        self, layout: Layout, database: Database, anchor: Anchor, actor: str, warnings: tuple[str, ...]
+    ) -> None:
+        super().__init__(layout, database, anchor)
         self.warnings = warnings
         self.jobs = JobTable(database, actor)
-        self._database = database
+        self.marks = Marks(database, actor)
+        self.statements = StatementDesk(database, layout, actor, self.verify)
+        self.likeness = Likeness(database, layout, actor)
         self._actor = actor
 
     @classmethod
@@ -59,20 +65,9 @@ class CaseStore:
         another process has the store open, if the database is unreadable, or if a newer version wrote it.
         """
         layout = Layout(home.expanduser().resolve())
-        layout.make()
-        database = Database(layout.database)
-        try:
-            who = actor or _system_user()
-            ran = migrate(database)
-            if ran:
-                database.write(
-                    lambda cursor: append_event(cursor, STORE_CHAIN, "store_migrated", who, {"steps": list(ran)})
-                )
-            warnings = _report_wal(database, who)
-        except BaseException:
-            database.close()
-            raise
-        return cls(layout, database, who, warnings)
+        who = actor or system_user()
+        database, anchor, warnings = open_store(layout, who)
+        return cls(layout, database, anchor, who, warnings)
 
     def __enter__(self) -> CaseStore:
         return self
@@ -90,18 +85,6 @@ class CaseStore:
     def closed(self) -> bool:
         return self._database.closed
 
-    @property
-    def home(self) -> Path:
-        return self.layout.home
-
-    @property
-    def evidence_dir(self) -> Path:
-        return self.layout.evidence
-
-    @property
-    def artefact_dir(self) -> Path:
-        return self.layout.artefacts
-
     def create_case(self, title: str, *, reference: str = "", examiner: str = "") -> Case:
         """Open a case. Without a reference it gets the next FW-<year>-<number>."""
         case_id = new_id("c")
@@ -116,15 +99,6 @@ class CaseStore:
         wanted = {"title": title, "reference": reference, "examiner": examiner}
         self._database.write(lambda cursor: change_case(cursor, case_id, wanted, actor=self._actor))
         return self.case(case_id)
-
-    def cases(self, search: str = "", limit: int = 100, offset: int = 0) -> list[CaseSummary]:
-        """Newest activity first; see `records.search_cases` for what a search finds."""
-        with self._database.snapshot() as cursor:
-            return search_cases(cursor, storable(search), limit, offset)
-
-    def case(self, case_id: str) -> Case:
-        with self._database.read() as cursor:
-            return read_case(cursor, case_id)
 
     def add_exhibit(self, case_id: str, evidence: Evidence) -> Exhibit:
         """Put a stored file into a case. The same file in the same case again is the same exhibit.
@@ -141,18 +115,6 @@ class CaseStore:
         return self.exhibit(
             self._database.write(lambda cursor: insert_exhibit(cursor, new, case_id, evidence, actor=self._actor))
         )
-
-    def exhibits(self, case_id: str) -> list[Exhibit]:
-        with self._database.snapshot() as cursor:
-            read_case(cursor, case_id)
-            return read_exhibits(cursor, self.evidence_dir, case_id=case_id)
-
-    def exhibit(self, exhibit_id: str) -> Exhibit:
-        with self._database.read() as cursor:
-            found = read_exhibits(cursor, self.evidence_dir, exhibit_id=exhibit_id)
-        if not found:
-            raise StoreError(f"There is no exhibit {exhibit_id!r} in this store.")
-        return found[0]
 
     def save_analysis(self, exhibit_id: str, analysis: Analysis) -> AnalysisRecord:
         """Keep an analysis of the exhibit; one that is already kept (equal `analysis_id`) is returned as it is."""
@@ -179,32 +141,6 @@ class CaseStore:
             raise
         return self.record(new)
 
-    def analyses(self, case_id: str | None = None, exhibit_id: str | None = None) -> list[AnalysisRecord]:
-        """Oldest first; of every case where neither is given."""
-        with self._database.snapshot() as cursor:
-            return read_analyses(cursor, self.artefact_dir, case_id=case_id, exhibit_id=exhibit_id)
-
-    def record(self, record_id: str) -> AnalysisRecord:
-        with self._database.snapshot() as cursor:
-            found = read_analyses(cursor, self.artefact_dir, record_id=record_id)
-        if not found:
-            raise StoreError(f"There is no analysis {record_id!r} in this store.")
-        return found[0]
-
-    def analysis(self, record_id: str) -> Analysis:
-        """The whole analysis as it was saved, landmarks included. Raises StoreError if its files were changed."""
-        record = self.record(record_id)
-        return load_analysis(record.artefacts, self.exhibit(record.exhibit_id).evidence.file.path)
-
-    def score_table(self, record_id: str) -> pd.DataFrame:
-        """A row per face scored, by model, track and time: model_id, weights_sha256, track_id, frame_index, pts, pts_s,
-        logit, score in [0, 1], weight in [0, 1]."""
-        return self._table("scores", "model_id, track_id, pts", record_id)
-
-    def face_table(self, record_id: str) -> pd.DataFrame:
-        """A row per face seen, by track and time: its box in displayed pixels, detection score and quality."""
-        return self._table("frames", "track_id, pts", record_id)
-
     def add_note(
         self,
         case_id: str,
@@ -228,12 +164,6 @@ class CaseStore:
         with self._database.read() as cursor:
             return read_notes(cursor, note_id=note_id)[0]
 
-    def notes(self, case_id: str, exhibit_id: str | None = None) -> list[Note]:
-        """Oldest first; all of the case where no exhibit is named."""
-        with self._database.snapshot() as cursor:
-            read_case(cursor, case_id)
-            return read_notes(cursor, case_id=case_id, exhibit_id=exhibit_id)
-
     def log(self, case_id: str, action: str, details: dict[str, Any], *, actor: str = "") -> None:
         """Add to the case's log something that happened outside the store, such as an export to PDF."""
 
@@ -243,14 +173,17 @@ class CaseStore:
 
         self._database.write(change)
 
-    def events(self, case_id: str = STORE_CHAIN) -> list[Event]:
-        """The log of a case, or the store's own without a case."""
-        with self._database.read() as cursor:
-            return read_events(cursor, case_id)
-
-    def verify(self, case_id: str) -> Verification:
-        """Recompute the event chain, the records it vouches for and the hash of every file; names the first failure."""
-        return verify_case(self._database, self.layout, case_id)
+    def check(self, case_id: str, *, known_heads: Sequence[str] = (), actor: str = "") -> Verification:
+        """`verify`, with the outcome put on record as an event of the case."""
+        outcome = self.verify(case_id, known_heads=known_heads)
+        told = {
+            "problem": outcome.problem,
+            "events": outcome.events_checked,
+            "records": outcome.records_checked,
+            "files_hashed": outcome.files_checked,
+        }
+        self.log(case_id, "case_verified", told, actor=actor)
+        return outcome
 
     def export_case(self, case_id: str, path: Path, *, include_evidence: bool = False) -> Path:
         """Write the whole case, and whether it verified, as a zip whose manifest lists the SHA-256 of every member (see
@@ -261,29 +194,5 @@ class CaseStore:
         self.log(case_id, "case_exported", {"file_name": storable(path.name), "sha256": file_sha256(path)})
         return path
 
-    def _table(self, table: str, order: str, record_id: str) -> pd.DataFrame:
-        self.record(record_id)
-        with self._database.read() as cursor:
-            query = f"SELECT * EXCLUDE (record_id) FROM {table} WHERE record_id = ? ORDER BY {order}"
-            return cursor.execute(query, [record_id]).df()
-
     def _known_analysis(self, exhibit_id: str, analysis_id: str) -> AnalysisRecord | None:
         return next((found for found in self.analyses(exhibit_id=exhibit_id) if found.analysis_id == analysis_id), None)
-
-
-def _report_wal(database: Database, actor: str) -> tuple[str, ...]:
-    aside = database.wal_set_aside
-    if aside is None:
-        return ()
-    database.write(lambda cursor: append_event(cursor, STORE_CHAIN, "wal_set_aside", actor, {"file": aside.name}))
-    return (
-        f"The store's write-ahead log could not be read, as after a crash of the machine. It was kept as {aside.name}; "
-        "the store was opened as of its last checkpoint, so the newest changes may be missing.",
-    )
-
-
-def _system_user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no entry for this user, as in some containers
-        return "unknown user"

@@ -1,7 +1,8 @@
 """What the cases room hands on: cases, their exhibits, the analyses made of them, notes, events and jobs.
 
 Times are timezone-aware UTC. Ids are short lower-case strings whose order is the order of creation: a letter for
-the kind (c case, x exhibit, r analysis record, n note, j job) and nine base-32 digits.
+the kind (c case, x exhibit, r analysis record, n note, j job, k bookmark, p opinion, t truth, s signature) and nine
+base-32 digits. What people state about a case (opinions, truths, signatures) is in `statements`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,17 @@ from detector.evidence.types import Evidence
 from detector.settings import AnalysisSettings
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+Status = Literal["open", "in_review", "closed", "archived"]
+Order = Literal["activity", "created", "reference", "title"]
+STATUSES: tuple[Status, ...] = ("open", "in_review", "closed", "archived")
+CURRENT: tuple[Status, ...] = ("open", "in_review", "closed")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`reference` is the laboratory's number; where none was given the store allots one (FW-2026-0001)."""
+    """`reference` is the laboratory's number; where none was given the store allots one (FW-2026-0001). `updated_at` is
+    the time of the newest event that changed something. `status_reason` is what was given with the status, always with
+    "archived". `favourite_of` names the people who starred it. In a `blind_first` case scores wait for an opinion."""
 
     case_id: str
     reference: str
@@ -29,12 +36,17 @@ class Case:
     examiner: str
     created_at: datetime
     updated_at: datetime
+    status: Status = "open"
+    status_reason: str = ""
+    tags: tuple[str, ...] = ()
+    favourite_of: tuple[str, ...] = ()
+    blind_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CaseSummary:
     """A line of the case list. `labels` holds the newest conclusion of each exhibit that has one, in exhibit order;
-    `updated_at` of the case is the time of its newest event."""
+    those that wait for a blind opinion are left out and counted in `labels_withheld`. `signed` counts signatures."""
 
     case: Case
     exhibit_count: int
@@ -42,18 +54,78 @@ class CaseSummary:
     note_count: int
     file_names: tuple[str, ...]
     labels: tuple[Label, ...]
+    labels_withheld: int = 0
+    signed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases a list holds; what is empty or None does not filter. Every tag must be there; any of the `labels`
+    must be the newest conclusion of an exhibit; `examiner` is compared without letter case and accents; `created_from`
+    is included, `created_before` is not."""
+
+    statuses: tuple[Status, ...] = CURRENT
+    tags: tuple[str, ...] = ()
+    examiner: str = ""
+    labels: tuple[Label, ...] = ()
+    favourite_of: str = ""
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """One page of a list of cases; `total` counts the cases of all its pages."""
+
+    summaries: tuple[CaseSummary, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What the cases can be filtered by: (value, how many cases), the most frequent first."""
+
+    statuses: tuple[tuple[str, int], ...]
+    tags: tuple[tuple[str, int], ...]
+    examiners: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One text in which a search found one of its words at least. `kind` names the record (case, state, exhibit,
+    exhibit_mark, note, bookmark, opinion, truth, signature) and `place` is its id; `excerpt` is the text around the
+    first word found, unchanged."""
+
+    case: Case
+    kind: str
+    place: str
+    exhibit_id: str | None
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest event of a log: its hash vouches for every event before it."""
+
+    case_id: str
+    sequence: int
+    event_hash: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """One evidence file in a case. `number` counts from 1 within the case. `evidence.file.path` is the stored file;
-    `evidence.file.file_name` is the submitter's name for it: data, never a path."""
+    """One evidence file in a case. `number` counts from 1 within the case; `reference` is what the laboratory calls it,
+    E<number> unless it was given one. `evidence.file.path` is the stored file; `evidence.file.file_name` is the
+    submitter's name for it: data, never a path."""
 
     exhibit_id: str
     case_id: str
     number: int
     evidence: Evidence
     added_at: datetime
+    reference: str = ""
+    description: str = ""
 
     @property
     def file_name(self) -> str:
@@ -112,6 +184,20 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A frame, a face track or a whole exhibit that someone wants to find again. `text` may be empty."""
+
+    bookmark_id: str
+    case_id: str
+    exhibit_id: str
+    track_id: int | None
+    pts: int | None
+    text: str
+    author: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One row of the append-only log. Each case has its own chain, `sequence` from 1; `case_id` "" is the store's.
     `event_hash` covers every other field and the hash of the row before."""
@@ -128,17 +214,33 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Outcome of recomputing a case. `problem` names the first failure in one sentence, None when all agrees."""
+    """Outcome of recomputing a case. `problem` names the first failure in one sentence, None when all agrees. `head` is
+    the log's newest event; the anchor file vouches for events up to `anchored`. `warnings` are no failures."""
 
     case_id: str
     events_checked: int
     records_checked: int
     files_checked: int
     problem: str | None
+    head: Head | None = None
+    anchored: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         return self.problem is None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreVerification:
+    """Outcome of recomputing the whole store. `problem` is the first thing wrong outside single cases."""
+
+    cases: tuple[Verification, ...]
+    problem: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.problem is None and all(case.ok for case in self.cases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,33 +1,85 @@
-"""Recompute a case: its event chain, the rows the events vouch for, and every file."""
+"""Recompute a case: its event chain, what the anchor remembers of it, the rows the events vouch for, and every file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from detector.cases.chain import chain_problem, read_events
+import duckdb
+
+from detector.cases.anchor import Anchor, AnchorLine, anchor_problem
+from detector.cases.chain import STORE_CHAIN, chain_problem, clock_warnings, head_problem, read_events, read_head
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database
+from detector.cases.families import family_problem
 from detector.cases.home import Layout
+from detector.cases.job_table import job_problem
 from detector.cases.records import read_analyses, read_case, read_exhibits
-from detector.cases.seals import seal_problem, sealed_records
-from detector.cases.types import Verification
+from detector.cases.seals import SEALED, seal_problem, sealed_records
+from detector.cases.search_index import text_problem
+from detector.cases.types import Event, StoreVerification, Verification
+
+_AnchorState = tuple[dict[str, list[AnchorLine]], str | None]
 
 
-def verify_case(database: Database, layout: Layout, case_id: str) -> Verification:
-    """Raises StoreError for an unknown case; everything else that is wrong is the outcome's `problem`."""
+def verify_case(
+    database: Database, layout: Layout, anchor: Anchor, case_id: str, known_heads: Sequence[str] = ()
+) -> Verification:
+    """Raises StoreError for an unknown case; everything else that is wrong is the outcome's `problem`.
+
+    `known_heads` are event hashes from earlier reports or exports of the case: each must still be in the log.
+    """
+    # Read before the log, so that an event written meanwhile is not held against it.
+    anchored = anchor.read()
+    return _verify(database, layout, anchored, anchor.problem, case_id, known_heads)
+
+
+def verify_store(database: Database, layout: Layout, anchor: Anchor) -> StoreVerification:
+    """Every case, the store's own log, and that nothing lies outside the cases or was taken away with its case."""
+    anchored = anchor.read()
+    by_case, problem = anchored
+    with database.snapshot() as cursor:
+        ids = [found for (found,) in cursor.execute("SELECT case_id FROM cases ORDER BY case_id").fetchall()]
+        events = read_events(cursor, STORE_CHAIN)
+        own = (
+            chain_problem(events)
+            or head_problem(events, read_head(cursor, STORE_CHAIN))
+            or anchor_problem(by_case.get(STORE_CHAIN, []), events)
+        )
+        lost = next((case_id for case_id in by_case if case_id != STORE_CHAIN and case_id not in ids), None)
+        if lost is not None:
+            own = own or f"The anchor file knows the case {lost}, which the store no longer holds: it was removed."
+        problem = problem or own or _stray(cursor)
+    outcomes = tuple(_verify(database, layout, anchored, anchor.problem, case_id, ()) for case_id in ids)
+    return StoreVerification(outcomes, problem)
+
+
+def _verify(
+    database: Database,
+    layout: Layout,
+    anchored: _AnchorState,
+    unwritten: str | None,
+    case_id: str,
+    known_heads: Sequence[str],
+) -> Verification:
+    by_case, anchor_file_problem = anchored
+    lines = by_case.get(case_id, [])
     with database.snapshot() as cursor:
         read_case(cursor, case_id)
         events = read_events(cursor, case_id)
+        head = read_head(cursor, case_id)
         sealed = sealed_records(events)
-        problem = chain_problem(events) or seal_problem(cursor, case_id, sealed)
-        files: list[tuple[str, Path, str]] = []
-        if problem is None:
-            for exhibit in read_exhibits(cursor, layout.evidence, case_id=case_id):
-                name = f"evidence file of exhibit {exhibit.exhibit_id}"
-                files.append((name, exhibit.evidence.file.path, exhibit.sha256))
-            for record in read_analyses(cursor, layout.artefacts, case_id=case_id):
-                for kept in record.artefacts:
-                    files.append((f"{kept.kind} file of record {record.record_id}", kept.path, kept.sha256))
+        problem = (
+            chain_problem(events)
+            or anchor_problem(lines, events)
+            or head_problem(events, head)
+            or _unknown_head(events, known_heads)
+            or seal_problem(cursor, case_id, sealed)
+            or family_problem(cursor, case_id)
+            or text_problem(cursor, case_id)
+            or job_problem(cursor, case_id, events)
+        )
+        files = _files(cursor, layout, case_id) if problem is None else []
     checked = 0
     for name, path, expected in files:
         problem = _file_problem(name, path, expected)
@@ -39,8 +91,44 @@ def verify_case(database: Database, layout: Layout, case_id: str) -> Verificatio
         events_checked=len(events),
         records_checked=len(sealed),
         files_checked=checked,
-        problem=problem,
+        problem=problem or anchor_file_problem,
+        head=head,
+        anchored=lines[-1].sequence if lines else 0,
+        warnings=(*clock_warnings(events), *([unwritten] if unwritten else [])),
     )
+
+
+def _files(cursor: duckdb.DuckDBPyConnection, layout: Layout, case_id: str) -> list[tuple[str, Path, str]]:
+    files = []
+    for exhibit in read_exhibits(cursor, layout.evidence, case_id=case_id):
+        name = f"evidence file of exhibit {exhibit.exhibit_id}"
+        files.append((name, exhibit.evidence.file.path, exhibit.sha256))
+    for record in read_analyses(cursor, layout.artefacts, case_id=case_id):
+        for kept in record.artefacts:
+            files.append((f"{kept.kind} file of record {record.record_id}", kept.path, kept.sha256))
+    return files
+
+
+def _unknown_head(events: list[Event], known_heads: Sequence[str]) -> str | None:
+    hashes = {event.event_hash for event in events}
+    for known in known_heads:
+        if known.strip().lower() not in hashes:
+            return f"The log has no event with the hash {known.strip()}: it is not the log that was reported."
+    return None
+
+
+def _stray(cursor: duckdb.DuckDBPyConnection) -> str | None:
+    """The first row that belongs to no case."""
+    for table in (*SEALED, "events", "case_heads", "search_texts", "exhibit_families", "jobs"):
+        named = cursor.execute(f"SELECT * FROM {table} LIMIT 0").description or []
+        if any(column[0] == "case_id" for column in named):
+            belongs = "case_id = '' OR case_id IN (SELECT case_id FROM cases)"
+        else:
+            belongs = "record_id IN (SELECT record_id FROM analyses)"
+        found = cursor.execute(f"SELECT count(*) FROM {table} WHERE NOT ({belongs})").fetchall()[0][0]
+        if found:
+            return f"The table {table} holds {found} row(s) that belong to no case."
+    return None
 
 
 def _file_problem(name: str, path: Path, expected: str) -> str | None:

@@ -25,7 +25,7 @@ from tests.cases.records import make_analysis, make_evidence
 
 CONTENT = b"a film of long ago"
 FILE_NAME = "Überwachung '<b>\u202e4pm.mp4"
-NOTE = "Seen at 00:12; \"Robert'); DROP TABLE cases;--\"\nتعليق"
+NOTE = 'Seen at 00:12; "Robert\'); DROP TABLE cases;--"\nتعليق'
 
 
 def freeze(steps: int, folder: Path) -> None:

@@ -130,11 +130,14 @@ os._exit(0)
 
     with CaseStore.open(tmp_path) as store:
         assert [found.case.case_id for found in store.cases()] == [kept.case_id]
-        (warning,) = store.warnings
+        behind, warning = store.warnings
+        assert "Newer events are missing" in behind
         (aside,) = tmp_path.glob("cases.duckdb.wal.set-aside-*")
         assert aside.name in warning
         assert aside.read_bytes() == damaged
         assert store.events()[-1].details == {"file": aside.name}
+        assert store.verify(kept.case_id).ok
+        assert "which the store no longer holds" in store.verify_all().problem
     with CaseStore.open(tmp_path) as store:
         assert store.warnings == ()
 

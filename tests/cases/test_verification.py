@@ -54,7 +54,7 @@ def test_an_untouched_case_verifies_and_says_what_was_checked(store: CaseStore, 
             ["DELETE FROM events WHERE sequence = 4", "UPDATE events SET sequence = sequence - 1 WHERE sequence > 4"],
             "does not follow from the event before it",
         ),
-        (["DELETE FROM events WHERE sequence = 6"], "The case"),
+        (["DELETE FROM events WHERE sequence = 6"], "the newest events were removed"),
         (["UPDATE notes SET text = 'another' WHERE text = 'first note'"], "The note"),
         (["DELETE FROM notes WHERE text = 'first note'"], "missing from the store"),
         (

@@ -1,0 +1,72 @@
+"""What happens when a store is opened: the database, its schema, its anchor, and who acts."""
+
+from __future__ import annotations
+
+import getpass
+
+from detector.cases.anchor import Anchor
+from detector.cases.chain import STORE_CHAIN, append_event
+from detector.cases.database import Database
+from detector.cases.home import Layout
+from detector.cases.migrations import MIGRATIONS, applied, migrate
+
+# From this step on a store has an anchor; one that had the step before and has no anchor now has lost it.
+_ANCHORED_SINCE = MIGRATIONS[3].name
+
+
+def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, tuple[str, ...]]:
+    """(database up to date and watched by the anchor, the anchor, plain sentences on what happened).
+
+    What is wrong at opening is also put into the store's own log. Raises StoreError as `Database` and `migrate` do.
+    """
+    layout.make()
+    database = Database(layout.database)
+    anchor = Anchor(layout.anchor)
+    try:
+        ran = migrate(database)
+        expected = _ANCHORED_SINCE in applied(database) and _ANCHORED_SINCE not in ran
+        if ran:
+            database.write(
+                lambda cursor: append_event(cursor, STORE_CHAIN, "store_migrated", actor, {"steps": list(ran)})
+            )
+        warnings = [*_check_anchor(database, anchor, actor, expected), *_report_wal(database, actor)]
+        database.witness = anchor.follow
+        with database.held(), database.read() as cursor:
+            anchor.follow(cursor)
+        if anchor.problem:
+            warnings.append(anchor.problem)
+    except BaseException:
+        database.close()
+        raise
+    return database, anchor, tuple(warnings)
+
+
+def system_user() -> str:
+    """The name of who runs this program, as the operating system has it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no entry for this user, as in some containers
+        return "unknown user"
+
+
+def _check_anchor(database: Database, anchor: Anchor, actor: str, expected: bool) -> list[str]:
+    with database.read() as cursor:
+        problem, after = anchor.state(cursor, expected=expected)
+    if problem is None:
+        return []
+    details = {"problem": problem.replace(str(anchor.path), anchor.path.name)}
+    database.write(
+        lambda cursor: append_event(cursor, STORE_CHAIN, "anchor_differs", actor, details, after_change=after)
+    )
+    return [problem]
+
+
+def _report_wal(database: Database, actor: str) -> list[str]:
+    aside = database.wal_set_aside
+    if aside is None:
+        return []
+    database.write(lambda cursor: append_event(cursor, STORE_CHAIN, "wal_set_aside", actor, {"file": aside.name}))
+    return [
+        f"The store's write-ahead log could not be read, as after a crash of the machine. It was kept as {aside.name}; "
+        "the store was opened as of its last checkpoint, so the newest changes may be missing."
+    ]

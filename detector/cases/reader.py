@@ -1,0 +1,166 @@
+"""What can be read from a case store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.analysis.types import Analysis
+from detector.cases.anchor import Anchor
+from detector.cases.artefacts import load_analysis
+from detector.cases.chain import STORE_CHAIN, read_events, read_head
+from detector.cases.database import Database
+from detector.cases.entries import storable
+from detector.cases.history import read_facets, read_hits, read_page
+from detector.cases.home import Layout
+from detector.cases.records import read_analyses, read_case, read_exhibits, read_notes
+from detector.cases.types import (
+    AnalysisRecord,
+    Case,
+    CaseFilter,
+    CasePage,
+    CaseSummary,
+    Event,
+    Exhibit,
+    Facets,
+    Head,
+    Hit,
+    Note,
+    Order,
+    StoreVerification,
+    Verification,
+)
+from detector.cases.verify import verify_case, verify_store
+from detector.errors import StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class CaseReader:
+    """The half of `CaseStore` that changes nothing. Each call reads one state of the database, on a cursor of its own;
+    every method raises StoreError for an id that the store does not hold."""
+
+    def __init__(self, layout: Layout, database: Database, anchor: Anchor) -> None:
+        self.layout = layout
+        self._database = database
+        self._anchor = anchor
+
+    @property
+    def home(self) -> Path:
+        return self.layout.home
+
+    @property
+    def evidence_dir(self) -> Path:
+        return self.layout.evidence
+
+    @property
+    def artefact_dir(self) -> Path:
+        return self.layout.artefacts
+
+    def cases(
+        self, search: str = "", limit: int = 100, offset: int = 0, *, wanted: CaseFilter | None = None
+    ) -> list[CaseSummary]:
+        """Newest activity first, archived cases left out unless `wanted` asks for them."""
+        return list(self.history(search, wanted, limit=limit, offset=offset).summaries)
+
+    def history(
+        self,
+        search: str = "",
+        wanted: CaseFilter | None = None,
+        *,
+        order: Order = "activity",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> CasePage:
+        """One page of the cases that a filter admits and in whose texts every word of the search occurs."""
+        with self._database.snapshot() as cursor:
+            return read_page(cursor, storable(search), wanted or CaseFilter(), order, limit, offset)
+
+    def facets(self) -> Facets:
+        """What the cases can be filtered by."""
+        with self._database.snapshot() as cursor:
+            return read_facets(cursor)
+
+    def search(self, search: str, *, wanted: CaseFilter | None = None, limit: int = 100) -> list[Hit]:
+        """The texts that hold the words: titles, names, notes, bookmarks, opinions and the like, with their place."""
+        with self._database.snapshot() as cursor:
+            return read_hits(cursor, storable(search), wanted or CaseFilter(), limit)
+
+    def case(self, case_id: str) -> Case:
+        with self._database.read() as cursor:
+            return read_case(cursor, case_id)
+
+    def exhibits(self, case_id: str) -> list[Exhibit]:
+        with self._database.snapshot() as cursor:
+            read_case(cursor, case_id)
+            return read_exhibits(cursor, self.evidence_dir, case_id=case_id)
+
+    def exhibit(self, exhibit_id: str) -> Exhibit:
+        with self._database.read() as cursor:
+            found = read_exhibits(cursor, self.evidence_dir, exhibit_id=exhibit_id)
+        if not found:
+            raise StoreError(f"There is no exhibit {exhibit_id!r} in this store.")
+        return found[0]
+
+    def analyses(self, case_id: str | None = None, exhibit_id: str | None = None) -> list[AnalysisRecord]:
+        """Oldest first; of every case where neither is given."""
+        with self._database.snapshot() as cursor:
+            return read_analyses(cursor, self.artefact_dir, case_id=case_id, exhibit_id=exhibit_id)
+
+    def record(self, record_id: str) -> AnalysisRecord:
+        with self._database.snapshot() as cursor:
+            found = read_analyses(cursor, self.artefact_dir, record_id=record_id)
+        if not found:
+            raise StoreError(f"There is no analysis {record_id!r} in this store.")
+        return found[0]
+
+    def analysis(self, record_id: str) -> Analysis:
+        """The whole analysis as it was saved, landmarks included. Raises StoreError if its files were changed."""
+        record = self.record(record_id)
+        return load_analysis(record.artefacts, self.exhibit(record.exhibit_id).evidence.file.path)
+
+    def score_table(self, record_id: str) -> pd.DataFrame:
+        """A row per face scored, by model, track and time: model_id, weights_sha256, track_id, frame_index, pts, pts_s,
+        logit, score in [0, 1], weight in [0, 1]."""
+        return self._table("scores", "model_id, track_id, pts", record_id)
+
+    def face_table(self, record_id: str) -> pd.DataFrame:
+        """A row per face seen, by track and time: its box in displayed pixels, detection score and quality."""
+        return self._table("frames", "track_id, pts", record_id)
+
+    def notes(self, case_id: str, exhibit_id: str | None = None) -> list[Note]:
+        """Oldest first; all of the case where no exhibit is named."""
+        with self._database.snapshot() as cursor:
+            read_case(cursor, case_id)
+            return read_notes(cursor, case_id=case_id, exhibit_id=exhibit_id)
+
+    def events(self, case_id: str = STORE_CHAIN) -> list[Event]:
+        """The log of a case, or the store's own without a case."""
+        with self._database.read() as cursor:
+            return read_events(cursor, case_id)
+
+    def head(self, case_id: str) -> Head:
+        """The newest event of a case's log: what a report prints, and `verify` can be held against later."""
+        with self._database.snapshot() as cursor:
+            read_case(cursor, case_id)
+            found = read_head(cursor, case_id)
+        if found is None:
+            raise StoreError(f"The case {case_id} has no log. Verify it, and compare with a backup.")
+        return found
+
+    def verify(self, case_id: str, *, known_heads: Sequence[str] = ()) -> Verification:
+        """Recompute the event chain, the records it vouches for and the hash of every file; names the first failure.
+        `known_heads` are event hashes printed in earlier reports, which must still be in the log."""
+        return verify_case(self._database, self.layout, self._anchor, case_id, known_heads)
+
+    def verify_all(self) -> StoreVerification:
+        """`verify` every case and the store's own log, and look for rows and whole cases that were taken away."""
+        return verify_store(self._database, self.layout, self._anchor)
+
+    def _table(self, table: str, order: str, record_id: str) -> pd.DataFrame:
+        self.record(record_id)
+        with self._database.read() as cursor:
+            query = f"SELECT * EXCLUDE (record_id) FROM {table} WHERE record_id = ? ORDER BY {order}"
+            return cursor.execute(query, [record_id]).df()
