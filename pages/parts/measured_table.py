@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -14,15 +15,16 @@ _FEW = 5
 _INTERVAL = "AUC, 95 % interval"
 
 
-def show(rows: Sequence[Measurement]) -> None:
-    """One group of measurements. An AUC below one half is named, and so is a row of too few clips to judge by."""
+def show(rows: Sequence[Measurement], *, few: bool = True) -> None:
+    """One group of measurements. An AUC below one half is named, and with `few` so is a row of too few to judge by."""
     counts = list(dict.fromkeys(name for row in rows for name in row.counts))
     rates = list(dict.fromkeys(name for row in rows for name in row.rates))
-    heads = ["", _INTERVAL, "", *counts, *rates]
+    intervals = any(row.interval is not None for row in rows)
+    heads = ["", _INTERVAL if intervals else "AUC", "", *counts, *rates]
     body = []
     for row in rows:
         cells = [
-            f'<th scope="row">{escape(row.name)}{_remark(row)}</th>',
+            f'<th scope="row">{escape(row.name)}{_remark(row, few)}</th>',
             f"<td>{interval_bar(row)}</td>",
             f'<td class="fw-num">{escape(auc_text(row))}</td>',
             *[_number(row.counts.get(name)) for name in counts],
@@ -49,6 +51,29 @@ def show_counts(title: str, values: Mapping[str, int]) -> None:
         for name, count in sorted(values.items(), key=lambda item: -item[1])
     ]
     _table([f"{title}: {sum(values.values()):,}", "", ""], body)
+
+
+def show_properties(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Plain properties of training samples, each alone against the label; one that predicts it has an icon and a
+    word."""
+    body = []
+    for row in rows:
+        name, auc = str(row.get("name")), row.get("auc")
+        warns = f'<div class="fw-note">{markup.icon("warning", "#D55E00")} predicts the label</div>'
+        measured = None
+        if isinstance(auc, (int, float)):
+            ends = (row.get("low"), row.get("high"))
+            interval = (float(ends[0]), float(ends[1])) if all(isinstance(end, (int, float)) for end in ends) else None  # type: ignore[arg-type]
+            measured = Measurement((name,), float(auc), interval, {}, {})
+        body.append(
+            f'<tr><th scope="row">{escape(words(name))}{warns if row.get("warns") else ""}</th>'
+            f"<td>{interval_bar(measured) if measured else ''}</td>"
+            f'<td class="fw-num">{escape(auc_text(measured)) if measured else "–"}</td>'
+            f'<td class="fw-note">{escape(str(row.get("direction") or ""))}</td>'
+            + "".join(_number(row.get(key)) for key in ("mean_genuine", "mean_manipulated", "known"))
+            + "</tr>"
+        )
+    _table(["", _INTERVAL, "", "", "mean, genuine", "mean, manipulated", "known"], body)
 
 
 def show_text(corner: str, titles: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> None:
@@ -90,11 +115,11 @@ def interval_bar(row: Measurement) -> str:
     )
 
 
-def _remark(row: Measurement) -> str:
+def _remark(row: Measurement, few: bool) -> str:
     remarks = []
     if row.inverted:
         remarks.append(f"{markup.icon('swap_vert', '#D55E00')} worse than chance")
-    if row.counts and min(row.counts.get(name, _FEW) for name in ("genuine", "manipulated")) < _FEW:
+    if few and row.counts and min(row.counts.get(name, _FEW) for name in ("genuine", "manipulated")) < _FEW:
         remarks.append(f"{markup.icon('groups')} too few to judge")
     return f'<div class="fw-note">{" · ".join(remarks)}</div>' if remarks else ""
 
@@ -113,7 +138,7 @@ def _table(heads: Sequence[str], body: Sequence[str], *, style: str = "") -> Non
     """`heads` end with the columns of numbers, which `style` "fw-wide" has none of."""
     numbers = "" if style == "fw-wide" else ' class="fw-num"'
     cells = "".join(
-        f'<th scope="col"{numbers if index and name not in ("", _INTERVAL) else ""}>{escape(words(name))}</th>'
+        f'<th scope="col"{numbers if index and name not in ("", "AUC", _INTERVAL) else ""}>{escape(words(name))}</th>'
         for index, name in enumerate(heads)
     )
     st.html(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from detector.analysis.types import Analysis, FrameScore, sigmoid
+from detector.analysis.types import Analysis, Cue, CueResult, FrameScore, ModelResult, sigmoid
 from detector.faces.types import FaceTrack, TrackedFace
 
 FaceKey = tuple[int, int]  # (track_id, pts)
@@ -32,10 +32,29 @@ class Readings:
         return cls(analysis, tuple(sorted({pts for _, pts in faces})), faces, scores)
 
     def combined_score(self, key: FaceKey, model_id: str | None = None) -> float | None:
-        """P(manipulated) of one face: a single model's, or with `model_id` None the sigmoid of the mean logit."""
+        """P(manipulated) of one face: a single model's, or with `model_id` None the ensemble's where it scored the
+        face, else the sigmoid of the frame models' mean logit, else of all models'."""
         found = self.scores.get(key, {})
-        logits = [frame.logit for name, frame in found.items() if model_id in (None, name)]
-        return sigmoid(fmean(logits)) if logits else None
+        if model_id is not None:
+            return found[model_id].score if model_id in found else None
+        kinds = {model.model_id: model.kind for model in self.analysis.models}
+        for wanted in (("ensemble",), ("frame",), tuple(set(kinds.values()))):
+            logits = [frame.logit for name, frame in found.items() if kinds[name] in wanted]
+            if logits:
+                return sigmoid(fmean(logits))
+        return None
+
+    def model_index(self, model_id: str) -> int:
+        """The model's place in the analysis, from 0; decides its colour."""
+        return next(index for index, model in enumerate(self.analysis.models) if model.model_id == model_id)
+
+    def cues(self) -> dict[Cue, tuple[ModelResult, CueResult]]:
+        """Each cue that some model of the analysis answers for, with that model; the first where several do."""
+        found: dict[Cue, tuple[ModelResult, CueResult]] = {}
+        for model in self.analysis.models:
+            for cue in model.specialists:
+                found.setdefault(cue.cue, (model, cue))
+        return found
 
     def tracks_at(self, pts: int) -> tuple[int, ...]:
         return tuple(track.track_id for track in self.analysis.tracks if (track.track_id, pts) in self.faces)

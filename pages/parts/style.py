@@ -98,6 +98,11 @@ _CSS = """
                  background: light-dark(#005A8C, #7CC4F0); }
 .fw-count { width: 7rem; height: 8px; }
 .fw-count i { display: block; height: 8px; min-width: 1px; border-radius: 1px; background: #56B4E9; }
+.fw-confusion { border-collapse: separate; border-spacing: 4px; font-size: .92rem; font-variant-numeric: tabular-nums; }
+.fw-confusion th { font-weight: 400; color: var(--fw-faint); padding: .2rem .6rem .2rem 0; text-align: left; }
+.fw-confusion td { min-width: 7.5rem; padding: .8rem; text-align: center; border-radius: 3px;
+                   background: color-mix(in srgb, #56B4E9 calc(var(--fw-share) * .45), var(--fw-soft)); }
+.fw-confusion td b { display: block; font-size: 1.15rem; }
 .fw-scale { display: flex; align-items: center; gap: .5rem; font-size: .8rem; color: var(--fw-faint);
             font-variant-numeric: tabular-nums; }
 .fw-aside .fw-bar { width: 5rem; }

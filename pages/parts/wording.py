@@ -78,6 +78,10 @@ JOB_STATES: dict[str, tuple[str, str]] = {
     "failed": ("Failed", "error"),
     "cancelled": ("Cancelled", "cancel"),
 }
+RUN_STATES: dict[str, tuple[str, str]] = {
+    "running": ("Running", "autorenew"),
+    "finished": ("Finished", "check_circle"),
+}
 
 
 def track_colour(track_index: int) -> str:
