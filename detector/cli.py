@@ -25,9 +25,10 @@ COMMANDS = {
     "cases": ("detector.commands.cases", "list, show, verify or export cases"),
     "report": ("detector.commands.cases", "write the PDF of a case"),
     "bench": ("detector.commands.bench", "measure speed and memory of an analysis"),
-    "train": ("detector.training.cli", "train a frame model from a YAML config"),
-    "export": ("detector.training.cli", "turn a finished run into weights with a measured card"),
-    "evaluate": ("detector.training.cli", "measure a model on the files of a manifest"),
+    "train": ("detector.training.cli", "train a model from a YAML config"),
+    "leakage": ("detector.training.cli", "does a plain property of the files give their label away?"),
+    "export": ("detector.commands.measure", "turn a finished run into weights with a measured card"),
+    "evaluate": ("detector.commands.measure", "measure models on the files of a manifest"),
     "synthesize": ("detector.synthesis.cli", "animate a portrait: genuine and manipulated clips with the mask"),
 }
 

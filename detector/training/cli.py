@@ -1,29 +1,42 @@
-"""`python -m detector train`, `export` and `evaluate`."""
+"""`python -m detector train`, `leakage`, `export` and `evaluate`."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
-import time
 from pathlib import Path
 
-from detector.training.config import TrainConfig, load_config
-from detector.training.facebank import FaceBank, build_bank
-from detector.training.frame import FrameTrainer
-from detector.training.pool import SampleMaker, keep_filling, shard_paths
-from detector.training.resynthesis import fit_all, load_all
+import pandas as pd
+
+from detector.errors import SettingsError
+from detector.training.config import load_config
+from detector.training.facebank import FaceBank
+from detector.training.finished import finished_run
+from detector.training.kinds import recipe_for
+from detector.training.leakage import check_leakage
+from detector.training.properties import describe_manifest
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    train = subparsers.add_parser("train", help="train a frame model from a YAML config")
+    train = subparsers.add_parser("train", help="train a model of any kind from a YAML config")
     train.add_argument("config", type=Path, help="training config, e.g. assets/configs/frame-thin-resnet18.yaml")
     train.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
     train.add_argument("--run", type=Path, required=True, help="folder of this run; an interrupted run resumes from it")
     train.add_argument("--device", default="cpu")
+    train.add_argument(
+        "--check-leakage",
+        action="store_true",
+        help="train nothing: measure the files' plain properties against their labels, into the run's folder",
+    )
     train.set_defaults(run_command=_train)
+    leakage = subparsers.add_parser("leakage", help="does a plain property of the files give their label away?")
+    leakage.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
+    leakage.add_argument("--kind", choices=("all", "image", "video"), default="all")
+    leakage.add_argument("--files", type=int, default=1200, help="how many files to read at most")
+    leakage.add_argument("--out", type=Path, help="write leakage.json and leakage.txt into this folder")
+    leakage.set_defaults(run_command=_leakage)
     evaluate = subparsers.add_parser("evaluate", help="measure a model on the files of a manifest")
     evaluate.add_argument("model", help="model id")
     evaluate.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
@@ -37,56 +50,36 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     export.set_defaults(run_command=_export)
 
 
-def _fill(bank_dir: Path, networks_dir: Path, pool: Path, config: TrainConfig) -> None:
-    maker = SampleMaker(
-        FaceBank.open(bank_dir),
-        "train",
-        config.margin,
-        config.input_px,
-        seed=config.seed,
-        resynthesisers=load_all(networks_dir),
-        resynthesis_share=config.resynthesis_share,
-    )
-    keep_filling(
-        maker,
-        pool,
-        pairs=config.shard_pairs,
-        labelled=config.shard_labelled,
-        coarse_shards=config.coarse_shards,
-        keep=config.keep_shards,
-    )
-
-
 def _train(args: argparse.Namespace) -> int:
-    config = load_config(args.config)
-    bank_dir, networks_dir, pool = args.run / "bank", args.run / "resynthesisers", args.run / "pool"
-    if not (bank_dir / "table.parquet").is_file():
-        print("cutting faces …", file=sys.stderr)
-        build_bank(args.data, bank_dir)
-    bank = FaceBank.open(bank_dir)
-    fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes)
-    validation = SampleMaker(bank, "val", config.margin, config.input_px, seed=config.seed + 1).shard(
-        0, pairs=min(400, config.shard_pairs), labelled=min(800, config.shard_labelled)
-    )
-    # Spawned and daemonic: it ends with this process and shares no threads with it.
-    writer = multiprocessing.get_context("spawn").Process(
-        target=_fill, args=(bank_dir, networks_dir, pool, config), daemon=True
-    )
-    writer.start()
-    while len(shard_paths(pool)) < 2:
-        if not writer.is_alive():
-            print("the sample writer stopped; see its message above", file=sys.stderr)
-            return 1
-        time.sleep(1)
-    trainer = FrameTrainer(config, args.run, args.device)
-    try:
-        trainer.run(pool, validation)
-    finally:
-        writer.terminate()
-    print(
-        f"trained {trainer.step} steps in {trainer.elapsed_s / 60:.1f} min; log and checkpoint in {args.run}",
-        file=sys.stderr,
-    )
+    recipe = recipe_for(args.config)
+    if args.check_leakage:
+        return _report_leakage(args.data, "all", 1200, args.run)
+    recipe(args.config, args.data, args.run, args.device)
+    facts = finished_run(args.run)
+    if facts is not None:
+        print(
+            f"trained {facts['epochs']} epochs in {facts['minutes']:.1f} min; lowest validation loss "
+            f"{facts['best_validation_loss']:.4f} in epoch {facts['best_epoch']}; report in {args.run}",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _leakage(args: argparse.Namespace) -> int:
+    return _report_leakage(args.data, args.kind, args.files, args.out)
+
+
+def _report_leakage(data_root: Path, kind: str, files: int, out: Path | None) -> int:
+    manifest = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
+    if kind != "all":
+        manifest = manifest[manifest["kind"] == kind]
+    if set(manifest["label"]) != {"real", "fake"}:
+        raise SettingsError(f"{data_root / 'manifest.csv'}: a leakage report needs files labelled real and fake.")
+    table = describe_manifest(manifest, data_root, most=files)
+    report = check_leakage(table, what=f"files of {data_root.name}")
+    if out:
+        report.write(out)
+    print(report.text(), end="")
     return 0
 
 

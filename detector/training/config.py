@@ -14,6 +14,7 @@ import yaml
 
 from detector.errors import SettingsError
 from detector.training.pretrained import SOURCES
+from detector.training.schedule import Schedule
 
 Limits = Mapping[str, Any]
 """A setting's name -> (lowest, highest) of a number, a list of the values allowed, or the limits of a nested table."""
@@ -126,7 +127,9 @@ class TrainConfig:
     `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop.
     A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
     further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.pretrained`), ""
-    for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs.
+    for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs;
+    `hard_share` of it are replaced by samples of high loss seen before. The first `coarse_shards` of the pool hold coarse fakes.
+    What else a fit takes is described in `detector.training.fit.FitConfig`.
     """
 
     model_id: str
@@ -161,6 +164,17 @@ class TrainConfig:
     keep_shards: int = 24
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
+    min_epochs: int = 10
+    patience: int = 20
+    schedule: Schedule = "cosine"
+    restart_epochs: int = 10
+    positive_weight: float = 1.0
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
+    consistency_weight: float = 0.0
+    contrastive_weight: float = 0.0
+    hard_share: float = 0.0
+    devices: int = 1
 
     @property
     def sha256(self) -> str:
@@ -177,6 +191,9 @@ _LIMITS: Final[Limits] = {
     "focal_gamma": (0, 10),
     "label_smoothing": (0, 0.5), "map_weight": (0, 100), "seed": (0, 2**31), "shard_pairs": (1, 10**5),
     "shard_labelled": (0, 10**5), "coarse_shards": (0, 10**5), "keep_shards": (1, 10**5),
+    "min_epochs": (0, 10**6), "patience": (1, 10**6), "restart_epochs": (1, 10**6), "positive_weight": (0.01, 100),
+    "mixup_alpha": (0, 10), "cutmix_alpha": (0, 10), "consistency_weight": (0, 100), "contrastive_weight": (0, 100),
+    "hard_share": (0, 0.5), "devices": (1, 64),
 }  # fmt: skip
 
 

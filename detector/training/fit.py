@@ -25,8 +25,9 @@ from detector.errors import SettingsError
 from detector.training.averaging import Ema
 from detector.training.config import Limits
 from detector.training.feeding import Plain, Share
+from detector.training.finished import finished_run
 from detector.training.losses import focal_loss, smooth_labels
-from detector.training.run_log import RunLog, finished_run
+from detector.training.run_log import RunLog
 from detector.training.schedule import Schedule, rate_share
 
 
@@ -266,5 +267,5 @@ def _quieten() -> None:
     """No tips, no table of hardware, no advice on loader workers: a run says what it did in its files."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for about in (".*does not have many workers.*", ".*[Cc]heckpoint directory.*", ".*GPU available but not used.*"):
+    for about in (".*does not have many workers.*", ".*GPU available but not used.*", ".*treespec, LeafSpec.*"):
         warnings.filterwarnings("ignore", about)

@@ -1,228 +1,115 @@
-"""Train a frame model: batches from a sample pool, label and map loss, EMA, checkpoints that resume."""
+"""How a frame model is trained: label and blend map, and what a config may add to them."""
 
 from __future__ import annotations
 
-import csv
 import math
-import os
-import time
-from collections.abc import Iterator
-from copy import deepcopy
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from detector.models import build_network
 from detector.training.config import TrainConfig
-from detector.training.losses import focal_loss, map_loss, smooth_labels
-from detector.training.metrics import binary_metrics
-from detector.training.pool import MASK_STRIDE, Shard, read_shard, shard_paths
+from detector.training.fit import BinaryModule, FitConfig, StepOutput
+from detector.training.frame_data import Batch, Row
+from detector.training.hard_negatives import HardSamples
+from detector.training.losses import consistency_loss, map_loss, supervised_contrastive_loss
+from detector.training.mixing import draw_cutmix, draw_mixup
 from detector.training.pretrained import start_from
 
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """`images` (B, 3, S, S) float32 normalised, `labels` (B,), `masks` (B, S/8, S/8), `has_mask` (B,), all float32."""
-
-    images: Tensor
-    labels: Tensor
-    masks: Tensor
-    has_mask: Tensor
+_PROJECTED = 128
 
 
-def batches(shard: Shard, config: TrainConfig, rng: np.random.Generator | None) -> Iterator[Batch]:
-    """Cut a shard into batches: pairs stay together, labelled crops fill the rest.
-
-    With `rng`: shuffled, the input window placed at random in the stored crop; without: in order, centred."""
-    single = np.arange(shard.pair_rows, len(shard.labels))
-    pairs = np.arange(shard.pair_rows // 2)
-    if rng is not None:
-        rng.shuffle(single)
-        rng.shuffle(pairs)
-    count = round(config.batch_size * config.labelled_share) if len(single) else 0
-    pair_count = max(1, (config.batch_size - count) // 2)
-    total = min(len(pairs) // pair_count, len(single) // count) if count else len(pairs) // pair_count
-    for step in range(total):
-        chosen = pairs[step * pair_count : (step + 1) * pair_count]
-        rows = np.concatenate([2 * chosen, 2 * chosen + 1, single[step * count : (step + 1) * count]])
-        yield _collate(shard, rows, config, rng)
-
-
-def _collate(shard: Shard, rows: NDArray[np.int64], config: TrainConfig, rng: np.random.Generator | None) -> Batch:
-    ratio = MASK_STRIDE
-    slack = (shard.images.shape[1] - config.input_px) // ratio
-    dy, dx = rng.integers(0, slack + 1, 2) if rng is not None else (slack // 2, slack // 2)
-    top, left, side, cells = ratio * dy, ratio * dx, config.input_px, config.input_px // ratio
-    images = torch.from_numpy(shard.images[rows, top : top + side, left : left + side]).permute(0, 3, 1, 2)
-    masks = torch.from_numpy(shard.masks[rows, dy : dy + cells, dx : dx + cells]).float() / 255
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (config.mean, config.std))
-    pixels = images.float() / 255
-    return Batch(
-        ((pixels - mean) / std).contiguous(memory_format=torch.channels_last),
-        torch.from_numpy(shard.labels[rows]).float(),
-        nn.functional.avg_pool2d(masks.unsqueeze(1), 8 // ratio).squeeze(1),
-        torch.from_numpy(shard.has_mask[rows]).float(),
+def fit_config(config: TrainConfig) -> FitConfig:
+    """What of a frame model's config is about fitting."""
+    return FitConfig(
+        max_epochs=math.ceil(config.steps / config.steps_per_epoch),
+        min_epochs=config.min_epochs,
+        patience=config.patience,
+        budget_minutes=config.budget_minutes,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        schedule=config.schedule,
+        restart_epochs=config.restart_epochs,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        clip_norm=config.clip_norm,
+        ema_decay=config.ema_decay,
+        focal_alpha=config.focal_alpha,
+        focal_gamma=config.focal_gamma,
+        label_smoothing=config.label_smoothing,
+        positive_weight=config.positive_weight,
+        mixup_alpha=config.mixup_alpha,
+        cutmix_alpha=config.cutmix_alpha,
+        consistency_weight=config.consistency_weight,
+        contrastive_weight=config.contrastive_weight,
+        bf16=config.bf16,
+        seed=config.seed,
+        devices=config.devices,
     )
 
 
-class Ema:
-    """Exponential moving average of a network's weights and buffers; the average is what is evaluated and shipped."""
+class FrameModule(BinaryModule):
+    """A frame model in training. `hard` takes note of each batch's losses where the config asks for hard samples."""
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = deepcopy(network).eval().requires_grad_(False)
-        self._decay = decay
-
-    @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
-        decay = min(self._decay, (1 + step) / (10 + step))  # short memory while the weights still move fast
-        for mean, value in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
-
-
-class FrameTrainer:
-    """Holds a run's state. `run_dir` receives `checkpoint.pt` (resume), `log.csv` (a row an epoch)."""
-
-    def __init__(self, config: TrainConfig, run_dir: Path, device: str = "cpu") -> None:
-        torch.set_flush_denormal(True)  # from-scratch training slows down manyfold on denormals
+    def __init__(self, config: TrainConfig, hard: HardSamples[Row] | None = None) -> None:
         torch.manual_seed(config.seed)
-        run_dir.mkdir(parents=True, exist_ok=True)
-        self.config, self.run_dir, self.device = config, run_dir, torch.device(device)
-        self.network = build_network(config.architecture)
+        network = build_network(config.architecture)
         if config.init:
-            start_from(self.network, config.init)
-        self.network.to(self.device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.ema = Ema(self.network, config.ema_decay)
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimiser = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=config.learning_rate,
-        )
-        self.step, self.elapsed_s = 0, 0.0
-        self._checkpoint = run_dir / "checkpoint.pt"
-        if self._checkpoint.is_file():
-            self._resume()
+            start_from(network, config.init)
+        super().__init__(network.to(memory_format=torch.channels_last), fit_config(config))  # type: ignore[call-overload]
+        self._map_weight, self._hard = config.map_weight, hard
+        self.projector: nn.Module | None = None
+        if config.contrastive_weight:
+            # Part of the training, not of the network: contrast is drawn on it and it is thrown away (Khosla et al.).
+            width = int(network.feature_dim)  # type: ignore[arg-type]
+            self.projector = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, _PROJECTED))
 
-    @property
-    def done(self) -> float:
-        """Share of the run that is over: by steps or by time, whichever is further."""
-        return max(self.step / self.config.steps, self.elapsed_s / 60 / self.config.budget_minutes)
+    def step(self, batch: Batch) -> StepOutput:
+        images, labels, masks, has_mask = batch.images, batch.labels, batch.masks, batch.has_mask
+        mixed = self.training and bool(self.config.mixup_alpha or self.config.cutmix_alpha)
+        if mixed:
+            images, labels, masks, has_mask = self._mix(images, labels, masks, has_mask)
+        output = self.network.forward_all(images)  # type: ignore[operator]
+        loss = self.label_loss(output.logit, labels)
+        if output.map_logit.numel():
+            loss = loss + self._map_weight * map_loss(output.map_logit, masks, has_mask)
+        if self.training:
+            if self.config.consistency_weight:
+                other = self.network.forward_all(second_view(images)).logit  # type: ignore[operator]
+                loss = loss + self.config.consistency_weight * consistency_loss(torch.stack([output.logit, other]))
+            if self.projector is not None and not mixed:
+                contrast = supervised_contrastive_loss(self.projector(output.features), batch.labels)
+                loss = loss + self.config.contrastive_weight * contrast
+            if self._hard is not None and not mixed:
+                self._note(self._hard, batch, output.logit)
+        return StepOutput(loss, output.logit, labels, batch.groups)
 
-    def learning_rate(self) -> float:
-        """Linear warm-up, then one cosine to 1 % of the peak."""
-        if self.step < self.config.warmup_steps:
-            return self.config.learning_rate * (self.step + 1) / self.config.warmup_steps
-        return self.config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.done))))
+    def _mix(self, images: Tensor, labels: Tensor, masks: Tensor, has_mask: Tensor) -> Sequence[Tensor]:
+        """Mixup or CutMix, by a coin where both are asked for. A mask is known only where both parts' masks are."""
+        mixup, cutmix = self.config.mixup_alpha, self.config.cutmix_alpha
+        if mixup and not (cutmix and torch.rand(()) < 0.5):
+            blend = draw_mixup(len(images), mixup)
+            return blend.blend(images), blend.blend(labels), blend.blend(masks), has_mask * has_mask[blend.partner]
+        paste = draw_cutmix(len(images), cutmix, cells=masks.shape[-1])
+        known = has_mask * has_mask[paste.partner]
+        return paste.blend(images), paste.blend_labels(labels), paste.blend(masks), known
 
-    def train_batch(self, batch: Batch) -> float:
-        """One optimiser step; returns the loss."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
-        self.network.train()
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.config.bf16):
-            output = self.network.forward_all(batch.images.to(self.device))  # type: ignore[operator]
-        target = smooth_labels(batch.labels.to(self.device), self.config.label_smoothing)
-        loss = focal_loss(output.logit, target, alpha=self.config.focal_alpha, gamma=self.config.focal_gamma)
-        masks, has_mask = batch.masks.to(self.device), batch.has_mask.to(self.device)
-        loss = loss + self.config.map_weight * map_loss(output.map_logit, masks, has_mask)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip_norm)
-        self.optimiser.step()
-        self.step += 1
-        self.ema.update(self.network, self.step)
-        return float(loss.detach())
+    @staticmethod
+    def _note(hard: HardSamples[Row], batch: Batch, logit: Tensor) -> None:
+        losses = functional.binary_cross_entropy_with_logits(logit.detach(), batch.labels, reduction="none")
+        rows = [
+            Row(batch.images[i].detach().half().cpu(), batch.masks[i].cpu(), float(batch.has_mask[i]), group)
+            for i, group in enumerate(batch.groups)
+        ]
+        hard.note(batch.names, losses.tolist(), [int(label) for label in batch.labels.tolist()], rows)
 
-    def run(self, pool: Path, validation: Shard) -> None:
-        """Train until done, an epoch at a time: evaluate the average on `validation`, log, save."""
-        while self.done < 1.0:
-            started, losses = time.monotonic(), []
-            base_s = self.elapsed_s
-            for batch in self._epoch(pool):
-                losses.append(self.train_batch(batch))
-                self.elapsed_s = base_s + time.monotonic() - started
-                if self.done >= 1.0:
-                    break
-            self._log(float(np.mean(losses)), self.evaluate(validation))
-            self.elapsed_s = base_s + time.monotonic() - started
-            self.save()
 
-    def _epoch(self, pool: Path) -> Iterator[Batch]:
-        """`steps_per_epoch` batches from shards drawn at random, the newest more often."""
-        rng = np.random.default_rng((self.config.seed, self.step))
-        made = 0
-        while made < self.config.steps_per_epoch:
-            paths = shard_paths(pool)
-            if not paths:
-                raise FileNotFoundError(f"No training shards in {pool}.")
-            weights = np.linspace(0.5, 1.5, len(paths))
-            try:
-                shard = read_shard(paths[int(rng.choice(len(paths), p=weights / weights.sum()))])
-            except FileNotFoundError:  # the writer dropped it between listing and opening
-                continue
-            for batch in batches(shard, self.config, rng):
-                yield batch
-                made += 1
-                if made >= self.config.steps_per_epoch:
-                    return
-
-    @torch.no_grad()
-    def evaluate(self, shard: Shard) -> dict[str, float]:
-        """Metrics of the averaged network on the pairs and on the labelled crops of a shard, apart."""
-        logits = []
-        order = np.arange(len(shard.labels))
-        for rows in np.array_split(order, max(1, len(order) // 64)):
-            batch = _collate(shard, rows, self.config, None)
-            logits.append(self.ema.network(batch.images.to(self.device)).cpu().numpy())
-        logit = np.concatenate(logits)
-        pairs = order < shard.pair_rows
-        report = {}
-        for name, chosen in (("pairs", pairs), ("labelled", ~pairs)):
-            if chosen.any():
-                metrics = binary_metrics(shard.labels[chosen], logit[chosen])
-                report.update({f"{name}_{key}": value for key, value in metrics.items()})
-        return report
-
-    def _log(self, loss: float, report: dict[str, float]) -> None:
-        row = {
-            "step": self.step,
-            "minutes": round(self.elapsed_s / 60, 2),
-            "learning_rate": self.learning_rate(),
-            "loss": loss,
-            **report,
-        }
-        path = self.run_dir / "log.csv"
-        fresh = not path.is_file()
-        with path.open("a", newline="") as out:
-            writer = csv.DictWriter(out, fieldnames=list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow({key: round(value, 6) for key, value in row.items()})
-
-    def save(self) -> None:
-        state = {
-            "config_sha256": self.config.sha256,
-            "network": self.network.state_dict(),
-            "ema": self.ema.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
-        }
-        partial = self._checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, self._checkpoint)
-
-    def _resume(self) -> None:
-        state = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.ema.network.load_state_dict(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+def second_view(images: Tensor) -> Tensor:
+    """The same crops as a camera or a cut might have given them: mirrored, brightness and contrast a little off, a
+    little noise; (B, 3, S, S) normalised -> the same shape."""
+    spread = images.new_empty((len(images), 1, 1, 1))
+    contrast = torch.empty_like(spread).uniform_(0.85, 1.15)
+    brightness = torch.empty_like(spread).uniform_(-0.15, 0.15)
+    return images.flip(3) * contrast + brightness + 0.02 * torch.randn_like(images)

@@ -2,16 +2,16 @@
 
 Files in `run_dir`, all readable while the run goes on (each is replaced whole, never half-written):
 
-- `metrics.csv`: a row an epoch: `epoch` (from 0), `train_loss`, `train_auc`, `validation_loss`, `accuracy`, `f1`,
-  `precision`, `recall`, `auc`, `learning_rate` (at the epoch's end), `minutes` (since the run began), then for each
-  validation group `auc:NAME` and `accuracy:NAME`. Empty where a value does not exist. Calls are made
-  at logit 0. The AUC of a group with one label only is measured against all samples of the other label.
+- `metrics.csv`: a row an epoch: `epoch` (from 0), `train_loss`, `train_auc`, `validation_loss`, `auc`, `accuracy`, `f1`,
+  `precision`, `recall`, `learning_rate` (at the epoch's end), `minutes` (since the run began), then for each validation
+  group `auc:NAME` and `accuracy:NAME`. Empty where a value does not exist. Calls are made at logit 0. The AUC of a group
+  with one label only is measured against all samples of the other label.
 - `run.json`: `kind`, `model_id`, `title`, `config` (table), `config_sha256`, `status` ("running", "finished"),
-  `stopped_because` (null while running), `started`, `updated` (ISO 8601, UTC), `device`, `epochs`, `best_epoch`,
-  `best_validation_loss`, `minutes`, `parameters`, `counts` {"train": {"genuine", "manipulated", "batches"},
-  "validation": {"genuine", "manipulated", "groups": {NAME: {"genuine", "manipulated"}}}}, `confusion`
-  {"true_genuine", "false_manipulated", "false_genuine", "true_manipulated"} of the best epoch on the validation set,
-  `versions`.
+  `stopped_because` (null while running), `started`, `updated` (ISO 8601, UTC), `device`, `epochs`, `steps` (of the
+  optimiser), `best_epoch`, `best_validation_loss`, `minutes`, `parameters`, `counts` {"train": {"genuine",
+  "manipulated", "batches"}, "validation": {"genuine", "manipulated", "groups": {NAME: {"genuine", "manipulated"}}}},
+  `confusion` {"true_genuine", "false_manipulated", "false_genuine", "true_manipulated"} of the best epoch on the
+  validation set, `versions`.
 - `validation.csv`: `logit`, `label`, `group` of every validation sample, at the best epoch.
 - `best.safetensors`: the averaged weights of the best epoch. `last.ckpt`: everything to go on from.
 - `tensorboard/`: the numbers of `metrics.csv` for TensorBoard.
@@ -49,15 +49,6 @@ if TYPE_CHECKING:
     from detector.training.fit import BinaryModule, FitConfig
 
 
-def finished_run(run_dir: Path) -> dict[str, Any] | None:
-    """The facts of a finished run, None where there is none or it goes on."""
-    path = run_dir / "run.json"
-    if not path.is_file():
-        return None
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return facts if facts["status"] == "finished" else None
-
-
 class RunLog(Callback):
     """Gathers an epoch's outputs, writes the run's files, decides when the run is over."""
 
@@ -77,6 +68,7 @@ class RunLog(Callback):
             "stopped_because": None,
             "started": _now(),
             "epochs": 0,
+            "steps": 0,
             "best_epoch": None,
             "best_validation_loss": None,
             "minutes": 0.0,
@@ -150,7 +142,7 @@ class RunLog(Callback):
         if trainer.is_global_zero:
             if best:
                 self._keep_best(row)
-            self.facts.update(epochs=self.epochs, minutes=row["minutes"])
+            self.facts.update(epochs=self.epochs, steps=trainer.global_step, minutes=row["minutes"])
             numbers = {name: value for name, value in row.items() if name != "epoch" and math.isfinite(value)}
             if trainer.logger:
                 trainer.logger.log_metrics(numbers, step=row["epoch"])

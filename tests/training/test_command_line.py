@@ -68,8 +68,10 @@ def test_from_pictures_to_a_measured_model(folder: Path) -> None:
     config, places = folder / "tiny.yaml", ("--data", folder / "data", "--run", folder / "run")
     trained = _run("train", config, *places)
     assert trained.returncode == 0, trained.stderr
-    assert "trained 3 steps" in trained.stderr
-    assert (folder / "run" / "log.csv").read_text().count("\n") == 2
+    assert "trained 1 epochs" in trained.stderr
+    assert (folder / "run" / "metrics.csv").read_text().count("\n") == 2
+    assert json.loads((folder / "run" / "leakage.json").read_text())["samples"] == 48
+    assert (folder / "run" / "report" / "loss.png").is_file()
     exported = _run("export", config, *places, "--out", folder / "weights")
     assert exported.returncode == 0, exported.stderr
     card = ModelCard.read(folder / "weights" / "tiny.card.json")

@@ -1,27 +1,49 @@
 """Measuring: held-out groups only, thresholds that keep their promise, failures counted and never scored."""
 
+from __future__ import annotations
+
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+import yaml
 from skimage import data
 
+from detector.cli import main
 from detector.errors import SettingsError
-from detector.models import FrameNet
-from detector.registry import ModelCard, load_model
+from detector.models import build_network
+from detector.registry import Decision, ModelCard, available_models, load_model
+from detector.training.conditions import light_class, size_class, skin_class, skin_ita_deg
+from detector.training.config import check_config
 from detector.training.decide import choose_decision
-from detector.training.evaluate import evaluate_model
-from detector.training.export import export_run, measure_run
-from detector.training.frame import FrameTrainer
+from detector.training.evaluate import differences, evaluate_models
+from detector.training.export import export_run
 from detector.training.heldout import split_of
+from detector.training.measured import write_measured
+from detector.training.measures import against, calibration, measure_videos
+from tests.analysis.fakes import make_face
 from tests.evidence.media import make_video
-from tests.training.test_trainer import _config
+
+CONFIG = {
+    "model_id": "tiny",
+    "title": "Tiny",
+    "architecture": {"kind": "frame", "trunk": "resnet10t", "width": 16},
+    "input_px": 64,
+    "limits": ["tiny"],
+    "licence": "test",
+}
 
 
-def _clips(genuine: list[float], fake: list[float | None]) -> list[dict]:
-    return [{"label": "real", "logit": x} for x in genuine] + [{"label": "fake", "logit": x} for x in fake]
+def _clips(genuine: list[float], fake: list[float | None], split: str = "train") -> list[dict]:
+    return [
+        {"label": label, "logit": x, "split": split, "file": f"{label}{number}"}
+        for label, values in (("real", genuine), ("fake", fake))
+        for number, x in enumerate(values)
+    ]
 
 
 def test_at_most_five_percent_of_genuine_clips_reach_the_upper_threshold() -> None:
@@ -33,20 +55,99 @@ def test_at_most_five_percent_of_genuine_clips_reach_the_upper_threshold() -> No
         assert decision.no_manipulation_logit < decision.likely_manipulated_logit
 
 
+def test_clips_of_people_never_seen_keep_the_promise_too() -> None:
+    rng = np.random.default_rng(0)
+    seen, unseen = rng.normal(-3, 1, 200).tolist(), rng.normal(0, 1, 30).tolist()
+    clips = _clips(seen, rng.normal(2, 1, 30).tolist()) + _clips(unseen, [], "val")
+    upper = choose_decision(clips).likely_manipulated_logit
+    assert np.mean(np.array(unseen) >= upper) <= 0.05
+    assert choose_decision(_clips(seen + unseen, rng.normal(2, 1, 30).tolist())).likely_manipulated_logit < upper
+
+
 def test_well_separated_clips_get_thresholds_in_order_even_when_quantiles_cross() -> None:
     decision = choose_decision(_clips(np.linspace(-3, -2, 40).tolist(), np.linspace(2, 3, 40).tolist()))
     assert decision.no_manipulation_logit < decision.likely_manipulated_logit <= 2
 
 
 def test_unscored_clips_do_not_count_and_too_few_are_refused() -> None:
+    clips = _clips([0.0] * 20, [1.0, 2.0, 3.0] + [None] * 20)
     with pytest.raises(SettingsError, match="3 manipulated"):
-        choose_decision(_clips([0.0] * 20, [1.0, 2.0, 3.0] + [None] * 20))
+        choose_decision(clips)
+    decision = choose_decision(clips, one_sided=True)
+    assert decision.no_manipulation_logit < -100  # it never says that nothing was found
 
 
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def test_an_inverted_model_is_flagged_and_few_files_give_no_auc() -> None:
+    fake, genuine = np.linspace(-2, 0, 20), np.linspace(-1, 2, 20)
+    assert against(fake, genuine)["inverted"] is True
+    assert against(genuine, fake)["inverted"] is False
+    assert against(fake[:2], genuine) == {"auc": None, "genuine": 20, "manipulated": 2}
+
+
+def test_calibration_knows_an_honest_score_from_a_boastful_one() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 4000)
+    labels = rng.random(4000) < 1 / (1 + np.exp(-logits))
+    honest, boastful = calibration(labels, logits), calibration(labels, 4 * logits)
+    assert honest["ece"] < 0.03 < 0.1 < boastful["ece"]
+    assert sum(row["rows"] for row in honest["bins"]) == 4000
+
+
+def test_every_source_and_generator_is_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "file": [f"{number}.mp4" for number in range(60)],
+            "label": ["real"] * 40 + ["fake"] * 20,
+            "split": (["train"] * 20 + ["val"] * 20) + ["val"] * 20,
+            "source": ["calm"] * 30 + ["loud"] * 10 + ["lab"] * 20,
+            "manipulation": [""] * 40 + ["swap"] * 10 + ["puppet"] * 10,
+            "size_px": [60.0] * 30 + [200.0] * 30,
+            "exposure": 0.5,
+            "ita_deg": [50.0, None] * 30,
+        }
+    )
+    logits = np.r_[rng.normal(0, 0.1, 30), rng.normal(5, 0.1, 10), rng.normal(4, 0.1, 10), rng.normal(-4, 0.1, 10)]
+    logits[0] = np.nan
+    found = measure_videos(table, logits, Decision(3.0, -3.0, ""))
+    assert found["all"]["genuine"] == 39
+    assert found["held_out_genuine"]["genuine"] == 20
+    assert found["per_generator"]["puppet"]["inverted"] is True
+    assert found["per_generator"]["swap"]["auc"] == pytest.approx(0.5)
+    assert found["without_genuine_source"]["loud"] > found["all"]["auc"] > found["without_genuine_source"]["calm"]
+    assert found["genuine_per_source"]["loud"]["likely_manipulated"] == 10
+    assert found["called_genuine"] == {"clips": 39, "likely_manipulated": 10, "no_manipulation_found": 0}
+    assert found["conditions"]["face_size"]["below 80 px"] == {
+        "auc": None, "genuine": 29, "manipulated": 0, "false_alarms": 0
+    }  # fmt: skip
+    assert set(found["conditions"]["skin_tone_ita"]) == {"light", "unknown"}
+
+
+def test_conditions_of_a_face() -> None:
+    assert [size_class(px) for px in (79, 80, 400)] == ["below 80 px", "80 to 160 px", "320 px and more"]
+    assert light_class(0.1) == "below 0.3 mean luma"
+    face = make_face(left=20.0, mesh=True)  # every point of this mesh lies at (20, 20)
+    tones = []
+    for colour in ((245, 220, 200), (200, 150, 120), (90, 60, 45)):
+        ita_deg = skin_ita_deg(np.full((64, 64, 3), colour, np.uint8), face)
+        assert ita_deg is not None
+        tones.append(skin_class(ita_deg))
+    assert tones == ["very light", "tan", "dark"]
+    assert skin_ita_deg(np.zeros((64, 64, 3), np.uint8), make_face()) is None
+
+
+def test_only_numbers_that_both_have_are_compared() -> None:
+    card = {"auc": 0.80, "auc_95": [0.7, 0.9], "videos": {"clips": 20, "note": "x"}, "old": 1}
+    assert differences(card, {"auc": 0.803, "auc_95": [0.7, 0.9], "videos": {"clips": 20, "note": "y"}}) == []
+    lines = differences(card, {"auc": 0.81, "auc_95": [0.7, 0.91], "videos": {"clips": 19}})
+    assert [line.partition(":")[0] for line in lines] == ["auc", "auc_95", "videos.clips"]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with pictures and clips of one face, and a `weights` folder with an untrained model's export."""
-    root = tmp_path / "data"
+    home = tmp_path_factory.mktemp("lab")
+    root = home / "data"
     root.mkdir()
     face = data.astronaut()[:256, 100:356]
     rows = []
@@ -64,42 +165,88 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table["use"], table["source"], table["manipulation"] = "train", "lab", "paste"
     table.to_csv(root / "manifest.csv", index=False)
     table["split"] = np.where(table["group"].isin(["still0", "clip0"]), "train", "test")
-    config = _config(limits=["tiny"], licence="test")
-    trainer = FrameTrainer(config, tmp_path / "run")
-    assert isinstance(trainer.network, FrameNet)
-    trainer.save()
-    export_run(config, tmp_path / "run", table, tmp_path / "weights")
-    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path / "weights"))
-    return tmp_path
+    config = check_config(CONFIG)
+    torch.manual_seed(0)
+    run = home / "run"
+    (run / "bank").mkdir(parents=True)
+    network = build_network(config.architecture)
+    state = {"config_sha256": config.sha256, "ema": network.state_dict(), "step": 3, "elapsed_s": 60.0}
+    torch.save(state, run / "checkpoint.pt")
+    (home / "tiny.yaml").write_text(yaml.safe_dump(CONFIG))
+    (home / "weights").mkdir()
+    export_run(config, run, table, home / "weights")
+    return home
 
 
-def test_only_groups_the_model_never_saw_are_measured(lab: Path) -> None:
-    report = evaluate_model("tiny", lab / "data")
-    assert report["held_out_crops"]["genuine"] == 3  # still0 was trained on
-    assert report["held_out_crops"]["manipulated"] == 4
-    assert report["videos"]["all"]["genuine"] == 2
-    assert report["videos"]["held_out_genuine"]["genuine"] == 1
-    assert [row["file"] for row in report["videos"]["not_scored"]] == ["faceless.mp4"]
-    faceless = next(row for row in report["videos"]["clips"] if row["file"] == "faceless.mp4")
+@pytest.fixture
+def shipped(lab: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(lab / "weights"))
+    return lab
+
+
+def test_one_pass_measures_and_goes_on_where_it_stopped(shipped: Path, tmp_path: Path) -> None:
+    store = tmp_path / "predictions.jsonl"
+    asked: list[str] = []
+    found = evaluate_models(["tiny"], shipped / "data", store=store, on_file=lambda *told: asked.append(told[2]))
+    evaluation = found["tiny"]
+    results = evaluation.results()
+    assert results["held_out_crops"]["genuine"] == 3  # still0 was trained on
+    assert results["held_out_crops"]["manipulated"] == 4
+    assert results["videos"]["all"]["genuine"] == 2
+    assert results["videos"]["held_out_genuine"]["genuine"] == 1
+    assert [row["file"] for row in results["videos"]["not_scored"]] == ["faceless.mp4"]
+    faceless = next(row for row in evaluation.clips() if row["file"] == "faceless.mp4")
     assert faceless["logit"] is None
-    assert faceless["label_called"] == "not_examined"
+    assert len(asked) == 11  # 7 held-out pictures and 4 clips
+    lines = store.read_text().splitlines()
+    store.write_text("\n".join([*lines[:6], lines[6][:40]]))  # interrupted while writing
+    asked.clear()
+    again = evaluate_models(["tiny"], shipped / "data", store=store, on_file=lambda *told: asked.append(told[2]))
+    assert len(asked) == 6
+    pd.testing.assert_frame_equal(again["tiny"].pictures, evaluation.pictures)
 
 
-def test_unknown_groups_are_not_taken_for_held_out_and_a_missing_list_is_refused(lab: Path) -> None:
+def test_unknown_groups_are_not_taken_for_held_out_and_a_missing_list_is_refused(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert split_of(pd.Series(["still1", "still0", "stranger"]), "tiny").tolist() == ["test", "train", "train"]
-    (lab / "weights" / "tiny.held-out.json").unlink()
+    for name in ("tiny.card.json", "tiny.safetensors"):
+        (tmp_path / name).write_bytes((shipped / "weights" / name).read_bytes())
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path))
     with pytest.raises(SettingsError, match=r"held-out\.json"):
-        evaluate_model("tiny", lab / "data")
+        evaluate_models(["tiny"], shipped / "data")
 
 
-def test_a_measured_card_carries_thresholds_counts_and_no_list_of_clips(lab: Path) -> None:
-    folder = lab / "weights"
-    card = load_model("tiny").card
-    clips = _clips(np.linspace(-2, 0, 40).tolist(), np.linspace(-1, 3, 20).tolist())
-    measure_run(card, folder, {"held_out_crops": {"auc": 0.7}, "videos": {"clips": clips}})
-    measured = ModelCard.read(folder / "tiny.card.json")
+def test_a_measured_card_carries_thresholds_and_counts_and_is_reproduced(
+    shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "predictions.jsonl"
+    evaluation = evaluate_models(["tiny"], shipped / "data", store=store)["tiny"]
+    copies = pd.concat([evaluation.videos.head(3)] * 15, ignore_index=True)
+    copies["logit:tiny"] = np.linspace(-1, 1, len(copies))
+    write_measured(type(evaluation)(evaluation.card, evaluation.pictures, copies), shipped / "weights")
+    measured = load_model("tiny").card
     called = measured.results["videos"]["called_genuine"]
-    assert called["clips"] == 40
-    assert called["likely_manipulated"] <= 2
-    assert "clips" not in measured.results["videos"]
-    assert measured.weights_sha256 == card.weights_sha256
+    assert called["clips"] == 30
+    assert called["likely_manipulated"] <= 1
+    assert measured.weights_sha256 == evaluation.card.weights_sha256
+    arguments = ["evaluate", "--all", "--data", str(shipped / "data"), "--predictions", str(store)]
+    assert main([*arguments, "--out", str(tmp_path / "report.json")]) == 0
+    out, err = capsys.readouterr()
+    assert "tiny" in out
+    assert "videos.all.genuine: card 30, measured 2" in err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert not [line for line in report["tiny"]["differs_from_card"] if line.startswith("held_out_crops")]
+
+
+def test_export_ships_a_run_of_the_checkpoint_format(shipped: Path, tmp_path: Path) -> None:
+    table = pd.read_csv(shipped / "data" / "manifest.csv").assign(split="train")
+    table.to_parquet(shipped / "run" / "bank" / "table.parquet")
+    for name in ("images", "landmarks"):
+        np.save(shipped / "run" / "bank" / f"{name}.npy", np.zeros((1, 468, 2), np.float32))
+    arguments = ["export", str(shipped / "tiny.yaml"), "--data", str(shipped / "data"), "--run", str(shipped / "run")]
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--unmeasured"]) == 0
+    card = ModelCard.read(tmp_path / "out" / "tiny.card.json")
+    assert card.training["steps"] == 3
+    assert (tmp_path / "out" / card.weights_file).is_file()
+    assert [one.model_id for one in available_models()] == ["tiny"]

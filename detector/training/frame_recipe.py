@@ -1,0 +1,123 @@
+"""Train a frame model from a config and a manifest: faces, shards, leakage, fit, report."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pandas as pd
+
+from detector.errors import SettingsError
+from detector.training.config import TrainConfig, load_config
+from detector.training.facebank import FaceBank, build_bank
+from detector.training.fit import fit
+from detector.training.frame import FrameModule, fit_config
+from detector.training.frame_data import PoolBatches, Row, ShardBatches
+from detector.training.hard_negatives import HardSamples
+from detector.training.leakage import LeakageReport, check_leakage
+from detector.training.pool import SampleMaker, Shard, keep_filling, read_shard, shard_paths
+from detector.training.properties import describe_images
+from detector.training.resynthesis import fit_all, load_all
+from detector.training.run_report import write_report
+
+_HARD_KEPT = 256  # of each label; a row takes 150 kB at 160 px
+
+
+def train_frame(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+    """The recipe of kind "frame". `run_dir` also receives `bank/`, `resynthesisers/`, `pool/` and, where the config
+    asks for hard samples, `hard_negatives.csv` (name `SHARD:ROW`, label, loss)."""
+    config = load_config(config_path)
+    bank_dir, networks_dir, pool = run_dir / "bank", run_dir / "resynthesisers", run_dir / "pool"
+    if not (bank_dir / "table.parquet").is_file():
+        print("cutting faces …", file=sys.stderr)
+        build_bank(data_root, bank_dir)
+    bank = FaceBank.open(bank_dir)
+    fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes)
+    validation = SampleMaker(bank, "val", config.margin, config.input_px, seed=config.seed + 1).shard(
+        0, pairs=min(400, config.shard_pairs), labelled=min(800, config.shard_labelled)
+    )
+    writer = _start_writer(bank_dir, networks_dir, pool, config)
+    try:
+        _await_shards(pool, writer)
+        check_mix([read_shard(path) for path in shard_paths(pool)[:2]]).write(run_dir)
+        train_on_pool(config, pool, validation, run_dir, device)
+    finally:
+        if writer is not None:
+            writer.terminate()
+
+
+def train_on_pool(config: TrainConfig, pool: Path, validation: Shard, run_dir: Path, device: str) -> None:
+    """Fit a frame model on the shards in `pool` and report on it in `run_dir`."""
+    hard: HardSamples[Row] | None = HardSamples(_HARD_KEPT) if config.hard_share else None
+    facts = {
+        "kind": "frame",
+        "model_id": config.model_id,
+        "title": config.title,
+        "config": {name: getattr(config, name) for name in config.__dataclass_fields__},
+        "config_sha256": config.sha256,
+    }
+    fit(
+        FrameModule(config, hard),
+        PoolBatches(pool, config, hard),
+        ShardBatches(validation, config),
+        fit_config(config),
+        run_dir,
+        device=device,
+        facts=facts,
+    )
+    if hard is not None:
+        hard.write(run_dir / "hard_negatives.csv")
+    write_report(run_dir)
+
+
+def check_mix(shards: list[Shard]) -> LeakageReport:
+    """Leakage of what a frame model is shown: properties of the stored crops, and which part of the mix they are of."""
+    tables = []
+    for shard in shards:
+        table = describe_images(shard.images)
+        table["label"] = shard.labels.astype(int)
+        table["part"] = ["pair" if row < shard.pair_rows else "labelled" for row in range(len(table))]
+        tables.append(table)
+    return check_leakage(pd.concat(tables, ignore_index=True), what="crops of the training mix")
+
+
+def _start_writer(bank_dir: Path, networks_dir: Path, pool: Path, config: TrainConfig) -> BaseProcess | None:
+    """The process that fills the pool: spawned and daemonic, it ends with this one and shares no threads with it."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several training processes; the first one has it
+        return None
+    writer = multiprocessing.get_context("spawn").Process(
+        target=_fill, args=(bank_dir, networks_dir, pool, config), daemon=True
+    )
+    writer.start()
+    return writer
+
+
+def _await_shards(pool: Path, writer: BaseProcess | None) -> None:
+    while len(shard_paths(pool)) < 2:
+        if writer is not None and not writer.is_alive():
+            raise SettingsError("The sample writer stopped; see its message above.")
+        time.sleep(1)
+
+
+def _fill(bank_dir: Path, networks_dir: Path, pool: Path, config: TrainConfig) -> None:
+    maker = SampleMaker(
+        FaceBank.open(bank_dir),
+        "train",
+        config.margin,
+        config.input_px,
+        seed=config.seed,
+        resynthesisers=load_all(networks_dir),
+        resynthesis_share=config.resynthesis_share,
+    )
+    keep_filling(
+        maker,
+        pool,
+        pairs=config.shard_pairs,
+        labelled=config.shard_labelled,
+        coarse_shards=config.coarse_shards,
+        keep=config.keep_shards,
+    )
