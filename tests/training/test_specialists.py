@@ -1,0 +1,168 @@
+"""The specialists' recipe: what each cue learns from, that it learns, and that the card says what was measured."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from detector.errors import SettingsError
+from detector.models.specialists import SpecialistsNet
+from detector.registry import load_model
+from detector.training.cue_samples import CUES, CueBatch, CueBatches, CueSource, wide_rows
+from detector.training.facebank import FaceBank
+from detector.training.specialists import (
+    SpecialistsConfig,
+    SpecialistsModule,
+    fit_specialists,
+    load_specialists_config,
+)
+from detector.training.specialists_report import balance, export_specialists
+from tests.training.banks import small_bank
+
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "configs" / "specialists-lite0.yaml"
+TINY: dict[str, Any] = {
+    "kind": "specialists",
+    "model_id": "tiny-specialists",
+    "title": "Tiny",
+    "architecture": {"kind": "specialists", "trunk": "resnet10t", "strides": [8], "width": 16, "head_width": 8},
+    "input_px": 64,
+    "batches_an_epoch": 5,
+    "validation_batches": 1,
+    "fit": {
+        "max_epochs": 2, "min_epochs": 1, "batch_size": 16, "learning_rate": 3e-3, "warmup_steps": 2,
+        "focal_gamma": 0.0,
+    },
+}  # fmt: skip
+
+
+def config(folder: Path, **changes: Any) -> SpecialistsConfig:
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump({**TINY, **changes}))
+    return load_specialists_config(path)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> FaceBank:
+    """Twelve faces to train on, and as many each for choosing and testing."""
+    made = small_bank(tmp_path_factory.mktemp("specialists") / "bank", faces=18)
+    table = made.table.assign(split=np.resize(["train", "val", "test"], len(made.table)))
+    return FaceBank(made.images, made.landmarks, table)
+
+
+def batches(bank: FaceBank, seed: int = 1, count: int = 1) -> CueBatches:
+    source = CueSource(bank, "train", 64)
+    return CueBatches(source, batches=count, quads_a_cue=1, seed=seed, mean=(0.5,) * 3, std=(0.5,) * 3)
+
+
+def test_a_batch_holds_two_genuine_and_two_manipulated_pictures_of_every_cue(bank: FaceBank) -> None:
+    batch = next(iter(batches(bank)))
+    assert batch.images.shape == (16, 3, 64, 64)
+    assert batch.masks.shape == (16, 8, 8)
+    assert batch.labels.tolist() == [0, 0, 1, 1] * 4
+    assert batch.cues.tolist() == [cue for cue in range(4) for _ in range(4)]
+    assert batch.masks[batch.labels == 0].max() == 0
+    assert batch.masks[batch.labels == 1].flatten(1).amax(1).min() > 0.3
+    assert bank.table["split"].iloc[batch.rows.numpy()].eq("train").all()
+
+
+def test_batches_repeat_by_seed_and_differ_by_epoch(bank: FaceBank) -> None:
+    one, two, later = (batches(bank) for _ in range(3))
+    later.set_epoch(1)
+    first = next(iter(one))
+    torch.testing.assert_close(first.images, next(iter(two)).images)
+    assert not torch.equal(first.images, next(iter(later)).images)
+
+
+def test_tight_crops_are_left_out(bank: FaceBank) -> None:
+    landmarks = bank.landmarks.copy()
+    landmarks[0] = (landmarks[0] - 128) * 2 + 128  # a face that fills its crop
+    tight = FaceBank(bank.images, landmarks, bank.table)
+    assert set(wide_rows(bank, "train")) - set(wide_rows(tight, "train")) == {0}
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> SpecialistsModule:
+    torch.manual_seed(0)
+    options = config(tmp_path_factory.mktemp("module"))
+    return SpecialistsModule(SpecialistsNet("resnet10t", width=16, head_width=8), options)
+
+
+def only(batch: CueBatch, rows: torch.Tensor) -> CueBatch:
+    return CueBatch(*(part[rows] for part in batch))
+
+
+def gradients(module: SpecialistsModule, batch: CueBatch) -> dict[str, float]:
+    """How strongly a batch pulls at each cue's map head."""
+    module.network.zero_grad()
+    module.step(batch).loss.backward()
+    heads = module.network.heads
+    return {
+        cue: float(grad.abs().max()) if (grad := heads[cue].map_head.weight.grad) is not None else 0.0  # type: ignore[index, union-attr]
+        for cue in CUES
+    }
+
+
+def test_fakes_teach_their_own_cue_only_and_genuine_pictures_all(bank: FaceBank, module: SpecialistsModule) -> None:
+    batch = next(iter(batches(bank)))
+    compression = batch.cues == CUES.index("CM")
+    fakes = gradients(module, only(batch, compression & (batch.labels == 1)))
+    assert fakes["CM"] > 0
+    assert fakes["BG"] == fakes["RR"] == fakes["LL"] == 0
+    assert min(gradients(module, only(batch, compression & (batch.labels == 0))).values()) > 0
+
+
+def test_a_step_reports_each_picture_by_its_own_cue(bank: FaceBank, module: SpecialistsModule) -> None:
+    batch = next(iter(batches(bank)))
+    module.network.eval()
+    with torch.no_grad():
+        output, logits = module.step(batch), module.network(batch.images)
+    module.network.train()
+    assert output.group == [CUES[i] for i in batch.cues.tolist()]
+    torch.testing.assert_close(output.logit, logits.gather(1, batch.cues[:, None])[:, 0])
+
+
+def test_balancing_makes_logit_zero_equally_right_on_both_labels() -> None:
+    network = SpecialistsNet("resnet10t", width=16, head_width=8)
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    rows = pd.DataFrame({"cue": "BG", "label": labels, "logit_BG": 3 + 2 * labels + rng.normal(0, 1, 400)})
+    before = float(network.heads["BG"].label_head[-1].bias)  # type: ignore[index]
+    shift = balance(network, rows)["BG"]
+    assert shift == pytest.approx(4.0, abs=0.2)
+    assert float(network.heads["BG"].label_head[-1].bias) == pytest.approx(before - shift, abs=1e-5)  # type: ignore[index]
+    called = rows["logit_BG"] - shift >= 0
+    assert called[labels == 1].mean() == pytest.approx((~called[labels == 0]).mean(), abs=0.02)
+
+
+def test_two_epochs_lower_the_loss_and_the_card_says_what_was_measured(
+    bank: FaceBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, run, out = config(tmp_path), tmp_path / "run", tmp_path / "weights"
+    network = fit_specialists(options, bank, run)
+    log = pd.read_csv(run / "metrics.csv")
+    assert log["train_loss"].iloc[-1] < log["train_loss"].iloc[0]
+    for name, value in load_file(run / "best.safetensors").items():
+        torch.testing.assert_close(network.state_dict()[name], value, rtol=0, atol=0)
+    card = export_specialists(options, run, bank, out, rounds=1)
+    assert set(card.results["cues"]) == set(CUES)
+    assert all(0 <= result["auc"] <= 1 and result["pictures"] == 16 for result in card.results["cues"].values())
+    assert sum(row["faces"] for row in card.results["genuine_faces_as_they_are"].values()) == len(
+        wide_rows(bank, "test")
+    )
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(out))
+    model = load_model("tiny-specialists")
+    scores = model.specialists(np.asarray(bank.images[:2, :64, :64]))
+    assert {cue: one.logits.shape for cue, one in scores.items()} == dict.fromkeys(CUES, (2,))
+
+
+def test_the_shipped_config_is_sound_and_mistakes_are_reported_together(tmp_path: Path) -> None:
+    shipped = load_specialists_config(SHIPPED)
+    assert (shipped.input_px, shipped.margin) == (192, 0.45)
+    with pytest.raises(SettingsError) as caught:
+        config(tmp_path, input_px=100, init="somewhere", fit={"batch_size": 20})
+    assert all(word in str(caught.value) for word in ("input_px", "init", "fit.batch_size"))
