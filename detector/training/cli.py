@@ -17,6 +17,7 @@ from detector.training.finished import finished_run
 from detector.training.kinds import recipe_for
 from detector.training.leakage import check_leakage
 from detector.training.properties import describe_manifest
+from detector.training.run_report import write_report
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,7 +57,8 @@ def _train(args: argparse.Namespace) -> int:
         return _report_leakage(args.data, "all", 1200, args.run)
     recipe(args.config, args.data, args.run, args.device)
     facts = finished_run(args.run)
-    if facts is not None:
+    if facts is not None and (args.run / "metrics.csv").is_file():  # an ensemble is fitted without epochs
+        write_report(args.run)
         print(
             f"trained {facts['epochs']} epochs in {facts['minutes']:.1f} min; lowest validation loss "
             f"{facts['best_validation_loss']:.4f} in epoch {facts['best_epoch']}; report in {args.run}",

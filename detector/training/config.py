@@ -128,8 +128,8 @@ class TrainConfig:
     A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
     further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.pretrained`), ""
     for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs;
-    `hard_share` of it are replaced by samples of high loss seen before. The first `coarse_shards` of the pool hold coarse fakes.
-    What else a fit takes is described in `detector.training.fit.FitConfig`.
+    `hard_share` of it are replaced by samples of high loss seen before. The first `coarse_shards` of the pool hold
+    coarse fakes. What else a fit takes is described in `detector.training.fit.FitConfig`.
     """
 
     model_id: str

@@ -23,15 +23,18 @@ from torch import Tensor, nn
 
 from detector.errors import SettingsError
 from detector.training.averaging import Ema
+from detector.training.batch_properties import check_batches
 from detector.training.config import Limits
 from detector.training.feeding import Plain, Share
 from detector.training.finished import finished_run
+from detector.training.leakage import LeakageReport
 from detector.training.losses import focal_loss, smooth_labels
 from detector.training.run_log import RunLog
+from detector.training.run_report import write_report
 from detector.training.schedule import Schedule, rate_share
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FitConfig:
     """How a network is fitted, whatever it is.
 
@@ -211,12 +214,15 @@ def fit(
     device: str = "cpu",
     resume: bool = True,
     facts: Mapping[str, Any] | None = None,
+    leakage: LeakageReport | None = None,
 ) -> FitResult:
     """Train `module` until `config` says it is over; its network then holds the best epoch's averaged weights.
 
     `train` and `validation` are iterated once an epoch; `train.set_epoch(number)` is called first where there is one.
     With `resume` an interrupted run goes on where it stopped and a finished one is only loaded. `facts` (the recipe's
-    config and its hash, counts) go into `run.json`. `device` "cpu", "cuda" or "cuda:1".
+    config and its hash, counts) go into `run.json`, `leakage` into `leakage.json`; without it the first training
+    samples are measured, where batches say what they hold (`detector.training.batch_properties`). A report without
+    plots is written at the end (`detector.training.run_report`). `device` "cpu", "cuda" or "cuda:1".
     Raises SettingsError where `run_dir` holds a run with other settings, or the batches run out at once;
     FloatingPointError where the loss is no longer finite.
     """
@@ -250,10 +256,15 @@ def fit(
         if hasattr(train, "__len__"):
             module.batches_an_epoch = len(train) // config.devices
         last = run_dir / "last.ckpt"
+        if trainer.is_global_zero and not last.is_file():
+            found = leakage or check_batches(train)
+            if found is not None:
+                found.write(run_dir)
         shared = Share(train, log, config.devices)
         trainer.fit(module, shared, Plain(validation), ckpt_path=last if last.is_file() else None)
         if trainer.is_global_zero:
             log.finish()
+            write_report(run_dir, plots=False)
         trainer.strategy.barrier()
     module.network.load_state_dict(load_file(run_dir / "best.safetensors"))
     done = finished_run(run_dir)

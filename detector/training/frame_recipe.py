@@ -22,7 +22,6 @@ from detector.training.leakage import LeakageReport, check_leakage
 from detector.training.pool import SampleMaker, Shard, keep_filling, read_shard, shard_paths
 from detector.training.properties import describe_images
 from detector.training.resynthesis import fit_all, load_all
-from detector.training.run_report import write_report
 
 _HARD_KEPT = 256  # of each label; a row takes 150 kB at 160 px
 
@@ -43,7 +42,6 @@ def train_frame(config_path: Path, data_root: Path, run_dir: Path, device: str) 
     writer = _start_writer(bank_dir, networks_dir, pool, config)
     try:
         _await_shards(pool, writer)
-        check_mix([read_shard(path) for path in shard_paths(pool)[:2]]).write(run_dir)
         train_on_pool(config, pool, validation, run_dir, device)
     finally:
         if writer is not None:
@@ -51,7 +49,7 @@ def train_frame(config_path: Path, data_root: Path, run_dir: Path, device: str) 
 
 
 def train_on_pool(config: TrainConfig, pool: Path, validation: Shard, run_dir: Path, device: str) -> None:
-    """Fit a frame model on the shards in `pool` and report on it in `run_dir`."""
+    """Fit a frame model on the shards in `pool`."""
     hard: HardSamples[Row] | None = HardSamples(_HARD_KEPT) if config.hard_share else None
     facts = {
         "kind": "frame",
@@ -68,10 +66,10 @@ def train_on_pool(config: TrainConfig, pool: Path, validation: Shard, run_dir: P
         run_dir,
         device=device,
         facts=facts,
+        leakage=check_mix([read_shard(path) for path in shard_paths(pool)[:2]]),
     )
     if hard is not None:
         hard.write(run_dir / "hard_negatives.csv")
-    write_report(run_dir)
 
 
 def check_mix(shards: list[Shard]) -> LeakageReport:

@@ -2,10 +2,10 @@
 
 Files in `run_dir`, all readable while the run goes on (each is replaced whole, never half-written):
 
-- `metrics.csv`: a row an epoch: `epoch` (from 0), `train_loss`, `train_auc`, `validation_loss`, `auc`, `accuracy`, `f1`,
-  `precision`, `recall`, `learning_rate` (at the epoch's end), `minutes` (since the run began), then for each validation
-  group `auc:NAME` and `accuracy:NAME`. Empty where a value does not exist. Calls are made at logit 0. The AUC of a group
-  with one label only is measured against all samples of the other label.
+- `metrics.csv`: a row an epoch: `epoch` (from 0), `train_loss`, `train_auc`, `validation_loss`, `auc`, `accuracy`,
+  `f1`, `precision`, `recall`, `learning_rate` (at the epoch's end), `minutes` (since the run began), then for each
+  validation group `auc:NAME` and `accuracy:NAME`. Empty where a value does not exist. Calls are made at logit 0. The
+  AUC of a group with one label only is measured against all samples of the other label.
 - `run.json`: `kind`, `model_id`, `title`, `config` (table), `config_sha256`, `status` ("running", "finished"),
   `stopped_because` (null while running), `started`, `updated` (ISO 8601, UTC), `device`, `epochs`, `steps` (of the
   optimiser), `best_epoch`, `best_validation_loss`, `minutes`, `parameters`, `counts` {"train": {"genuine",
@@ -87,7 +87,7 @@ class RunLog(Callback):
             self.facts = {**self.facts, **known, "device": self.facts.get("device")}
             self._before_s = known["minutes"] * 60
             return
-        for name in ("run.json", "last.ckpt", "best.safetensors", "metrics.csv", "validation.csv"):
+        for name in ("run.json", "last.ckpt", "best.safetensors", "metrics.csv", "validation.csv", "leakage.json"):
             (self._run_dir / name).unlink(missing_ok=True)
         shutil.rmtree(self._run_dir / "tensorboard", ignore_errors=True)
 

@@ -32,13 +32,13 @@ import pandas as pd
 
 from detector.errors import SettingsError
 from detector.training.roadmap import next_steps
-from detector.training.run_plots import draw_plots
 
 _MEASURES: Final = ("auc", "accuracy", "f1", "precision", "recall")
 
 
-def write_report(run_dir: Path) -> dict[str, Any]:
-    """Report on the run in `run_dir`, finished or going on; returns what `report.json` holds.
+def write_report(run_dir: Path, *, plots: bool = True) -> dict[str, Any]:
+    """Report on the run in `run_dir`, finished or going on; returns what `report.json` holds. Without `plots` none are
+    drawn, and `plots` is empty.
 
     Raises SettingsError where no epoch is over yet.
     """
@@ -51,7 +51,7 @@ def write_report(run_dir: Path) -> dict[str, Any]:
     found = run_dir / "leakage.json"
     leakage = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else None
     report = summarise(facts, metrics, leakage)
-    report["plots"] = draw_plots(metrics, samples, report, run_dir)
+    report["plots"] = _drawn(metrics, samples, report, run_dir) if plots else {}
     (run_dir / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     (run_dir / "report.md").write_text(as_markdown(report), encoding="utf-8")
     return report
@@ -167,3 +167,9 @@ def _shown(value: float | None) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+def _drawn(metrics: pd.DataFrame, samples: pd.DataFrame, report: dict[str, Any], run_dir: Path) -> dict[str, str]:
+    from detector.training.run_plots import draw_plots  # matplotlib takes a second to import
+
+    return draw_plots(metrics, samples, report, run_dir)

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from detector.training.batch_properties import check_batches
 from detector.training.leakage import check_leakage
 
 
@@ -93,3 +96,53 @@ def test_what_cannot_be_measured_is_said_and_never_scored(tmp_path: Path) -> Non
     assert "not measured" in (tmp_path / "leakage.txt").read_text()
     with pytest.raises(ValueError, match="genuine and manipulated"):
         check_leakage(table[table["label"] == "real"])
+
+
+class _Windows(NamedTuple):
+    features: torch.Tensor
+    times_s: torch.Tensor
+    present: torch.Tensor
+    labels: torch.Tensor
+    masks: torch.Tensor
+
+
+def _windows(fake_is_longer: bool) -> list[_Windows]:
+    draw = torch.Generator().manual_seed(0)
+    batches = []
+    for _ in range(10):
+        labels = torch.randint(0, 2, (16,), generator=draw).float()
+        length = 8 + torch.randint(0, 6, (16,), generator=draw) + 6 * labels.long() * fake_is_longer
+        times = torch.arange(20) * 0.1
+        present = torch.arange(20)[None] < length[:, None]
+        features = torch.randn(16, 20, 3, generator=draw)
+        batches.append(
+            _Windows(features, times.expand(16, 20), present, labels, labels.view(-1, 1, 1).expand(16, 2, 2))
+        )
+    return batches
+
+
+def test_what_is_fed_to_a_network_is_checked_by_what_its_batches_say() -> None:
+    leaky = check_batches(_windows(True))
+    assert leaky is not None
+    assert {item.name for item in leaky.properties if item.warns} == {"frame_count", "duration_s"}
+    clean = check_batches(_windows(False))
+    assert clean is not None
+    assert clean.clean, clean.warnings
+    assert "masks_level" not in [item.name for item in clean.properties]
+    assert check_batches([(torch.zeros(4, 2), torch.zeros(4))]) is None
+
+
+class _Pictures(NamedTuple):
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+def test_blurred_fakes_are_found_among_normalised_pictures() -> None:
+    torch.manual_seed(0)
+    labels = torch.arange(64.0) % 2
+    sharp = torch.randn(64, 3, 24, 24)
+    blurred = torch.nn.functional.avg_pool2d(sharp, 3, 1, 1) * 3
+    images = torch.where(labels.view(-1, 1, 1, 1) == 1, blurred, sharp)
+    report = check_batches([_Pictures(images, labels)])
+    assert report is not None
+    assert "images_sharpness" in [item.name for item in report.properties if item.warns]
