@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey
+from detector.analysis.intervals import intervals_of
 from detector.analysis.types import Attention, FrameScore, TrackScore
 from detector.faces.types import FaceTrack, TrackedFace
 
@@ -89,7 +90,9 @@ def read_track(
         tuple(face.pts_s for face in faces),
         tuple((pooling / pooling.sum()).tolist()),
     )
-    return TrackScore(track.track_id, float(np.mean(logits)), frames, attention)
+    threshold = float(model.card.inputs.get("interval_threshold_logit", 0.0))
+    intervals = intervals_of(frame_logits.tolist(), [face.pts_s for face in faces], threshold_logit=threshold)
+    return TrackScore(track.track_id, float(np.mean(logits)), frames, attention, intervals)
 
 
 def scored_faces(track: FaceTrack, features: Mapping[FaceKey, NDArray[np.float32]]) -> list[TrackedFace]:

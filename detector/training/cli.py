@@ -1,18 +1,14 @@
-"""`python -m detector train`, `leakage`, `export` and `evaluate`."""
+"""`python -m detector train` and `leakage`."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 from pathlib import Path
 
 import pandas as pd
 
 from detector.errors import SettingsError
-from detector.training.config import load_config
-from detector.training.facebank import FaceBank
 from detector.training.finished import finished_run
 from detector.training.kinds import recipe_for
 from detector.training.leakage import check_leakage
@@ -38,17 +34,6 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     leakage.add_argument("--files", type=int, default=1200, help="how many files to read at most")
     leakage.add_argument("--out", type=Path, help="write leakage.json and leakage.txt into this folder")
     leakage.set_defaults(run_command=_leakage)
-    evaluate = subparsers.add_parser("evaluate", help="measure a model on the files of a manifest")
-    evaluate.add_argument("model", help="model id")
-    evaluate.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
-    evaluate.add_argument("--out", type=Path, help="write the report here as JSON instead of standard output")
-    evaluate.set_defaults(run_command=_evaluate)
-    export = subparsers.add_parser("export", help="turn a finished run into weights with a measured card")
-    export.add_argument("config", type=Path, help="the run's training config")
-    export.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
-    export.add_argument("--run", type=Path, required=True, help="folder of the run")
-    export.add_argument("--out", type=Path, required=True, help="folder for weights and card")
-    export.set_defaults(run_command=_export)
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -82,27 +67,4 @@ def _report_leakage(data_root: Path, kind: str, files: int, out: Path | None) ->
     if out:
         report.write(out)
     print(report.text(), end="")
-    return 0
-
-
-def _export(args: argparse.Namespace) -> int:
-    from detector.training.evaluate import evaluate_model
-    from detector.training.export import export_run, measure_run
-
-    config = load_config(args.config)
-    card = export_run(config, args.run, FaceBank.open(args.run / "bank").table, args.out)
-    os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
-    measure_run(card, args.out, evaluate_model(card.model_id, args.data))
-    print(f"{card.model_id}: weights {card.weights_sha256} and measured card in {args.out}", file=sys.stderr)
-    return 0
-
-
-def _evaluate(args: argparse.Namespace) -> int:
-    from detector.training.evaluate import evaluate_model
-
-    report = json.dumps(evaluate_model(args.model, args.data), indent=2)
-    if args.out:
-        args.out.write_text(report + "\n", encoding="utf-8")
-    else:
-        print(report)
     return 0

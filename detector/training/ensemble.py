@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -93,7 +94,7 @@ def fit_fusion(config: EnsembleConfig, table: pd.DataFrame) -> Fusion:
 
 
 def _cell_weights(table: pd.DataFrame) -> NDArray[np.float64]:
-    cells = table["kind"].astype(str) + "/" + table["label"].astype(str)
+    cells = table["kind"].str.cat(table["label"], sep="/")
     weights = cells.map(1.0 / cells.value_counts()).to_numpy(float)
     return weights / weights.sum()
 
@@ -156,7 +157,7 @@ def cross_validated(config: EnsembleConfig, table: pd.DataFrame, *, folds: int =
     """Each row's fused logit from a fit that saw nobody of its group; NaN where it has no member."""
     fused = np.full(len(table), np.nan)
     labels = (table["label"] == "fake").to_numpy()
-    cells = table["kind"].astype(str) + table["label"].astype(str)
+    cells = table["kind"].str.cat(table["label"], sep="/")
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=config.seed)
     for rest, apart in split.split(table, cells, groups=table["group"]):
         if len(set(labels[rest])) == 2:
@@ -177,10 +178,12 @@ def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: st
     config = load_ensemble_config(config_path)
     run_dir.mkdir(parents=True, exist_ok=True)
     table = validation_predictions(config, data_root, run_dir / "predictions.jsonl", device)
+    started_s = time.monotonic()
     fusion = fit_fusion(config, table)
     save_file({key: value.contiguous() for key, value in fusion.state_dict().items()}, run_dir / "best.safetensors")
     rows = table[["file", "kind", "label", "group", "source", "manipulation", "split"]]
     rows.assign(logit=cross_validated(config, table)).to_csv(run_dir / "validation.csv", index=False)
+    counts = table["kind"].str.cat(table["label"], sep="/").value_counts()
     facts = {
         "kind": "ensemble",
         "model_id": config.model_id,
@@ -189,9 +192,9 @@ def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: st
         "config_sha256": config_sha256(config),
         "members": pinned_members(config),
         "status": "finished",
-        "rows": {
-            str(name): int(count) for name, count in (table["kind"] + "/" + table["label"]).value_counts().items()
-        },
+        "steps": _STEPS,
+        "minutes": (time.monotonic() - started_s) / 60,
+        "rows": {str(name): int(count) for name, count in counts.items()},
         "folds": FOLDS,
     }
     (run_dir / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
@@ -201,8 +204,8 @@ def validation_predictions(config: EnsembleConfig, data_root: Path, store: Path,
     """The members' logits on videos and labelled pictures of people in every member's validation split."""
     models = load_set([member["model_id"] for member in config.members], device)
     table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
-    every = pd.concat([splits_of(table["group"], model, models) for model in models], axis=1)
-    chosen = every.eq("val").all(axis=1).to_numpy() & ((table["kind"] == "video").to_numpy() | labelled_rows(table))
+    every = np.stack([splits_of(table["group"], model, models).to_numpy(str) for model in models])
+    chosen = (every == "val").all(axis=0) & ((table["kind"] == "video").to_numpy() | labelled_rows(table))
     return gather(models, table[chosen], data_root, store).assign(split="val")
 
 

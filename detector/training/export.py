@@ -1,95 +1,207 @@
-"""From a finished run to shipped weights: fp16 safetensors and the card that says what they are."""
+"""From a finished run of any kind to shipped weights: safetensors and the card that says what they are."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import torch
+from torch import nn
 
 from detector.errors import SettingsError
 from detector.faces import CropSpec
-from detector.models import build_network
-from detector.registry import Decision, ModelCard, save_weights
-from detector.training.config import TrainConfig
-from detector.training.decide import choose_decision
-from detector.training.heldout import write_held_out
+from detector.models import FrameNet, build_network
+from detector.registry import Decision, ModelCard, find_card, load_model, save_weights, weights_dir
+from detector.training.config import TrainConfig, config_sha256, load_config
+from detector.training.ensemble import load_ensemble_config, pinned_members
+from detector.training.facebank import FaceBank, assign_splits
+from detector.training.finished import FinishedRun, finished_run, read_run
+from detector.training.heldout import held_out_path, write_held_out
+from detector.training.kinds import kind_of
 
 UNDECIDED: Final = Decision(1e3, -1e3, "not measured: every file is inconclusive")
+SPLIT: Final = "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation"
+
+
+def export_any(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+    """Weights, held-out list and card in `out`, of the kind the config names. What the model builds on is put beside
+    it, so that `out` can be used on its own. The card has no measured files yet (`detector.training.measured`).
+
+    Raises SettingsError where the run has no weights or was made with another config.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    return EXPORTERS[kind_of(config_path)](config_path, data_root, run_dir, out)
 
 
 def export_run(config: TrainConfig, run_dir: Path, table: pd.DataFrame, out: Path) -> ModelCard:
-    """Write weights, held-out list and card into `out` from the run's averaged weights; `table` is the bank's.
-
-    The card has no results yet and thresholds that call nothing: `measure_run` fills them in.
-    Raises SettingsError where the run has no checkpoint or was made with another config.
-    """
-    checkpoint = run_dir / "checkpoint.pt"
-    if not checkpoint.is_file():
-        raise SettingsError(f"No checkpoint in {run_dir}: train first.")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if state["config_sha256"] != config.sha256:
-        raise SettingsError("The checkpoint was trained with another config than the one given.")
-    network = build_network(config.architecture)
-    network.load_state_dict(state["ema"])
-    out.mkdir(parents=True, exist_ok=True)
-    weights = out / f"{config.model_id}.safetensors"
+    """A frame model, from a run's averaged weights; `table` is the bank's."""
+    run = _run_of(config.model_id, config.sha256, run_dir)
     used = table[table["split"] == "train"]
-    card = ModelCard(
-        model_id=config.model_id,
-        title=config.title,
-        kind="frame",
-        architecture=config.architecture,
-        crop=CropSpec(config.input_px, config.margin, "none", "area", config.mean, config.std),
-        weights_file=weights.name,
-        weights_sha256=save_weights(network, weights),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        decision=UNDECIDED,
-        training={
+    card = _card(
+        config,
+        "frame",
+        config.architecture,
+        CropSpec(config.input_px, config.margin, "none", "area", config.mean, config.std),
+        {
             "config_sha256": config.sha256,
-            "steps": state["step"],
-            "minutes": round(state["elapsed_s"] / 60, 1),
+            "steps": run.steps,
+            "minutes": run.minutes,
             "batch_size": config.batch_size,
+            "init": config.init,
             "genuine_faces_by_source": _counts(used[used["label"] == "real"]),
             "labelled_manipulated_by_source": _counts(used[used["label"] == "fake"]),
-            "pseudo_fakes": "self-blended, swapped, mouths repainted, re-drawn by autoencoders; made during training",
-            "split": "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation",
+            "pseudo_fakes": "self-blended, swapped, mouths repainted, whole faces re-synthesised; made during training",
+            "split": SPLIT,
         },
+    )
+    write_held_out(table, out, config.model_id)
+    return _ship(card, run.weights, out)
+
+
+def _export_frame(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+    return export_run(load_config(config_path), run_dir, FaceBank.open(run_dir / "bank").table, out)
+
+
+def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+    from detector.training.sequence import architecture_of, load_sequence_config
+
+    config = load_sequence_config(config_path)
+    run = _run_of(config.model_id, config_sha256(config), run_dir)
+    trunk = load_model(config.trunk)
+    if not isinstance(trunk.network, FrameNet):
+        raise SettingsError(f"{config.model_id}: {config.trunk} has no features to read.")
+    card = _card(
+        config,
+        "sequence",
+        architecture_of(config, trunk.network),
+        trunk.card.crop,
+        {
+            "config_sha256": config_sha256(config),
+            "steps": run.steps,
+            "minutes": run.minutes,
+            "pseudo_fakes": "genuine clips manipulated over time, whole or in intervals, beside their genuine twins",
+            "split": SPLIT,
+        },
+        {
+            "trunk": config.trunk,
+            "trunk_weights_sha256": trunk.card.weights_sha256,
+            "frames": config.frames,
+            "cue": config.cue or None,
+        },
+    )
+    _bring([config.trunk], out)
+    write_held_out(_manifest(data_root), out, config.model_id)
+    return _ship(card, run.weights, out)
+
+
+def _export_specialists(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+    from detector.training.specialists import load_specialists_config
+    from detector.training.specialists_report import export_specialists
+
+    return export_specialists(load_specialists_config(config_path), run_dir, FaceBank.open(run_dir / "bank"), out)
+
+
+def _export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+    config = load_ensemble_config(config_path)
+    run = _run_of(config.model_id, config_sha256(config), run_dir)
+    members = pinned_members(config)
+    facts = finished_run(run_dir) or {}
+    if facts.get("members") != members:
+        raise SettingsError(f"{config.model_id}: its members have other weights now than when it was fitted.")
+    card = _card(
+        config,
+        "ensemble",
+        config.architecture,
+        find_card(members[0]["model_id"]).crop,
+        {
+            "config_sha256": config_sha256(config),
+            "fitted_on": "validation predictions of pictures and videos, which count alike whatever their numbers",
+            "rows": facts["rows"],
+            "split": SPLIT,
+        },
+        {"members": members, "method": config.method},
+    )
+    _bring([member["model_id"] for member in members], out)
+    return _ship(card, run.weights, out, dtype=torch.float32)
+
+
+EXPORTERS: Final[dict[str, Callable[[Path, Path, Path, Path], ModelCard]]] = {
+    "frame": _export_frame,
+    "sequence": _export_sequence,
+    "specialists": _export_specialists,
+    "ensemble": _export_ensemble,
+}
+
+
+def _run_of(model_id: str, sha256: str, run_dir: Path) -> FinishedRun:
+    run = read_run(run_dir)
+    if run.config_sha256 != sha256:
+        raise SettingsError(f"{model_id}: the run was made with another config than the one given.")
+    return run
+
+
+def _card(
+    config: Any,
+    kind: str,
+    architecture: dict[str, Any],
+    crop: CropSpec,
+    training: dict[str, Any],
+    inputs: dict[str, Any] | None = None,
+) -> ModelCard:
+    """A card without weights or results; `config` has model_id, title, limits and licence."""
+    return ModelCard(
+        model_id=config.model_id,
+        title=config.title,
+        kind=kind,
+        architecture=architecture,
+        crop=crop,
+        weights_file=f"{config.model_id}.safetensors",
+        weights_sha256="",
+        parameters=0,
+        decision=UNDECIDED,
+        training=training,
         results={},
         limits=config.limits,
         licence=config.licence,
+        inputs=inputs or {},
     )
-    write_held_out(table, out, config.model_id)
-    card.write(out / f"{config.model_id}.card.json")
-    return card
 
 
-def measure_run(card: ModelCard, out: Path, report: dict[str, Any]) -> ModelCard:
-    """Put measured results, and thresholds set on them, into the card in `out`; `report` is `evaluate_model`'s.
+def _ship(
+    card: ModelCard, weights: dict[str, torch.Tensor], out: Path, *, dtype: torch.dtype = torch.float16
+) -> ModelCard:
+    network: nn.Module = build_network(card.architecture)
+    network.load_state_dict(weights)
+    shipped = replace(
+        card,
+        weights_sha256=save_weights(network, out / card.weights_file, dtype=dtype),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+    )
+    shipped.write(out / f"{card.model_id}.card.json")
+    return shipped
 
-    Calls at the new thresholds are counted afresh, since the report was made before they existed.
-    """
-    videos = dict(report["videos"])
-    clips = videos.pop("clips")
-    decision = choose_decision(clips)
-    for name, rows in (("genuine", "real"), ("fake", "fake")):
-        logits = [clip["logit"] for clip in clips if clip["label"] == rows and clip["logit"] is not None]
-        videos[f"called_{name}"] = {
-            "clips": len(logits),
-            "likely_manipulated": sum(logit >= decision.likely_manipulated_logit for logit in logits),
-            "no_manipulation_found": sum(logit <= decision.no_manipulation_logit for logit in logits),
-        }
-    # What the report says was called, it counted with no thresholds yet.
-    videos.pop("called_genuine_held_out", None)
-    if sources := videos.get("genuine_per_source"):
-        videos["genuine_per_source"] = {
-            name: {key: value for key, value in row.items() if key != "called"} for name, row in sources.items()
-        }
-    measured = replace(card, decision=decision, results={"held_out_crops": report["held_out_crops"], "videos": videos})
-    measured.write(out / f"{card.model_id}.card.json")
-    return measured
+
+def _bring(model_ids: list[str], out: Path) -> None:
+    """Put models that another builds on beside it, with all they build on themselves."""
+    source = weights_dir().resolve()
+    if source == out.resolve():
+        return
+    for model_id in model_ids:
+        card = find_card(model_id)
+        _bring([trunk] if (trunk := card.inputs.get("trunk")) else [], out)
+        files = [source / f"{model_id}.card.json", source / card.weights_file, held_out_path(source, model_id)]
+        for path in files:
+            if path.is_file():
+                shutil.copy2(path, out / path.name)
+
+
+def _manifest(data_root: Path) -> pd.DataFrame:
+    table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
+    return table.assign(split=assign_splits(table))
 
 
 def _counts(rows: pd.DataFrame) -> dict[str, int]:

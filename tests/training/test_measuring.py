@@ -128,7 +128,7 @@ def test_conditions_of_a_face() -> None:
     assert light_class(0.1) == "below 0.3 mean luma"
     face = make_face(left=20.0, mesh=True)  # every point of this mesh lies at (20, 20)
     tones = []
-    for colour in ((245, 220, 200), (200, 150, 120), (90, 60, 45)):
+    for colour in ((245, 220, 200), (180, 125, 95), (90, 60, 45)):
         ita_deg = skin_ita_deg(np.full((64, 64, 3), colour, np.uint8), face)
         assert ita_deg is not None
         tones.append(skin_class(ita_deg))

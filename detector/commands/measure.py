@@ -1,0 +1,139 @@
+"""`python -m detector evaluate` and `export`: what models are worth on labelled files, and weights with a card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from detector.errors import SettingsError
+
+if TYPE_CHECKING:
+    from detector.training.evaluate import Evaluation
+
+
+def add_commands(commands: Any) -> None:
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure models on the files of a manifest",
+        description="Examine every labelled file once with all the models named, and with those they build on; report "
+        "each one's figures and where they differ from its card.",
+    )
+    evaluate.add_argument("models", nargs="*", metavar="MODEL", help="model ids (default: the default set)")
+    evaluate.add_argument("--all", action="store_true", help="every model there is")
+    evaluate.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
+    evaluate.add_argument("--split", choices=("val", "test"), default="test", help="of the pictures (default: test)")
+    evaluate.add_argument("--bank", type=Path, help="face bank of a training run: adds the pointing game")
+    evaluate.add_argument("--predictions", type=Path, help="keep every file's logits here, and go on from them")
+    evaluate.add_argument("--out", type=Path, help="write the report here as JSON, and a table to standard output")
+    evaluate.add_argument("--write-cards", action="store_true", help="put results and thresholds into the cards")
+    evaluate.add_argument("--device", default="auto")
+    evaluate.set_defaults(run_command=_evaluate)
+    export = commands.add_parser("export", help="turn a finished run into weights with a measured card")
+    export.add_argument("config", type=Path, help="the run's training config")
+    export.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
+    export.add_argument("--run", type=Path, required=True, help="folder of the run")
+    export.add_argument("--out", type=Path, required=True, help="folder for weights and card")
+    export.add_argument("--unmeasured", action="store_true", help="leave measuring to `evaluate --write-cards`")
+    export.set_defaults(run_command=_export)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from detector.registry import available_models, default_model_ids, weights_dir
+    from detector.training.evaluate import evaluate_models
+    from detector.training.facebank import FaceBank
+    from detector.training.measured import write_measured
+
+    if args.all and args.models:
+        raise SettingsError("Name models or give --all, not both.")
+    ids = [card.model_id for card in available_models()] if args.all else args.models or default_model_ids()
+    found = evaluate_models(
+        ids,
+        args.data,
+        store=args.predictions,
+        split=args.split,
+        bank=FaceBank.open(args.bank) if args.bank else None,
+        device=args.device,
+        on_file=_progress,
+    )
+    report = {model_id: _described(evaluation) for model_id, evaluation in found.items()}
+    text = json.dumps(report, indent=2)
+    if args.out:
+        args.out.write_text(text + "\n", encoding="utf-8")
+    print(_table(report) if args.out else text)
+    for model_id, one in report.items():
+        differing = one["differs_from_card"]
+        print(f"{model_id}: {'; '.join(differing) if differing else 'as its card says'}", file=sys.stderr)
+    if args.write_cards:
+        for evaluation in found.values():
+            write_measured(evaluation, weights_dir())
+    return 0
+
+
+def _described(evaluation: Evaluation) -> dict[str, Any]:
+    from detector.training.evaluate import differences
+
+    results = evaluation.results(evaluation.card.decision)
+    return {
+        "kind": evaluation.card.kind,
+        "weights_sha256": evaluation.card.weights_sha256,
+        "results": results,
+        "differs_from_card": differences(evaluation.card.results, results),
+        "clips": evaluation.clips(),
+    }
+
+
+def _table(report: dict[str, Any]) -> str:
+    """One line a model: picture and video AUC, the weakest generator, false alarms among genuine videos."""
+    rows = [("model", "kind", "pictures", "videos", "held-out videos", "weakest generator", "false alarms")]
+    for model_id, one in report.items():
+        results, videos = one["results"], one["results"]["videos"]
+        generators = {name: row["auc"] for name, row in videos["per_generator"].items() if row["auc"] is not None}
+        weakest = min(generators, key=lambda name: generators[name], default=None)
+        calls = videos["called_genuine"]
+        rows.append(
+            (
+                model_id,
+                one["kind"],
+                _auc(results.get("held_out_crops")),
+                _auc(videos["all"]),
+                _auc(videos["held_out_genuine"]),
+                f"{generators[weakest]:.3f} {weakest[:32]}" if weakest else "-",
+                f"{calls['likely_manipulated']} of {calls['clips']}",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _auc(measured: dict[str, Any] | None) -> str:
+    if not measured or measured["auc"] is None:
+        return "-"
+    low, high = measured["auc_95"]
+    return f"{measured['auc']:.3f} ({low:.2f}-{high:.2f})"
+
+
+def _export(args: argparse.Namespace) -> int:
+    from detector.training.evaluate import evaluate_model
+    from detector.training.export import export_any
+    from detector.training.measured import write_measured
+
+    card = export_any(args.config, args.data, args.run, args.out)
+    if not args.unmeasured:
+        os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
+        validation = args.run / "validation.csv"
+        crossed = pd.read_csv(validation) if card.kind == "ensemble" and validation.is_file() else None
+        evaluation = evaluate_model(card.model_id, args.data, on_file=_progress)
+        write_measured(evaluation, args.out, validation=crossed)
+    print(f"{card.model_id}: weights {card.weights_sha256} and card in {args.out}", file=sys.stderr)
+    return 0
+
+
+def _progress(done: int, total: int, file: str) -> None:
+    if done == total or done % 25 == 0:
+        print(f"{done} of {total} files", file=sys.stderr, flush=True)

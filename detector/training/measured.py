@@ -1,0 +1,65 @@
+"""Put what was measured into cards: results, and thresholds that keep their promise about genuine videos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from detector.errors import SettingsError
+from detector.registry import Decision, ModelCard
+from detector.training.decide import choose_decision
+from detector.training.evaluate import Evaluation
+from detector.training.measures import measure_table, measure_videos
+
+
+def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFrame | None = None) -> ModelCard:
+    """Write the card in `out` anew with the results of `evaluation` and thresholds set on its videos.
+
+    `validation`: an ensemble's cross-validated logits (`validation.csv` of its run). Its thresholds hold on them as
+    well, since the videos of the evaluation were fitted to. A model for which there are too few scored clips keeps its
+    thresholds. Results that the evaluation has nothing to say about are kept.
+    """
+    card = evaluation.card
+    decision = _decision(evaluation, validation)
+    results: dict[str, Any] = {**card.results, **evaluation.results(decision)}
+    if validation is not None:
+        results["cross_validated"] = cross_validated_results(validation, decision)
+    measured = replace(card, decision=decision, results=results)
+    measured.write(out / f"{card.model_id}.card.json")
+    return measured
+
+
+def _decision(evaluation: Evaluation, validation: pd.DataFrame | None) -> Decision:
+    one_sided = evaluation.card.kind == "audiovisual"
+    try:
+        decision = choose_decision(evaluation.clips(), one_sided=one_sided)
+        if validation is None:
+            return decision
+        unseen = choose_decision(_clips(validation, evaluation.clips()), one_sided=one_sided)
+    except SettingsError:
+        return evaluation.card.decision
+    high = max(decision.likely_manipulated_logit, unseen.likely_manipulated_logit)
+    low = min(decision.no_manipulation_logit, unseen.no_manipulation_logit)
+    return Decision(high, low, f"{unseen.basis}; both as fitted and cross-validated by person")
+
+
+def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The clips with the cross-validated logit wherever there is one."""
+    videos = validation[validation["kind"] == "video"]
+    known = {file: logit for file, logit in zip(videos["file"], videos["logit"], strict=True) if np.isfinite(logit)}
+    return [{**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips]
+
+
+def cross_validated_results(validation: pd.DataFrame, decision: Decision) -> dict[str, Any]:
+    """An ensemble on people that each fit left out: pictures, and videos per generator and source."""
+    pictures = validation[validation["kind"] == "image"]
+    videos = validation[validation["kind"] == "video"].reset_index(drop=True)
+    return {
+        "crops": measure_table(pictures, pictures["logit"].to_numpy(float)),
+        "videos": measure_videos(videos, videos["logit"].to_numpy(float), decision),
+        "how": "five folds by person; each fold's logits come from a fit on the other four",
+    }
