@@ -19,7 +19,7 @@ from detector.synthesis.degrade import Image, rescale, sharpen
 from detector.synthesis.regions import REGIONS
 from detector.synthesis.types import FaceImage
 
-_INNER_LIPS: Final = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+INNER_LIPS: Final = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 _LEFT_EYE: Final = (33, 160, 158, 133, 153, 144)
 _RIGHT_EYE: Final = (362, 385, 387, 263, 373, 380)
 _GRID_PX: Final = 4  # the flow is smooth: it is worked out on every fourth pixel
@@ -108,7 +108,7 @@ def redraw_mouth(image: Image, landmarks: NDArray[np.float32], opening: float, r
     """Paint the inside of an open mouth: dark, with a blurred row of teeth. `opening` as in `Pose.mouth`; the inner
     lips of `landmarks` are moved apart by it."""
     face_px = float(np.ptp(landmarks, axis=0).max())
-    lips = landmarks[list(_INNER_LIPS)].copy()
+    lips = landmarks[list(INNER_LIPS)].copy()
     middle = lips.mean(0)
     lips[:, 1] += np.sign(lips[:, 1] - middle[1]) * opening * face_px * np.where(lips[:, 1] > middle[1], 0.9, 0.2)
     height = float(np.ptp(lips[:, 1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import cv2
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from detector.synthesis.degrade import Image
 
-_SIGMA, _COARSE_SIGMA = 0.8, 1.6  # fine detail is what the first blur takes away, middle what the second does then
+_SIGMAS: Final = (0.8, 1.6, 3.2)  # fine detail is what the first blur takes away, the others middle detail
 _GAIN_LIMITS: Final = (0.15, 5.0)
+_REACH: Final = 2.0
 _GRAIN: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
@@ -49,7 +51,7 @@ def _with_noise(luma: NDArray[np.float32], goal: float) -> NDArray[np.float32]:
 
 def _with_energy(luma: NDArray[np.float32], goal: float) -> NDArray[np.float32]:
     """Fine detail scaled until the variance of the Laplacian is `goal`: a quadratic equation in the gain."""
-    fine = luma - cv2.GaussianBlur(luma, (0, 0), _SIGMA)
+    fine = luma - cv2.GaussianBlur(luma, (0, 0), _SIGMAS[0])
     whole, part = (cv2.Laplacian(plane, cv2.CV_32F).ravel() for plane in (luma, fine))
     a, b, c = float(part @ part), 2 * float(whole @ part), float(whole @ whole) - goal * luma.size
     root = np.sqrt(max(b * b - 4 * a * c, 0.0))
@@ -57,9 +59,9 @@ def _with_energy(luma: NDArray[np.float32], goal: float) -> NDArray[np.float32]:
     return luma + fine * np.float32(gain - 1)
 
 
-def _middle(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    softer = cv2.GaussianBlur(luma, (0, 0), _SIGMA)
-    return softer - cv2.GaussianBlur(softer, (0, 0), _COARSE_SIGMA)
+def _middle_bands(luma: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    softer = [cv2.GaussianBlur(luma, (0, 0), sigma) for sigma in _SIGMAS]
+    return [fine - coarse for fine, coarse in pairwise(softer)]
 
 
 def balance_sharpness(
@@ -72,14 +74,17 @@ def balance_sharpness(
     level are those of the other times the factor: the fake is then as often the sharper as the softer one, the noisier
     as the cleaner one.
     """
-    change_fake = bool(rng.random() < 0.5)
+    ratio = (noise_level(fake) + 0.1) / (noise_level(genuine) + 0.1)
+    # Detail that is not there cannot be amplified: of very unlike twins the sharper one gives way.
+    change_fake = bool(rng.random() < 0.5) if 1 / _REACH < ratio < _REACH else ratio > 1
     factor, own = np.exp(rng.normal(0, spread)), np.exp(rng.normal(0, spread / 3, 2))
     changed, model = (fake, genuine) if change_fake else (genuine, fake)
     before, wanted = _luma(changed), _luma(model)
     noise, energy = _noise_of(wanted) * factor * own[0], _laplacian_variance(wanted) * (factor * own[1]) ** 2
-    middle = _middle(before)
-    gain = _limited(float(factor * cv2.norm(_middle(wanted)) / (cv2.norm(middle) + 1e-3)))
-    after = before + middle * np.float32(gain - 1)
+    after = before.copy()
+    for band, model_band in zip(_middle_bands(before), _middle_bands(wanted), strict=True):
+        gain = _limited(float(factor * cv2.norm(model_band) / (cv2.norm(band) + 1e-3)))
+        after += band * np.float32(gain - 1)
     for _ in range(2):  # each step disturbs the other a little
         after = _with_energy(_with_noise(after, noise), energy)
     result = np.clip(changed + (after - before)[..., None] + 0.5, 0, 255).astype(np.uint8)
