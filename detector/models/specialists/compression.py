@@ -1,7 +1,7 @@
 """CM: was the face compressed otherwise, or on another grid, than its surroundings? 40 channels.
 
 The crop was resampled when it was cut, so a codec's blocks are neither 8 px wide nor aligned here. Statistics of 8x8
-transforms are therefore averaged over shifts of the grid, and block edges are looked for at several periods at once.
+transforms are therefore taken at sixteen shifts of the grid, and block edges are looked for at several periods at once.
 """
 
 from __future__ import annotations
@@ -27,33 +27,24 @@ from detector.models.specialists.witness import Witness
 
 _BLOCK_PERIODS_PX: Final = (5.0, 6.0, 7.0, 8.0, 9.5, 11.5, 16.0)
 _STEPS: Final = (6.0, 20.0)  # quantisation steps that are tried, fine and coarse
-_DIAGONALS: Final = 14
+_ORDERS: Final = (0, 1, 3, 5)  # horizontal and vertical frequencies of the 8x8 transform that are looked at
 
 
 def _dct_filters(device: torch.device) -> tuple[Tensor, Tensor]:
-    """63 AC filters of the orthonormal 8x8 DCT-II (63, 1, 8, 8), and the diagonal u + v of each, 1..14 (63,)."""
-    place, order = torch.arange(8, device=device) + 0.5, torch.arange(8, device=device)
+    """AC filters of the orthonormal 8x8 DCT-II at the orders in `_ORDERS`: (15, 1, 8, 8), and the diagonal u + v of
+    each (15,)."""
+    place, order = torch.arange(8, device=device) + 0.5, torch.tensor(_ORDERS, device=device)
     basis = torch.cos(math.pi / 8 * order[:, None] * place[None]) / 2  # (frequency, place)
     basis[0] /= math.sqrt(2)
-    filters = torch.einsum("uy,vx->uvyx", basis, basis).reshape(64, 1, 8, 8)
-    diagonal = (order[:, None] + order[None]).reshape(64)
-    return filters[1:], diagonal[1:]
+    filters = torch.einsum("uy,vx->uvyx", basis, basis).reshape(-1, 1, 8, 8)
+    return filters[1:], (order[:, None] + order[None]).reshape(-1)[1:]
 
 
 def transform(luma: Tensor) -> tuple[Tensor, Tensor]:
-    """8x8 DCT at four shifts of the grid: (B, 1, S, S) -> AC coefficients (B, 63, S/4, S/4), their diagonals (63,)."""
+    """8x8 DCT at sixteen shifts of the grid, 2 px apart: (B, 1, S, S) -> AC coefficients (B, 15, S/2, S/2), their
+    diagonals (15,)."""
     filters, diagonal = _dct_filters(luma.device)
-    return functional.conv2d(functional.pad(luma, (2, 2, 2, 2), mode="replicate"), filters, stride=4), diagonal
-
-
-def _halved(values: Tensor) -> Tensor:
-    """From four shifts of the grid a cell to one value a cell."""
-    return functional.avg_pool2d(values, 2)
-
-
-def _band(magnitude: Tensor, diagonal: Tensor, low: int, high: int) -> Tensor:
-    chosen = (diagonal >= low) & (diagonal <= high)
-    return magnitude[:, chosen].mean(1, keepdim=True)
+    return functional.conv2d(functional.pad(luma, (3, 3, 3, 3), mode="replicate"), filters, stride=2), diagonal
 
 
 def _transform_of(signals: Signals) -> tuple[Tensor, Tensor]:
@@ -63,53 +54,67 @@ def _transform_of(signals: Signals) -> tuple[Tensor, Tensor]:
     return signals.cache["dct"]
 
 
+def _mean_shift(values: Tensor) -> Tensor:
+    """Mean over the sixteen shifts of a cell, then over 24 px: (B, C, S/2, S/2) -> (B, C, S/8, S/8)."""
+    return smoothed(functional.avg_pool2d(values, 4), 3)
+
+
+def _highest_shift(values: Tensor) -> Tensor:
+    """Highest of the sixteen shifts of a cell, then the mean over 24 px. A codec's own grid is the shift at which most
+    coefficients are zero; at any other, block borders hide it."""
+    return smoothed(functional.max_pool2d(values, 4), 3)
+
+
 class DctAnalyzer(Witness):
     PREFIX, KIND, LEARNED = "dct", "compression that the surroundings did not go through, then all once more", 4
     MEASURED: ClassVar = {
-        "dct_low_energy": "log mean magnitude of DCT coefficients with u+v of 1 to 3, grey levels",
-        "dct_mid_energy": "log mean magnitude of DCT coefficients with u+v of 4 to 7, grey levels",
-        "dct_high_energy": "log mean magnitude of DCT coefficients with u+v of 8 to 14, grey levels",
+        "dct_low_energy": "mean log magnitude of DCT coefficients with u+v of 1 to 2, grey levels",
+        "dct_mid_energy": "mean log magnitude of DCT coefficients with u+v of 3 to 5, grey levels",
+        "dct_high_energy": "mean log magnitude of DCT coefficients with u+v of 6 to 10, grey levels",
         "dct_falloff": "dct_mid_energy minus dct_high_energy: steep where high frequencies were cut, log units",
-        "dct_falloff_step": "dct_falloff minus its mean over the surroundings, log units",
+        "dct_high_step": "dct_high_energy minus its mean over the surroundings, log units",
         "dct_peakedness": "log ratio of root mean square to mean magnitude: few large among many near zero",
     }
 
     def measure(self, signals: Signals) -> Tensor:
         coefficients, diagonal = _transform_of(signals)
-        magnitude = coefficients.abs()
+        # Logarithms before means: one block border in sixteen shifts must not outweigh the rest.
+        logs = log_level(coefficients.abs(), 0.1)
         low, mid, high = (
-            log_level(_halved(_band(magnitude, diagonal, *span)), 0.1) for span in ((1, 3), (4, 7), (8, 14))
+            _mean_shift(logs[:, (diagonal >= first) & (diagonal <= last)].mean(1, keepdim=True))
+            for first, last in ((1, 2), (3, 5), (6, 10))
         )
-        middle = coefficients[:, (diagonal >= 3) & (diagonal <= 9)]
-        square, mean = _halved(middle.square().mean(1, keepdim=True)), _halved(middle.abs().mean(1, keepdim=True))
+        upper = coefficients[:, diagonal >= 3]
+        square, mean = _mean_shift(upper.square().mean(1, True)), _mean_shift(upper.abs().mean(1, True))
         peaked = log_level(torch.sqrt(square + 1e-4), 0.1) - log_level(mean, 0.1)
-        return torch.cat([low, mid, high, mid - high, against_surroundings(mid - high), peaked], dim=1)
+        return torch.cat([low, mid, high, mid - high, against_surroundings(high), peaked], dim=1)
 
 
 class QuantDetector(Witness):
     PREFIX, KIND, LEARNED = "quant", "JPEG compression at another quality than the surroundings", 4
     MEASURED: ClassVar = {
-        "quant_cutoff": "how far up the DCT diagonals (0 to 14) coefficients still exceed 0.7 grey levels",
-        "quant_cutoff_step": "quant_cutoff minus its mean over the surroundings",
-        "quant_dead_zone": "share of DCT coefficients under 0.5 grey levels, 0..1: rounding to zero leaves many",
-        "quant_ghost_fine": "change by rounding all coefficients to steps of 6, share of what is expected without",
-        "quant_ghost_coarse": "the same at steps of 20 (JPEG ghosts, Farid 2009, averaged over grid shifts)",
+        "quant_dead_zone": "share of DCT coefficients under 0.7 grey levels at the grid shift where most are, 0..1:"
+        " rounding to zero leaves many",
+        "quant_dead_zone_step": "quant_dead_zone minus its mean over the surroundings",
+        "quant_shift_gain": "quant_dead_zone minus the same share over all grid shifts: how much one grid stands out",
+        "quant_ghost_fine": "change by rounding coefficients to steps of 6 at the shift where it is least, share"
+        " of what is expected without quantisation (JPEG ghosts, Farid 2009)",
+        "quant_ghost_coarse": "the same at steps of 20",
         "quant_chroma_smoothing": "log ratio of noise in Cb and Cr to noise in luma: chroma is quantised harder",
     }
 
     def measure(self, signals: Signals) -> Tensor:
-        coefficients, diagonal = _transform_of(signals)
-        magnitude = coefficients.abs()
-        above = [torch.sigmoid((_band(magnitude, diagonal, d, d) - 0.7) * 4) for d in range(1, _DIAGONALS + 1)]
-        cutoff = _halved(torch.cat(above, dim=1).sum(1, keepdim=True))
-        dead = _halved(torch.sigmoid((0.5 - magnitude) * 8).mean(1, keepdim=True))
+        coefficients, _ = _transform_of(signals)
+        dead = torch.sigmoid((0.7 - coefficients.abs()) * 8).mean(1, keepdim=True)
+        highest = _highest_shift(dead)
         ghosts = [
-            _halved(((coefficients - torch.round(coefficients / q) * q).square().mean(1, keepdim=True)) * (12 / q**2))
+            -_highest_shift(-(coefficients - torch.round(coefficients / q) * q).square().mean(1, True) * (12 / q**2))
             for q in _STEPS
         ]
         chroma = sigma(signals.chroma_residual).mean(1, keepdim=True)
         smooth = log_level(chroma, 0.1) - log_level(sigma(signals.residual), 0.1)
-        return torch.cat([cutoff, against_surroundings(cutoff), dead, *ghosts, smooth], dim=1)
+        gain = highest - _mean_shift(dead)
+        return torch.cat([highest, against_surroundings(highest), gain, *ghosts, smooth], dim=1)
 
 
 def _edge_waves(signals: Signals, axis: int) -> tuple[Tensor, Tensor]:

@@ -20,8 +20,9 @@ from detector.models.specialists.signals import (
 )
 from detector.models.specialists.witness import Witness
 
-# Periods of interpolation in px of the crop: enlarging by r leaves a period of r pixels.
-_PERIODS_PX: Final = (1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
+# Periods in px of the crop. Enlarging by r leaves a period of r pixels; below 2 it shows as its alias, 1.5 as 3, 4/3
+# as 4. Doubling by linear interpolation about pixel centres leaves none (Gallagher 2005).
+_PERIODS_PX: Final = (2.0, 2.33, 2.5, 3.0, 4.0, 5.0)
 
 
 def _bands(luma: Tensor) -> tuple[Tensor, ...]:
