@@ -164,7 +164,7 @@ def test_a_case_from_analysis_to_export(room: Path, tmp_path: Path, capsys: pyte
     assert main(["cases", "list"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     case_id, reference, exhibits, analyses, title = line.split("\t")
-    assert (exhibits, analyses, title) == ("1 exhibits", "1 analyses", "Smith v. Jones")
+    assert (exhibits, analyses, title) == ("1 exhibit", "1 analysis", "Smith v. Jones")
     for name in (case_id, reference, title):
         assert main(["cases", "show", name]) == 0
         shown = json.loads(capsys.readouterr().out)
@@ -242,6 +242,7 @@ def test_an_interrupt_ends_it_soon_and_records_nothing(tmp_path: Path, number: s
     assert "Traceback" not in err
     with CaseStore.open(tmp_path / "home") as store:
         assert store.analyses() == []
+        assert store.cases() == []
 
 
 def raise_within(*numbers: signal.Signals) -> bool:

@@ -1,6 +1,7 @@
 """Results -> the record: cases, exhibits, saved analyses, notes, statements and the chained event log, in one DuckDB
 file that an anchor file beside it watches."""
 
+from detector.cases.backup import restore
 from detector.cases.home import ANCHOR_VARIABLE, HOME_VARIABLE, default_home
 from detector.cases.likeness import Match, SeenBefore
 from detector.cases.statements import (
@@ -72,4 +73,5 @@ __all__ = [
     "StoreVerification",
     "Verification",
     "default_home",
+    "restore",
 ]

@@ -144,7 +144,8 @@ def insert(cursor: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]
 
 
 def bulk_insert(cursor: duckdb.DuckDBPyConnection, table: str, found: Sequence[Mapping[str, Any]]) -> None:
-    """Insert many rows through Arrow. Each row names every column of the table and no other; else StoreError."""
+    """Insert many rows through Arrow. StoreError where a row does not name every column of the table and no other, with
+    values of their types."""
     shape = cursor.sql(f"SELECT * FROM {table} LIMIT 0").to_arrow_table().schema
     for row in found:
         if set(row) != set(shape.names):

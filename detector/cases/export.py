@@ -1,9 +1,10 @@
-"""A case as one zip that another examiner can read without this program.
+"""A case as one zip that another examiner can read without this program, and that another store can take in.
 
-    case.json            whether the case verified; the case, its exhibits, analysis records, notes and event log
+    case.json            whether the case verified; the case, its exhibits, analysis records, notes, statements and log
     analyses/<id>.json   each analysis by the JSON contract of the command line
     analyses/<id>.npz    its face landmarks, where it has any
     scores.csv           every score of every analysis
+    tables/<name>.jsonl  the store's own rows of the case, one JSON object a line, from which `bundle` restores it
     evidence/<sha256>    the originals, on request
     manifest.json        SHA-256 and size of every other member
 
@@ -28,12 +29,16 @@ import duckdb
 from detector import __version__
 from detector.cases.chain import read_events
 from detector.cases.codec import canonical, evidence_to_dict
+from detector.cases.database import rows
 from detector.cases.home import Layout
-from detector.cases.records import read_analyses, read_case, read_exhibits, read_notes
+from detector.cases.records import read_analyses, read_bookmarks, read_case, read_exhibits, read_notes
+from detector.cases.seals import SEALED
 from detector.cases.types import AnalysisRecord, Verification
 from detector.errors import StoreError
 
-BUNDLE_VERSION = "1.0"
+BUNDLE_VERSION = "1.1"
+# The tables that belong to a case, all of whose rows the log vouches for.
+CASE_TABLES = ("events", *SEALED)
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _CHUNK_BYTES = 1 << 20
 
@@ -60,6 +65,8 @@ def write_bundle(
             {
                 "exhibit_id": exhibit.exhibit_id,
                 "number": exhibit.number,
+                "reference": exhibit.reference,
+                "description": exhibit.description,
                 "added_at": exhibit.added_at,
                 "evidence": evidence_to_dict(exhibit.evidence),
             }
@@ -67,12 +74,18 @@ def write_bundle(
         ],
         "analyses": [_record_to_dict(record) for record in records],
         "notes": [asdict(note) for note in read_notes(cursor, case_id=case_id)],
+        "bookmarks": [asdict(found) for found in read_bookmarks(cursor, case_id=case_id)],
+        "opinions": _rows_of(cursor, "opinions", case_id),
+        "truths": _rows_of(cursor, "truths", case_id),
+        "signatures": _rows_of(cursor, "signatures", case_id),
         "events": [asdict(event) for event in read_events(cursor, case_id)],
     }
     files: dict[str, Path] = {_member(record, kept.path): kept.path for record in records for kept in record.artefacts}
     if include_evidence:
         files |= {f"evidence/{exhibit.sha256}": exhibit.evidence.file.path for exhibit in exhibits}
     texts = {"case.json": _pretty(described), "scores.csv": _scores_csv(cursor, case_id)}
+    for table in CASE_TABLES:
+        texts[f"tables/{table}.jsonl"] = "".join(f"{canonical(row)}\n" for row in _rows_of(cursor, table, case_id))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".exporting-", suffix=".zip")
@@ -109,6 +122,14 @@ def _scores_csv(cursor: duckdb.DuckDBPyConnection, case_id: str) -> str:
     while batch := cursor.fetchmany(5_000):
         writer.writerows([csv_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in batch)
     return stream.getvalue()
+
+
+def _rows_of(cursor: duckdb.DuckDBPyConnection, table: str, case_id: str) -> list[dict[str, Any]]:
+    """The rows of a case, in an order that depends on them alone. Parts of an analysis know only its record."""
+    belongs = "case_id = ?"
+    if not any(column[0] == "case_id" for column in cursor.execute(f"SELECT * FROM {table} LIMIT 0").description or []):
+        belongs = "record_id IN (SELECT record_id FROM analyses WHERE case_id = ?)"
+    return rows(cursor, f"SELECT * FROM {table} WHERE {belongs} ORDER BY ALL", [case_id])
 
 
 def _record_to_dict(record: AnalysisRecord) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _ORDERS: dict[Order, str] = {
     "title": f"{folded('title')}, case_id",
 }
 _EXCERPT_CHARS = 120
+_MOST_WORDS = 32
 _NEWEST_LABELS = """SELECT case_id, exhibit_id, arg_max(label, record_id) AS label, max(record_id) AS record_id
     FROM analyses WHERE {among} GROUP BY case_id, exhibit_id"""
 
@@ -50,7 +51,7 @@ def read_facets(cursor: duckdb.DuckDBPyConnection) -> Facets:
 
 def read_hits(cursor: duckdb.DuckDBPyConnection, search: str, wanted: CaseFilter, limit: int) -> list[Hit]:
     """The texts themselves, of the cases that `read_page` finds; most recently active cases first."""
-    words = search.split()
+    words = _words(search)
     if not words:
         return []
     conditions, values = _conditions(search, wanted)
@@ -91,6 +92,12 @@ def excerpt(text: str, words: list[str]) -> str:
     first = places[min(starts)] if starts else 0
     begin = max(0, min(first - _EXCERPT_CHARS // 4, len(text) - _EXCERPT_CHARS))
     return text[begin : begin + _EXCERPT_CHARS]
+
+
+def _words(search: str) -> list[str]:
+    """The words that count: of a very long search the longest ones, which tell texts apart."""
+    distinct = dict.fromkeys(search.split())
+    return sorted(distinct, key=len, reverse=True)[:_MOST_WORDS]
 
 
 def _plain(text: str) -> str:
@@ -144,7 +151,7 @@ def _conditions(search: str, wanted: CaseFilter) -> tuple[str, list[Any]]:
         marks = ", ".join("?" for _ in wanted.labels)
         newest = _NEWEST_LABELS.format(among="true")
         add(f"case_id IN (SELECT case_id FROM ({newest}) AS newest WHERE label IN ({marks}))", *wanted.labels)
-    for word in search.split():
+    for word in _words(search):
         places = f"case_id IN (SELECT search_texts.case_id FROM search_texts WHERE contains(folded, {folded('?')}))"
         if len(word) >= _SHORTEST_HASH_PREFIX:
             hashes = "case_id IN (SELECT exhibits.case_id FROM exhibits WHERE starts_with(sha256, ?))"

@@ -12,7 +12,9 @@ import duckdb
 from detector.analysis.types import Analysis
 from detector.cases.anchor import Anchor
 from detector.cases.artefacts import keep_analysis
-from detector.cases.chain import append_event
+from detector.cases.backup import back_up
+from detector.cases.bundle import import_bundle
+from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.codec import file_sha256, stored_path
 from detector.cases.database import Database
 from detector.cases.entries import (
@@ -193,6 +195,20 @@ class CaseStore(CaseReader):
             write_bundle(cursor, self.layout, case_id, path, outcome, include_evidence=include_evidence)
         self.log(case_id, "case_exported", {"file_name": storable(path.name), "sha256": file_sha256(path)})
         return path
+
+    def import_case(self, path: Path) -> Case:
+        """Take in a case that `export_case` wrote, in this store or another, exactly as it was there; its log goes on
+        with an event that names the bundle's SHA-256. Originals that are not in the bundle stay missing (`verify` says
+        so) until the same files are taken in. Raises StoreError, and keeps nothing, where the bundle does not verify or
+        the store has the case already."""
+        return self.case(import_bundle(self._database, self.layout, path, self._actor))
+
+    def back_up(self, folder: Path) -> Path:
+        """Copy the whole store to an empty folder (see `backup`), and say so in the store's log."""
+        back_up(self._database, self.layout, folder)
+        details = {"folder": storable(folder.name)}
+        self._database.write(lambda cursor: append_event(cursor, STORE_CHAIN, "backed_up", self._actor, details))
+        return folder
 
     def _known_analysis(self, exhibit_id: str, analysis_id: str) -> AnalysisRecord | None:
         return next((found for found in self.analyses(exhibit_id=exhibit_id) if found.analysis_id == analysis_id), None)

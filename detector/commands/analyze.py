@@ -11,15 +11,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.cases import case_named
 from detector.commands.console import DEVICES, add_home, complain, load_models, open_store, plain
+from detector.commands.find_case import find_case
 from detector.commands.interrupts import Interrupts
 from detector.errors import EvidenceError
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
     from detector.analysis import Analysis, Progress
-    from detector.cases import Case, CaseStore
+    from detector.cases import CaseStore
     from detector.registry import LoadedModel
 
 
@@ -58,7 +58,8 @@ def _analyze(args: argparse.Namespace) -> int:
         if args.case:
             store = open_store(args.home)
             closing.callback(store.close)
-            desk = _Desk(models, settings, store.evidence_dir, args.quiet, store, case_named(store, args.case))
+            find_case(store, args.case)  # a name that several cases have is refused before the work, not after it
+            desk = _Desk(models, settings, store.evidence_dir, args.quiet, store, args.case)
         else:
             folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="framewitness-"))
             desk = _Desk(models, settings, Path(folder), args.quiet)
@@ -87,7 +88,7 @@ class _Desk:
     evidence_dir: Path
     quiet: bool
     store: CaseStore | None = None
-    case: Case | None = None
+    case_name: str = ""
 
     def examine(self, path: Path, interrupts: Interrupts) -> Analysis:
         """Ingest, analyse and, with a case, record one file; an interrupt leaves a whole record or none."""
@@ -100,12 +101,18 @@ class _Desk:
                 analysis = analyze(
                     evidence, self.models, self.settings, on_progress=meter.show, cancelled=interrupts.asked
                 )
-            if self.store is not None and self.case is not None:
-                exhibit = self.store.add_exhibit(self.case.case_id, analysis.evidence)
-                record = self.store.save_analysis(exhibit.exhibit_id, analysis)
-                name = plain(path.name)
-                print(f"{name}: recorded as {record.record_id} in case {self.case.case_id}", file=sys.stderr)
+            if self.store is not None:
+                self._record(self.store, path, analysis)
         return analysis
+
+    def _record(self, store: CaseStore, path: Path, analysis: Analysis) -> None:
+        """The case is made only now, so that work which came to nothing leaves no empty one."""
+        case = find_case(store, self.case_name) or store.create_case(self.case_name)
+        exhibit = store.add_exhibit(case.case_id, analysis.evidence)
+        record = store.save_analysis(exhibit.exhibit_id, analysis)
+        store.likeness.fingerprint(exhibit.exhibit_id)
+        store.statements.look(case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True)
+        print(f"{plain(path.name)}: recorded as {record.record_id} in case {case.case_id}", file=sys.stderr)
 
 
 class _Meter:

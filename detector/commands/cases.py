@@ -3,118 +3,197 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detector.commands import statements
 from detector.commands.console import add_home, open_store, plain
-from detector.errors import StoreError
+from detector.commands.find_case import require_case
+from detector.errors import SettingsError
 
 if TYPE_CHECKING:
-    from detector.cases import Case, CaseStore
+    from detector.cases import CaseFilter, Verification
+
+
+_STATUSES = ("open", "in_review", "closed", "archived")
 
 
 def add_commands(commands: Any) -> None:
-    parser = commands.add_parser("cases", help="list, show, verify or export cases")
+    parser = commands.add_parser("cases", help="list, search, show, verify, export, import and annotate cases")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="one line a case: id, reference, exhibits, analyses, title")
-    listing.add_argument("--search", default="", help="words in title, reference, examiner, file names or hashes")
-    listing.add_argument("--limit", type=int, default=100)
-    show = actions.add_parser("show", help="a case with its exhibits, analyses and notes as JSON")
-    verify = actions.add_parser("verify", help="recompute every hash of a case; exit status 1 where one differs")
-    export = actions.add_parser("export", help="write a case as one ZIP bundle")
+    search = actions.add_parser("search", help="the texts that hold the words: titles, file names, notes, opinions …")
+    search.add_argument("words", nargs="+")
+    listing.add_argument("--search", default="", help="words in any text of a case, or the beginning of a SHA-256")
+    for action in (listing, search):
+        action.add_argument("--limit", type=int, default=100)
+        action.add_argument("--status", choices=_STATUSES, action="append", help="default: all but archived")
+        action.add_argument("--tag", action="append", default=[])
+        action.add_argument("--examiner", default="")
+        action.add_argument("--format", choices=("json", "text"), default="text")
+    show = actions.add_parser("show", help="a case with its exhibits, analyses, notes and statements as JSON")
+    verify = actions.add_parser("verify", help="recompute every hash; exit status 1 where one differs")
+    verify.add_argument("--all", action="store_true", help="every case, and that none was taken away")
+    verify.add_argument("--head", action="append", default=[], help="a head from an earlier report, to be in the log")
+    verify.add_argument("--format", choices=("json", "text"), default="text")
+    export = actions.add_parser("export", help="write a case as one ZIP bundle, or --all of the store to a folder")
+    export.add_argument("--all", action="store_true", help="back up the whole store to the folder OUT")
+    export.add_argument("--with-evidence", action="store_true", help="put the originals into the bundle")
+    bring = actions.add_parser("import", help="take in a bundle, or make an empty store from a backup folder")
+    bring.add_argument("source", type=Path, metavar="FILE_OR_FOLDER")
     report = commands.add_parser("report", help="write the PDF of a case")
-    for action, run in ((listing, _list), (show, _show), (verify, _verify), (export, _export), (report, _report)):
-        if action is not listing:
+    for action, run in (
+        (listing, _list),
+        (search, _search),
+        (show, _show),
+        (verify, _verify),
+        (export, _export),
+        (bring, _import),
+        (report, _report),
+    ):
+        if action in (verify, export):
+            action.add_argument("case", nargs="?", help="case id, reference or title")
+        if action in (show, report):
             action.add_argument("case", help="case id, reference or title")
+        if action in (export, report):
+            action.add_argument("--out", type=Path, required=True, metavar="FILE")
         add_home(action)
         action.set_defaults(run_command=run)
-    export.add_argument("--out", type=Path, required=True, metavar="FILE")
-    report.add_argument("--out", type=Path, required=True, metavar="FILE")
+    statements.add_actions(actions)
 
 
-def find_case(store: CaseStore, name: str) -> Case | None:
-    """The case with this id, reference or title, None where there is none.
+def _wanted(args: argparse.Namespace) -> CaseFilter:
+    from detector.cases import CURRENT, CaseFilter
 
-    Raises StoreError where several cases have that title.
-    """
-    found = [summary.case for summary in store.cases(name, limit=1_000)]
-    with suppress(StoreError):  # most names are no id
-        found.append(store.case(name))
-    for field in ("case_id", "reference", "title"):
-        matches = {case.case_id: case for case in found if getattr(case, field) == name}
-        if len(matches) > 1:
-            raise StoreError(f"{len(matches)} cases have the {field} {name!r}: {', '.join(matches)}. Give the id.")
-        if matches:
-            return next(iter(matches.values()))
-    return None
-
-
-def case_named(store: CaseStore, name: str) -> Case:
-    """The case that an analysis is recorded in: the one of that name, or a new one with it as title."""
-    return find_case(store, name) or store.create_case(name)
-
-
-def _require(store: CaseStore, name: str) -> Case:
-    case = find_case(store, name)
-    if case is None:
-        raise StoreError(f"There is no case {name!r} in {store.home}. See `python -m detector cases list`.")
-    return case
+    return CaseFilter(statuses=tuple(args.status or CURRENT), tags=tuple(args.tag), examiner=args.examiner)
 
 
 def _list(args: argparse.Namespace) -> int:
     with open_store(args.home) as store:
-        for summary in store.cases(args.search, limit=args.limit):
+        for summary in store.cases(args.search, limit=args.limit, wanted=_wanted(args)):
             case = summary.case
-            counts = f"{summary.exhibit_count} exhibits\t{summary.analysis_count} analyses"
+            if args.format == "json":
+                print(json.dumps(asdict(summary), ensure_ascii=False, default=str))
+                continue
+            counts = (
+                f"{_count(summary.exhibit_count, 'exhibit')}\t{_count(summary.analysis_count, 'analysis', 'analyses')}"
+            )
             print(f"{case.case_id}\t{plain(case.reference)}\t{counts}\t{plain(case.title)}")
+    return 0
+
+
+def _search(args: argparse.Namespace) -> int:
+    with open_store(args.home) as store:
+        for hit in store.search(" ".join(args.words), limit=args.limit, wanted=_wanted(args)):
+            if args.format == "json":
+                print(json.dumps(asdict(hit), ensure_ascii=False, default=str))
+                continue
+            print(f"{hit.case.case_id}\t{plain(hit.case.reference)}\t{hit.kind}\t{hit.place}\t{plain(hit.excerpt)}")
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
     with open_store(args.home) as store:
-        case = _require(store, args.case)
+        case = require_case(store, args.case)
+        exhibits = store.exhibits(case.case_id)
+        withheld = {found.exhibit_id for found in exhibits if store.statements.scores_withheld(found.exhibit_id)}
+        records = [record for record in store.analyses(case_id=case.case_id) if record.exhibit_id not in withheld]
+        for exhibit_id in dict.fromkeys(record.exhibit_id for record in records):
+            store.statements.look(case.case_id, exhibit_id=exhibit_id, scores=True)
         shown = {
             "case": asdict(case),
             "exhibits": [
                 {
                     "exhibit_id": exhibit.exhibit_id,
                     "number": exhibit.number,
+                    "reference": exhibit.reference,
+                    "description": exhibit.description,
                     "file_name": exhibit.file_name,
                     "sha256": exhibit.sha256,
                     "added_at": exhibit.added_at,
+                    "scores_withheld": exhibit.exhibit_id in withheld,
                 }
-                for exhibit in store.exhibits(case.case_id)
+                for exhibit in exhibits
             ],
-            "analyses": [asdict(record) for record in store.analyses(case_id=case.case_id)],
+            "analyses": [asdict(record) for record in records],
             "notes": [asdict(note) for note in store.notes(case.case_id)],
+            "bookmarks": [asdict(mark) for mark in store.marks.bookmarks(case.case_id)],
+            "opinions": [{**asdict(one), "blind": one.blind} for one in store.statements.opinions(case.case_id)],
+            "truths": [asdict(one) for one in store.statements.truths(case.case_id)],
+            "signatures": [asdict(one) for one in store.statements.signatures(case.case_id)],
             "events": len(store.events(case.case_id)),
+            "head": asdict(store.head(case.case_id)),
         }
     print(json.dumps(shown, indent=2, ensure_ascii=False, default=str))
     return 0
 
 
 def _verify(args: argparse.Namespace) -> int:
+    if args.all == (args.case is not None):
+        raise SettingsError("cases verify needs a case or --all, not both.")
     with open_store(args.home) as store:
-        outcome = store.verify(_require(store, args.case).case_id)
-    checked = (
-        f"{outcome.events_checked} events, {outcome.records_checked} records and {outcome.files_checked} files checked"
-    )
-    if outcome.ok:
-        print(f"{outcome.case_id}\tintact\t{checked}")
-        return 0
-    print(f"{outcome.case_id}\tdiffers\t{checked}")
-    print(f"error: case_differs: {outcome.problem}", file=sys.stderr)
-    return 1
+        warnings = store.warnings
+        if args.all:
+            whole = store.verify_all()
+            outcomes, problem = whole.cases, whole.problem
+        else:
+            case_id = require_case(store, args.case).case_id
+            outcomes, problem = (store.check(case_id, known_heads=args.head),), None
+    for warning in warnings:
+        print(f"warning: {plain(warning)}", file=sys.stderr)
+    for outcome in outcomes:
+        _tell_outcome(outcome, args.format)
+    if problem is not None:
+        print(f"error: store_differs: {plain(problem)}", file=sys.stderr)
+    return 0 if problem is None and all(outcome.ok for outcome in outcomes) else 1
+
+
+def _tell_outcome(outcome: Verification, style: str) -> None:
+    if style == "json":
+        print(json.dumps({**asdict(outcome), "ok": outcome.ok}, ensure_ascii=False, default=str))
+    else:
+        counts = (
+            f"{_count(outcome.events_checked, 'event')}, {_count(outcome.records_checked, 'record')} and "
+            f"{_count(outcome.files_checked, 'file')} checked"
+        )
+        head = "no head" if outcome.head is None else f"head {outcome.head.event_hash}"
+        print(f"{outcome.case_id}\t{'intact' if outcome.ok else 'differs'}\t{counts}\t{head}")
+    for warning in outcome.warnings:
+        print(f"warning: {plain(warning)}", file=sys.stderr)
+    if outcome.problem is not None:
+        print(f"error: case_differs: {plain(outcome.problem)}", file=sys.stderr)
 
 
 def _export(args: argparse.Namespace) -> int:
+    if args.all == (args.case is not None):
+        raise SettingsError("cases export needs a case or --all, not both.")
     with open_store(args.home) as store:
-        store.export_case(_require(store, args.case).case_id, args.out)
+        if args.all:
+            store.back_up(args.out)
+        else:
+            case_id = require_case(store, args.case).case_id
+            store.export_case(case_id, args.out, include_evidence=args.with_evidence)
     print(args.out)
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from detector.cases import default_home, restore
+
+    if args.source.is_dir():
+        restore(args.source, args.home or default_home())
+        print(args.home or default_home())
+        return 0
+    with open_store(args.home) as store:
+        case = store.import_case(args.source)
+        outcome = store.verify(case.case_id)
+    print(f"{case.case_id}\t{plain(case.reference)}\t{plain(case.title)}")
+    if not outcome.ok:
+        print(f"warning: {plain(outcome.problem or '')}", file=sys.stderr)
     return 0
 
 
@@ -122,7 +201,14 @@ def _report(args: argparse.Namespace) -> int:
     from detector.report import render_case_pdf
 
     with open_store(args.home) as store:
-        pdf = render_case_pdf(store, _require(store, args.case).case_id)
-    args.out.write_bytes(pdf)
+        case_id = require_case(store, args.case).case_id
+        pdf = render_case_pdf(store, case_id)
+        args.out.write_bytes(pdf)
+        told = {"file_name": args.out.name, "sha256": hashlib.sha256(pdf).hexdigest()}
+        store.log(case_id, "report_rendered", told)
     print(args.out)
     return 0
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,236 @@
+"""Taking in a case that another store exported: all of it, exactly as it was there, or nothing.
+
+A bundle comes from outside and is trusted with nothing: every member must be listed in its manifest with its size and
+SHA-256, every id and hash must have its form, files go where their own content says, and the log must vouch for every
+row before the rows are kept. What this shows is that the bundle is whole, not who made it: compare its head with the
+one in the report that came with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+
+from detector.cases.artefacts import artefact_path
+from detector.cases.chain import append_event, chain_problem, read_events
+from detector.cases.codec import evidence_from_dict, file_sha256
+from detector.cases.database import Database, bulk_insert, insert
+from detector.cases.export import BUNDLE_VERSION, CASE_TABLES
+from detector.cases.families import insert_families
+from detector.cases.home import Layout
+from detector.cases.seals import seal_problem, sealed_records
+from detector.cases.search_index import index_case
+from detector.errors import EvidenceError, StoreError
+from detector.evidence import ingest
+
+_CASE = re.compile(r"c[0-9a-z]{9}")
+_ID = re.compile(r"[cxrnkptsj][0-9a-z]{9}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MEMBER = re.compile(
+    r"case\.json|manifest\.json|scores\.csv|tables/[a-z_]+\.jsonl|analyses/r[0-9a-z]{9}\.(json|npz)|evidence/[0-9a-f]{64}"
+)
+_MOST_MEMBERS = 100_000
+_MOST_TABLE_BYTES = 2 << 30
+_CHUNK_BYTES = 1 << 20
+_HOW = "Nothing was imported. Ask for the bundle again."
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundle:
+    """The zip, its manifest (member -> (sha256, size)) and the case's rows by table."""
+
+    zip: zipfile.ZipFile
+    manifest: dict[str, tuple[str, int]]
+    rows: dict[str, list[dict[str, Any]]]
+    case_id: str
+
+
+def import_bundle(database: Database, layout: Layout, path: Path, actor: str) -> str:
+    """Take the case of a bundle into the store and return its id. Raises StoreError where the bundle is damaged, does
+    not verify, or the store holds the case already; then the store is as it was."""
+    placed: list[Path] = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bundle = _read(archive)
+            with database.read() as cursor:
+                _refuse_if_held(cursor, bundle)
+            try:
+                _place_files(bundle, layout, placed)
+                told = {"file_name": path.name, "sha256": file_sha256(path), "actor": actor}
+                database.write(lambda cursor: _insert(cursor, bundle, told))
+            except BaseException:
+                for file in placed:
+                    file.unlink(missing_ok=True)
+                raise
+            return bundle.case_id
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise StoreError(f"{path} is no readable bundle ({error}). {_HOW}") from error
+    except OSError as error:
+        raise StoreError(f"{path} could not be imported: {error}. Nothing was imported.") from error
+    except (KeyError, TypeError, ValueError, RecursionError, duckdb.Error) as error:
+        raise StoreError(f"{path} is not as an exported case should be ({error!r:.300}). {_HOW}") from error
+
+
+def _read(archive: zipfile.ZipFile) -> _Bundle:
+    names = archive.namelist()
+    strange = next((name for name in names if not _MEMBER.fullmatch(name)), None)
+    if strange is not None or len(set(names)) != len(names) or len(names) > _MOST_MEMBERS:
+        raise StoreError(f"The bundle has a member that none should have ({strange!r:.200}). {_HOW}")
+    listed = json.loads(_limited(archive, "manifest.json", _MOST_TABLE_BYTES))["members"]
+    manifest = {entry["name"]: (entry["sha256"], int(entry["size_bytes"])) for entry in listed}
+    if set(manifest) != set(names) - {"manifest.json"}:
+        raise StoreError(f"The bundle's members are not those its manifest lists. {_HOW}")
+    version = json.loads(_checked(archive, manifest, "case.json"))["bundle_version"]
+    if version != BUNDLE_VERSION:
+        raise StoreError(
+            f"The bundle has version {version}; this program imports {BUNDLE_VERSION}. Export the case again with the "
+            "store's current version."
+        )
+    found = {table: list(_table(archive, manifest, table)) for table in CASE_TABLES}
+    (case,) = found["cases"]
+    if not _CASE.fullmatch(case["case_id"]):
+        raise StoreError(f"The bundle's case has no proper id. {_HOW}")
+    bundle = _Bundle(archive, manifest, found, case["case_id"])
+    _check_forms(bundle)
+    return bundle
+
+
+def _table(archive: zipfile.ZipFile, manifest: dict[str, tuple[str, int]], table: str) -> Iterator[dict[str, Any]]:
+    for line in _checked(archive, manifest, f"tables/{table}.jsonl").decode().split("\n"):
+        if line:
+            row = json.loads(line)
+            for name, value in row.items():
+                if name.endswith("_at") or name == "at_utc":
+                    row[name] = None if value is None else datetime.fromisoformat(value)
+            yield row
+
+
+def _check_forms(bundle: _Bundle) -> None:
+    """Ids name files and addresses, so each must have its form and belong to this case."""
+    records = {row["record_id"] for row in bundle.rows["analyses"]}
+    exhibits = {row["exhibit_id"] for row in bundle.rows["exhibits"]}
+    for table, found in bundle.rows.items():
+        for row in found:
+            own = row["case_id"] == bundle.case_id if "case_id" in row else row["record_id"] in records
+            ids = [value for name, value in row.items() if name.endswith("_id") and isinstance(value, str)]
+            formed = all(_ID.fullmatch(value) for value in ids if value != row.get("analysis_id") and table != "scores")
+            known = row.get("exhibit_id") is None or row["exhibit_id"] in exhibits
+            if not (own and formed and known):
+                raise StoreError(f"A row of the bundle's table {table} does not belong to its case. {_HOW}")
+    for row in bundle.rows["exhibits"]:
+        described = evidence_from_dict(json.loads(row["evidence_json"]), Path())
+        if not _SHA256.fullmatch(row["sha256"]) or described.file.sha256 != row["sha256"]:
+            raise StoreError(f"An exhibit of the bundle has no proper SHA-256. {_HOW}")
+    for row in bundle.rows["artefacts"]:
+        # The path is a row's own claim: it must be the one that follows from the content.
+        if not _SHA256.fullmatch(row["sha256"]) or row["path"] != _relative(row):
+            raise StoreError(f"A file of the bundle claims another place than its own. {_HOW}")
+
+
+def _relative(row: dict[str, Any]) -> str:
+    return artefact_path(Path(), row["sha256"], row["kind"]).as_posix()
+
+
+def _refuse_if_held(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle) -> None:
+    held = [event.event_hash for event in read_events(cursor, bundle.case_id)]
+    if not held:
+        return
+    brought = [row["event_hash"] for row in sorted(bundle.rows["events"], key=lambda row: row["sequence"])]
+    if held[: len(brought)] == brought:
+        raise StoreError(f"The store holds the case {bundle.case_id} already, with all that the bundle has of it.")
+    raise StoreError(
+        f"The store holds a case {bundle.case_id} that went another way than the one in the bundle. Nothing was "
+        "imported; import it into a store of its own (another home folder) to compare them."
+    )
+
+
+def _place_files(bundle: _Bundle, layout: Layout, placed: list[Path]) -> None:
+    """Put every file where its content says; `placed` grows by those that were not there before."""
+    for row in bundle.rows["artefacts"]:
+        target = artefact_path(layout.artefacts, row["sha256"], row["kind"])
+        name = f"analyses/{row['record_id']}{target.suffix}"
+        if bundle.manifest[name][0] != row["sha256"]:
+            raise StoreError(f"The member {name} is not the file that the record names. {_HOW}")
+        if target.is_file() and file_sha256(target) == row["sha256"]:
+            continue
+        target.parent.mkdir(exist_ok=True)
+        scratch = target.with_name(f".importing-{target.name}")
+        try:
+            with scratch.open("wb") as stream:
+                for chunk in _chunks(bundle.zip, bundle.manifest, name):
+                    stream.write(chunk)
+            scratch.replace(target)
+        finally:
+            scratch.unlink(missing_ok=True)
+        placed.append(target)
+    for row in bundle.rows["exhibits"]:
+        name = f"evidence/{row['sha256']}"
+        target = layout.evidence / row["sha256"][:2] / row["sha256"]
+        if name not in bundle.manifest or target.is_file():
+            continue
+        try:
+            with bundle.zip.open(name) as stream:
+                stored = ingest(stream, layout.evidence, file_name=row["file_name"])
+        except EvidenceError as error:
+            raise StoreError(f"An original in the bundle cannot be read ({error}). {_HOW}") from error
+        placed.append(stored.path)
+        if stored.sha256 != row["sha256"]:
+            raise StoreError(f"The original {name} in the bundle is another file. {_HOW}")
+
+
+def _insert(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle, told: dict[str, Any]) -> None:
+    for table, found in bundle.rows.items():
+        if found:
+            bulk_insert(cursor, table, found)
+    events = read_events(cursor, bundle.case_id)
+    problem = chain_problem(events) or seal_problem(cursor, bundle.case_id, sealed_records(events))
+    if problem is not None or not events:
+        raise StoreError(f"The bundle's case does not verify. {problem or 'It has no log.'} {_HOW}")
+    newest = events[-1]
+    head = {"sequence": newest.sequence, "event_hash": newest.event_hash}
+    times = {name: newest.at.replace(tzinfo=None) for name in ("at_utc", "active_at")}
+    insert(cursor, "case_heads", {"case_id": bundle.case_id, **head, **times, "change": 0})
+    insert_families(cursor, bundle.rows["exhibits"])
+    index_case(cursor, bundle.case_id)
+    details = {name: value for name, value in told.items() if name != "actor"}
+    append_event(cursor, bundle.case_id, "case_imported", told["actor"], {**details, "head": head})
+
+
+def _checked(archive: zipfile.ZipFile, manifest: dict[str, tuple[str, int]], name: str) -> bytes:
+    if manifest[name][1] > _MOST_TABLE_BYTES:
+        raise StoreError(f"The member {name} of the bundle is larger than any should be. {_HOW}")
+    return b"".join(_chunks(archive, manifest, name))
+
+
+def _chunks(archive: zipfile.ZipFile, manifest: dict[str, tuple[str, int]], name: str) -> Iterator[bytes]:
+    """A member's content; StoreError as soon as it is longer than, or in the end not what, the manifest says."""
+    sha256, size_bytes = manifest[name]
+    total, seen = hashlib.sha256(), 0
+    with archive.open(name) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            seen += len(chunk)
+            if seen > size_bytes:
+                break
+            total.update(chunk)
+            yield chunk
+    if seen != size_bytes or total.hexdigest() != sha256:
+        raise StoreError(f"The member {name} of the bundle was changed: it is not what the manifest says. {_HOW}")
+
+
+def _limited(archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
+    stream: IO[bytes]
+    with archive.open(name) as stream:
+        content = stream.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise StoreError(f"The member {name} of the bundle is larger than any should be. {_HOW}")
+    return content
