@@ -1,6 +1,8 @@
 """An Analysis and a model in, a reason to look at a place out."""
 
+from detector.explain.attention import TrackAttentionMaps
+from detector.explain.channels import ChannelMaps
 from detector.explain.explainer import Explainer
 from detector.explain.overlay import Heatmap, overlay, overlay_on_frame
 
-__all__ = ["Explainer", "Heatmap", "overlay", "overlay_on_frame"]
+__all__ = ["ChannelMaps", "Explainer", "Heatmap", "TrackAttentionMaps", "overlay", "overlay_on_frame"]

@@ -1,4 +1,4 @@
-"""Heatmaps on request, each made once."""
+"""Heatmaps, blend maps, channels, attention and uncertainty on request, each made once."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.types import Analysis
-from detector.errors import StoreError
+from detector.errors import ModelError, StoreError
 from detector.evidence.types import Evidence, Frame
+from detector.explain.attention import TrackAttentionMaps, attention_of, window_rows
 from detector.explain.cache import ArrayCache
+from detector.explain.channels import ChannelMaps
 from detector.explain.overlay import Heatmap
-from detector.faces.types import CropSpec, TrackedFace
+from detector.faces import crop_box, crop_face
+from detector.faces.types import Box, CropSpec, TrackedFace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from detector.explain.uncertainty import Uncertainty
     from detector.registry import LoadedModel
 
 SCALE_FACES = 12
@@ -29,7 +34,8 @@ _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
 
 
 class Explainer:
-    """Grad-CAM heatmaps, cached on disk under `cache_dir`. Safe to share between threads and processes."""
+    """Explanations of an analysis, cached on disk under `cache_dir`; only uncertainty, which has a cost to show, is
+    measured each time. Safe to share between threads and processes."""
 
     def __init__(self, cache_dir: Path, *, frame_at: Callable[[Evidence, int], Frame] | None = None) -> None:
         self._cache = ArrayCache(cache_dir)
@@ -38,28 +44,114 @@ class Explainer:
     def heatmap(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
     ) -> Heatmap:
-        """The heatmap of one face for one model, on the scale of the whole video.
+        """The Grad-CAM heatmap of one face for one model, on the scale of the whole video.
 
         Raises StoreError where the analysis holds no such face, was made of another file, or lacks the landmarks that
-        the model's crop needs; EvidenceError where the frame no longer decodes.
+        the model's crop needs; EvidenceError where the frame no longer decodes; ModelError for a model without a layer
+        to explain.
         """
-        if analysis.evidence.file.sha256 != evidence.file.sha256:
-            raise StoreError(
-                f"The analysis is of file {analysis.evidence.file.sha256[:12]}…, not {evidence.file.sha256[:12]}…."
-            )
-        tracked = _find(analysis, track_id, pts)
+        tracked = _find(evidence, analysis, track_id, pts)
         entry = self._entry(evidence, analysis, model, track_id, tracked)
-        from detector.faces import crop_box
+        scale = self.scale(evidence, analysis, model)
+        return _heatmap(model, tracked, entry["raw"], entry["crop"], scale, _layer_name(model))
 
-        return Heatmap(
-            raw=entry["raw"],
-            crop=entry["crop"],
-            crop_box_xyxy_px=crop_box(tracked.face.bbox_xyxy_px, model.card.crop),
-            turn_deg=_turn_deg(tracked, model.card.crop),
-            scale=self.scale(evidence, analysis, model),
-            model_id=model.card.model_id,
-            layer=_layer_name(model),
+    def blend_map(
+        self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
+    ) -> Heatmap | None:
+        """Where a frame model's own blend map says that a face was changed: probabilities, on a scale of 1. None for a
+        model without one. Raises as `heatmap`."""
+        tracked = _find(evidence, analysis, track_id, pts)
+
+        def make() -> dict[str, NDArray[Any]]:
+            crop = self._crop(evidence, tracked, model)
+            found = model.blend_map(crop[None])
+            return {"crop": crop, "map": np.zeros((0, 0), np.float32) if found is None else found[0]}
+
+        entry = self._kept(self._face_key(evidence, analysis, model, track_id, tracked) | {"what": "blend map"}, make)
+        if not entry["map"].size:
+            return None
+        size_px = model.card.crop.size_px
+        raw = cv2.resize(entry["map"], (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+        return _heatmap(model, tracked, np.asarray(raw, np.float32), entry["crop"], 1.0, "blend map")
+
+    def channels(
+        self, evidence: Evidence, analysis: Analysis, model: LoadedModel, cue: str, *, track_id: int, pts: int
+    ) -> ChannelMaps:
+        """The named channels of one cue of a specialists model on one face. Raises as `heatmap`, and ModelError for a
+        model or cue that has none."""
+        names = model.channel_names.get(cue)
+        if names is None:
+            raise ModelError(f"{model.card.model_id} has no cue {cue!r}; it has {', '.join(model.channel_names)}.")
+        tracked = _find(evidence, analysis, track_id, pts)
+
+        def make() -> dict[str, NDArray[Any]]:
+            crop = self._crop(evidence, tracked, model)
+            return {"crop": crop, **{name: maps[0] for name, maps in model.channels(crop[None]).items()}}
+
+        entry = self._kept(self._face_key(evidence, analysis, model, track_id, tracked) | {"what": "channels"}, make)
+        spec = model.card.crop
+        return ChannelMaps(
+            cue,
+            names,
+            entry[cue],
+            entry["crop"],
+            crop_box(tracked.face.bbox_xyxy_px, spec),
+            _turn_deg(tracked, spec),
+            model.card.model_id,
         )
+
+    def attention(
+        self, evidence: Evidence, analysis: Analysis, model: LoadedModel, track_id: int, *, pts: int | None = None
+    ) -> TrackAttentionMaps:
+        """Attention per layer and head of a sequence model, over the window of the track that `pts` lies in the middle
+        of, or that weighed most. Raises as `heatmap`, and StoreError where the model did not score the track."""
+        _same_file(evidence, analysis)
+        score = next(
+            (
+                track
+                for result in analysis.models
+                if result.model_id == model.card.model_id
+                for track in result.tracks
+                if track.track_id == track_id
+            ),
+            None,
+        )
+        if score is None or model.trunk is None:
+            raise StoreError(f"{model.card.model_id} scored no track {track_id} over time in this analysis.")
+        trunk = model.trunk
+        if pts is not None and pts not in [frame.pts for frame in score.frames]:
+            raise StoreError(f"{model.card.model_id} scored no face of track {track_id} at PTS {pts}.")
+        rows = window_rows(score, int(model.card.inputs["frames"]), pts)
+        frames = [score.frames[row] for row in rows]
+
+        def make() -> dict[str, NDArray[Any]]:
+            def crop_at(at: int) -> NDArray[np.uint8]:
+                return self._crop(evidence, _find(evidence, analysis, track_id, at), trunk)
+
+            maps = attention_of(model, score, rows, crop_at, analysis.settings.batch_size)
+            return {"layers": maps.layers, "pooling": maps.pooling}
+
+        key = {"what": "attention", "track": track_id, "window": [frame.pts for frame in frames]}
+        own = self._key(evidence, analysis, model) | {"trunk": trunk.card.weights_sha256}
+        entry = self._kept(own | key, make)
+        times = (tuple(frame.pts for frame in frames), tuple(frame.pts_s for frame in frames))
+        return TrackAttentionMaps(*times, entry["layers"], entry["pooling"], model.card.model_id)
+
+    def uncertainty(
+        self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
+    ) -> Uncertainty:
+        """How far a face's logit moves under small changes of the crop and under dropout, with what that cost. Raises
+        as `heatmap`, and ModelError for a model that scores no single crops."""
+        from detector.explain.uncertainty import uncertainty_of
+
+        tracked = _find(evidence, analysis, track_id, pts)
+        image = self._frame(evidence, pts).image
+        landmarks = tracked.face.landmarks
+
+        def cut(box: Box) -> NDArray[np.uint8]:
+            return crop_face(image, box, landmarks, model.card.crop)
+
+        return uncertainty_of(model, cut, tracked.face.bbox_xyxy_px)
 
     def scale(self, evidence: Evidence, analysis: Analysis, model: LoadedModel) -> float:
         """The raw magnitude that is drawn hottest in every map of this video and model.
@@ -81,29 +173,40 @@ class Explainer:
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, track_id: int, tracked: TrackedFace
     ) -> dict[str, NDArray[Any]]:
         """`raw` and `crop` of one face, from the cache or made now."""
-        key = {
-            **self._key(evidence, analysis, model),
-            "track": track_id,
-            "pts": tracked.pts,
-            "bbox": list(tracked.face.bbox_xyxy_px),
-        }
+
+        def make() -> dict[str, NDArray[Any]]:
+            from detector.explain.gradcam import raw_gradcam  # grad-cam takes seconds to import
+
+            crop = self._crop(evidence, tracked, model)
+            return {"raw": raw_gradcam(model, crop), "crop": crop}
+
+        return self._kept(self._face_key(evidence, analysis, model, track_id, tracked), make)
+
+    def _kept(self, key: dict[str, Any], make: Callable[[], dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+        """The entry of the cache, or what `make` gives, which is then kept. A damaged entry is made again."""
         kept = self._cache.load(key)
-        if kept is not None and {"raw", "crop"} <= set(kept):
+        if kept is not None and len(kept) > 1:
             return kept
+        made = make()
+        self._cache.save(key, made)
+        return made
+
+    def _crop(self, evidence: Evidence, tracked: TrackedFace, model: LoadedModel) -> NDArray[np.uint8]:
+        """What the model saw of one face."""
         spec = model.card.crop
         if spec.alignment == "eyes" and tracked.face.landmarks is None and "no_mesh" not in tracked.face.quality.flags:
             raise StoreError(
                 f"{model.card.model_id} levels the eyes of its crops, but this analysis was read without its landmarks."
                 " Read it with them."
             )
-        from detector.explain.gradcam import raw_gradcam  # torch and grad-cam take seconds to import
-        from detector.faces import crop_face
-
         frame = self._frame(evidence, tracked.pts)
-        crop = crop_face(frame.image, tracked.face.bbox_xyxy_px, tracked.face.landmarks, spec)
-        made: dict[str, NDArray[Any]] = {"raw": raw_gradcam(model, crop), "crop": crop}
-        self._cache.save(key, made)
-        return made
+        return crop_face(frame.image, tracked.face.bbox_xyxy_px, tracked.face.landmarks, spec)
+
+    def _face_key(
+        self, evidence: Evidence, analysis: Analysis, model: LoadedModel, track_id: int, tracked: TrackedFace
+    ) -> dict[str, Any]:
+        face = {"track": track_id, "pts": tracked.pts, "bbox": list(tracked.face.bbox_xyxy_px)}
+        return {**self._key(evidence, analysis, model), **face}
 
     def _frame(self, evidence: Evidence, pts: int) -> Frame:
         if self._frame_at is not None:
@@ -123,13 +226,33 @@ class Explainer:
         }
 
 
-def _find(analysis: Analysis, track_id: int, pts: int) -> TrackedFace:
+def _same_file(evidence: Evidence, analysis: Analysis) -> None:
+    made_of, given = analysis.evidence.file.sha256, evidence.file.sha256
+    if made_of != given:
+        raise StoreError(f"The analysis is of file {made_of[:12]}…, not {given[:12]}….")
+
+
+def _find(evidence: Evidence, analysis: Analysis, track_id: int, pts: int) -> TrackedFace:
+    _same_file(evidence, analysis)
     for track in analysis.tracks:
         if track.track_id == track_id:
             for tracked in track.faces:
                 if tracked.pts == pts:
                     return tracked
     raise StoreError(f"The analysis has no face of track {track_id} at PTS {pts}.")
+
+
+def _heatmap(
+    model: LoadedModel,
+    tracked: TrackedFace,
+    raw: NDArray[np.float32],
+    crop: NDArray[np.uint8],
+    scale: float,
+    layer: str,
+) -> Heatmap:
+    spec = model.card.crop
+    box = crop_box(tracked.face.bbox_xyxy_px, spec)
+    return Heatmap(raw, crop, box, _turn_deg(tracked, spec), scale, model.card.model_id, layer)
 
 
 def _fingerprint(faces: list[tuple[int, TrackedFace]]) -> list[list[float]]:

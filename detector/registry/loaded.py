@@ -93,7 +93,8 @@ class LoadedModel:
         """Probability of manipulation per place, (N, S/8, S/8) float32, or None for a model without a map head."""
         if not isinstance(self.network, FrameNet):
             return None
-        return _array(torch.sigmoid(self.network.forward_all(self.prepare(crops)).map_logit))
+        map_logit = self.network.forward_all(self.prepare(crops)).map_logit
+        return _array(torch.sigmoid(map_logit)) if map_logit.numel() else None
 
     @property
     def channel_names(self) -> dict[str, tuple[str, ...]]:

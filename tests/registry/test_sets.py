@@ -9,48 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
-from detector.faces import CropSpec
 from detector.models import build_network
-from detector.registry import (
-    Decision,
-    ModelCard,
-    default_model_ids,
-    find_card,
-    load_model,
-    load_set,
-    save_weights,
-    verify_model,
-)
+from detector.registry import ModelCard, default_model_ids, find_card, load_model, load_set, verify_model
+from tests.registry.shipping import ship
 
 FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
-
-
-def ship(folder: Path, model_id: str, kind: str, architecture: dict[str, Any], inputs: dict[str, Any]) -> ModelCard:
-    """A small, untrained model with its card."""
-    torch.manual_seed(len(model_id))
-    path = folder / f"{model_id}.safetensors"
-    network = build_network(architecture)
-    card = ModelCard(
-        model_id=model_id,
-        title=model_id,
-        kind=kind,
-        architecture=architecture,
-        crop=CropSpec(64, 0.1),
-        weights_file=path.name,
-        weights_sha256=save_weights(network, path, dtype=torch.float32),
-        parameters=1,
-        decision=Decision(0.5, -0.5, "none"),
-        training={},
-        results={},
-        limits=("untrained",),
-        licence="test",
-        inputs=inputs,
-    )
-    card.write(folder / f"{model_id}.card.json")
-    return card
 
 
 @pytest.fixture
