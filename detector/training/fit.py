@@ -223,8 +223,8 @@ def fit(
     config and its hash, counts) go into `run.json`, `leakage` into `leakage.json`; without it the first training
     samples are measured, where batches say what they hold (`detector.training.batch_properties`). A report without
     plots is written at the end (`detector.training.run_report`). `device` "cpu", "cuda" or "cuda:1".
-    Raises SettingsError where `run_dir` holds a run with other settings, or the batches run out at once;
-    FloatingPointError where the loss is no longer finite.
+    Raises SettingsError where `run_dir` holds a run with other settings, the device is absent or the batches run out at
+    once; FloatingPointError where the loss is no longer finite.
     """
     if module.config != config:
         raise SettingsError("fit: the module was built with another FitConfig than the one given.")
@@ -235,6 +235,8 @@ def fit(
     log = RunLog(module, config, run_dir, {**(facts or {}), "device": device}, resume=resume)
     if not finished_run(run_dir):
         kind, _, number = device.partition(":")
+        if kind == "cuda" and not torch.cuda.is_available():
+            raise SettingsError("There is no CUDA device here: train with --device cpu.")
         many = config.devices > 1
         trainer = L.Trainer(
             accelerator="cpu" if kind == "cpu" else "gpu",

@@ -87,6 +87,8 @@ class RunLog(Callback):
             self.facts = {**self.facts, **known, "device": self.facts.get("device")}
             self._before_s = known["minutes"] * 60
             return
+        if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several processes: the first one clears away
+            return
         for name in ("run.json", "last.ckpt", "best.safetensors", "metrics.csv", "validation.csv", "leakage.json"):
             (self._run_dir / name).unlink(missing_ok=True)
         shutil.rmtree(self._run_dir / "tensorboard", ignore_errors=True)

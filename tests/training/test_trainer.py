@@ -196,6 +196,7 @@ def test_an_exported_run_loads_strictly_and_scores_as_its_average(
     config = _config(steps=4, steps_per_epoch=4, limits=["tiny"], licence="test")
     train_on_pool(config, pool, shard, tmp_path / "run", "cpu")
     table = small_bank(tmp_path / "bank").table
+    (tmp_path / "weights").mkdir()
     card = export_run(config, tmp_path / "run", table, tmp_path / "weights")
     assert card.training["config_sha256"] == config.sha256
     assert card.training["steps"] == 4
