@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.analysis.types import FrameScore, TrackScore
+from detector.analysis.types import FrameScore, ModelResult, TrackScore
 from detector.faces.types import Box, FaceTrack
 from detector.settings import AnalysisSettings
 
@@ -59,3 +59,27 @@ def deciding_tracks(tracks: Sequence[FaceTrack], settings: AnalysisSettings, *, 
     """The tracks of the best rank present (see `deciding_rank`); empty only where there is no track."""
     ranks = [deciding_rank(track, settings, still=still) for track in tracks]
     return tuple(track for track, rank in zip(tracks, ranks, strict=True) if rank == max(ranks))
+
+
+def voting(results: Sequence[ModelResult]) -> list[ModelResult]:
+    """The models that the conclusion rests on: ensembles where one has a score, else all that have one, an audio-visual
+    model only where it raises their mean or is alone."""
+    scored = [result for result in results if result.logit is not None]
+    if ensembles := [result for result in scored if result.kind == "ensemble"]:
+        return ensembles
+    voters = [result for result in scored if result.kind != "audiovisual"]
+    for result in scored:
+        if result.kind == "audiovisual" and (not voters or _logit(result) > mean_logit(voters)):
+            voters.append(result)
+    return voters
+
+
+def mean_logit(voters: Sequence[ModelResult]) -> float:
+    """Of models that all have a score."""
+    return float(np.mean([_logit(result) for result in voters]))
+
+
+def _logit(result: ModelResult) -> float:
+    if result.logit is None:
+        raise ValueError(f"{result.model_id} has no score.")
+    return result.logit

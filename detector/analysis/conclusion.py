@@ -8,13 +8,12 @@ inconclusive. Caveats are stated and change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.analysis.aggregate import USABLE_WEIGHT, mean_weight
+from detector.analysis.aggregate import USABLE_WEIGHT, mean_logit, mean_weight, voting
 from detector.analysis.types import Conclusion, Label, ModelResult, Reason, TrackScore, sigmoid
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
@@ -47,19 +46,10 @@ class Findings:
 
     @property
     def voters(self) -> list[tuple[ModelResult, Decision]]:
-        """The models that decide, with their thresholds: ensembles where one has a score, else all that have one."""
-        scored = [
-            (result, decision)
-            for result, decision in zip(self.results, self.decisions, strict=True)
-            if result.logit is not None
-        ]
-        if ensembles := [pair for pair in scored if pair[0].kind == "ensemble"]:
-            return ensembles
-        voters = [pair for pair in scored if pair[0].kind != "audiovisual"]
-        for pair in scored:
-            if pair[0].kind == "audiovisual" and (not voters or _logit(pair[0]) > _mean_logit(voters)):
-                voters.append(pair)
-        return voters
+        """The models that decide, with their thresholds."""
+        deciding = {id(result) for result in voting(self.results)}
+        pairs = zip(self.results, self.decisions, strict=True)
+        return [(result, decision) for result, decision in pairs if id(result) in deciding]
 
 
 def _logit(result: ModelResult) -> float:
@@ -67,16 +57,12 @@ def _logit(result: ModelResult) -> float:
     return result.logit
 
 
-def _mean_logit(voters: Sequence[tuple[ModelResult, Decision]]) -> float:
-    return float(np.mean([_logit(result) for result, _ in voters]))
-
-
 def conclude(findings: Findings) -> Conclusion:
     """Draw the conclusion. `score` is that of the models that decide, None where nothing was scored."""
     voters = findings.voters
     if not voters or not findings.tracks:
         return Conclusion("not_examined", None, (_why_nothing_was_scored(findings), *_caveats(findings)))
-    logit = _mean_logit(voters)
+    logit = mean_logit([result for result, _ in voters])
     high = float(np.mean([decision.likely_manipulated_logit for _, decision in voters]))
     low = float(np.mean([decision.no_manipulation_logit for _, decision in voters]))
     if all(result.kind == "audiovisual" for result, _ in voters):

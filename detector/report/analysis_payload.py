@@ -5,9 +5,11 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from detector.analysis.aggregate import voting
 from detector.analysis.types import Analysis, Conclusion, sigmoid
 from detector.report import wording
-from detector.report.lanes import ranked_tracks
+from detector.report.lanes import drawn_models, ranked_tracks
+from detector.report.parts_payload import parts_data
 from detector.report.printable import SOFT_BREAK, printable, shortened
 from detector.report.record import AnalysisEntry, CaseRecord, StrongFrame
 from detector.report.strongest import deciding
@@ -44,6 +46,7 @@ def analysis_data(entry: AnalysisEntry, stem: str, record: CaseRecord, files: di
         "timeline": _timeline(entry, stem, record, short, files),
         "frames": [_strong_frame(frame, stem, short, files) for frame in entry.strong_frames],
         "heat_scale": _heat_scale(entry.strong_frames),
+        **parts_data(analysis, stem, short, files),
         "scores": _scores(analysis, short),
     }
 
@@ -93,7 +96,8 @@ def _model_row(analysis: Analysis, index: int, short: dict[str, str]) -> dict[st
 
 
 def _tracks(analysis: Analysis, short: dict[str, str]) -> dict[str, Any]:
-    by_model = [{track.track_id: track for track in model.tracks} for model in analysis.models]
+    models = drawn_models(analysis)
+    by_model = [{track.track_id: track for track in model.tracks} for model in models]
     shown = sorted(ranked_tracks(analysis)[:MAX_TRACK_ROWS], key=lambda track: track.track_id)
     entitled = {track.track_id for track in deciding(analysis)}
     rows = []
@@ -118,7 +122,7 @@ def _tracks(analysis: Analysis, short: dict[str, str]) -> dict[str, Any]:
         )
     more = len(analysis.tracks) - len(shown)
     return {
-        "models": [short[model.model_id] for model in analysis.models],
+        "models": [short[model.model_id] for model in models],
         "rows": rows,
         "more": f"{len(shown)} are listed: those that decide, then those of highest score. The export has {more} more."
         if more
@@ -145,12 +149,15 @@ def _timeline(
         model.model_id: f"{short[model.model_id]} {shortened(model.model_id, 40)}".replace(SOFT_BREAK, "")
         for model in analysis.models
     }
-    name = f"{stem}-timeline.svg"
-    files[name] = timeline_svg(analysis, decisions=decisions, marks=marks, model_labels=names)
+    figure_name = f"{stem}-timeline.svg"
+    files[figure_name] = timeline_svg(analysis, decisions=decisions, marks=marks, model_labels=names)
     notes = []
-    if len(decisions) < len(analysis.models):
+    if not {model.model_id for model in voting(analysis.models)} <= set(decisions):
         notes.append("Thresholds are drawn only for models whose card is at hand.")
-    return {"file": name, "note": " ".join(notes)}
+    if left_out := [model for model in analysis.models if model not in drawn_models(analysis)]:
+        others = ", ".join(short[model.model_id] for model in left_out)
+        notes.append(f"Frame scores of {others} are in the case export.")
+    return {"file": figure_name, "note": " ".join(notes)}
 
 
 def _strong_frame(frame: StrongFrame, stem: str, short: dict[str, str], files: dict[str, bytes]) -> dict[str, Any]:
@@ -189,9 +196,10 @@ def _heat_scale(frames: tuple[StrongFrame, ...]) -> list[dict[str, str]]:
 
 def _scores(analysis: Analysis, short: dict[str, str]) -> dict[str, Any]:
     """Every scored face, one row, models side by side, in order of time; the highest ones where there are too many."""
+    models = drawn_models(analysis)
     rows: dict[tuple[int, int], dict[str, float]] = {}
     facts: dict[tuple[int, int], tuple[float, int, float]] = {}
-    for model in analysis.models:
+    for model in models:
         for track in model.tracks:
             for face in track.frames:
                 key = (face.pts, track.track_id)
@@ -207,7 +215,7 @@ def _scores(analysis: Analysis, short: dict[str, str]) -> dict[str, Any]:
     else:
         statement = f"All {wording.count(total, 'scored face')}, in order of time." if total else "No face was scored."
     return {
-        "models": [short[model.model_id] for model in analysis.models],
+        "models": [short[model.model_id] for model in models],
         "statement": statement,
         "rows": [
             [
@@ -218,7 +226,7 @@ def _scores(analysis: Analysis, short: dict[str, str]) -> dict[str, Any]:
                 f"{facts[key][2]:.2f}",
                 *(
                     wording.score(sigmoid(rows[key][model.model_id]) if model.model_id in rows[key] else None)
-                    for model in analysis.models
+                    for model in models
                 ),
             ]
             for key in sorted(keys)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
-from detector.analysis.types import Analysis, FrameScore, sigmoid
+from detector.analysis.aggregate import voting
+from detector.analysis.types import Analysis, FrameScore, ModelResult, sigmoid
 from detector.faces.types import FaceTrack
 from detector.report.strongest import deciding
 
@@ -24,14 +25,33 @@ MODEL_STYLES = (
     ("#56B4E9", "P"),
 )
 INK, MUTED, RULE, BAND = "#1A1F26", "#5B6570", "#C9D0D6", "#EEF1F4"
+MOST_DRAWN = 4
 LANE_GAP = 0.32  # of a lane's height
 _MAX_DOTS = 400  # beyond this the line alone is drawn: dots would merge into a bar
+
+
+def drawn_models(analysis: Analysis) -> list[ModelResult]:
+    """The models whose frame scores are drawn and listed: all where they are few; else the ensembles, the frame models
+    and the temporal specialist, whose scores the others' would hide."""
+    with_frames = [model for model in analysis.models if model.kind != "audiovisual"]
+    if len(with_frames) <= MOST_DRAWN:
+        return with_frames
+    ranks = [
+        0 if model.kind == "ensemble" else 1 if model.kind == "frame" else 2 if _is_temporal(model) else 3
+        for model in with_frames
+    ]
+    kept = sorted(range(len(with_frames)), key=lambda index: (ranks[index], index))[:MOST_DRAWN]
+    return [with_frames[index] for index in sorted(kept)]
+
+
+def _is_temporal(model: ModelResult) -> bool:
+    return any(cue.cue == "TM" for cue in model.specialists)
 
 
 def ranked_tracks(analysis: Analysis) -> list[FaceTrack]:
     """All tracks: those that decide first, then by score, highest first."""
     best: dict[int, float] = {}
-    for model in analysis.models:
+    for model in voting(analysis.models):
         for track in model.tracks:
             best[track.track_id] = max(best.get(track.track_id, float("-inf")), track.logit)
     first = {track.track_id for track in deciding(analysis)}
@@ -69,7 +89,7 @@ def draw_others(axis: Axes, analysis: Analysis, others: Sequence[FaceTrack]) -> 
     """The scores of several tracks as dots in one lane."""
     axis.set_ylabel(f"{len(others)} others", labelpad=3, color=MUTED)
     ids = {track.track_id for track in others}
-    for index, model in enumerate(analysis.models):
+    for index, model in enumerate(drawn_models(analysis)):
         colour, marker = MODEL_STYLES[index % len(MODEL_STYLES)]
         faces = [face for track in model.tracks if track.track_id in ids for face in track.frames]
         axis.plot(
@@ -91,7 +111,7 @@ def draw_track(axis: Axes, analysis: Analysis, track: FaceTrack) -> None:
     for start_s, end_s in track.gaps_s:
         axis.axvspan(start_s, end_s, facecolor="white", edgecolor=RULE, hatch="//////", lw=0, zorder=0.6)
     scored: set[int] = set()
-    for index, model in enumerate(analysis.models):
+    for index, model in enumerate(drawn_models(analysis)):
         colour, marker = MODEL_STYLES[index % len(MODEL_STYLES)]
         faces = next((item.frames for item in model.tracks if item.track_id == track.track_id), ())
         scored.update(face.pts for face in faces)
@@ -126,11 +146,12 @@ def _runs(faces: Sequence[FrameScore], gaps_s: Sequence[tuple[float, float]]) ->
 
 
 def _thresholds(analysis: Analysis, decisions: Mapping[str, Decision]) -> list[tuple[int, float, float]]:
-    """(index of the model, lower score, upper score) of each model whose thresholds are known."""
+    """(index of the drawn model, lower score, upper score) of each that decides and whose thresholds are known."""
+    voters = {model.model_id for model in voting(analysis.models)}
     return [
         (index, sigmoid(decision.no_manipulation_logit), sigmoid(decision.likely_manipulated_logit))
-        for index, model in enumerate(analysis.models)
-        if (decision := decisions.get(model.model_id)) is not None
+        for index, model in enumerate(drawn_models(analysis))
+        if model.model_id in voters and (decision := decisions.get(model.model_id)) is not None
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from detector.analysis.aggregate import USABLE_WEIGHT, deciding_tracks
+from detector.analysis.aggregate import USABLE_WEIGHT, deciding_tracks, voting
 from detector.analysis.types import Analysis, FrameScore, sigmoid
 from detector.errors import FramewitnessError, ModelError
 from detector.evidence.types import Evidence
@@ -25,12 +25,13 @@ _OPACITY = 0.55
 def strongest_frames(analysis: Analysis, *, count: int, spacing_s: float = SPACING_S) -> tuple[StrongFrame, ...]:
     """The `count` highest-scoring faces of the tracks that decide, `spacing_s` apart within a track, without pictures.
 
-    Ranked by the mean logit over the models that scored the face, as the conclusion is; faces too poor to weigh on it
-    count only where there are no others. Numbered by rank.
+    Ranked by the mean logit over the models that decide and scored the face, as the conclusion is; faces too poor to
+    weigh on it count only where there are no others. Numbered by rank. Each names the model whose heatmap is drawn: of
+    the frame models, the one that scored the face highest.
     """
     faces = {(track.track_id, face.pts): face for track in deciding(analysis) for face in track.faces}
     scores: dict[tuple[int, int], list[tuple[FrameScore, str]]] = {}
-    for model in analysis.models:
+    for model in voting(analysis.models):
         for track in model.tracks:
             for score in track.frames:
                 scores.setdefault((track.track_id, score.pts), []).append((score, model.model_id))
@@ -44,7 +45,9 @@ def strongest_frames(analysis: Analysis, *, count: int, spacing_s: float = SPACI
         at_s = values[0][0].pts_s
         if any(frame.track_id == track_id and abs(frame.pts_s - at_s) < spacing_s for frame in chosen):
             continue
-        chosen.append(_strong_frame(len(chosen) + 1, track_id, faces[track_id, values[0][0].pts], values))
+        tracked = faces[track_id, values[0][0].pts]
+        drawn = _drawn_model(analysis, track_id, tracked.pts) or max(values, key=lambda value: value[0].logit)[1]
+        chosen.append(_strong_frame(len(chosen) + 1, track_id, tracked, values, drawn))
     return tuple(chosen)
 
 
@@ -53,12 +56,26 @@ def deciding(analysis: Analysis) -> tuple[FaceTrack, ...]:
     return deciding_tracks(analysis.tracks, analysis.settings, still=analysis.evidence.kind == "still")
 
 
+def _drawn_model(analysis: Analysis, track_id: int, pts: int) -> str | None:
+    """The frame model that scored this face highest; only frame models have heatmaps."""
+    found = [
+        (frame.logit, model.model_id)
+        for model in analysis.models
+        if model.kind == "frame"
+        for track in model.tracks
+        if track.track_id == track_id
+        for frame in track.frames
+        if frame.pts == pts
+    ]
+    return max(found)[1] if found else None
+
+
 def _mean_logit(values: list[tuple[FrameScore, str]]) -> float:
     return sum(score.logit for score, _ in values) / len(values)
 
 
 def _strong_frame(
-    number: int, track_id: int, tracked: TrackedFace, values: list[tuple[FrameScore, str]]
+    number: int, track_id: int, tracked: TrackedFace, values: list[tuple[FrameScore, str]], drawn_model: str
 ) -> StrongFrame:
     return StrongFrame(
         number=number,
@@ -68,7 +85,7 @@ def _strong_frame(
         pts_s=tracked.pts_s,
         bbox_xyxy_px=tracked.face.bbox_xyxy_px,
         score=sigmoid(_mean_logit(values)),
-        model_id=max(values, key=lambda value: value[0].logit)[1],
+        model_id=drawn_model,
         weight=values[0][0].weight,
         flags=tracked.face.quality.flags,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -24,6 +25,7 @@ from detector.report.lanes import (
     draw_mark,
     draw_others,
     draw_track,
+    drawn_models,
     prepare_lane,
     share_lanes,
 )
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 _MM = 1 / 25.4
 
-_STYLE: Any = {
+STYLE: Any = {
     "svg.hashsalt": "framewitness",
     "svg.fonttype": "none",  # text stays text: searchable, and set in the report's own fonts
     "font.family": ["Noto Sans"],
@@ -71,9 +73,16 @@ def timeline_svg(
     `model_labels` by model id replace ids in the legend. Where a face was looked for and not found the lane is hatched
     and the line is broken; where it was found but not scored there is a tick at the foot of the lane.
     """
-    with _rc_lock, mpl.rc_context(_STYLE):
-        _add_fonts()
+    with drawing(STYLE):
         return _draw(analysis, decisions or {}, marks, model_labels or {}, width_mm, max_lanes)
+
+
+@contextmanager
+def drawing(style: Any) -> Iterator[None]:
+    """Matplotlib with `style` and the report's fonts, one thread at a time."""
+    with _rc_lock, mpl.rc_context(style):
+        _add_fonts()
+        yield
 
 
 def _add_fonts() -> None:
@@ -150,7 +159,7 @@ def _draw_legend(
     left_mm: float,
 ) -> None:
     handles: list[object] = []
-    for index, model in enumerate(analysis.models):
+    for index, model in enumerate(drawn_models(analysis)):
         colour, marker = MODEL_STYLES[index % len(MODEL_STYLES)]
         name = labels.get(model.model_id, model.model_id)
         handles.append(mpl.lines.Line2D([], [], color=colour, lw=0.8, marker=marker, ms=2.6, mew=0, label=name))

@@ -94,19 +94,20 @@ def evaluate_models(
     wanted = (table["kind"] == "video").to_numpy()
     for model in models:
         if model.kind in READS_CROPS:
-            wanted |= labelled_rows(table) & (splits[model.card.model_id] == split).to_numpy()
+            own = (splits[model.card.model_id] == split).to_numpy()
+            wanted = wanted | (labelled_rows(table) & own)
     with tempfile.TemporaryDirectory() as folder:
         kept = store or Path(folder) / "predictions.jsonl"
         rows = gather(models, table[wanted], data_root, kept, on_file=on_file)
     evaluations = {}
     for model in models:
-        own = rows.assign(split=splits[model.card.model_id][wanted].to_numpy())
-        video = own["kind"] == "video"
+        known = rows.assign(split=splits[model.card.model_id][wanted].to_numpy())
+        video = known["kind"] == "video"
         maps = bank is not None and model.kind == "frame"
         evaluations[model.card.model_id] = Evaluation(
             model.card,
-            own[~video & (own["split"] == split)].reset_index(drop=True),
-            own[video].reset_index(drop=True),
+            known[~video & (known["split"] == split)].reset_index(drop=True),
+            known[video].reset_index(drop=True),
             tuple(model.channel_names) if model.kind == "specialists" else (),
             pointing_game(model, bank, split=split) if maps and bank is not None else None,
         )

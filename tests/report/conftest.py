@@ -13,7 +13,21 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from detector.analysis.types import Analysis, Conclusion, FrameScore, ModelResult, Reason, Tool, TrackScore
+from detector.analysis.types import (
+    Analysis,
+    Attention,
+    ChannelReadings,
+    Conclusion,
+    CueResult,
+    FrameScore,
+    Interval,
+    Member,
+    ModelResult,
+    Reason,
+    SyncWindow,
+    Tool,
+    TrackScore,
+)
 from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Note
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
@@ -119,6 +133,53 @@ def make_analysis(
         frames_examined=100,
         shot_starts_s=(0.0, 9.2),
     )
+
+
+def make_every_kind(evidence: Evidence) -> Analysis:
+    """A frame model, the temporal specialist, two cues, lips and voice, and an ensemble of them, on two tracks."""
+    analysis = make_analysis(evidence)
+    (frame,) = analysis.models
+
+    def shifted(by: float) -> tuple[TrackScore, ...]:
+        return tuple(make_scores(track, 0.6 - by * order, phase=by) for order, track in enumerate(analysis.tracks))
+
+    temporal = []
+    for score in shifted(1.0):
+        weights = [1.0 + 0.9 * math.sin(frame.pts_s) for frame in score.frames]
+        attention = Attention(
+            tuple(frame.pts for frame in score.frames),
+            tuple(frame.pts_s for frame in score.frames),
+            tuple(weight / sum(weights) for weight in weights),
+        )
+        temporal.append(
+            replace(score, attention=attention, intervals=(Interval(3.0, 4.4, 2.1), Interval(9.0, 9.8, 1.2)))
+        )
+    sequence = ModelResult("tm-b1", "2f" * 32, 0.6, tuple(temporal), kind="sequence")
+    sequence = replace(sequence, specialists=(CueResult("TM", 0.6, sequence.tracks),))
+    readings = (ChannelReadings(1, (0,), ((0.1, 0.2),)),)
+    cues = (
+        CueResult("BG", 1.7, shifted(0.4), None, ("bg_texture_1", "bg_texture_2"), readings),
+        CueResult("LL", None, (), "The picture is too bright for noise to be read."),
+    )
+    specialists = ModelResult("cues-b2", "3f" * 32, 1.7, shifted(0.4), kind="specialists", specialists=cues)
+    windows = (
+        *(
+            SyncWindow(float(start), start + 2.0, -1.0 + 0.4 * start, 0.6 - 0.1 * start, 0.04)
+            for start in range(0, 12, 2)
+        ),
+        SyncWindow(12.0, 14.0, None, None, None),
+    )
+    sound = ModelResult("av-b3", "4f" * 32, 1.9, (TrackScore(1, 1.9, ()),), kind="audiovisual", sync=windows)
+    sound = replace(sound, specialists=(CueResult("AV", 1.9, sound.tracks),))
+    members = (
+        Member("frame-b0", None, frame.logit, 0.55),
+        Member("tm-b1", None, 0.6, 0.25),
+        Member("cues-b2", "BG", 1.7, 0.2),
+        Member("cues-b2", "LL", None, None, "The picture is too bright for noise to be read."),
+        Member("av-b3", "AV", 1.9, 0.0),
+    )
+    together = ModelResult("all-b4", "5f" * 32, 1.4, shifted(0.2), kind="ensemble", members=members)
+    return replace(analysis, models=(frame, sequence, specialists, sound, together))
 
 
 def make_unscored(evidence: Evidence) -> Analysis:

@@ -1,0 +1,59 @@
+"""What stands behind a score in the report: members, cues, attention, lips and voice, and only where they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from detector.report import typeset
+from detector.report.lanes import drawn_models
+from detector.report.over_time import over_time_svg
+from detector.report.record import CaseRecord, ExhibitEntry
+from detector.report.strongest import strongest_frames
+from tests.report.conftest import make_entry, make_every_kind, make_evidence, make_exhibit, make_record
+from tests.report.test_typeset import squeezed, text_of
+
+
+def record() -> CaseRecord:
+    evidence = make_evidence()
+    return make_record((ExhibitEntry(make_exhibit(evidence), (make_entry(make_every_kind(evidence)),)),))
+
+
+def test_every_part_of_a_result_is_printed() -> None:
+    text = squeezed(text_of(typeset(record())))
+    for fact in (
+        "Members of the ensemble", "55%", "Left out because", "The picture is too bright for noise to be read.",
+        "Specialists", "BG Background and light", "0.846", "Lips and voice", "8.00 – 10.00", "-0.20",
+        "Good synchrony is never evidence of authenticity", "Attention",
+    ):  # fmt: skip
+        assert squeezed(fact) in text, fact
+
+
+def test_a_report_of_frame_models_alone_has_no_empty_headings(full_record: CaseRecord) -> None:
+    text = squeezed(text_of(typeset(full_record)))
+    for heading in ("Membersoftheensemble", "Specialists", "Lipsandvoice"):
+        assert heading not in text
+
+
+def test_the_figure_is_the_same_every_time_and_absent_where_there_is_nothing(full_record: CaseRecord) -> None:
+    analysis = make_every_kind(make_evidence())
+    first, second = (over_time_svg(analysis, {"tm-b1": "M4"}) for _ in range(2))
+    assert first is not None
+    assert first == second
+    assert b"Attention M4" in first
+    assert over_time_svg(full_record.exhibits[0].analyses[0].analysis, {}) is None
+
+
+def test_of_many_models_those_that_decide_are_drawn() -> None:
+    analysis = make_every_kind(make_evidence())
+    assert [model.model_id for model in drawn_models(analysis)] == ["frame-b0", "tm-b1", "cues-b2", "all-b4"]
+    more = tuple(replace(analysis.models[2], model_id=f"more-b{number}") for number in range(5))
+    crowded = replace(analysis, models=(*more, *analysis.models))
+    assert [model.model_id for model in drawn_models(crowded)] == ["more-b0", "frame-b0", "tm-b1", "all-b4"]
+
+
+def test_strong_frames_follow_what_decides_and_show_a_model_with_heatmaps() -> None:
+    analysis = make_every_kind(make_evidence())
+    frames = strongest_frames(analysis, count=3)
+    scores = {frame.pts: frame.score for frame in analysis.models[4].tracks[0].frames}
+    assert frames[0].score == max(scores.values())
+    assert {frame.model_id for frame in frames} == {"frame-b0"}
