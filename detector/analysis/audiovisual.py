@@ -103,7 +103,7 @@ def examine_sync(
 def judge(mouth: MouthTrack, sound: Sound, model: LoadedModel | None) -> Judged:
     """The network and the witness on one mouth; `sound` should reach 1.2 s beyond it at both ends where it can."""
     logit = None if model is None else _network_logit(mouth, sound, model)
-    return Judged(mouth, logit, _witness(mouth, sound))
+    return Judged(mouth, logit, witness(mouth, sound))
 
 
 def _judge_all(
@@ -179,7 +179,8 @@ def network_inputs(mouth: MouthTrack, sound: Sound, reach: int) -> tuple[NDArray
     return mouth.crops.astype(np.float32) / 255, mouth.lips, mouth.seen, mel, heard
 
 
-def _witness(mouth: MouthTrack, sound: Sound) -> LipSync | None:
+def witness(mouth: MouthTrack, sound: Sound) -> LipSync | None:
+    """The untrained comparison of lip opening and loudness; None where there is too little of either."""
     activity = speech_activity([sound])
     if activity is None:
         return None

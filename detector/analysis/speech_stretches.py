@@ -32,23 +32,28 @@ def choose_stretches(activity: SpeechActivity, tracks: Sequence[FaceTrack]) -> t
     Each third of the speech gives its fullest stretch; silence at both ends of a stretch is cut off. Where no third
     holds one, the whole of the speech may. Empty where no face is in the picture for 0.9 s of speech.
     """
-    found = [stretch for part in _parts(activity) if (stretch := _best_in(activity, tracks, *part)) is not None]
+    spans = spread_spans(activity, [(track.first_pts_s, track.last_pts_s) for track in tracks])
+    return tuple(Stretch(*span, _present(tracks, *span)) for span in spans)
+
+
+def spread_spans(activity: SpeechActivity, faces: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """(start, end) of the stretches, where each of `faces` is in the picture from a first to a last second."""
+    found = [span for part in _parts(activity) if (span := _best_in(activity, faces, *part)) is not None]
     if not found and activity.segments_s:
-        whole = _best_in(activity, tracks, activity.segments_s[0][0], activity.segments_s[-1][1])
+        whole = _best_in(activity, faces, activity.segments_s[0][0], activity.segments_s[-1][1])
         found = [] if whole is None else [whole]
     return tuple(found)
 
 
-def _best_in(activity: SpeechActivity, tracks: Sequence[FaceTrack], low_s: float, high_s: float) -> Stretch | None:
+def _best_in(
+    activity: SpeechActivity, faces: Sequence[tuple[float, float]], low_s: float, high_s: float
+) -> tuple[float, float] | None:
     options = [
         option
-        for track in tracks
-        for option in _windows_in(activity, max(low_s, track.first_pts_s), min(high_s, track.last_pts_s))
+        for first_s, last_s in faces
+        for option in _windows_in(activity, max(low_s, first_s), min(high_s, last_s))
     ]
-    if not options:
-        return None
-    _, start_s, end_s = max(options)
-    return Stretch(start_s, end_s, _present(tracks, start_s, end_s))
+    return max(options)[1:] if options else None
 
 
 def _parts(activity: SpeechActivity) -> list[tuple[float, float]]:

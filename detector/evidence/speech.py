@@ -141,7 +141,7 @@ def _speech_bins() -> slice:
 def _mel_bank() -> NDArray[np.float32]:
     """(257, 64) triangles, peak 1."""
     to_mel = 2595 * np.log10(1 + np.array([_LOW_HZ, _HIGH_HZ]) / 700)
-    edges_hz = 700 * (10 ** (np.linspace(*to_mel, MEL_BANDS + 2) / 2595) - 1)
+    edges_hz = 700 * (10 ** (np.linspace(to_mel[0], to_mel[1], MEL_BANDS + 2) / 2595) - 1)
     bins_hz = np.arange(_FFT // 2 + 1)[:, None] * SAMPLE_RATE_HZ / _FFT
     rising = (bins_hz - edges_hz[:-2]) / np.diff(edges_hz)[:-1]
     falling = (edges_hz[2:] - bins_hz) / np.diff(edges_hz)[1:]

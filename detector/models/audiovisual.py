@@ -1,173 +1,134 @@
-"""Do lips and voice belong together, and at which lag? Two encoders, feature exchange between them, one fused logit.
+"""Do lips and voice belong together, and at which lag? What the sound says of the lips, compared at every lag.
 
-After AVFF (Oorloff et al., CVPR 2024, https://arxiv.org/abs/2406.02951): each modality's features are also predicted
-from the other's, trained by masking complementary slots and filling them across, and a classifier reads features and
-predictions together. What carries it here is agreement at every lag (SyncNet, Chung & Zisserman 2016; as multi-way
-matching, Chung et al. 2019): genuine sound agrees best at a lag near zero, shifted or foreign sound elsewhere or
-nowhere.
+Sound foretells how the mouth moves (the cross-modal prediction of AVFF, Oorloff et al., CVPR 2024, kept linear so that
+a minute of speech is enough), and where wanted, learned features of both foretell each other (`av_exchange`). It is
+agreement over lags that decides (SyncNet, Chung & Zisserman 2016; as multi-way matching, Chung et al. 2019):
+genuine sound agrees best at a lag near zero, shifted or foreign sound elsewhere or nowhere.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from detector.models.av_exchange import MEL_PER_FRAME, FeatureExchange, Heard, Seen, picture_change, standardised
 from detector.models.outputs import AudioVisualOutput
 
-MEL_PER_FRAME = 4
+_DRIFT_FRAMES = 50
 
 
-class Encoded(NamedTuple):
-    """Unit features at 25 Hz. `video` (B, T, D) and what the sound foretells of it, `video_from_audio` (B, S, D);
-    `audio` (B, S, D) and `audio_from_video` (B, T, D); S = T + 2 x reach."""
+class Mouth(NamedTuple):
+    """`motion` (B, T, K) how the mouth moves; `features` where there is an exchange; `seen` (B, T) bool."""
 
-    video: Tensor
-    audio: Tensor
-    video_from_audio: Tensor
-    audio_from_video: Tensor
+    motion: Tensor
+    features: Seen | None
+    seen: Tensor
 
 
-class TimeBlock(nn.Module):
-    """(B, C, T) -> (B, C, T): residual convolution over time that sees `dilation` samples either way; 0 where not
-    `valid` (B, 1, T), so that padding changes nothing beside it."""
+class Voice(NamedTuple):
+    """`motion` (B, S, K) how the sound says the mouth moves; `features` where there is an exchange; `heard` (B, S)."""
 
-    def __init__(self, channels: int, dilation: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(channels)
-        self.convolution = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, valid: Tensor) -> Tensor:
-        normed = self.norm(x.transpose(1, 2)).transpose(1, 2) * valid
-        return (x + self.dropout(F.gelu(self.convolution(normed)))) * valid
+    motion: Tensor
+    features: Heard | None
+    heard: Tensor
 
 
-class VideoEncoder(nn.Module):
-    """Mouth crops and lip measurements -> (B, D, T).
+class LipReader(nn.Module):
+    """The movement of the lips from the sound around it, linear, so that a minute of speech is enough to fit it.
 
-    Every clip is compared with its own mean only (crops and measurements), so that whose mouth it is, and how it is
-    lit, do not reach the features.
+    (B, 4 S, M) log-mel -> (B, S, K): 16 broad bands at 25 Hz, each against its own mean, 13 frames of context.
     """
 
-    def __init__(self, width: int, lips: int, dropout: float) -> None:
+    def __init__(self, lips: int, broad_bands: int = 16, context: int = 13) -> None:
         super().__init__()
-        self.frame = nn.Sequential(
-            nn.Conv2d(1, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
-            nn.Conv2d(8, 24, 3, stride=2, padding=1), nn.BatchNorm2d(24), nn.ReLU(),
-            nn.Conv2d(24, 32, 3, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
-            nn.Flatten(), nn.Dropout(2 * dropout), nn.Linear(32 * 9, width // 2),
-        )  # fmt: skip
-        self.measures = nn.Linear(2 * lips, width // 2)
-        self.time = nn.ModuleList(TimeBlock(width, dilation, dropout) for dilation in (1, 2, 1))
+        self.broad_bands, self.context = broad_bands, context
+        self.weights = nn.Conv1d(broad_bands, lips, context, padding=context // 2, bias=False)
 
-    def forward(self, mouth: Tensor, lips: Tensor, seen: Tensor) -> Tensor:
-        batch, count = seen.shape
-        weight = seen.to(mouth.dtype)
-        small = F.avg_pool2d(mouth, 2)  # (B, T, 24, 24)
-        frame_weight = weight[:, :, None, None]
-        total = frame_weight.sum(1, keepdim=True).clamp_min(1)
-        moved = (small - (small * frame_weight).sum(1, keepdim=True) / total) * frame_weight
-        spread = (moved.square().mean((2, 3), keepdim=True).sum(1, keepdim=True) / total).sqrt()
-        looks = self.frame((moved / (spread + 1e-2)).flatten(0, 1)[:, None]).view(batch, count, -1)
-        measures = _standardised(lips, weight)
-        change = F.pad(measures[:, 2:] - measures[:, :-2], (0, 0, 1, 1)) if count > 2 else torch.zeros_like(measures)
-        joined = torch.cat([looks, self.measures(torch.cat([measures, change], 2))], 2)
-        x, valid = (joined * weight[:, :, None]).transpose(1, 2), weight[:, None]
-        for block in self.time:
-            x = block(x, valid)
-        return x
-
-
-class AudioEncoder(nn.Module):
-    """(B, 4 S, M) log-mel at 100 Hz -> (B, D, S) at 25 Hz; each band against its own mean, all by one spread."""
-
-    def __init__(self, width: int, bands: int, dropout: float) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(bands, width, 5, stride=2, padding=2)
-        self.second = nn.Conv1d(width, width, 5, stride=2, padding=2)
-        self.dropout = nn.Dropout(dropout)
-        self.time = nn.ModuleList(TimeBlock(width, dilation, dropout) for dilation in (1, 2))
+    def bands(self, mel: Tensor, heard: Tensor) -> Tensor:
+        """(B, 16, S), 0 where not heard."""
+        batch, rows, bands = mel.shape
+        weight = heard.to(mel.dtype)[:, :, None]
+        coarse = mel.view(batch, rows // MEL_PER_FRAME, MEL_PER_FRAME, self.broad_bands, bands // self.broad_bands)
+        coarse = coarse.mean((2, 4))  # (B, S, 16)
+        total = weight.sum(1, keepdim=True).clamp_min(1)
+        moved = (coarse - (coarse * weight).sum(1, keepdim=True) / total) * weight
+        spread = (moved.square().mean(2, keepdim=True).sum(1, keepdim=True) / total).sqrt()
+        return (moved / (spread + 1e-2)).transpose(1, 2)
 
     def forward(self, mel: Tensor, heard: Tensor) -> Tensor:
-        weight = heard.to(mel.dtype).repeat_interleave(MEL_PER_FRAME, 1)[:, :, None]
-        total = weight.sum(1, keepdim=True).clamp_min(1)
-        moved = (mel - (mel * weight).sum(1, keepdim=True) / total) * weight
-        spread = (moved.square().mean(2, keepdim=True).sum(1, keepdim=True) / total).sqrt()
-        x = (moved / (spread + 0.3)).transpose(1, 2)  # (B, M, 4 S)
-        valid = heard.to(mel.dtype)[:, None]
-        x = self.dropout(F.gelu(self.first(x))) * valid.repeat_interleave(2, 2)
-        x = self.dropout(F.gelu(self.second(x))) * valid
-        for block in self.time:
-            x = block(x, valid)
-        return x
+        return self.weights(self.bands(mel, heard)).transpose(1, 2)
 
 
 class AudioVisualNet(nn.Module):
     """See the module. `reach` lags either way, in frames of 25 Hz; lags within `natural` count as in sync; windows of
-    `window` frames every `hop`; `lips` measurements, `bands` mel bands. About 0.2 M parameters."""
+    `window` frames every `hop`; `lips` measurements, `components` of the picture, `bands` mel bands; `exchange` adds
+    the learned features, `width` channels wide."""
 
     def __init__(
         self,
-        width: int = 64,
         reach: int = 15,
         natural: int = 2,
         window: int = 50,
         hop: int = 25,
         lips: int = 5,
+        components: int = 12,
         bands: int = 64,
+        exchange: bool = True,
+        width: int = 64,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.reach, self.natural, self.window, self.hop = reach, natural, window, hop
-        self.video, self.audio = VideoEncoder(width, lips, dropout), AudioEncoder(width, bands, dropout)
-        self.to_video, self.to_audio = _exchange(width), _exchange(width)
-        self.lip_decoder, self.mel_decoder = nn.Linear(width, lips), nn.Linear(width, bands)
-        self.log_scale = nn.Parameter(torch.tensor(math.log(8.0)))
+        self.components = nn.Linear(24 * 24, components, bias=False)
+        self.reader = LipReader(lips + components)
+        # What a correlation of each measure, and the features' agreement, count as evidence of a lag.
+        self.motion_scale = nn.Parameter(torch.full((lips + components,), 0.2))
+        self.feature_scale = nn.Parameter(torch.tensor(0.5)) if exchange else None
+        self.exchange = FeatureExchange(width, lips, bands, reach, dropout) if exchange else None
         # Foreign sound agrees at no lag: that outcome competes with the lags.
         self.nowhere = nn.Parameter(torch.tensor(0.0))
         self.slope, self.offset = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(0.0))
-        self.attention = nn.MultiheadAttention(width, 2, dropout=dropout, batch_first=True)
-        self.fused = nn.Sequential(nn.Linear(4 * width, width // 2), nn.GELU(), nn.Dropout(3 * dropout))
-        self.head = nn.Linear(width // 2, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
 
-    def encode_video(self, mouth: Tensor, lips: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit features (B, T, D) of the mouth, and the sound's features they foretell."""
-        video = self.video(mouth, lips, seen)
-        return _unit(video), _unit(self.to_audio(video))
+    def look(self, mouth: Tensor, lips: Tensor, seen: Tensor) -> Mouth:
+        """Arguments as in `forward_all`."""
+        features = None if self.exchange is None else self.exchange.encode_video(mouth, lips, seen)
+        return Mouth(self.motion(mouth, lips, seen), features, seen)
 
-    def encode_audio(self, mel: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """Unit features (B, S, D) of the sound, and the mouth's features they foretell."""
-        audio = self.audio(mel, heard)
-        return _unit(audio), _unit(self.to_video(audio))
+    def listen(self, mel: Tensor, heard: Tensor) -> Voice:
+        """Arguments as in `forward_all`, of any length."""
+        features = None if self.exchange is None else self.exchange.encode_audio(mel, heard)
+        return Voice(self.reader(mel, heard), features, heard)
 
-    def agreement(self, encoded: Encoded, seen: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """How well each frame agrees with the sound at each lag, in both exchanged spaces, and which of it is known.
+    def motion(self, mouth: Tensor, lips: Tensor, seen: Tensor) -> Tensor:
+        """(B, T, K) how the mouth moves: lip measures, then components of the picture (eigen-lips, where so fitted)."""
+        look = self.components(picture_change(mouth, seen).flatten(2))
+        return without_drift(torch.cat([lips, look], 2), seen)
 
-        Returns (B, T, 2 reach + 1) in [-1, 1] and the same in bool; lag j means sound `j - reach` frames later.
+    def lag_logits(self, mouth: Mouth, voice: Voice, start: int, stop: int) -> Tensor:
+        """(B, L) how well each lag explains frames `start` to `stop`; lag j means sound `j - reach` frames later.
+
+        The correlation of how the mouth moves with how the sound says it does, and the features' agreement, times the
+        root of the number of frames: evidence adds up with them, slower than if they were independent. -inf where fewer
+        than half of the frames that some lag has are known.
         """
         lags = 2 * self.reach + 1
-        count = seen.shape[1]
-        in_video = encoded.video_from_audio.unfold(1, lags, 1)  # (B, T, D, lags)
-        in_audio = encoded.audio.unfold(1, lags, 1)
-        similar = torch.einsum("btd,btdl->btl", encoded.video, in_video)
-        similar = similar + torch.einsum("btd,btdl->btl", encoded.audio_from_video, in_audio)
-        known = heard.unfold(1, lags, 1)[:, :count] & seen[:, :, None]
-        return similar / 2, known
-
-    def lag_logits(self, similar: Tensor, known: Tensor) -> Tensor:
-        """(B, T', L) agreement over a window -> (B, L) logits of the lags, -inf where fewer than half of the frames
-        that some lag has are known."""
-        counts = known.sum(1)  # (B, L)
-        mean = (similar * known).sum(1) / counts.clamp_min(1)
-        # Evidence adds up with the frames, slower than if they were independent.
-        scaled = mean * self.log_scale.exp() * counts.clamp_min(1).sqrt()
-        return scaled.masked_fill(counts < counts.amax(1, keepdim=True).clamp_min(2) / 2, -torch.inf)
+        around = slice(start, stop + 2 * self.reach)
+        known = voice.heard[:, around].unfold(1, lags, 1) & mouth.seen[:, start:stop, None]
+        weight = known.to(mouth.motion.dtype)  # (B, T', L)
+        frames = weight.sum(1)  # (B, L)
+        correlation = _correlation(
+            mouth.motion[:, start:stop, :, None], voice.motion[:, around].unfold(1, lags, 1), weight
+        )
+        evidence = torch.einsum("blk,k->bl", correlation, self.motion_scale)
+        if self.exchange is not None and mouth.features is not None and voice.features is not None:
+            seen = Seen(*(part[:, start:stop] for part in mouth.features))
+            heard = Heard(*(part[:, around] for part in voice.features))
+            evidence = evidence + self.feature_scale * self.exchange.agreement(seen, heard, weight)
+        too_few = frames < frames.amax(1, keepdim=True).clamp_min(2) / 2
+        return (evidence * frames.sqrt()).masked_fill(too_few, -torch.inf)
 
     def out_of_sync(self, lag_logits: Tensor) -> Tensor:
         """(B, L) -> (B,) logit of P(the true lag is not a natural one)."""
@@ -193,43 +154,24 @@ class AudioVisualNet(nn.Module):
                 f"expected {count + 2 * self.reach} frames of sound beside {count} of mouth, found mel "
                 f"{tuple(mel.shape)} and heard {tuple(heard.shape)}"
             )
-        video, audio_from_video = self.encode_video(mouth, lips, seen)
-        audio, video_from_audio = self.encode_audio(mel, heard)
-        return self.judge(Encoded(video, audio, video_from_audio, audio_from_video), seen, heard)
+        return self.judge(self.look(mouth, lips, seen), self.listen(mel, heard))
 
-    def judge(self, encoded: Encoded, seen: Tensor, heard: Tensor) -> AudioVisualOutput:
-        """From features to the clip's logit and the windows'; training judges one encoding at many shifts."""
-        count = seen.shape[1]
-        similar, known = self.agreement(encoded, seen, heard)
+    def judge(self, mouth: Mouth, voice: Voice) -> AudioVisualOutput:
+        """From what is seen and heard to the clip's logit and the windows'; training judges one look at many sounds."""
+        count = mouth.seen.shape[1]
         windows = [
-            self.lag_logits(similar[:, at : at + self.window], known[:, at : at + self.window])
+            self.lag_logits(mouth, voice, at, min(count, at + self.window))
             for at in window_starts(count, self.window, self.hop)
         ]
         sync = torch.stack([self.out_of_sync(logits) for logits in windows], 1)  # (B, W)
-        whole = self.lag_logits(similar, known)
-        logit = self.out_of_sync(whole) + self._fused_logit(encoded, seen, heard)
+        logit = self.out_of_sync(self.lag_logits(mouth, voice, 0, count))
+        if self.exchange is not None and mouth.features is not None and voice.features is not None:
+            logit = logit + self.exchange.logit(mouth.features, voice.features, mouth.seen, voice.heard)
         return AudioVisualOutput(logit, sync, torch.stack(windows, 1))
 
     def forward(self, mouth: Tensor, lips: Tensor, seen: Tensor, mel: Tensor, heard: Tensor) -> Tensor:
         """(B,) logits of P(sound and mouth do not belong together)."""
         return self.forward_all(mouth, lips, seen, mel, heard).logit
-
-    def _fused_logit(self, encoded: Encoded, seen: Tensor, heard: Tensor) -> Tensor:
-        """The classifier on features and their exchange: the mouth attends to the sound around it."""
-        count = seen.shape[1]
-        here = slice(self.reach, self.reach + count)
-        distance = torch.arange(self.reach + count + self.reach, device=seen.device)[None] - self.reach
-        distance = (distance - torch.arange(count, device=seen.device)[:, None]).abs()
-        usable = (distance <= self.reach)[None] & heard[:, None, :]  # (B, T, S)
-        usable = usable | ~usable.any(2, keepdim=True)  # a row without sound would be nan; it is left out below
-        mask = (~usable).repeat_interleave(self.attention.num_heads, 0)
-        attended, _ = self.attention(
-            encoded.audio_from_video, encoded.audio, encoded.audio, attn_mask=mask, need_weights=False
-        )
-        joined = torch.cat([encoded.video, encoded.video_from_audio[:, here], encoded.audio[:, here], attended], 2)
-        weight = (seen & heard[:, here]).to(joined.dtype)[:, :, None]
-        pooled = (self.fused(joined) * weight).sum(1) / weight.sum(1).clamp_min(1)
-        return self.head(pooled)[:, 0]
 
 
 def window_starts(count: int, window: int, hop: int) -> range:
@@ -237,19 +179,24 @@ def window_starts(count: int, window: int, hop: int) -> range:
     return range(0, max(1, count - window + 1), hop)
 
 
-def _unit(features: Tensor) -> Tensor:
-    """(B, D, T) -> (B, T, D) of length 1."""
-    return F.normalize(features.transpose(1, 2), dim=2)
+def without_drift(lips: Tensor, seen: Tensor) -> Tensor:
+    """(B, T, K) measures -> the same in units of their own spread, without drift slower than about a second."""
+    weight = seen.to(lips.dtype)
+    values = standardised(lips, weight)
+    offsets = torch.arange(-_DRIFT_FRAMES, _DRIFT_FRAMES + 1, device=lips.device, dtype=lips.dtype)
+    kernel = torch.exp(-0.5 * (offsets / (_DRIFT_FRAMES / 2)) ** 2)[None, None]
+    batch, count, measures = lips.shape
+    flat = values.transpose(1, 2).reshape(batch * measures, 1, count)
+    drift = F.conv1d(flat, kernel, padding=_DRIFT_FRAMES).view(batch, measures, count).transpose(1, 2)
+    total = F.conv1d(weight[:, None], kernel, padding=_DRIFT_FRAMES).transpose(1, 2)
+    return (values - drift / total.clamp_min(1e-3)) * weight[:, :, None]
 
 
-def _exchange(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv1d(width, width, 3, padding=1), nn.GELU(), nn.Conv1d(width, width, 1))
-
-
-def _standardised(values: Tensor, weight: Tensor) -> Tensor:
-    """(B, T, K) against each clip's own mean and spread over what is seen; 0 elsewhere."""
-    seen = weight[:, :, None]
-    total = seen.sum(1, keepdim=True).clamp_min(1)
-    moved = (values - (values * seen).sum(1, keepdim=True) / total) * seen
-    spread = (moved.square().sum(1, keepdim=True) / total).sqrt()
-    return moved / (spread + 5e-3)
+def _correlation(mouth: Tensor, sound: Tensor, known: Tensor) -> Tensor:
+    """(B, T, K, 1), (B, T, K, L), weights (B, T, L) -> (B, L, K) correlation over time of what is known."""
+    weight = known[:, :, None]
+    total = weight.sum(1, keepdim=True).clamp_min(1)
+    mouth = (mouth - (mouth * weight).sum(1, keepdim=True) / total) * weight
+    sound = (sound - (sound * weight).sum(1, keepdim=True) / total) * weight
+    scale = (mouth.square().sum(1) * sound.square().sum(1)).clamp_min(1e-8).sqrt()
+    return ((mouth * sound).sum(1) / scale).transpose(1, 2)

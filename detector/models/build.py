@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from torch import nn
 
+from detector.models.audiovisual import AudioVisualNet
 from detector.models.frame import FrameNet
 from detector.models.fusion import build_fusion
 from detector.models.hybrid import HybridNet
@@ -16,6 +17,7 @@ from detector.models.specialists import SpecialistsNet
 
 ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {
     "frame": FrameNet,
+    "audiovisual": AudioVisualNet,
     "specialists": SpecialistsNet,
     "ensemble": build_fusion,
     "lstm": RecurrentNet,

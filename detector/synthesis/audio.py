@@ -118,7 +118,7 @@ def recode(sound: Sound, codec: Codec, bit_rate: int) -> Sound:
     buffer.seek(0)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
     pieces = []
-    with av.open(buffer) as source:
+    with av.open(buffer, "r") as source:
         for frame in source.decode(audio=0):
             frame.pts = None
             pieces += [piece.to_ndarray().reshape(-1) for piece in resampler.resample(frame)]

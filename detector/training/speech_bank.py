@@ -23,6 +23,7 @@ from detector.settings import AnalysisSettings
 from detector.training.facebank import assign_splits
 
 _REQUIRED = {"file", "label", "kind", "use", "group", "source", "audio"}
+_MOUTH = ("start_s", "crops", "lips", "seen", "eyes_px")
 _SHORTEST_S = 0.9
 LONGEST_S = 20.0
 _MIN_SEEN = 0.8
@@ -75,10 +76,12 @@ def open_speech_bank(data_root: Path, folder: Path) -> tuple[TalkingClip, ...]:
         with np.load(path) as arrays:
             sound = Sound(arrays["samples"], float(arrays["sound_start_s"]))
             for number in range(int(arrays["tracks"])):
-                parts = [arrays[f"{name}{number}"] for name in ("start_s", "crops", "lips", "seen", "eyes_px")]
-                mouth = MouthTrack(float(parts[0]), *parts[1:4], float(parts[4]))
-                facts = [str(row[name]) for name in ("file", "label", "group", "source", "split")]
-                clips.append(TalkingClip(*facts, mouth, sound))
+                part = {name: arrays[f"{name}{number}"] for name in _MOUTH}
+                mouth = MouthTrack(
+                    float(part["start_s"]), part["crops"], part["lips"], part["seen"], float(part["eyes_px"])
+                )
+                facts = {name: str(row[name]) for name in ("file", "label", "group", "source", "split")}
+                clips.append(TalkingClip(**facts, mouth=mouth, sound=sound))
     return tuple(clips)
 
 
@@ -102,7 +105,7 @@ def store_clip(data_root: Path, folder: Path, file: str, backend: FaceBackend) -
     else:
         arrays |= {"samples": np.zeros(0, np.float32), "sound_start_s": 0.0}
     for number, mouth in enumerate(mouths):
-        for name in ("start_s", "crops", "lips", "seen", "eyes_px"):
+        for name in _MOUTH:
             arrays[f"{name}{number}"] = getattr(mouth, name)
     partial = target.with_suffix(f".{os.getpid()}.partial")
     with partial.open("wb") as out:
