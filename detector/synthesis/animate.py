@@ -1,98 +1,97 @@
-"""A moving clip from one still portrait, genuine or manipulated, with the truth about every pixel.
+"""Clips from one still portrait: genuine under a moving camera, or a talking head animated out of it.
 
-The genuine clip is the portrait under a drifting camera and sensor noise, nothing else. The manipulated one holds, from
-`start_s` to `end_s`, a face at lower resolution and other colour, blended in, whose mouth moves.
+The genuine clip is the portrait under a drifting camera and sensor noise, nothing else. The talking head is the same
+clip in which the face turns, blinks and speaks (`reenact`), its mouth painted anew, then redrawn by a network where
+there is one, as portrait animation does.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-from detector.synthesis.degrade import Image, colour_shift, rescale
-from detector.synthesis.regions import REGIONS, region_mask, soft_mask
+from detector.synthesis.clips import FaceClip, FakeClip, wander
+from detector.synthesis.reenact import Pose, apply_flow, flow_of, moved_points, redraw_mouth
+from detector.synthesis.resynthesis import match_colour, repaint
 from detector.synthesis.types import FaceImage
 
-
-@dataclass(frozen=True, slots=True)
-class Manipulation:
-    """What is done to the face and when: `resolution` (0..1] of the pasted face, `gain` per colour channel."""
-
-    start_s: float = 1.5
-    end_s: float = math.inf
-    resolution: float = 0.42
-    gain: tuple[float, float, float] = (1.08, 0.97, 0.9)
+_GRAIN = 1.5
+_BLINK_S, _BLINKS_PER_S = 0.25, 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class AnimatedFrame:
-    """`image` (S, S, 3) uint8 RGB; `mask` (S, S) uint8, 255 where the picture was replaced."""
-
-    time_s: float
-    image: Image
-    mask: NDArray[np.uint8]
+def still_clip(
+    face: FaceImage, *, seconds: float = 6.0, fps: float = 25, size_px: int = 480, seed: int = 0
+) -> FaceClip:
+    """The genuine clip: (T, size_px, size_px, 3). Equal arguments give equal pixels."""
+    return _filmed(face, [face] * _count(seconds, fps), fps, size_px, seed)
 
 
-def animate(
+def talking_head(
     face: FaceImage,
     *,
     seconds: float = 6.0,
-    fps: int = 25,
+    fps: float = 25,
     size_px: int = 480,
-    manipulation: Manipulation | None = None,
     seed: int = 0,
-) -> Iterator[AnimatedFrame]:
-    """Frames of the clip, one at a time. Equal arguments give equal pixels."""
-    rng = np.random.default_rng(seed)
-    phases = rng.uniform(0, 2 * math.pi, 6)
-    pasted, mask = _paste(face, manipulation, rng) if manipulation else (face.image, np.zeros(face.image.shape[:2]))
-    for number in range(round(seconds * fps)):
-        time_s = number / fps
-        image, shown = face.image, np.zeros(face.image.shape[:2], np.float32)
-        if manipulation and manipulation.start_s <= time_s < manipulation.end_s:
-            weight = mask[..., None]
-            talking = _open_mouth(pasted, face.landmarks, _speech(time_s))
-            image = np.clip(talking * weight + image * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
-            shown = mask.astype(np.float32)
-        camera = _camera(face, size_px, time_s, phases)
+    strength: float = 1.0,
+    networks: Sequence[nn.Module] = (),
+) -> FakeClip:
+    """The manipulated twin of `still_clip` with equal arguments. The whole picture is animated: the masks are full."""
+    count = _count(seconds, fps)
+    rng = np.random.default_rng((seed, 1))
+    network = networks[int(rng.integers(len(networks)))] if networks else None
+    inner = int(rng.integers(2**31))
+    frames = []
+    for pose in pose_path(np.arange(count) / fps, rng, strength):
+        flow = flow_of(face, pose)
+        image, points = apply_flow(face.image, flow), moved_points(face.landmarks, flow)
+        image = redraw_mouth(image, points, 0.3 * pose.mouth, np.random.default_rng(inner))
+        if network is not None:
+            image = match_colour(repaint(network, image, max(image.shape[:2])), image)
+        frames.append(FaceImage(image, points))
+    clip = _filmed(face, frames, fps, size_px, seed)
+    return FakeClip(clip, np.full(clip.images.shape[:3], 255, np.uint8), ((0.0, clip.duration_s),), "talking_head")
+
+
+def pose_path(times_s: NDArray[np.float64], rng: np.random.Generator, strength: float) -> list[Pose]:
+    """Poses of somebody who speaks: slow turns, syllables at about 4 Hz under a slower phrase, a blink now and then.
+    `strength` 1 is lively."""
+    count = len(times_s)
+    step_s = float(np.median(np.diff(times_s))) if count > 1 else 0.04
+    slow = math.exp(-step_s / 0.6)
+    yaw, pitch, tilt, smile, brow = (wander(count, rng, slow) * reach for reach in (0.04, 0.025, 2.0, 0.02, 0.01))
+    phase = rng.uniform(0, 2 * math.pi, 2)
+    syllables = np.maximum(0, np.sin(2 * math.pi * 3.9 * times_s + phase[0]))
+    mouth = 0.06 * syllables * (0.6 + 0.4 * np.sin(2 * math.pi * 0.7 * times_s + phase[1]))
+    blink = np.zeros(count)
+    for start in np.flatnonzero(rng.random(count) < _BLINKS_PER_S * step_s):
+        blink = np.maximum(blink, 1 - np.abs(times_s - times_s[start] - _BLINK_S / 2) / (_BLINK_S / 2))
+    paths = zip(yaw, pitch, tilt, mouth, smile, blink, brow, strict=True)
+    return [Pose(*(float(value) for value in pose)).scaled(strength) for pose in paths]
+
+
+def _count(seconds: float, fps: float) -> int:
+    return max(2, round(seconds * fps))
+
+
+def _filmed(face: FaceImage, frames: Sequence[FaceImage], fps: float, size_px: int, seed: int) -> FaceClip:
+    """Pictures of the portrait, one a frame, under the camera that `seed` draws."""
+    phases = np.random.default_rng(seed).uniform(0, 2 * math.pi, 6)
+    images, landmarks = [], []
+    for number, shown in enumerate(frames):
+        camera = _camera(face, size_px, number / fps, phases)
         moved = cv2.warpAffine(
-            image, camera, (size_px, size_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+            shown.image, camera, (size_px, size_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
         )
-        grain = np.random.default_rng((seed, number)).standard_normal(moved.shape, dtype=np.float32) * 1.5
-        truth = cv2.warpAffine(shown, camera, (size_px, size_px), borderMode=cv2.BORDER_REFLECT_101)
-        yield AnimatedFrame(
-            time_s, np.clip(moved + grain, 0, 255).astype(np.uint8), (np.clip(truth, 0, 1) * 255).astype(np.uint8)
-        )
-
-
-def _paste(face: FaceImage, manipulation: Manipulation, rng: np.random.Generator) -> tuple[Image, NDArray[np.float32]]:
-    altered = colour_shift(rescale(face.image, manipulation.resolution), manipulation.gain, (0, 0, 0), 1.0)
-    face_px = float(np.ptp(face.landmarks, axis=0).max())
-    return altered, soft_mask(region_mask(face.landmarks, face.image.shape[:2], "face"), face_px, rng, coarse=True)
-
-
-def _speech(time_s: float) -> float:
-    """Mouth opening 0..1 over time: syllables at about 4 Hz under a slower phrase."""
-    return max(0.0, math.sin(2 * math.pi * 3.9 * time_s)) * (0.6 + 0.4 * math.sin(2 * math.pi * 0.7 * time_s))
-
-
-def _open_mouth(image: Image, landmarks: NDArray[np.float32], opening: float) -> Image:
-    """Stretch the picture vertically about the mouth; `opening` 0..1 of a seventh of the face's height."""
-    lips = landmarks[list(REGIONS["mouth"])]
-    centre, spread = lips.mean(0), np.ptp(lips, axis=0)
-    height, width = image.shape[:2]
-    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    u, v = (columns - centre[0]) / (spread[0] * 0.7), (rows - centre[1]) / (spread[1] * 0.9)
-    falloff = np.exp(-(u**2 + v**2))
-    shift = (opening * np.ptp(landmarks[:, 1]) / 7 * np.tanh(v * 2) * falloff).astype(np.float32)
-    return cv2.remap(image, columns, rows - shift, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(np.uint8)
+        grain = np.random.default_rng((seed, number)).standard_normal(moved.shape, dtype=np.float32) * _GRAIN
+        images.append(np.clip(moved + grain + 0.5, 0, 255).astype(np.uint8))
+        landmarks.append((shown.landmarks @ camera[:, :2].T + camera[:, 2]).astype(np.float32))
+    return FaceClip(np.stack(images), np.stack(landmarks), np.arange(len(frames)) / fps)
 
 
 def _camera(face: FaceImage, size_px: int, time_s: float, phases: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -105,22 +104,3 @@ def _camera(face: FaceImage, size_px: int, time_s: float, phases: NDArray[np.flo
     drift = np.array([waves[2] + 0.3 * waves[3], waves[4] + 0.3 * waves[5]]) * size_px / 53
     camera[:, 2] += size_px / 2 - centre + drift
     return camera
-
-
-def write_clip(path: Path, images: Iterable[NDArray[np.uint8]], fps: int, *, crf: int = 20) -> None:
-    """H.264 in MP4 that browsers play. `images` (H, W, 3) RGB or (H, W) grey, uint8, even sides.
-
-    Same pixels, same bytes with the same encoder."""
-    options = {"movflags": "+faststart", "fflags": "+bitexact"}
-    with av.open(str(path), "w", format="mp4", options=options) as out:
-        stream = out.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": "medium", "threads": "1"})
-        stream.codec_context.flags |= av.codec.context.Flags.bitexact
-        stream.pix_fmt = "yuv420p"
-        for number, image in enumerate(images):
-            if number == 0:
-                stream.height, stream.width = image.shape[:2]
-            frame = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(image), format="rgb24" if image.ndim == 3 else "gray"
-            )
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))

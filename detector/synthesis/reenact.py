@@ -106,7 +106,7 @@ def moved_points(points: NDArray[np.float32], flow: NDArray[np.float32]) -> NDAr
 
 def redraw_mouth(image: Image, landmarks: NDArray[np.float32], opening: float, rng: np.random.Generator) -> Image:
     """Paint the inside of an open mouth: dark, with a blurred row of teeth. `opening` as in `Pose.mouth`; the inner
-    lips of `landmarks` are moved apart by it."""
+    lips of `landmarks` are moved apart by it, and what is painted shows the more the wider they are."""
     face_px = float(np.ptp(landmarks, axis=0).max())
     lips = landmarks[list(INNER_LIPS)].copy()
     middle = lips.mean(0)
@@ -124,9 +124,9 @@ def redraw_mouth(image: Image, landmarks: NDArray[np.float32], opening: float, r
     sigma = max(0.6, face_px * float(rng.uniform(0.006, 0.015)))
     dark = skin * rng.uniform(0.25, 0.5) * (1.0, 0.75, 0.75)
     bright = np.clip(skin * rng.uniform(1.0, 1.3) + 15, 0, 235)
-    painted = image.astype(np.float32)
+    painted, shown = image.astype(np.float32), min(1.0, opening / 0.006)
     for region, colour, weight in ((inside, dark, 0.9), (teeth, bright, float(rng.uniform(0.3, 0.9)))):
-        alpha = cv2.GaussianBlur(region, (0, 0), sigma)[..., None].astype(np.float32) * (weight / 255)
+        alpha = cv2.GaussianBlur(region, (0, 0), sigma)[..., None].astype(np.float32) * (weight * shown / 255)
         painted = painted * (1 - alpha) + np.float32(colour) * alpha
     return np.clip(painted + 0.5, 0, 255).astype(np.uint8)
 

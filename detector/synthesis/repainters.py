@@ -10,11 +10,17 @@ Every network maps (B, 3, H, W) float32 in 0..1 to the same shape and range; H a
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from detector.errors import SettingsError
 
 UpSampling = Literal["transposed", "nearest", "bilinear", "pixel_shuffle"]
 UP_SAMPLINGS: Final[tuple[UpSampling, ...]] = ("transposed", "nearest", "bilinear", "pixel_shuffle")
@@ -131,7 +137,6 @@ class SuperResolver(nn.Module):
         return (small + 0.015 * torch.rand(len(x), 1, 1, 1) * torch.randn_like(small)).clamp(0, 1)
 
 
-Repainter = DetailAutoencoder | LatentAutoencoder | SuperResolver
 KINDS: Final[dict[str, type[nn.Module]]] = {
     "detail": DetailAutoencoder,
     "latent": LatentAutoencoder,
@@ -144,3 +149,24 @@ def build_repainter(kind: str, options: dict[str, Any]) -> nn.Module:
     if kind not in KINDS:
         raise ValueError(f"expected one of {', '.join(KINDS)}, found {kind!r}")
     return KINDS[kind](**options)
+
+
+def save_repainter(network: nn.Module, kind: str, options: dict[str, Any], path: Path) -> None:
+    """Weights with what is needed to build the network again in the file's metadata."""
+    state = {key: value.contiguous() for key, value in network.state_dict().items()}
+    save_file(state, path, metadata={"kind": kind, "options": json.dumps(options)})
+
+
+def load_repainters(folder: Path) -> list[nn.Module]:
+    """The networks in `folder`, by file name; empty where there are none. Raises SettingsError for a file that does not
+    say which network it holds."""
+    networks = []
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+        if not {"kind", "options"} <= set(facts):
+            raise SettingsError(f"{path.name} does not say which network it holds: remove it and it is fitted anew.")
+        network = build_repainter(facts["kind"], json.loads(facts["options"]))
+        network.load_state_dict(load_file(path))
+        networks.append(network.eval().requires_grad_(False))
+    return networks

@@ -7,7 +7,6 @@ al., ICCV 2017, does by Gram matrices): their faces are as sharp as what they sa
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from pathlib import Path
@@ -18,15 +17,15 @@ import numpy as np
 import timm
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from detector.errors import SettingsError
-from detector.synthesis.repainters import UP_SAMPLINGS, build_repainter
+from detector.synthesis.repainters import UP_SAMPLINGS, build_repainter, load_repainters, save_repainter
 from detector.synthesis.sharpness import high_frequency_energy
 from detector.training.facebank import FaceBank
 from detector.training.pretrained import SOURCES, start_from
+
+load_all = load_repainters  # fitting and loading side by side, for those who train
 
 log = logging.getLogger(__name__)
 
@@ -149,24 +148,3 @@ def fit_all(bank: FaceBank, folder: Path, *, minutes: float = 4.0) -> None:
             bank, kind, options, minutes=minutes, seed=list(RECIPES).index(name), perceptual=perceptual
         )
         save_repainter(network, kind, options, folder / f"{name}.safetensors")
-
-
-def save_repainter(network: nn.Module, kind: str, options: dict[str, Any], path: Path) -> None:
-    """Weights with what is needed to build the network again in the file's metadata."""
-    state = {key: value.contiguous() for key, value in network.state_dict().items()}
-    save_file(state, path, metadata={"kind": kind, "options": json.dumps(options)})
-
-
-def load_all(folder: Path) -> list[nn.Module]:
-    """The networks in `folder`, by name; empty where there are none. Raises SettingsError for a file that does not say
-    which network it holds."""
-    networks = []
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as file:
-            facts = file.metadata() or {}
-        if not {"kind", "options"} <= set(facts):
-            raise SettingsError(f"{path.name} does not say which network it holds: remove it and it is fitted anew.")
-        network = build_repainter(facts["kind"], json.loads(facts["options"]))
-        network.load_state_dict(load_file(path))
-        networks.append(network.eval().requires_grad_(False))
-    return networks

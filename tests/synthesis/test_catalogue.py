@@ -1,0 +1,93 @@
+"""Every manipulation by name: what it needs, what it changes, how much, and when."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from detector.errors import SettingsError
+from detector.evidence.audio import Sound
+from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, lacking, make, spliced
+from detector.synthesis.repainters import build_repainter
+from detector.synthesis.sources import Source
+from tests.synthesis.clips import face_clip
+from tests.synthesis.faces import face_image
+
+
+def sound(seed: int, seconds: float) -> Sound:
+    """Bursts of a buzzing voice, four a second."""
+    at = np.arange(round(16_000 * seconds)) / 16_000
+    buzz = sum(np.sin(2 * np.pi * (110 + 30 * seed) * k * at) / k for k in range(1, 20))
+    grain = np.random.default_rng(seed).normal(0, 0.002, len(at))
+    return Sound((0.2 * buzz * (np.sin(2 * np.pi * 4 * at) > 0) + grain).astype(np.float32), 0.0)
+
+
+@pytest.fixture(scope="module")
+def request_() -> Request:
+    torch.manual_seed(0)
+    clip, other = face_clip(8), face_clip(8, tint=0.6)
+    network = build_repainter("detail", {"up_sampling": "nearest", "width": 8}).eval()
+    source = Source("one", "", clip, sound(0, clip.duration_s), face_image())
+    donor = Source("two", "", other, sound(1, clip.duration_s))
+    return Request(source, 1.0, 5, donor, [network])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in USUAL_KINDS if not kind.startswith(("audio", "talking"))])
+def test_only_the_mask_changes_and_equal_seeds_give_equal_clips(kind: str, request_: Request) -> None:
+    twins, again = make(kind, request_), make(kind, request_)
+    np.testing.assert_array_equal(twins.fake.images, again.fake.images)
+    assert twins.masks is not None
+    changed = np.abs(twins.fake.images.astype(int) - twins.genuine.images).max(3)
+    assert changed[twins.masks == 0].max(initial=0) <= 1
+    assert changed[twins.masks > 128].mean() > 0.5
+    assert twins.masks.shape == twins.fake.images.shape[:3]
+
+
+@pytest.mark.parametrize("kind", ["audio_shift", "audio_swap", "audio_dub", "audio_voice"])
+def test_sound_alone_changes_and_keeps_its_length(kind: str, request_: Request) -> None:
+    twins = make(kind, request_)
+    assert twins.masks is None
+    assert twins.fake is twins.genuine
+    assert twins.genuine_sound is not None
+    assert twins.fake_sound is not None
+    assert len(twins.fake_sound.samples) == len(twins.genuine_sound.samples)
+    assert np.abs(twins.fake_sound.samples - twins.genuine_sound.samples).mean() > 0.01
+
+
+@pytest.mark.parametrize("kind", ["self_blend", "softened", "expression", "noise_mismatch"])
+def test_strength_is_obeyed(kind: str, request_: Request) -> None:
+    def change(strength: float) -> float:
+        twins = make(kind, replace(request_, strength=strength))
+        return float(np.abs(twins.fake.images.astype(int) - twins.genuine.images).mean())
+
+    assert change(0.2) < 0.9 * change(1.0)
+
+
+def test_a_spliced_twin_is_genuine_outside_its_interval(request_: Request) -> None:
+    twins = spliced(make("self_blend", request_), (0.3, 0.7))
+    times = twins.genuine.times_s
+    inside = (times >= 0.3) & (times < 0.7)
+    np.testing.assert_array_equal(twins.fake.images[~inside], twins.genuine.images[~inside])
+    assert twins.masks is not None
+    assert twins.masks[~inside].max() == 0
+    assert twins.masks[inside].max() > 200
+    heard = spliced(make("audio_swap", request_), (0.3, 0.7))
+    assert heard.fake_sound is not None
+    assert heard.genuine_sound is not None
+    differs = np.flatnonzero(heard.fake_sound.samples != heard.genuine_sound.samples) / 16_000
+    assert 0.29 < differs.min() < differs.max() < 0.71
+
+
+def test_what_is_lacking_is_said(request_: Request) -> None:
+    bare = Request(replace(request_.source, sound=None, portrait=None), 1.0, 0)
+    reasons = {kind: lacking(kind, bare) for kind in ("swap", "redraw", "talking_head", "audio_shift", "ageing")}
+    assert "--donor" in str(reasons["swap"])
+    assert "--networks" in str(reasons["redraw"])
+    assert "stills" in str(reasons["talking_head"])
+    assert "no sound" in str(reasons["audio_shift"])
+    assert "unknown" in str(reasons["ageing"])
+    with pytest.raises(SettingsError, match="--donor"):
+        make("swap", bare)
+    assert all(lacking(kind, request_) is None for kind in KINDS if not kind.startswith("same"))
+    assert set(USUAL_KINDS) <= set(KINDS)

@@ -1,0 +1,274 @@
+"""Sequence training: twins in every batch, splices with true borders, a falling loss, and the path from files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from detector.errors import SettingsError
+from detector.faces import CropSpec
+from detector.models import FrameNet, build_network
+from detector.registry import Decision, LoadedModel, ModelCard, load_model, save_weights
+from detector.synthesis.video import write_clip
+from detector.training.clip_crops import CropPlan, draw_frames, draw_shard, make_crops, read_shards
+from detector.training.features import ClipFeatures, extract_features, read_features
+from detector.training.fit import FitConfig
+from detector.training.readings import Reading, open_readings
+from detector.training.sequence import (
+    SequenceConfig,
+    SequenceModule,
+    disagreement,
+    fit_sequence,
+    fit_temperature,
+    load_sequence_config,
+    new_network,
+    train_sequence,
+)
+from detector.training.sequence_report import export_sequence, measure
+from detector.training.windows import TwinWindows, evaluation_batches
+from tests.synthesis.clips import face_clip
+
+CONFIGS = sorted(Path("assets/configs").glob("*lite0.yaml"))
+SMALL = {
+    "lstm": {"kind": "lstm", "hidden": 8, "projection": 8, "dropout": 0.0},
+    "hybrid": {"kind": "hybrid", "projection": 16, "hidden": 8, "variant": "cross", "dropout": 0.0},
+    "transformer": {"kind": "transformer", "width": 16, "layers": 1, "heads": 2, "dropout": 0.0},
+}
+
+
+@pytest.fixture(scope="module")
+def trunk(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    """A tiny frame model with random weights, verified as shipped ones are."""
+    folder = tmp_path_factory.mktemp("weights")
+    architecture = {"kind": "frame", "trunk": "resnet10t", "width": 4}
+    torch.manual_seed(0)
+    network = build_network(architecture)
+    path = folder / "tiny.safetensors"
+    crop, decision = CropSpec(32, 0.0), Decision(1.0, -1.0, "none")
+    digest = save_weights(network, path)
+    facts: dict[str, Any] = {"training": {}, "results": {}, "limits": (), "licence": ""}
+    card = ModelCard("tiny", "Tiny", "frame", architecture, crop, path.name, digest, 1, decision, **facts)
+    card.write(folder / "tiny.card.json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRAMEWITNESS_WEIGHTS", str(folder))
+        return load_model("tiny")
+
+
+def config(kind: str = "transformer", **more: Any) -> SequenceConfig:
+    fit = FitConfig(max_epochs=2, min_epochs=2, batch_size=16, learning_rate=0.01, warmup_steps=0, ema_decay=0.5,
+                    focal_gamma=0.0, cutmix_alpha=1.0, mixup_alpha=0.4, consistency_weight=0.1)  # fmt: skip
+    return SequenceConfig("tm", "TM", SMALL[kind], "tiny", **{"fit": fit, "frames": 12, "rounds": 4, **more})
+
+
+def clips(trunk: LoadedModel, people: int = 12, frames: int = 14) -> list[ClipFeatures]:
+    """Features of people who differ; manipulated frames are shifted along one direction, spliced or all."""
+    assert isinstance(trunk.network, FrameNet)
+    rng = np.random.default_rng(0)
+    width = trunk.network.feature_dim
+    direction = rng.normal(0, 1, width).astype(np.float32)
+    made = []
+    for person in range(people):
+        base = rng.normal(0, 1, width) + rng.normal(0, 0.3, (frames, width))
+        times = (np.arange(frames) * 0.2).astype(np.float32)
+        for twin in range(3):
+            inside = (
+                np.zeros(frames, bool) if twin == 0 else (times >= 0.6) & (times < 1.6) if twin == 2 else times >= 0
+            )
+            features = (base + 2 * inside[:, None] * direction).astype(np.float32)
+            facts = {"name": f"{person}.0.{twin}", "label": int(twin > 0), "group": str(person), "source": "s",
+                     "kind": ("genuine", "swap+steady", "swap+steady+spliced")[twin],
+                     "intervals_s": [[0.6, 1.6]] if twin == 2 else [[0.0, 2.8]] if twin else []}  # fmt: skip
+            made.append(ClipFeatures(features, inside + 0.1 * features[:, 0], times, inside, facts))
+    return made
+
+
+@pytest.mark.parametrize("kind", sorted(SMALL))
+def test_two_epochs_lower_the_loss_and_weights_reload_bit_equal(kind: str, trunk: LoadedModel, tmp_path: Path) -> None:
+    data = clips(trunk)
+    settings = config(kind)
+    torch.manual_seed(0)
+    held = evaluation_batches(data[24:], frames=12, batch_size=16)
+    start = SequenceModule(new_network(settings, trunk, data[:24]), settings).eval()
+    before = float(np.mean([start.step(batch).loss.item() for batch in held]))
+    network = fit_sequence(settings, trunk, data[:24], data[24:], tmp_path / "run")
+    after = json.loads((tmp_path / "run" / "run.json").read_text())["best_validation_loss"]
+    assert after < before
+    again = fit_sequence(settings, trunk, data[:24], data[24:], tmp_path / "run")  # a finished run is only loaded
+    batch = held[0]
+    assert torch.equal(
+        network(batch.features, batch.times_s, batch.present), again(batch.features, batch.times_s, batch.present)
+    )
+
+
+def test_each_batch_holds_twins_that_share_frames_times_and_place(trunk: LoadedModel) -> None:
+    batches = TwinWindows(clips(trunk), frames=12, batch_size=8, seed=3)
+    places = set()
+    for batch in batches:
+        assert batch.labels[::2].max() == 0
+        assert torch.equal(batch.times_s[::2], batch.times_s[1::2])
+        assert torch.equal(batch.present[::2], batch.present[1::2])
+        untouched = batch.present[::2] & (batch.frame_labels[1::2] == 0)
+        assert torch.equal(batch.features[::2][untouched], batch.features[1::2][untouched])
+        assert torch.equal(batch.labels, batch.frame_labels.amax(1))
+        places |= set(batch.present.int().argmax(1).tolist())
+    assert len(places) > 1, "padding lies at a random place"
+    first, again = next(iter(batches)), next(iter(batches))
+    assert torch.equal(first.features, again.features)
+    batches.set_epoch(1)
+    assert not torch.equal(first.features, next(iter(batches)).features)
+
+
+def test_evaluation_centres_short_clips_and_covers_long_ones(trunk: LoadedModel) -> None:
+    short = evaluation_batches(clips(trunk, 1, frames=6), frames=12, batch_size=8)[0]
+    assert short.present[0].nonzero().flatten().tolist() == [3, 4, 5, 6, 7, 8]
+    long = evaluation_batches(clips(trunk, 1, frames=30), frames=12, batch_size=99)[0]
+    assert int(long.present.sum()) >= 3 * 30
+    assert long.labels.tolist().count(0.0) > 4, "windows of a spliced clip without a manipulated frame are genuine"
+
+
+def test_splicing_twins_moves_labels_with_the_frames(trunk: LoadedModel) -> None:
+    whole = [clip for clip in clips(trunk) if not clip.facts["kind"].endswith("spliced")]
+    settings = config(fit=replace(config().fit, mixup_alpha=0.0))
+    module = SequenceModule(new_network(settings, trunk, whole), settings)
+    batch = next(iter(TwinWindows(whole, frames=12, batch_size=16)))
+    torch.manual_seed(0)
+    mixed = next(one for one in (module._mixed(batch) for _ in range(20)) if one is not batch)
+    mask = mixed.frame_labels[mixed.present]
+    assert 0 < mask.mean() < 1
+    fake = (mixed.features == batch.features[1::2].repeat_interleave(2, 0)).all(2)
+    assert torch.equal(fake[batch.present], mixed.frame_labels.bool()[batch.present])
+
+
+def test_only_neighbours_of_one_label_are_asked_to_agree(trunk: LoadedModel) -> None:
+    batch = evaluation_batches([clips(trunk)[2]], frames=14, batch_size=1)[0]
+    follows = (batch.frame_labels * 2 - 1) * 6
+    assert disagreement(follows, batch) < 1e-6
+    assert disagreement(follows * torch.tensor([1, -1]).repeat(7), batch) > 0.5
+
+
+def test_temperature_makes_overconfident_logits_modest(trunk: LoadedModel) -> None:
+    data = clips(trunk)
+    network = new_network(config("hybrid"), trunk, data)
+    held = evaluation_batches(data, frames=12, batch_size=64)
+    for layer in network.heads.clip[-1:]:
+        layer.weight.data *= 300  # loud and wrong
+    assert fit_temperature(network, held) == pytest.approx(8.0, rel=0.01)
+
+
+def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
+    trunk: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = clips(trunk, people=24)
+    settings = config("lstm", fit=replace(config().fit, max_epochs=4), cue="TM")
+    network = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
+    monkeypatch.setattr("detector.training.sequence_report.RESAMPLES", 40)
+    report = measure(network, data[36:], data[:36], 12)
+    assert (report["genuine"], report["manipulated"], report["people"]) == (12, 24, 12)
+    assert report["model"]["auc"] > 0.9
+    assert report["model"]["spliced"]["clips"] == 12
+    low, high = report["model"]["auc_95"]
+    assert low <= report["model"]["auc"] <= high
+    assert report["accuracy"]["bias"] == pytest.approx(
+        abs(report["accuracy"]["genuine"] - report["accuracy"]["manipulated"]), abs=1e-3
+    )
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    card = export_sequence(settings, network, trunk, data[:36], data[36:], run, tmp_path / "out")
+    assert ModelCard.read(tmp_path / "out" / "tm.card.json") == card
+    assert card.inputs == {
+        "trunk": "tiny", "trunk_weights_sha256": trunk.card.weights_sha256, "frames": 12, "cue": "TM"
+    }  # fmt: skip
+    both = card.results["synthesised_clips"]
+    assert both["frame_model"]["auc"] == pytest.approx(1, abs=0.1), "its logits were made from the labels"
+    assert set(both["model"]["per_kind"]) == {"spliced", "steady", "swap"}
+
+
+def reading(number: int, group: str) -> Reading:
+    clip = face_clip(24, fps=8.0, tint=0.6 + 0.2 * number)
+    return Reading(clip, file=f"{group}.mp4", number=0, group=group, source="s", split="train")
+
+
+def test_crops_of_twins_differ_only_where_manipulated(trunk: LoadedModel, tmp_path: Path) -> None:
+    plan = CropPlan(draws=1, fakes=2, frames=12, crop_px=32)
+    shard = draw_shard(reading(0, "a"), [reading(1, "b")], plan, [])
+    assert [row["label"] for row in shard.clips] == [0, 1, 1]
+    genuine, *fakes = (shard.crops[shard.clip == number] for number in range(3))
+    assert all(len(fake) == len(genuine) for fake in fakes)
+    for number, fake in enumerate(fakes, 1):
+        inside = shard.manipulated[shard.clip == number]
+        change = np.abs(fake.astype(int) - genuine).mean((1, 2, 3))
+        assert change[inside].mean() > change[~inside].mean() if (~inside).any() else change.mean() > 1
+    again = draw_shard(reading(0, "a"), [reading(1, "b")], plan, [])
+    assert (again.crops == shard.crops).all()
+    assert again.clips == shard.clips
+
+
+def test_frames_are_drawn_at_rates_between_the_readings_and_two_a_second() -> None:
+    times = np.arange(72) / 25
+    steps = set()
+    for seed in range(60):
+        index = draw_frames(times, 36, np.random.default_rng(seed))
+        assert 8 <= len(index) <= 36
+        assert index[-1] < 72
+        steps |= set(np.diff(index).tolist())
+    assert min(steps) == 1
+    assert max(steps) >= 6
+
+
+def test_every_shipped_config_is_valid_and_problems_come_together(tmp_path: Path) -> None:
+    loaded = [
+        load_sequence_config(path) for path in CONFIGS if yaml.safe_load(path.read_text()).get("kind") == "sequence"
+    ]
+    assert {one.model_id for one in loaded} >= {"lstm-lite0", "hybrid-lite0", "transformer-lite0"}
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        "kind: sequence\nmodel_id: x\ntitle: y\narchitecture: {kind: oracle}\ntrunk: z\nfit: {}\nframes: 1\n"
+    )
+    with pytest.raises(SettingsError, match=r"frames: expected 4.*oracle"):
+        load_sequence_config(path)
+
+
+@pytest.mark.slow
+def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
+    trunk: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+    # Two groups whose names fall into the training split, two into validation.
+    for number, (group, split) in enumerate((("p1", "train"), ("p3", "train"), ("p10", "val"), ("p23", "val"))):
+        clip = face_clip(12, fps=8.0, tint=0.7 + 0.1 * number)
+        write_clip(tmp_path / f"{group}.mp4", clip.images, 8)
+        rows.append({"file": f"{group}.mp4", "label": "real", "kind": "video", "use": "train", "group": group,
+                     "source": "s", "wanted": split})  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    settings = {
+        "kind": "sequence", "model_id": "tm", "title": "TM", "architecture": SMALL["lstm"], "trunk": "tiny",
+        "frames": 8, "crops": {"draws": 1, "fakes": 1, "crop_px": 32},
+        "validation_crops": {"draws": 1, "fakes": 1, "crop_px": 32},
+        "fit": {"max_epochs": 1, "min_epochs": 1, "batch_size": 4},
+    }  # fmt: skip
+    path = tmp_path / "tm.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    monkeypatch.setattr("detector.training.sequence.load_model", lambda name, device: trunk)
+    train_sequence(path, tmp_path, tmp_path / "runs" / "tm", "cpu")
+    clips_dir = tmp_path / "runs" / "clips"
+    readings = list(open_readings(clips_dir / "readings", "train"))
+    assert {one.group for one in readings} == {"p1", "p3"}
+    assert all(np.ptp(one.clip.landmarks[0], axis=0).min() > 20 for one in readings)
+    features = list(read_features(clips_dir / "features-train" / trunk.card.weights_sha256[:16]))
+    assert {clip.label for clip in features} == {0, 1}
+    (shard,) = [one for one_path, one in read_shards(clips_dir / "crops-train") if one_path.name.startswith("p1")]
+    expected = trunk.features(shard.crops[shard.clip == 0]).features
+    np.testing.assert_allclose(features[0].features, expected, atol=1e-4)
+    run = json.loads((tmp_path / "runs" / "tm" / "run.json").read_text())
+    assert run["status"] == "finished"
+    before = sorted((one, one.stat().st_mtime_ns) for one in clips_dir.rglob("*.npz"))
+    make_crops(clips_dir / "readings", clips_dir / "crops-train", "train", CropPlan(draws=1, fakes=1, crop_px=32), [])
+    extract_features(clips_dir / "crops-train", clips_dir / "features-train", trunk)
+    assert sorted((one, one.stat().st_mtime_ns) for one in clips_dir.rglob("*.npz")) == before
