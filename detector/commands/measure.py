@@ -39,6 +39,7 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
     export.add_argument("--run", type=Path, required=True, help="folder of the run")
     export.add_argument("--out", type=Path, required=True, help="folder for weights and card")
+    export.add_argument("--history", default="", help="what was changed while the run went on, for the card")
     export.add_argument("--unmeasured", action="store_true", help="leave measuring to `evaluate --write-cards`")
     export.set_defaults(run_command=_export)
 
@@ -123,7 +124,7 @@ def _export(args: argparse.Namespace) -> int:
     from detector.training.export import export_any
     from detector.training.measured import write_measured
 
-    card = export_any(args.config, args.data, args.run, args.out)
+    card = export_any(args.config, args.data, args.run, args.out, history=args.history)
     if not args.unmeasured:
         os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
         validation = args.run / "validation.csv"

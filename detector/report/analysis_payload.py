@@ -154,7 +154,10 @@ def _timeline(
     notes = []
     if not {model.model_id for model in voting(analysis.models)} <= set(decisions):
         notes.append("Thresholds are drawn only for models whose card is at hand.")
-    if left_out := [model for model in analysis.models if model not in drawn_models(analysis)]:
+    drawn = drawn_models(analysis)
+    if left_out := [
+        model for model in analysis.models if model not in drawn and any(one.frames for one in model.tracks)
+    ]:
         others = ", ".join(short[model.model_id] for model in left_out)
         notes.append(f"Frame scores of {others} are in the case export.")
     return {"file": figure_name, "note": " ".join(notes)}

@@ -27,19 +27,24 @@ UNDECIDED: Final = Decision(1e3, -1e3, "not measured: every file is inconclusive
 SPLIT: Final = "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation"
 
 
-def export_any(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+def export_any(config_path: Path, data_root: Path, run_dir: Path, out: Path, *, history: str = "") -> ModelCard:
     """Weights, held-out list and card in `out`, of the kind the config names. What the model builds on is put beside
     it, so that `out` can be used on its own. The card has no measured files yet (`detector.training.measured`).
 
-    Raises SettingsError where the run has no weights or was made with another config.
+    `history` says what was changed while the run went on; it stands in the card, with the hash that the run itself
+    has, and only with it may that be another than the config's. Raises SettingsError where the run has no weights, or
+    was made with another config.
     """
     out.mkdir(parents=True, exist_ok=True)
-    return EXPORTERS[kind_of(config_path)](config_path, data_root, run_dir, out)
+    kind = kind_of(config_path)
+    if kind not in EXPORTERS:
+        raise SettingsError(f"There is no export of kind {kind!r}; there is one of {', '.join(EXPORTERS)}.")
+    return EXPORTERS[kind](config_path, data_root, run_dir, out, history)
 
 
-def export_run(config: TrainConfig, run_dir: Path, table: pd.DataFrame, out: Path) -> ModelCard:
+def export_run(config: TrainConfig, run_dir: Path, table: pd.DataFrame, out: Path, history: str = "") -> ModelCard:
     """A frame model, from a run's averaged weights; `table` is the bank's."""
-    run = _run_of(config.model_id, config.sha256, run_dir)
+    run = _run_of(config.model_id, config.sha256, run_dir, history)
     used = table[table["split"] == "train"]
     card = _card(
         config,
@@ -47,7 +52,7 @@ def export_run(config: TrainConfig, run_dir: Path, table: pd.DataFrame, out: Pat
         config.architecture,
         CropSpec(config.input_px, config.margin, "none", "area", config.mean, config.std),
         {
-            "config_sha256": config.sha256,
+            **_origin(run, history),
             "steps": run.steps,
             "minutes": run.minutes,
             "batch_size": config.batch_size,
@@ -62,15 +67,15 @@ def export_run(config: TrainConfig, run_dir: Path, table: pd.DataFrame, out: Pat
     return _ship(card, run.weights, out)
 
 
-def _export_frame(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
-    return export_run(load_config(config_path), run_dir, FaceBank.open(run_dir / "bank").table, out)
+def _export_frame(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+    return export_run(load_config(config_path), run_dir, FaceBank.open(run_dir / "bank").table, out, history)
 
 
-def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
     from detector.training.sequence import architecture_of, load_sequence_config
 
     config = load_sequence_config(config_path)
-    run = _run_of(config.model_id, config_sha256(config), run_dir)
+    run = _run_of(config.model_id, config_sha256(config), run_dir, history)
     trunk = load_model(config.trunk)
     if not isinstance(trunk.network, FrameNet):
         raise SettingsError(f"{config.model_id}: {config.trunk} has no features to read.")
@@ -80,7 +85,7 @@ def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Pat
         architecture_of(config, trunk.network),
         trunk.card.crop,
         {
-            "config_sha256": config_sha256(config),
+            **_origin(run, history),
             "steps": run.steps,
             "minutes": run.minutes,
             "pseudo_fakes": "genuine clips manipulated over time, whole or in intervals, beside their genuine twins",
@@ -98,16 +103,16 @@ def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Pat
     return _ship(card, run.weights, out)
 
 
-def _export_specialists(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+def _export_specialists(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
     from detector.training.specialists import load_specialists_config
     from detector.training.specialists_report import export_specialists
 
     return export_specialists(load_specialists_config(config_path), run_dir, FaceBank.open(run_dir / "bank"), out)
 
 
-def _export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+def _export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
     config = load_ensemble_config(config_path)
-    run = _run_of(config.model_id, config_sha256(config), run_dir)
+    run = _run_of(config.model_id, config_sha256(config), run_dir, history)
     members = pinned_members(config)
     facts = finished_run(run_dir) or {}
     if facts.get("members") != members:
@@ -118,7 +123,7 @@ def _export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Pat
         config.architecture,
         find_card(members[0]["model_id"]).crop,
         {
-            "config_sha256": config_sha256(config),
+            **_origin(run, history),
             "fitted_on": "validation predictions of pictures and videos, which count alike whatever their numbers",
             "rows": facts["rows"],
             "split": SPLIT,
@@ -129,7 +134,7 @@ def _export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Pat
     return _ship(card, run.weights, out, dtype=torch.float32)
 
 
-EXPORTERS: Final[dict[str, Callable[[Path, Path, Path, Path], ModelCard]]] = {
+EXPORTERS: Final[dict[str, Callable[[Path, Path, Path, Path, str], ModelCard]]] = {
     "frame": _export_frame,
     "sequence": _export_sequence,
     "specialists": _export_specialists,
@@ -137,11 +142,18 @@ EXPORTERS: Final[dict[str, Callable[[Path, Path, Path, Path], ModelCard]]] = {
 }
 
 
-def _run_of(model_id: str, sha256: str, run_dir: Path) -> FinishedRun:
+def _run_of(model_id: str, sha256: str, run_dir: Path, history: str) -> FinishedRun:
     run = read_run(run_dir)
-    if run.config_sha256 != sha256:
-        raise SettingsError(f"{model_id}: the run was made with another config than the one given.")
+    if run.config_sha256 != sha256 and not history:
+        raise SettingsError(
+            f"{model_id}: the run was made with another config than the one given. Where settings were changed while "
+            "it went on, say which with --history."
+        )
     return run
+
+
+def _origin(run: FinishedRun, history: str) -> dict[str, str]:
+    return {"config_sha256": run.config_sha256, **({"history": history} if history else {})}
 
 
 def _card(

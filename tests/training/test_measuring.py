@@ -248,5 +248,12 @@ def test_export_ships_a_run_of_the_checkpoint_format(shipped: Path, tmp_path: Pa
     assert main([*arguments, "--out", str(tmp_path / "out"), "--unmeasured"]) == 0
     card = ModelCard.read(tmp_path / "out" / "tiny.card.json")
     assert card.training["steps"] == 3
+    (shipped / "other.yaml").write_text(yaml.safe_dump({**CONFIG, "batch_size": 8}))
+    arguments[1] = str(shipped / "other.yaml")
+    assert main([*arguments, "--out", str(tmp_path / "other"), "--unmeasured"]) == 2
+    assert main([*arguments, "--out", str(tmp_path / "other"), "--unmeasured", "--history", "smaller batches"]) == 0
+    changed = ModelCard.read(tmp_path / "other" / "tiny.card.json").training
+    assert changed["history"] == "smaller batches"
+    assert changed["config_sha256"] == card.training["config_sha256"]
     assert (tmp_path / "out" / card.weights_file).is_file()
     assert [one.model_id for one in available_models()] == ["tiny"]
