@@ -34,6 +34,7 @@ class FrequencyBranch(nn.Module):
         if kind not in ("fft", "dct"):
             raise ValueError(f"frequency: expected 'fft' or 'dct', found {kind!r}")
         self.kind, self.width = kind, width
+        self.filters: Tensor
         if kind == "fft":
             self.read = nn.Sequential(
                 nn.BatchNorm2d(1),

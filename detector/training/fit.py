@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -255,7 +255,7 @@ def fit(
             log_every_n_steps=10**9,
             default_root_dir=run_dir,
         )
-        if hasattr(train, "__len__"):
+        if isinstance(train, Sized):
             module.batches_an_epoch = len(train) // config.devices
         last = run_dir / "last.ckpt"
         if trainer.is_global_zero and not last.is_file():

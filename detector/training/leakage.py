@@ -111,7 +111,7 @@ def check_leakage(
     label = table["label"].map({"real": 0, "fake": 1, 0: 0, 1: 1}).to_numpy(int)
     if len(set(label.tolist())) != 2:
         raise ValueError("a leakage report needs genuine and manipulated samples")
-    groups = pd.factorize(table["group"])[0] if "group" in table else None
+    groups: NDArray[np.int64] | None = pd.factorize(table["group"])[0].astype(np.int64) if "group" in table else None
     found, absent = [], []
     for name in table.columns.drop(["label", "group"], errors="ignore"):
         values = table[name]
@@ -121,7 +121,9 @@ def check_leakage(
         elif values[known].nunique() == 1:
             absent.append({"name": str(name), "reason": f"always {values[known].iloc[0]}"})
         else:
-            own = groups[known] if groups is not None else np.arange(int(known.sum()))
+            own: NDArray[np.int64] = (
+                groups[known] if groups is not None else np.arange(int(known.sum()), dtype=np.int64)
+            )
             found.append(_rank(str(name), values[known], label[known], own, warn_above_auc, seed))
     return LeakageReport(
         what,

@@ -73,4 +73,6 @@ def _describe_file(path: Path) -> dict[str, Any]:
         frames = [frame.image for frame in FrameReader(evidence, frames_per_second=rate, max_frames=_FRAMES)]
     except EvidenceError:
         return row
-    return {**row, **describe_images(np.stack(frames)).mean().to_dict()} if frames else row
+    if frames:
+        row |= {str(name): value for name, value in describe_images(np.stack(frames)).mean().items()}
+    return row

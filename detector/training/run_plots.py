@@ -84,9 +84,10 @@ def _confusion(axes: Axes, confusion: dict[str, int]) -> None:
 
 
 def _scores(axes: Axes, samples: pd.DataFrame) -> None:
-    edges = np.linspace(*np.quantile(samples["logit"], [0.005, 0.995]), 41) if len(samples) else np.linspace(-1, 1, 41)
-    if edges[0] == edges[-1]:
-        edges = np.linspace(edges[0] - 1, edges[0] + 1, 41)
+    low, high = (float(end) for end in np.quantile(samples["logit"], [0.005, 0.995]))
+    if low == high:
+        low, high = low - 1, high + 1
+    edges = np.linspace(low, high, 41).tolist()
     for label, name, colour, style in ((0, "genuine", BLUE, "-"), (1, "manipulated", VERMILION, "--")):
         values = samples.loc[samples["label"] == label, "logit"].clip(edges[0], edges[-1])
         axes.hist(values, bins=edges, histtype="step", color=colour, ls=style, label=f"{name} ({len(values)})")

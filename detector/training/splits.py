@@ -45,12 +45,10 @@ def grouped_folds(
     groups = whole_groups(table)
     if groups.nunique() < folds:
         raise ValueError(f"{folds} folds need at least as many groups, found {groups.nunique()}")
-    strata = table["label"].astype(str)
-    if "source" in table:
-        strata = strata + "|" + table["source"].astype(str)
+    columns = [name for name in ("label", "source") if name in table]
+    codes = table.groupby(columns, dropna=False).ngroup().to_numpy()
     # The least common strata cannot reach every fold; splitting does not fail over them.
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    codes = pd.factorize(strata)[0]
     rare = pd.Series(codes).map(pd.Series(codes).value_counts()).to_numpy() < folds
     codes[rare] = codes.max() + 1
     yield from splitter.split(codes, codes, groups)
