@@ -9,6 +9,7 @@ from detector.errors import StoreError
 from pages.parts import (
     address,
     evidence_facts,
+    exhibit_comparison,
     exports,
     frame_table,
     markup,
@@ -50,12 +51,16 @@ def render() -> None:
         exports.analysis_json(record.record_id)
     viewer.show(readings, record.record_id)
 
-    frames_tab, evidence_tab, notes_tab, method_tab = st.tabs(["Frames", "Evidence", "Notes", "Method"])
+    frames_tab, compare_tab, evidence_tab, notes_tab, method_tab = st.tabs(
+        ["Frames", "Compare models", "Evidence", "Notes", "Method"]
+    )
     with frames_tab:
         if readings.faces:
             _follow(frame_table.show(readings, key=f"frames_{record.record_id}"), record.record_id)
         else:
             markup.note("No face was found, so there are no rows.")
+    with compare_tab:
+        exhibit_comparison.show(readings, exhibit.exhibit_id)
     with evidence_tab:
         evidence_facts.show(analysis.evidence)
     with notes_tab:

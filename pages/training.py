@@ -134,7 +134,9 @@ def _compare(run: Run, runs: dict[str, Run]) -> None:
     if not others:
         markup.empty("compare", "Nothing to compare with", "This folder holds one run only.")
         return
-    chosen = st.multiselect("Compare with", list(others), default=list(others)[:1], key=f"training_compare_{run.name}")
+    chosen = st.multiselect(
+        "Compare with", list(others), default=_likest(run, others), key=f"training_compare_{run.name}"
+    )
     compared = [run, *(others[name] for name in chosen)]
     columns = [name for panel in run_charts.panels(run) for name in panel.columns]
     shared = [name for name in columns if all(name in other.columns for other in compared)]
@@ -150,14 +152,19 @@ def _compare(run: Run, runs: dict[str, Run]) -> None:
             width=280,
         )
         timed = all("minutes" in other.columns for other in compared)
-        over = st.segmented_control(
-            "Over", [run.axis, "minutes"] if timed else [run.axis], default=run.axis, required=True, key="training_over"
-        )
+        alike = all(other.axis == run.axis for other in compared)
+        offered_axes = [run.axis] * (alike or not timed) + ["minutes"] * timed
+        over = st.segmented_control("Over", offered_axes, default=offered_axes[0], required=True, key="training_over")
     st.plotly_chart(run_charts.of_runs(compared, column, over=over), key=f"compared_{run.name}", config=_PLOT_CONFIG)
     rows = {name: dict(run_report.outcome(other)) for name, other in zip(_names(compared), compared, strict=True)}
     facts = list(dict.fromkeys(fact for row in rows.values() for fact in row))
     measured_table.show_text("", list(rows), [(fact, [row.get(fact, "–") for row in rows.values()]) for fact in facts])
     markup.note("Two runs can be compared on a figure only where they were validated on the same samples.")
+
+
+def _likest(run: Run, others: dict[str, Run]) -> list[str]:
+    """The other run that logs the most of the same columns."""
+    return [max(others, key=lambda name: len(run.columns.keys() & others[name].columns.keys()))]
 
 
 def _names(runs: list[Run]) -> list[str]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from detector.models import ARCHITECTURES
+from detector.models.specialists import CHANNELS, SPECIALISTS
 from detector.registry import ModelCard
 from pages.parts.block_diagram import Block, Diagram
 from pages.parts.measured import number_text, words
@@ -131,78 +133,99 @@ def _listed(options: Options, *names: str) -> tuple[str, ...]:
 
 
 def _sequence(card: ModelCard, options: Options) -> Diagram:
-    inputs = card.inputs
-    frames = inputs.get("frames")
+    frames = card.inputs.get("frames")
     taken = f"{frames} frames of one face, with their times in seconds" if frames else "frames of one face, with times"
-    trunk = str(inputs.get("trunk", "its frame model"))
+    reads = ", ".join(str(name) for name in options.get("channels", ()))
+    read = [f"of each of {options['features']} features: {reads}"] if reads and options.get("features") else []
+    if options.get("witness"):
+        read.append("and what the frame model itself says")
     blocks = [
-        Block("frames", "Face crops over time", (taken,), 0, 0.15, 0.85, "input"),
-        Block("trunk", "Features of the frame model", (trunk, "computed once, shared with it"), 1, 0.1, 0.9),
+        Block("frames", "Face crops over time", (taken,), 0, 0.12, 0.88, "input"),
+        Block("trunk", f"Frame model {card.inputs.get('trunk', '')}".strip(), ("its features, computed once",), 1,
+              0.12, 0.88),
+        Block("read", "Feature reader", tuple(read), 2, 0.06, 0.94),
         *_encoder_blocks(str(options.get("kind")), options),
-        Block("pool", "Attention pooling", ("a weight a frame, summing to 1",), 4, 0.02, 0.48, "head"),
-        Block("per_frame", "Frame head", ("a logit a frame, in its context",), 4, 0.52, 0.98, "head"),
-        Block("score", "Score of the clip", ("P(manipulated), 0 to 1",), 5, 0.02, 0.48, "output"),
-        Block("times", "When", ("intervals that stand out",), 5, 0.52, 0.98, "output"),
+    ]  # fmt: skip
+    row = blocks[-1].row + 1
+    blocks += [
+        Block("pool", "Attention pooling", ("a weight a frame, summing to 1",), row, 0.02, 0.48, "head"),
+        Block("per_frame", "Frame head", ("a logit a frame, in its context",), row, 0.52, 0.98, "head"),
+        Block("score", "Score of the clip", ("P(manipulated), 0 to 1",), row + 1, 0.02, 0.48, "output"),
+        Block("times", "When", ("intervals that stand out",), row + 1, 0.52, 0.98, "output"),
     ]
-    arrows = [("frames", "trunk"), ("trunk", "project"), ("project", "encoder")]
-    arrows += [("encoder", "pool"), ("encoder", "per_frame"), ("pool", "score"), ("per_frame", "times")]
+    chain = [block.key for block in blocks[:-4]]
+    arrows = list(pairwise(chain))
+    arrows += [(chain[-1], "pool"), (chain[-1], "per_frame"), ("pool", "score"), ("per_frame", "times")]
     return Diagram(tuple(blocks), tuple(arrows))
 
 
 def _encoder_blocks(kind: str, options: Options) -> list[Block]:
-    project = Block("project", "Projection", _listed(options, "feature_dim", "width"), 2, 0.2, 0.8)
+    """From the reader's values to one state a frame: rows 3 and 4."""
     if kind == "transformer":
-        project = Block(
-            "project", "Projection + positions in seconds", _listed(options, "feature_dim", "width"), 2, 0.15, 0.85
-        )
-        return [project, Block("encoder", "Transformer encoder", _listed(options, "layers", "heads", "width"), 3)]
-    if kind == "lstm":
+        shape = f"{options['layers']} layers, {options['heads']} heads, width {options['width']}"
+        return [
+            Block("embed", "Linear map + positions in seconds", (f"width {options['width']}",), 3, 0.12, 0.88),
+            Block("encoder", "Pre-norm transformer encoder", (shape, "attends to every frame that is there"), 4),
+        ]
+    if kind in ("lstm", "hybrid"):
         cell = str(options.get("cell", "lstm")).upper()
-        details = _listed(options, "hidden", "layers")
-        return [project, Block("encoder", f"Bidirectional {cell}, layer norm", details, 3)]
-    if kind == "hybrid":
-        details = _listed(options, "hidden", "layers", "fusion", "variant")
-        return [project, Block("encoder", "Bidirectional LSTM beside the features", details, 3)]
-    return [project, Block("encoder", words(kind), _plain_options(options), 3)]
+        width = options.get("projection")
+        residual = "residual projection" if kind == "hybrid" else "projection, layer norm"
+        size = f"{options['hidden']} units each way, {options['layers']} layer{'s' if options['layers'] > 1 else ''}"
+        fused = {
+            "dual": ("beside the projected features; the two pathways are fused late by attention",),
+            "cross": ("its states attend to the projected features through a gate",),
+        }.get(str(options.get("variant")), ())
+        return [
+            Block("embed", residual.capitalize(), (f"width {width}",) if width else (), 3, 0.12, 0.88),
+            Block("encoder", f"Two-way {cell}", (size, *fused), 4),
+        ]
+    return [Block("encoder", words(kind), _plain_options(options), 3)]
 
 
 def _specialists(card: ModelCard, options: Options) -> Diagram:
     blocks, arrows = _image_part(card, options, inset=0.01)
-    cues = [str(cue) for cue in options.get("cues", ("BG", "CM", "RR", "LL"))]
-    step = 1 / len(cues)
+    shared = "stride 8, shared by all; fixed measurements of the pixels beside it"
+    blocks.append(Block("shared", "Shared features", (shared,), 3, 0.01, 0.99))
+    arrows.append(("trunk", "shared"))
+    cues = [str(cue) for cue in options.get("cues", ())]
+    step = 1 / max(1, len(cues))
     for index, cue in enumerate(cues):
         left, right = index * step + 0.01, (index + 1) * step - 0.01
-        modules = tuple(words(name) for name in _modules(cue))
+        modules = tuple(words(name).removeprefix("specialist ") for name in SPECIALISTS.get(cue, {}))
+        count = len(CHANNELS.get(cue, {}))
+        scored = (f"map, {count} named channels",)
         blocks += [
-            Block(cue, cue, modules, 3, left, right, "head"),
-            Block(f"{cue}_score", f"Score {cue}", ("map, channels",), 4, left, right, "output"),
+            Block(cue, cue, modules, 4, left, right, "head"),
+            Block(f"{cue}_score", "Score", scored, 5, left, right, "output"),
         ]
-        arrows += [("trunk", cue), (cue, f"{cue}_score")]
+        arrows += [("shared", cue), (cue, f"{cue}_score")]
     return Diagram(tuple(blocks), tuple(arrows))
-
-
-def _modules(cue: str) -> tuple[str, ...]:
-    """The named parts of one specialist, as the network has them."""
-    return ()
 
 
 def _audiovisual(card: ModelCard, options: Options) -> Diagram:
     inputs = card.inputs
-    seen = _listed(inputs, "frames_per_second", "window_s")
-    heard = _listed(inputs, "sample_rate_hz", "mel_bands")
+    rate, window_s = inputs.get("frames_per_second"), inputs.get("window_s")
+    seen = [f"{number_text(rate)} a second"] if rate else []
+    heard = [f"{number_text(inputs['sample_rate_hz'])} Hz"] if inputs.get("sample_rate_hz") else []
+    if options.get("bands"):
+        heard.append(f"{options['bands']} mel bands")
+    width = (f"width {options['width']}",) if options.get("width") else ()
+    lags = (f"at {2 * options['reach'] + 1} lags",) if options.get("reach") else ()
+    windows = (f"windows of {number_text(window_s)} s",) if window_s else ()
     blocks = [
-        Block("mouth", "Mouth crops", seen, 0, 0.02, 0.48, "input"),
-        Block("sound", "Log-mel sound", heard, 0, 0.52, 0.98, "input"),
-        Block("see", "Visual encoder", _listed(options, "visual_width"), 1, 0.02, 0.48),
-        Block("hear", "Audio encoder", _listed(options, "audio_width"), 1, 0.52, 0.98),
-        Block("fuse", "Cross-modal fusion", _listed(options, "width", "heads", "layers"), 2, 0.1, 0.9),
-        Block("label", "Clip head", (), 3, 0.02, 0.48, "head"),
-        Block("sync", "Sync head", ("one logit a window",), 3, 0.52, 0.98, "head"),
-        Block("score", "Score of the clip", ("P(manipulated), 0 to 1",), 4, 0.02, 0.48, "output"),
-        Block("windows", "Out of sync, when", (), 4, 0.52, 0.98, "output"),
+        Block("mouth", "Mouth crops, lip measures", tuple(seen), 0, 0.02, 0.48, "input"),
+        Block("sound", "Log-mel sound", tuple(heard), 0, 0.52, 0.98, "input"),
+        Block("see", "Visual encoder", width, 1, 0.02, 0.48),
+        Block("hear", "Audio encoder", width, 1, 0.52, 0.98),
+        Block("exchange", "Feature exchange", ("each side foretells the other's features",), 2, 0.02, 0.98),
+        Block("fuse", "Fused clip head", (), 3, 0.02, 0.48, "head"),
+        Block("agree", "Agreement of lips and voice", lags, 3, 0.52, 0.98, "head"),
+        Block("score", "Score of the clip", ("P(do not belong together)",), 4, 0.02, 0.48, "output"),
+        Block("windows", "Out of sync, when", windows, 4, 0.52, 0.98, "output"),
     ]
-    arrows = [("mouth", "see"), ("sound", "hear"), ("see", "fuse"), ("hear", "fuse"), ("fuse", "label")]
-    arrows += [("fuse", "sync"), ("label", "score"), ("sync", "windows")]
+    arrows = [("mouth", "see"), ("sound", "hear"), ("see", "exchange"), ("hear", "exchange"), ("exchange", "fuse")]
+    arrows += [("exchange", "agree"), ("fuse", "score"), ("agree", "windows")]
     return Diagram(tuple(blocks), tuple(arrows))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 
 import plotly.graph_objects as go
@@ -40,7 +41,8 @@ def figure(readings: Readings, model: ModelResult, track_id: int, *, current_pts
         marker={"color": colour, "line": {"width": 0}},
         unselected={"marker": {"opacity": 1}},
         hovertemplate=[
-            f"{clock(pts_s)} · PTS {pts}<br>{100 * weight:.1f} % of the result, {weight / even:.1f} × even<extra></extra>"
+            f"{clock(pts_s)} · PTS {pts}<br>{100 * weight:.1f} % of the result, {weight / even:.1f} × even"
+            "<extra></extra>"
             for pts, pts_s, weight in zip(attention.pts, attention.pts_s, attention.pooling, strict=True)
         ],
     )
@@ -75,7 +77,7 @@ def figure(readings: Readings, model: ModelResult, track_id: int, *, current_pts
 def _bar_width_s(attention: Attention) -> float:
     """Most of the usual distance between frames, so that bars neither touch nor vanish."""
     times = sorted(attention.pts_s)
-    steps = [later - earlier for earlier, later in zip(times, times[1:], strict=False) if later > earlier]
+    steps = [later - earlier for earlier, later in pairwise(times) if later > earlier]
     return 0.7 * median(steps) if steps else 0.05
 
 

@@ -1,7 +1,7 @@
-"""Where in a face a model looked: Grad-CAM laid over the model's own input, with an opacity the examiner sets.
+"""Where in a face a model looked (Grad-CAM), or where it says the face was changed (its blend map), over its input.
 
-All maps of a video share one scale, so a weak frame looks weak; cividis, because it reads the same in grey and with
-colour-vision deficiency.
+All Grad-CAM maps of a video share one scale, so a weak frame looks weak; a blend map is a probability. Cividis, because
+it reads the same in grey and with colour-vision deficiency.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from detector.faces.types import CropSpec
 from pages.parts import frame_images, markup, services
 from pages.parts.readings import Readings
 
+_CAM, _BLEND, _BLEND_LAYER = "Grad-CAM", "Blend map", "blend map"
 PLAIN_CROP = CropSpec(size_px=256, margin=0.2)
 
 
@@ -34,9 +35,11 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
     if heatmap is None:
         return
     opacity = float(st.session_state.get("heatmap_opacity", 50)) / 100
+    blended = heatmap.layer == _BLEND_LAYER
     with heat:
         st.image(frame_images.jpeg(overlay(heatmap, opacity)), width="stretch")
-        markup.note(f"Grad-CAM of {heatmap.model_id}, layer {heatmap.layer}.")
+        what = "Blend map" if blended else "Grad-CAM"
+        markup.note(f"{what} of {heatmap.model_id}{'' if blended else f', layer {heatmap.layer}'}.")
     st.slider(
         "Heatmap opacity, %",
         0,
@@ -48,6 +51,12 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
         help="0 shows the face alone, 100 the map alone.",
     )
     st.toggle("Also on the whole frame", key="heatmap_on_frame", persist_state="page")
+    if blended:
+        markup.scale("0", "1, probability of having been changed at that place")
+        markup.note(
+            "It shows where the model sees blending or repainting. It was trained on known masks; it can be wrong."
+        )
+        return
     if heatmap.scale > 0:
         markup.scale("0", f"{heatmap.scale:.3g}, strongest in this video")
     else:
@@ -67,18 +76,18 @@ def _heatmap(readings: Readings, frame: Frame, track_id: int, *, quiet: bool = F
     result = _chosen_model(readings, track_id, frame.pts, quiet=quiet)
     if result is None:
         if not quiet:
-            markup.note("No model scored this face, so there is no heatmap.")
+            markup.note("No frame model scored this face, so there is no heatmap.")
         return None
     home = str(services.current().home)
     try:
         with st.spinner("Making the heatmap…", show_time=False):
-            return services.explainer(home).heatmap(
-                readings.analysis.evidence,
-                readings.analysis,
-                services.model(result.model_id, result.weights_sha256),
-                track_id=track_id,
-                pts=frame.pts,
-            )
+            explainer, model = services.explainer(home), services.model(result.model_id, result.weights_sha256)
+            place = (readings.analysis.evidence, readings.analysis, model)
+            if st.session_state.get("heatmap_kind") == _BLEND:
+                blended = explainer.blend_map(*place, track_id=track_id, pts=frame.pts)
+                if blended is not None:
+                    return blended
+            return explainer.heatmap(*place, track_id=track_id, pts=frame.pts)
     except (FramewitnessError, OSError) as error:
         if not quiet:
             markup.problem("No heatmap", str(error))
@@ -87,9 +96,20 @@ def _heatmap(readings: Readings, frame: Frame, track_id: int, *, quiet: bool = F
 
 def _chosen_model(readings: Readings, track_id: int, pts: int, *, quiet: bool) -> ModelResult | None:
     scored = readings.scores.get((track_id, pts), {})
-    offered = [model for model in readings.analysis.models if model.model_id in scored]
+    offered = [model for model in readings.analysis.models if model.kind == "frame" and model.model_id in scored]
     if not offered:
         return None
+    if not quiet:
+        st.segmented_control(
+            "Map",
+            [_CAM, _BLEND],
+            default=_CAM,
+            required=True,
+            key="heatmap_kind",
+            persist_state="page",
+            label_visibility="collapsed",
+            help="Grad-CAM: what moved the score. Blend map: where the model itself sees a change.",
+        )
     if len(offered) == 1:
         return offered[0]
     names = [model.model_id for model in offered]

@@ -12,18 +12,18 @@ from typing import Any
 
 from detector.registry import ModelCard
 
-_MAIN = (("videos", "all"), ("held_out_crops",))
+_MAIN = (("cross_validated", "videos", "all"), ("videos", "all"), ("held_out_crops",))
 _RATES = ("accuracy", "f1", "precision", "recall")
 Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measured row. `auc` in [0, 1] with its 95 % interval where the card has one; `rates` are further metrics,
-    `counts` whole numbers (genuine, manipulated, …)."""
+    """One measured row. `auc` in [0, 1] with its 95 % interval where the card has one, None where there was too little
+    to measure it on; `rates` are further metrics, `counts` whole numbers (genuine, manipulated, …)."""
 
     path: Path
-    auc: float
+    auc: float | None
     interval: tuple[float, float] | None
     rates: dict[str, float]
     counts: dict[str, int]
@@ -39,7 +39,7 @@ class Measurement:
     @property
     def inverted(self) -> bool:
         """Worse than chance: the model ranks manipulated material below genuine material."""
-        return self.auc < 0.5
+        return self.auc is not None and self.auc < 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,11 @@ class OtherTable:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Scores between `low` and `high`: their mean `predicted`, the share `observed` that was manipulated, among `n`."""
+    """Some of the scores: their mean, and the share among those `rows` that was manipulated."""
 
-    predicted: float
-    observed: float
-    n: int
-    interval: tuple[float, float] | None
+    score: float
+    manipulated: float
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +97,9 @@ class Measured:
     @property
     def main(self) -> Measurement | None:
         """The row that stands for the card in a list: all videos, else single pictures, else the first one."""
-        known = {row.path: row for row in self.measurements}
+        known = {row.path: row for row in self.measurements if row.auc is not None}
         preferred = (known[path] for path in _MAIN if path in known)
-        return next(preferred, self.measurements[0] if self.measurements else None)
+        return next(preferred, next(iter(known.values()), None))
 
 
 def words(name: str) -> str:
@@ -113,35 +112,31 @@ def counts_text(row: Measurement) -> str:
 
 
 def auc_text(row: Measurement) -> str:
-    """e.g. "0.51 (0.37 to 0.66)"."""
+    """e.g. "0.51 (0.37 to 0.66)"; an en dash where it was not measured."""
+    if row.auc is None:
+        return "–"
     interval = "" if row.interval is None else f" ({row.interval[0]:.2f} to {row.interval[1]:.2f})"
     return f"{row.auc:.2f}{interval}"
 
 
 def _walk(path: Path, values: Mapping[str, Any]) -> Iterator[Measurement | OtherTable | Reliability | tuple[str, str]]:
-    if _is_number(values.get("auc")) and path:
+    if path and "auc" in values and (values["auc"] is None or _is_number(values["auc"])):
         yield _measurement(path, values)
-        for name, value in values.items():
-            if isinstance(value, Mapping):
-                yield from _walk((*path, name), value)
-        return
-    if (bins := _bins(values)) is not None:
+        values = {name: value for name, value in values.items() if isinstance(value, Mapping)}
+    elif (bins := _bins(values)) is not None:
         rest = {name: value for name, value in values.items() if name != "bins"}
         yield Reliability(path, bins, tuple(_facts((), rest)))
         return
-    children = {name: value for name, value in values.items() if isinstance(value, Mapping)}
-    if path and children and len(children) == len(values) and (table := _table(path, children)) is not None:
+    elif path and (table := _table(path, values)) is not None:
         yield table
         return
-    alike = _alike(children)
-    if len(alike) > 1 and path and (table := _table(path, alike)) is not None:
+    alike = _alike(values)
+    if path and len(alike) > 1 and (table := _table(path, alike)) is not None:
         yield table
         values = {name: value for name, value in values.items() if name not in alike}
     for name, value in values.items():
         if name == "auc" and isinstance(value, Mapping):
-            for of, auc in value.items():
-                if _is_number(auc):
-                    yield Measurement((*path, of), float(auc), None, {}, {})
+            yield from (Measurement((*path, of), float(auc), None, {}, {}) for of, auc in value.items())
         elif isinstance(value, Mapping):
             yield from _walk((*path, name), value)
         else:
@@ -150,9 +145,10 @@ def _walk(path: Path, values: Mapping[str, Any]) -> Iterator[Measurement | Other
 
 def _measurement(path: Path, values: Mapping[str, Any]) -> Measurement:
     numbers = {name: value for name, value in values.items() if _is_number(value) and name != "auc"}
+    auc = values["auc"]
     return Measurement(
         path,
-        float(values["auc"]),
+        None if auc is None else float(auc),
         _pair(values.get("auc_95")),
         {name: float(value) for name, value in numbers.items() if name in _RATES or not isinstance(value, int)},
         {name: value for name, value in numbers.items() if isinstance(value, int) and name not in _RATES},
@@ -163,31 +159,33 @@ def _bins(values: Mapping[str, Any]) -> tuple[Bin, ...] | None:
     listed = values.get("bins")
     if not isinstance(listed, Sequence) or not listed or not all(isinstance(item, Mapping) for item in listed):
         return None
-    if not all(_is_number(item.get(name)) for item in listed for name in ("predicted", "observed", "n")):
+    if not all(_is_number(item.get(name)) for item in listed for name in ("score", "manipulated", "rows")):
         return None
-    return tuple(
-        Bin(float(item["predicted"]), float(item["observed"]), int(item["n"]), _pair(item.get("observed_95")))
-        for item in listed
+    return tuple(Bin(float(item["score"]), float(item["manipulated"]), int(item["rows"])) for item in listed)
+
+
+def _table(path: Path, values: Mapping[str, Any]) -> OtherTable | None:
+    """A table of rows that are alike, or of one number a name; None for anything else."""
+    if values and all(value is None or _is_number(value) for value in values.values()):
+        return OtherTable(path, ("",), tuple((name, (value,)) for name, value in values.items()))
+    rows = {name: row for name, row in values.items() if isinstance(row, Mapping)}
+    if not rows or len(rows) < len(values) or any(not _plain(row) for row in rows.values()):
+        return None
+    columns = tuple(dict.fromkeys(name for row in rows.values() for name in row))
+    return OtherTable(
+        path, columns, tuple((name, tuple(row.get(column) for column in columns)) for name, row in rows.items())
     )
 
 
-def _table(path: Path, children: Mapping[str, Mapping[str, Any]]) -> OtherTable | None:
-    if any("auc" in row or any(isinstance(value, Mapping) for value in row.values()) for row in children.values()):
-        return None
-    columns = tuple(dict.fromkeys(name for row in children.values() for name in row))
-    rows = tuple((name, tuple(row.get(column) for column in columns)) for name, row in children.items())
-    return OtherTable(path, columns, rows)
-
-
-def _alike(children: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+def _alike(values: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Siblings of plain values under the same names, e.g. what was called what among genuine and among fake clips."""
-    plain = {
-        name: row
-        for name, row in children.items()
-        if row and "auc" not in row and all(not isinstance(value, (Mapping, list)) for value in row.values())
-    }
+    plain = {name: row for name, row in values.items() if isinstance(row, Mapping) and _plain(row)}
     first = next(iter(plain.values()), {})
     return {name: row for name, row in plain.items() if row.keys() == first.keys()}
+
+
+def _plain(row: Mapping[str, Any]) -> bool:
+    return bool(row) and "auc" not in row and not any(isinstance(value, (Mapping, list)) for value in row.values())
 
 
 def _facts(path: Path, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -196,7 +194,9 @@ def _facts(path: Path, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(value, Mapping):
             yield from _facts((*path, name), value)
         elif isinstance(value, (list, tuple)):
-            if value:
+            if value and isinstance(value[0], Mapping):
+                yield label, "; ".join(" · ".join(number_text(part) for part in item.values()) for item in value)
+            elif value:
                 yield label, ", ".join(number_text(item) for item in value)
         else:
             yield label, number_text(value)

@@ -105,6 +105,8 @@ def compare(titles: Sequence[str], columns: Sequence[Sequence[Measurement]]) -> 
 
 def interval_bar(row: Measurement) -> str:
     """The AUC between 0 and 1, its interval as a thick line, chance (one half) as a tick."""
+    if row.auc is None:
+        return ""
     span = ""
     if row.interval is not None:
         low, high = row.interval

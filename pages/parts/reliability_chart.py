@@ -10,31 +10,22 @@ _BLUE = "#0072B2"
 
 
 def figure(reliability: Reliability) -> go.Figure:
-    """Points on the diagonal say what they mean. Bars are 95 % intervals; a larger point rests on more cases."""
+    """Points on the diagonal say what they mean; a larger point rests on more cases."""
     figure = go.Figure()
     bins = reliability.bins
-    most = max(item.n for item in bins) or 1
+    most = max(item.rows for item in bins) or 1
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"width": 1, "dash": "dash", "color": "rgba(128,140,152,.8)"},
         hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(
-        x=[item.predicted for item in bins],
-        y=[item.observed for item in bins],
+        x=[item.score for item in bins],
+        y=[item.manipulated for item in bins],
         mode="lines+markers",
         line={"width": 1.5, "color": _BLUE},
-        marker={"color": _BLUE, "size": [7 + 11 * (item.n / most) ** 0.5 for item in bins]},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [0 if item.interval is None else item.interval[1] - item.observed for item in bins],
-            "arrayminus": [0 if item.interval is None else item.observed - item.interval[0] for item in bins],
-            "thickness": 1.2,
-            "width": 3,
-            "color": _BLUE,
-        },
+        marker={"color": _BLUE, "size": [7 + 11 * (item.rows / most) ** 0.5 for item in bins]},
         hovertemplate=[
-            f"score {item.predicted:.2f}<br>{item.observed:.2f} manipulated, n {item.n:,}<extra></extra>"
+            f"score {item.score:.2f}<br>{item.manipulated:.2f} manipulated, n {item.rows:,}<extra></extra>"
             for item in bins
         ],
     )

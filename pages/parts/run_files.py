@@ -1,7 +1,7 @@
 """Training runs as they lie on disk: which folders hold one, and what each file of a run says.
 
 A run is a folder with `metrics.csv` (or the older `log.csv`); `run.json`, `report.json`, `leakage.json` and a YAML
-config may lie beside it. Files may be missing, half-made or not ours: what cannot be read is named and the rest is shown.
+config may lie beside it. Files may be missing, half-made or not ours: what cannot be read is named, the rest is shown.
 """
 
 from __future__ import annotations

@@ -27,12 +27,12 @@ def figure(
     """Score (0 to 1) over time for one track, one line per model; broken where the face was not found.
 
     `thresholds` maps a model to its decision logits; a model absent from it has no line drawn. `shown` are the models
-    to draw, None for all. Bands are the intervals that a model singles out. Each point's `customdata` is [track_id,
+    to draw, None for all. Bands are the intervals that any model singles out. Each point's `customdata` is [track_id,
     pts].
     """
     figure = go.Figure()
     drawn = [model for model in readings.analysis.models if shown is None or model.model_id in shown]
-    for model in drawn:
+    for model in readings.analysis.models:
         _add_bands(figure, model, track_id, model_colour(readings.model_index(model.model_id)))
     for model in drawn:
         index = readings.model_index(model.model_id)
@@ -65,6 +65,13 @@ def figure(
         fixedrange=True,
     )
     return figure
+
+
+def has_bands(readings: Readings, track_id: int) -> bool:
+    """Whether any model singles out a stretch of the track."""
+    return any(
+        track.intervals for model in readings.analysis.models for track in model.tracks if track.track_id == track_id
+    )
 
 
 def _add_line(figure: go.Figure, readings: Readings, model: ModelResult, track_id: int, index: int) -> None:
@@ -113,7 +120,8 @@ def _add_bands(figure: go.Figure, model: ModelResult, track_id: int, colour: str
             line={"width": 1, "color": colour, "dash": "dot"},
             hoveron="fills",
             hoverinfo="text",
-            text=f"{model.model_id} singles out {clock(start)} to {clock(end)}, score {score_text(sigmoid(interval.logit))}",
+            text=f"{model.model_id} singles out {clock(start)} to {clock(end)}, "
+            f"score {score_text(sigmoid(interval.logit))}",
             showlegend=False,
         )
 

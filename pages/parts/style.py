@@ -87,7 +87,7 @@ _CSS = """
 .fw-table thead th.fw-num { text-align: right; }
 .fw-table th:last-child, .fw-table td:last-child { padding-right: 0; }
 .fw-table.fw-narrow { max-width: 46rem; }
-.fw-wide td { min-width: 11rem; vertical-align: top; padding-top: .45rem; }
+.fw-wide td { min-width: 8rem; overflow-wrap: anywhere; vertical-align: top; padding-top: .45rem; }
 .fw-wide .fw-interval { margin-bottom: .3rem; }
 .fw-interval { position: relative; height: 12px; width: 9rem; min-width: 7rem; background: linear-gradient(
                var(--fw-line), var(--fw-line)) center / 100% 1px no-repeat; }
@@ -103,6 +103,20 @@ _CSS = """
 .fw-confusion td { min-width: 7.5rem; padding: .8rem; text-align: center; border-radius: 3px;
                    background: color-mix(in srgb, #56B4E9 calc(var(--fw-share) * .45), var(--fw-soft)); }
 .fw-confusion td b { display: block; font-size: 1.15rem; }
+.fw-members .fw-gauge { min-width: 5rem; }
+.fw-cues { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .6rem; }
+.fw-cue { border: 1px solid var(--fw-line); border-radius: 4px; padding: .55rem .7rem; background: var(--fw-soft);
+          display: flex; flex-direction: column; justify-content: space-between; gap: .35rem; font-size: .92rem; }
+.fw-cue-score { display: flex; align-items: center; gap: .8rem; }
+.fw-cue-score .fw-gauge { flex: 1; }
+.fw-cue-score .fw-num { font-weight: 600; }
+.fw-text { margin: 0; line-height: 1.5; font-size: .95rem; }
+.fw-spread .fw-gauge b { width: 2px; margin-left: -1px; opacity: .55; }
+.fw-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: .7rem .6rem; }
+.fw-tiles figure { margin: 0; min-width: 0; }
+.fw-tiles img { width: 100%; aspect-ratio: 1; border-radius: 2px; display: block; }
+.fw-tiles figcaption { font-size: .8rem; line-height: 1.3; padding-top: .25rem; overflow-wrap: anywhere; }
+.fw-tiles figcaption .fw-note { display: block; font-size: .78rem; font-variant-numeric: tabular-nums; }
 .fw-scale { display: flex; align-items: center; gap: .5rem; font-size: .8rem; color: var(--fw-faint);
             font-variant-numeric: tabular-nums; }
 .fw-aside .fw-bar { width: 5rem; }

@@ -8,18 +8,25 @@ import streamlit as st
 
 from pages.parts import (
     address,
+    attention_lane,
+    attention_map,
     conclusion_card,
+    cue_panel,
     frame_images,
     frame_view,
     markup,
+    members_table,
     models,
     score_chart,
     stepping,
+    sync_lane,
     timeline,
+    uncertainty_panel,
 )
 from pages.parts.readings import FaceKey, Readings
 from pages.parts.wording import clock
 
+_LINES_AT_ONCE = 3
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 
@@ -77,6 +84,8 @@ def show(readings: Readings, record_id: str) -> None:
         markup.heading(f"Face · track {track_id}", clock(readings.pts_s(pts)))
         if frame is not None:
             frame_view.show_face(readings, frame, track_id)
+            uncertainty_panel.show(readings, frame, track_id)
+    cue_panel.show(readings, frame, track_id)
 
 
 def _show_finding(readings: Readings) -> None:
@@ -87,6 +96,9 @@ def _show_finding(readings: Readings) -> None:
         "Models", f"{analysis.frames_examined:,} frames examined, {tracks} face track{'' if tracks == 1 else 's'}"
     )
     conclusion_card.show_models(analysis, models.decisions(analysis))
+    for model in analysis.models:
+        if model.kind == "ensemble":
+            members_table.show(model)
 
 
 def _show_charts(readings: Readings, record_id: str, here: FaceKey) -> None:
@@ -101,14 +113,63 @@ def _show_charts(readings: Readings, record_id: str, here: FaceKey) -> None:
         config=_PLOT_CONFIG,
     )
     markup.heading(f"Score per frame · track {track_id}", "0 to 1 · dashed: the models' thresholds for a whole track")
+    drawn = _choose_lines(readings)
     chart_key = f"scores_{record_id}"
     st.plotly_chart(
-        score_chart.figure(readings, track_id, models.decisions(readings.analysis), current_pts=pts),
+        score_chart.figure(readings, track_id, models.decisions(readings.analysis), current_pts=pts, shown=drawn),
         key=chart_key,
         on_select=lambda: clicked(chart_key),
         selection_mode="points",
         config=_PLOT_CONFIG,
     )
+    if score_chart.has_bands(readings, track_id):
+        markup.note("Bands: stretches of time that a model over time singles out, in its colour.")
+    _show_attention(readings, record_id, here)
+    for model in sync_lane.listening(readings):
+        markup.heading(
+            f"Sound against mouth · {model.model_id}", "score of being out of sync 0 ", bar_to="1 · hatched: no score"
+        )
+        st.plotly_chart(
+            sync_lane.figure(readings, model, current_pts=pts), key=f"sync_{model.model_id}", config=_PLOT_CONFIG
+        )
+        markup.note(
+            "Below: correlation of lip opening and voice, -1 to 1, which needs no training. Good sync proves nothing."
+        )
+
+
+def _show_attention(readings: Readings, record_id: str, here: FaceKey) -> None:
+    """A lane a model that says where in the chosen track it looked; its layers and heads on request."""
+    track_id, pts = here
+    for model in attention_lane.attending(readings, track_id):
+        markup.heading(f"Attention of {model.model_id} · track {track_id}", "share of its result · dotted: even")
+        lane_key = f"attention_{record_id}_{model.model_id}"
+        st.plotly_chart(
+            attention_lane.figure(readings, model, track_id, current_pts=pts),
+            key=lane_key,
+            on_select=lambda key=lane_key: clicked(key),
+            selection_mode="points",
+            config=_PLOT_CONFIG,
+        )
+        attention_map.show(readings, model, here)
+
+
+def _choose_lines(readings: Readings) -> list[str]:
+    """Which models' lines to draw. All of a few; of many the ensemble, or the first, until others are asked for."""
+    scored = [model for model in readings.analysis.models if any(track.frames for track in model.tracks)]
+    ids = [model.model_id for model in scored]
+    if len(ids) < 2:
+        return ids
+    first = [model.model_id for model in scored if model.kind == "ensemble"][:1] or ids[:1]
+    chosen = st.pills(
+        "Lines",
+        ids,
+        selection_mode="multi",
+        default=ids if len(ids) <= _LINES_AT_ONCE else first,
+        key="lines_shown",
+        persist_state="page",
+        label_visibility="collapsed",
+    )
+    return list(chosen)
 
 
 def _show_steps(readings: Readings, here: FaceKey) -> None:

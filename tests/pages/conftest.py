@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from detector.cases import CaseStore, Job, JobRequest
 from detector.errors import StoreError
-from detector.registry import ModelCard
+from detector.registry import ModelCard, find_card
 from pages.parts import services
-from tests.pages import seed
+from tests.pages import family, seed
 
 
 class HandMovedJobs:
@@ -82,6 +83,24 @@ def opened(
     monkeypatch.setattr(services, "JobService", HandMovedJobs)
     yield services.open_services(tmp_path / "home")
     services.close_services()
+
+
+@pytest.fixture(scope="session")
+def family_folder(tmp_path_factory: pytest.TempPathFactory, weights_folder: Path, card: ModelCard) -> Path:
+    """A weights folder with one untrained model of each kind."""
+    folder = tmp_path_factory.mktemp("family") / "weights"
+    shutil.copytree(weights_folder, folder)
+    family.write_models(folder, card)
+    return folder
+
+
+@pytest.fixture
+def cards(tmp_path: Path, family_folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModelCard]:
+    """Those models, in a folder that the test may damage and that the pages read."""
+    folder = tmp_path / "weights"
+    shutil.copytree(family_folder, folder)
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(folder))
+    return {name: find_card(model_id) for name, model_id in family.IDS.items()}
 
 
 @pytest.fixture

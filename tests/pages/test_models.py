@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from detector.registry import ModelCard
+from pages.parts import architecture, block_diagram, preferences
+from pages.parts.block_diagram import Block, Diagram
+from pages.parts.measured import Measured, auc_text
+from tests.pages.conftest import html_of
+
+OpenPage = Callable[..., AppTest]
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
+
+
+def test_one_model_shows_its_whole_card_and_says_that_it_is_not_calibrated(
+    open_page: OpenPage, card: ModelCard
+) -> None:
+    app = open_page("models")
+    assert not app.exception
+    shown = html_of(app)
+    for part in (card.title, card.weights_sha256, card.decision.basis, "It was never trained.", "Not calibrated"):
+        assert part in shown
+    assert "data:image/svg+xml" in shown
+    assert app.button(key="models_default").disabled
+
+
+def test_measured_rows_name_chance_and_small_numbers(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:
+    app = open_page("models", model="tiny-together")
+    assert not app.exception
+    shown = html_of(app)
+    assert "0.86 (0.79 to 0.92)" in shown
+    animation = shown[shown.index("animation") :]
+    assert animation.index("worse than chance") < animation.index("lip-sync")
+    assert "too few to judge" in shown[shown.index("lip-sync") :]
+    assert "Not calibrated" not in shown
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_verify_tells_a_whole_model_from_a_damaged_one(
+    open_page: OpenPage, cards: dict[str, ModelCard], tmp_path: Path
+) -> None:
+    app = open_page("models", model="tiny-time")
+    assert "Verified" in html_of(app.button(key="models_verify").click().run())
+    with (tmp_path / "weights" / "tiny.safetensors").open("ab") as file:
+        file.write(b"x")
+    shown = html_of(app.button(key="models_verify").click().run())
+    assert "does not verify" in shown
+    assert "SHA-256" in shown
+
+
+def test_ones_own_default_is_kept_and_can_be_given_up(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:
+    app = open_page("models", model="tiny-cues")
+    app.button(key="models_default").click().run()
+    assert preferences.default_models() == ("tiny", "tiny-cues")
+    analyse = open_page("analyse")
+    assert "tiny, tiny\\-cues" in analyse.radio(key="analyse_models").proto.captions[0]
+    app.button(key="models_default_reset").click().run()
+    assert preferences.default_models() == ()
+
+
+def test_two_models_stand_side_by_side_on_what_was_measured(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:
+    app = open_page("models", model="tiny-together")
+    app.multiselect(key="models_compare_tiny-together").set_value(["tiny"]).run()
+    assert not app.exception
+    table = next(text for text in html_of(app).split("<table") if "videos · all" in text)
+    row = table[table.index("videos · all") :].split("</tr>")[0]
+    assert "0.86" in row
+    assert "–" in row
+
+
+def test_an_unknown_model_in_the_address_is_answered_in_words(open_page: OpenPage) -> None:
+    shown = html_of(open_page("models", model="<b>none</b>"))
+    assert "There is no such model" in shown
+    assert "<b>none" not in shown
+
+
+def test_a_broken_card_is_named(open_page: OpenPage, cards: dict[str, ModelCard], tmp_path: Path) -> None:
+    (tmp_path / "weights" / "broken.card.json").write_text("{}")
+    app = open_page("models")
+    assert not app.exception
+    assert "broken.card.json" in html_of(app)
+
+
+def test_the_shipped_results_are_read_whole() -> None:
+    for path in SHIPPED.glob("*.card.json"):
+        card = ModelCard.read(path)
+        measured = Measured.of(card)
+        numbers = re.findall(r'"auc": ([0-9.]+)', json.dumps(card.results))
+        assert sorted(float(text) for text in numbers) == sorted(
+            row.auc for row in measured.measurements if row.auc is not None
+        )
+        assert card.results == {} or measured.main is not None
+
+
+def test_what_was_not_measured_is_no_number(cards: dict[str, ModelCard]) -> None:
+    measured = Measured.of(cards["together"])
+    (row,) = [row for row in measured.measurements if row.auc is None]
+    assert auc_text(row) == "–"
+    assert not row.inverted
+    assert measured.main is not None
+    assert measured.main.path == ("videos", "all")
+    assert [table.path[-1] for table in measured.tables] == ["genuine_per_source", "videos"]
+    assert [item.score for item in measured.reliability[0].bins] == [0.08, 0.45, 0.88]
+
+
+def test_every_kind_is_drawn_with_what_its_card_says(cards: dict[str, ModelCard]) -> None:
+    drawn = {name: architecture.diagram(card) for name, card in cards.items()}
+    words = {name: diagram.in_words() for name, diagram in drawn.items()}
+    assert "ResNet18" in words["frame"]
+    assert "high-pass" not in words["frame"].lower()
+    assert "2 layers, 2 heads, width 16" in words["time"]
+    assert "tiny" in words["time"]
+    assert "lighting detector" in words["cues"]
+    assert "44 named channels" in words["cues"]
+    assert words["together"].count("tiny-cues") == 4
+    for diagram in drawn.values():
+        keys = {block.key for block in diagram.blocks} | ({"group"} if diagram.group else set())
+        assert {end for arrow in diagram.arrows for end in arrow} <= keys
+
+
+def test_an_unknown_kind_is_drawn_from_its_table(card: ModelCard) -> None:
+    strange = replace(card, kind="oracle", architecture={"kind": "oracle", "depth": 7})
+    assert "depth 7" in architecture.diagram(strange).in_words()
+
+
+def test_text_in_a_drawing_is_escaped() -> None:
+    drawing = block_diagram.svg(Diagram((Block("a", "<script>", ("a & b",), 0),), ()))
+    assert "<script>" not in drawing
+    assert "a &amp; b" in drawing
+
+
+def test_shares_of_an_ensemble_are_written_beside_its_members(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:
+    assert "17 % of the result" in html_of(open_page("models", model="tiny-together"))
