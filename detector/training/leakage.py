@@ -21,7 +21,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -108,10 +108,10 @@ def check_leakage(
     """
     if len(table) > _MOST_SAMPLES:
         table = table.sample(_MOST_SAMPLES, random_state=seed)
-    label = table["label"].map({"real": 0, "fake": 1, 0: 0, 1: 1}).to_numpy(int)
+    label: NDArray[np.int64] = table["label"].map({"real": 0, "fake": 1, 0: 0, 1: 1}).to_numpy().astype(np.int64)
     if len(set(label.tolist())) != 2:
         raise ValueError("a leakage report needs genuine and manipulated samples")
-    groups: NDArray[np.int64] | None = pd.factorize(table["group"])[0].astype(np.int64) if "group" in table else None
+    groups: NDArray[Any] | None = pd.factorize(table["group"])[0].astype(np.int64) if "group" in table else None
     found, absent = [], []
     for name in table.columns.drop(["label", "group"], errors="ignore"):
         values = table[name]
@@ -121,9 +121,7 @@ def check_leakage(
         elif values[known].nunique() == 1:
             absent.append({"name": str(name), "reason": f"always {values[known].iloc[0]}"})
         else:
-            own: NDArray[np.int64] = (
-                groups[known] if groups is not None else np.arange(int(known.sum()), dtype=np.int64)
-            )
+            own = groups[known] if groups is not None else np.arange(int(known.sum()), dtype=np.int64)
             found.append(_rank(str(name), values[known], label[known], own, warn_above_auc, seed))
     return LeakageReport(
         what,
@@ -138,7 +136,7 @@ def check_leakage(
 
 
 def _rank(
-    name: str, values: pd.Series, label: NDArray[np.int64], groups: NDArray[np.int64], warn_above: float, seed: int
+    name: str, values: pd.Series, label: NDArray[np.int64], groups: NDArray[Any], warn_above: float, seed: int
 ) -> Property:
     number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     candidates = [(_cross_validated(values, label, groups, number, seed), "" if number else None)]
@@ -166,7 +164,7 @@ def _rank(
 
 
 def _cross_validated(
-    values: pd.Series, label: NDArray[np.int64], groups: NDArray[np.int64], number: bool, seed: int
+    values: pd.Series, label: NDArray[np.int64], groups: NDArray[Any], number: bool, seed: int
 ) -> NDArray[np.float64]:
     """Out-of-fold P(manipulated) from the one property: a tree of eight leaves, or a category's smoothed rate."""
     scarcest = min(len(set(groups[label == flag].tolist())) for flag in (0, 1))
@@ -189,7 +187,7 @@ def _cross_validated(
 
 
 def _interval(
-    label: NDArray[np.int64], score: NDArray[np.float64], groups: NDArray[np.int64], seed: int, resamples: int = 200
+    label: NDArray[np.int64], score: NDArray[np.float64], groups: NDArray[Any], seed: int, resamples: int = 200
 ) -> tuple[float, float]:
     rng = np.random.default_rng(seed)
     _, members = np.unique(groups, return_inverse=True)
