@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detector.analysis.passes import readers_of_crops
 from detector.analysis.pipeline import analyze
 from detector.evidence.types import Evidence
 from detector.settings import AnalysisSettings
@@ -24,8 +25,9 @@ class BenchReport:
     """Measured on one file. `stages_s`: busy seconds of each stage, which overlap, so their sum may exceed `total_s`.
 
     `frames_per_s` examined frames per second of wall time; `realtime_factor` seconds of video per second of wall time;
-    `decode_alone_s` and `network_alone_s` the same frames and the same number of crops with nothing else running: no
-    arrangement of stages can be faster than the longer of the two on one device. `peak_rss_mib` is the process's own
+    `cpu_s` seconds of all cores together; `decode_alone_s` and `network_alone_s` the same frames and the same number of
+    crops through every network that reads crops, with nothing else running: no arrangement of stages can be faster than
+    the longer of the two on one device. `peak_rss_mib` is the process's own
     peak up to the end of the analysis, before the bounds are measured; `peak_cuda_mib` None without CUDA.
     """
 
@@ -35,6 +37,7 @@ class BenchReport:
     faces_scored: int
     video_s: float
     total_s: float
+    cpu_s: float
     stages_s: dict[str, float]
     frames_per_s: float
     realtime_factor: float
@@ -53,10 +56,13 @@ def peak_rss_mib() -> float:
 def bench(
     evidence: Evidence, models: Sequence[LoadedModel], settings: AnalysisSettings, *, bounds: bool = True
 ) -> BenchReport:
-    """Analyse once, after one warm-up batch a model, and measure. With `bounds`, then decode and score alone."""
-    for model in models:
-        model.score(_blank(model, settings.batch_size))
+    """Analyse once, after one warm-up batch a network, and measure. With `bounds`, then decode and score alone."""
+    networks = readers_of_crops(models)
+    for network in networks:
+        _run(network, settings.batch_size)
+    cpu_s = time.process_time()
     analysis = analyze(evidence, models, settings)
+    cpu_s = time.process_time() - cpu_s
     rss_mib, cuda_mib = peak_rss_mib(), _peak_cuda_mib(models)
     total_s = analysis.timings["total"]
     faces = sum(len(track.faces) for track in analysis.tracks)
@@ -67,13 +73,14 @@ def bench(
         faces_scored=faces,
         video_s=evidence.video.duration_s,
         total_s=total_s,
+        cpu_s=cpu_s,
         stages_s={name: seconds for name, seconds in analysis.timings.items() if name != "total"},
         frames_per_s=analysis.frames_examined / total_s,
         realtime_factor=evidence.video.duration_s / total_s,
         peak_rss_mib=rss_mib,
         peak_cuda_mib=cuda_mib,
         decode_alone_s=_decode_alone_s(evidence, settings) if bounds else None,
-        network_alone_s=_network_alone_s(models, faces, settings.batch_size) if bounds else None,
+        network_alone_s=_network_alone_s(networks, faces, settings.batch_size) if bounds else None,
     )
 
 
@@ -87,19 +94,23 @@ def _decode_alone_s(evidence: Evidence, settings: AnalysisSettings) -> float:
     return time.perf_counter() - start_s
 
 
-def _network_alone_s(models: Sequence[LoadedModel], faces: int, batch_size: int) -> float:
-    """The models one after another, in the batches that the analysis uses."""
+def _network_alone_s(networks: Sequence[LoadedModel], faces: int, batch_size: int) -> float:
+    """The networks one after another, in the batches that the analysis uses."""
     sizes = [batch_size] * (faces // batch_size) + [faces % batch_size] * (faces % batch_size > 0)
     start_s = time.perf_counter()
-    for model in models:
+    for network in networks:
         for size in sizes:
-            model.score(_blank(model, size))
+            _run(network, size)
     return time.perf_counter() - start_s
 
 
-def _blank(model: LoadedModel, count: int) -> np.ndarray:
-    size_px = model.card.crop.size_px
-    return np.full((count, size_px, size_px, 3), 128, np.uint8)
+def _run(network: LoadedModel, count: int) -> None:
+    size_px = network.card.crop.size_px
+    blank = np.full((count, size_px, size_px, 3), 128, np.uint8)
+    if network.kind == "specialists":
+        network.specialists(blank)
+    else:
+        network.score(blank)
 
 
 def _peak_cuda_mib(models: Sequence[LoadedModel]) -> float | None:
@@ -120,7 +131,7 @@ def describe(report: BenchReport) -> str:
             "video",
             f"{report.video_s:.1f} s, {report.frames_examined} frames examined, {report.faces_scored} faces scored",
         ),
-        ("total", f"{report.total_s:.2f} s"),
+        ("total", f"{report.total_s:.2f} s, {report.cpu_s:.2f} s of all cores together"),
         ("frames per second", f"{report.frames_per_s:.1f}"),
         ("realtime factor", f"{report.realtime_factor:.2f} x"),
         ("peak memory", f"{report.peak_rss_mib:.0f} MiB resident"),

@@ -29,6 +29,13 @@ def add_commands(commands: Any) -> None:
     evaluate.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
     evaluate.add_argument("--split", choices=("val", "test"), default="test", help="of the pictures (default: test)")
     evaluate.add_argument("--bank", type=Path, help="face bank of a training run: adds the pointing game")
+    evaluate.add_argument(
+        "--steadiness",
+        type=int,
+        default=0,
+        metavar="N",
+        help="on N labelled pictures, what averaging over views and dropout gains and costs",
+    )
     evaluate.add_argument("--predictions", type=Path, help="keep every file's logits here, and go on from them")
     evaluate.add_argument("--out", type=Path, help="write the report here as JSON, and a table to standard output")
     evaluate.add_argument("--write-cards", action="store_true", help="put results and thresholds into the cards")
@@ -63,6 +70,10 @@ def _evaluate(args: argparse.Namespace) -> int:
         on_file=_progress,
     )
     report = {model_id: _described(evaluation) for model_id, evaluation in found.items()}
+    if args.steadiness:
+        for model_id, evaluation in found.items():
+            if evaluation.card.kind == "frame":
+                report[model_id]["steadiness"] = _steadiness(evaluation, args.data, args.steadiness, args.device)
     text = json.dumps(report, indent=2)
     if args.out:
         args.out.write_text(text + "\n", encoding="utf-8")
@@ -87,6 +98,16 @@ def _described(evaluation: Evaluation) -> dict[str, Any]:
         "differs_from_card": differences(evaluation.card.results, results),
         "clips": evaluation.clips(),
     }
+
+
+def _steadiness(evaluation: Evaluation, data_root: Path, count: int, device: str) -> dict[str, Any]:
+    from detector.explain.steadiness import measure_steadiness
+    from detector.registry import load_model
+    from detector.training.predictions import labelled_faces
+
+    chosen = evaluation.pictures.groupby("label").sample(frac=1, random_state=0)
+    chosen = chosen.groupby("label").head(max(1, count // 2))
+    return measure_steadiness(load_model(evaluation.card.model_id, device), labelled_faces(chosen, data_root))
 
 
 def _table(report: dict[str, Any]) -> str:

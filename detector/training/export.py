@@ -14,7 +14,7 @@ from torch import nn
 
 from detector.errors import SettingsError
 from detector.faces import CropSpec
-from detector.models import FrameNet, build_network
+from detector.models import build_network
 from detector.registry import Decision, ModelCard, find_card, load_model, save_weights, weights_dir
 from detector.training.config import TrainConfig, config_sha256, load_config
 from detector.training.ensemble import load_ensemble_config, pinned_members
@@ -72,35 +72,25 @@ def _export_frame(config_path: Path, data_root: Path, run_dir: Path, out: Path, 
 
 
 def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
-    from detector.training.sequence import architecture_of, load_sequence_config
+    from detector.training.features import read_features
+    from detector.training.sequence import fit_sequence, load_sequence_config
+    from detector.training.sequence_report import export_sequence
 
     config = load_sequence_config(config_path)
-    run = _run_of(config.model_id, config_sha256(config), run_dir, history)
+    facts = finished_run(run_dir)
+    if facts is None:
+        raise SettingsError(f"{config.model_id}: no finished run in {run_dir}.")
+    _run_of(config.model_id, config_sha256(config), run_dir, history)
     trunk = load_model(config.trunk)
-    if not isinstance(trunk.network, FrameNet):
-        raise SettingsError(f"{config.model_id}: {config.trunk} has no features to read.")
-    card = _card(
-        config,
-        "sequence",
-        architecture_of(config, trunk.network),
-        trunk.card.crop,
-        {
-            **_origin(run, history),
-            "steps": run.steps,
-            "minutes": run.minutes,
-            "pseudo_fakes": "genuine clips manipulated over time, whole or in intervals, beside their genuine twins",
-            "split": SPLIT,
-        },
-        {
-            "trunk": config.trunk,
-            "trunk_weights_sha256": trunk.card.weights_sha256,
-            "frames": config.frames,
-            "cue": config.cue or None,
-        },
-    )
-    _bring([config.trunk], out)
+    seen = [
+        run_dir.parent / "clips" / f"features-{split}" / trunk.card.weights_sha256[:16] for split in ("train", "val")
+    ]
+    train, validation = (list(read_features(folder)) for folder in seen)
+    network = fit_sequence(config, trunk, train, validation, run_dir)  # the run is over: this only loads its best epoch
+    card = export_sequence(config, network, trunk, train, validation, facts, out)
     write_held_out(_manifest(data_root), out, config.model_id)
-    return _ship(card, run.weights, out)
+    _bring([config.trunk], out)
+    return card
 
 
 def _export_specialists(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
@@ -108,6 +98,13 @@ def _export_specialists(config_path: Path, data_root: Path, run_dir: Path, out: 
     from detector.training.specialists_report import export_specialists
 
     return export_specialists(load_specialists_config(config_path), run_dir, FaceBank.open(run_dir / "bank"), out)
+
+
+def _export_audiovisual(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+    from detector.training.audiovisual import load_audiovisual_config
+    from detector.training.audiovisual_report import export_audiovisual
+
+    return export_audiovisual(load_audiovisual_config(config_path), data_root, run_dir, out)
 
 
 def _export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
@@ -138,6 +135,7 @@ EXPORTERS: Final[dict[str, Callable[[Path, Path, Path, Path, str], ModelCard]]] 
     "frame": _export_frame,
     "sequence": _export_sequence,
     "specialists": _export_specialists,
+    "audiovisual": _export_audiovisual,
     "ensemble": _export_ensemble,
 }
 

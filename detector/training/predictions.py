@@ -154,6 +154,16 @@ def _pictures(models: Sequence[LoadedModel], files: list[str], data_root: Path) 
             yield from rows
 
 
+def labelled_faces(pictures: pd.DataFrame, data_root: Path) -> Iterator[tuple[NDArray[np.uint8], DetectedFace, bool]]:
+    """The largest face of each picture with the picture it lies in and whether it is manipulated; those without one
+    are left out."""
+    with FaceAnalyser(AnalysisSettings()) as analyser:
+        for number, (file, label) in enumerate(zip(pictures["file"], pictures["label"], strict=True)):
+            image, face = _largest_face(data_root / file, number, analyser)
+            if image is not None and face is not None:
+                yield image, face, label == "fake"
+
+
 def _largest_face(
     path: Path, number: int, analyser: FaceAnalyser
 ) -> tuple[NDArray[np.uint8] | None, DetectedFace | None]:

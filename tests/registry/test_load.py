@@ -154,16 +154,18 @@ class TestShippedWeights:
 
     def test_every_shipped_model_verifies(self) -> None:
         assert default_model_ids()
-        for model_id in default_model_ids():
-            verify_model(model_id)
+        for card in available_models():
+            verify_model(card.model_id)
 
     def test_cards_say_what_was_measured_and_where_it_fails(self) -> None:
         for card in available_models():
-            assert card.results["held_out_crops"]["auc"] > 0.5
+            assert card.results
             assert card.limits
             assert card.licence
             assert card.decision.basis
             assert card.decision.no_manipulation_logit < card.decision.likely_manipulated_logit
+            if card.kind == "frame":
+                assert card.results["held_out_crops"]["auc"] > 0.5
 
     def test_all_weights_together_stay_small(self) -> None:
         folder = Path(__file__).parents[2] / "assets" / "weights"

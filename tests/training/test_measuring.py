@@ -231,11 +231,15 @@ def test_a_measured_card_carries_thresholds_and_counts_and_is_reproduced(
     assert called["likely_manipulated"] <= 1
     assert measured.weights_sha256 == evaluation.card.weights_sha256
     arguments = ["evaluate", "--all", "--data", str(shipped / "data"), "--predictions", str(store)]
-    assert main([*arguments, "--out", str(tmp_path / "report.json")]) == 0
+    assert main([*arguments, "--out", str(tmp_path / "report.json"), "--steadiness", "6"]) == 0
     out, err = capsys.readouterr()
     assert "tiny" in out
     assert "videos.all.genuine: card 30, measured 2" in err
     report = json.loads((tmp_path / "report.json").read_text())
+    steadiness = report["tiny"]["steadiness"]
+    assert steadiness["faces"] == 6
+    assert steadiness["views_cost"] > 1
+    assert {"plain_auc", "views_auc", "dropout_auc", "dropout_cost"} <= set(steadiness)
     assert not [line for line in report["tiny"]["differs_from_card"] if line.startswith("held_out_crops")]
 
 
