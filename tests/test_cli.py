@@ -186,6 +186,20 @@ def test_a_case_from_analysis_to_export(room: Path, tmp_path: Path, capsys: pyte
     assert "case_differs" in err
 
 
+def test_work_that_comes_to_nothing_leaves_nothing(
+    room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", str(room / "letter.mp4"), "--quiet", "--case", "Nothing"]) == 3
+    with CaseStore.open(tmp_path / "home") as store:
+        assert store.cases() == []
+        assert [path for path in store.evidence_dir.rglob("*") if path.is_file()] == []
+        store.marks.archive(store.create_case("Done with").case_id, "retention")
+    assert main(["analyze", str(room / "clip.mp4"), "--quiet", "--case", "Done with"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "archived" in err
+
+
 def test_bench_measures(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(room / "clip.mp4"), "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -243,6 +257,7 @@ def test_an_interrupt_ends_it_soon_and_records_nothing(tmp_path: Path, number: s
     with CaseStore.open(tmp_path / "home") as store:
         assert store.analyses() == []
         assert store.cases() == []
+        assert [path for path in store.evidence_dir.rglob("*") if path.is_file()] == []
 
 
 def raise_within(*numbers: signal.Signals) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
 import duckdb
 
@@ -180,7 +180,7 @@ def _place_files(bundle: _Bundle, layout: Layout, placed: list[Path]) -> None:
             continue
         try:
             with bundle.zip.open(name) as stream:
-                stored = ingest(stream, layout.evidence, file_name=row["file_name"])
+                stored = ingest(cast(BinaryIO, stream), layout.evidence, file_name=row["file_name"])
         except EvidenceError as error:
             raise StoreError(f"An original in the bundle cannot be read ({error}). {_HOW}") from error
         placed.append(stored.path)
@@ -228,7 +228,6 @@ def _chunks(archive: zipfile.ZipFile, manifest: dict[str, tuple[str, int]], name
 
 
 def _limited(archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
-    stream: IO[bytes]
     with archive.open(name) as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:

@@ -32,10 +32,11 @@ def read_page(
     SHA-256 of one of its exhibits."""
     conditions, values = _conditions(search, wanted)
     source = f"FROM ({CASES}) AS cases WHERE {conditions}"
-    total = cursor.execute(f"SELECT count(*) {source}", values).fetchall()[0][0]
-    query = f"SELECT * {source} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
-    cases = [case_from_row(row) for row in rows(cursor, query, [*values, limit, offset])]
-    return CasePage(tuple(_summaries(cursor, cases)), total)
+    query = f"SELECT *, count(*) OVER () AS total {source} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
+    found = rows(cursor, query, [*values, limit, offset])
+    # A page past the end has no row to tell the total.
+    total = found[0]["total"] if found else cursor.execute(f"SELECT count(*) {source}", values).fetchall()[0][0]
+    return CasePage(tuple(_summaries(cursor, [case_from_row(row) for row in found])), total)
 
 
 def read_facets(cursor: duckdb.DuckDBPyConnection) -> Facets:

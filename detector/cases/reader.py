@@ -97,6 +97,15 @@ class CaseReader:
             read_case(cursor, case_id)
             return read_exhibits(cursor, self.evidence_dir, case_id=case_id)
 
+    def exhibits_of_file(self, sha256: str) -> list[Exhibit]:
+        """The exhibits, of whatever case, that are this file; none where it is not known."""
+        with self._database.snapshot() as cursor:
+            query = "SELECT exhibit_id FROM exhibits WHERE sha256 = ? ORDER BY exhibit_id"
+            ids = [found for (found,) in cursor.execute(query, [sha256]).fetchall()]
+            return [
+                found for exhibit_id in ids for found in read_exhibits(cursor, self.evidence_dir, exhibit_id=exhibit_id)
+            ]
+
     def exhibit(self, exhibit_id: str) -> Exhibit:
         with self._database.read() as cursor:
             found = read_exhibits(cursor, self.evidence_dir, exhibit_id=exhibit_id)

@@ -28,7 +28,8 @@ TEXTS: dict[str, str] = {
 
 def folded(expression: str) -> str:
     """SQL for a text without letter case and accents, as searches compare them."""
-    return f"strip_accents(lower({expression}))"
+    # strip_accents reads no further than a NUL.
+    return f"strip_accents(lower(replace({expression}, chr(0), ' ')))"
 
 
 def index_record(cursor: duckdb.DuckDBPyConnection, kind: str, place: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from detector.commands.console import DEVICES, add_home, complain, load_models, open_store, plain
 from detector.commands.find_case import find_case
 from detector.commands.interrupts import Interrupts
-from detector.errors import EvidenceError
+from detector.errors import EvidenceError, StoreError
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
@@ -58,7 +58,12 @@ def _analyze(args: argparse.Namespace) -> int:
         if args.case:
             store = open_store(args.home)
             closing.callback(store.close)
-            find_case(store, args.case)  # a name that several cases have is refused before the work, not after it
+            # What would refuse the result is found out before the work, not after it.
+            known = find_case(store, args.case)
+            if known is not None and known.status == "archived":
+                raise StoreError(
+                    f"The case {known.case_id} is archived. Reopen it with `cases archive --reopen` first."
+                )
             desk = _Desk(models, settings, store.evidence_dir, args.quiet, store, args.case)
         else:
             folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="framewitness-"))
@@ -95,14 +100,20 @@ class _Desk:
         from detector.analysis import analyze
         from detector.evidence import examine, ingest
 
-        evidence = examine(ingest(path, self.evidence_dir))
-        with interrupts.deferred():
-            with _Meter(plain(path.name), self.quiet) as meter:
-                analysis = analyze(
-                    evidence, self.models, self.settings, on_progress=meter.show, cancelled=interrupts.asked
-                )
-            if self.store is not None:
-                self._record(self.store, path, analysis)
+        stored = ingest(path, self.evidence_dir)
+        try:
+            evidence = examine(stored)
+            with interrupts.deferred():
+                with _Meter(plain(path.name), self.quiet) as meter:
+                    analysis = analyze(
+                        evidence, self.models, self.settings, on_progress=meter.show, cancelled=interrupts.asked
+                    )
+                if self.store is not None:
+                    self._record(self.store, path, analysis)
+        except BaseException:
+            if self.store is not None and not self.store.exhibits_of_file(stored.sha256):
+                stored.path.unlink(missing_ok=True)
+            raise
         return analysis
 
     def _record(self, store: CaseStore, path: Path, analysis: Analysis) -> None:

@@ -1,10 +1,10 @@
-"""Makes the frozen stores of older schemas that the migration tests start from.
+"""Makes the frozen store of the newest schema that the migration tests of later ones start from.
 
-    python -m tests.cases.freeze STEPS FOLDER
+    python -m tests.cases.freeze FOLDER
 
-runs the program as it is now with only its first STEPS schema steps, records a case through the store, and writes the
-database as SQL text to FOLDER/<STEPS>.sql and the store's result files to FOLDER/<STEPS>/. A frozen store is made once,
-by the version of the program that wrote that schema, and never again: it stands for what users have on disk.
+records a case through the store, and writes the database as SQL text to FOLDER/<steps>.sql, the anchor file beside it
+and the store's result files to FOLDER/<steps>/. A frozen store is made once, by the version of the program that wrote
+its schema, and never again: it stands for what users have on disk.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import duckdb
 
 from detector.cases import CaseStore, JobRequest
-from detector.cases.migrations import MIGRATIONS, migrate
+from detector.cases.migrations import MIGRATIONS
 from tests.cases.records import make_analysis, make_evidence
 
 CONTENT = b"a film of long ago"
@@ -28,37 +26,46 @@ FILE_NAME = "Überwachung '<b>\u202e4pm.mp4"
 NOTE = 'Seen at 00:12; "Robert\'); DROP TABLE cases;--"\nتعليق'
 
 
-def freeze(steps: int, folder: Path) -> None:
+def freeze(folder: Path) -> None:
+    name = f"{len(MIGRATIONS):04d}"
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
-        with mock.patch("detector.cases.store.migrate", partial(migrate, steps=MIGRATIONS[:steps])):
-            record(home, steps)
+        record(home)
         connection = duckdb.connect(str(home / "cases.duckdb"))
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{steps:04d}.sql").write_text(as_sql(connection), encoding="utf-8")
+        (folder / f"{name}.sql").write_text(as_sql(connection), encoding="utf-8")
         connection.close()
-        if any((home / "artefacts").iterdir()):
-            shutil.copytree(home / "artefacts", folder / f"{steps:04d}", dirs_exist_ok=True)
+        shutil.copy(home / "cases.anchor", folder / f"{name}.anchor")
+        shutil.copytree(home / "artefacts", folder / name)
 
 
-def record(home: Path, steps: int) -> None:
-    """One of everything that a store with this many steps can hold."""
+def record(home: Path) -> None:
+    """One of everything that a store can hold."""
     with CaseStore.open(home, actor="old hand") as store:
-        case = store.create_case("Café affair", reference="LAB/1", examiner="Ada")
-        exhibit = store.add_exhibit(case.case_id, make_evidence(store.evidence_dir, CONTENT, FILE_NAME))
-        store.add_note(case.case_id, NOTE, exhibit_id=exhibit.exhibit_id, track_id=1, pts=3000, author="Ada")
-        store.update_case(case.case_id, title="Café affair, second part")
+        case_id = store.create_case("Café affair", reference="LAB/1", examiner="Ada").case_id
+        exhibit = store.add_exhibit(case_id, make_evidence(store.evidence_dir, CONTENT, FILE_NAME))
+        exhibit_id = exhibit.exhibit_id
+        store.add_note(case_id, NOTE, exhibit_id=exhibit_id, track_id=1, pts=3000, author="Ada")
+        store.update_case(case_id, title="Café affair, second part")
         store.create_case("Empty")
-        if steps >= 3:
-            request = JobRequest(exhibit.exhibit_id, ("frame-a",))
-            job = store.jobs.add(request)
-            store.jobs.claim()
-        if steps >= 2:
-            analysis = make_analysis(exhibit.evidence, frames=3, meshes=False)
-            saved = store.save_analysis(exhibit.exhibit_id, analysis)
-        if steps >= 3:
-            store.jobs.finish(job.job_id, saved.record_id)
-            store.jobs.add(request)
+        store.statements.give_opinion(exhibit_id, "genuine", "blinks", author="Ada")
+        request = JobRequest(exhibit_id, ("frame-a",))
+        job = store.jobs.add(request)
+        store.jobs.claim()
+        saved = store.save_analysis(exhibit_id, make_analysis(exhibit.evidence, frames=3, meshes=False))
+        store.jobs.finish(job.job_id, saved.record_id)
+        store.jobs.add(request)
+        store.statements.look(case_id, exhibit_id=exhibit_id, scores=True, author="Ada")
+        store.marks.set_tags(case_id, ["fraud", "voice"])
+        store.marks.set_favourite(case_id, True, author="Ada")
+        store.marks.name_exhibit(exhibit_id, reference="JB/1", description="from the phone")
+        gone = store.marks.add_bookmark(exhibit_id, text="gone")
+        store.marks.add_bookmark(exhibit_id, track_id=1, pts=3000, text="mouth")
+        store.marks.remove_bookmark(gone.bookmark_id)
+        store.likeness.fingerprint(exhibit_id)
+        store.statements.record_truth(exhibit_id, "manipulated", "confession", method="face swap")
+        store.statements.sign(case_id, "examiner", "I examined it.", author="Ada")
+        store.statements.sign(case_id, "second_examiner", "I checked it.", author="Bea")
+        store.marks.set_status(case_id, "closed", reason="reported")
 
 
 def as_sql(connection: duckdb.DuckDBPyConnection) -> str:
@@ -82,4 +89,4 @@ def _literal(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    freeze(int(sys.argv[1]), Path(sys.argv[2]))
+    freeze(Path(sys.argv[1]))

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from detector.cases import CaseStore, Exhibit
+from detector.errors import StoreError
+from tests.cases.records import make_analysis, make_evidence
+
+
+@pytest.fixture
+def exhibit(store: CaseStore) -> Exhibit:
+    return store.add_exhibit(store.create_case("a").case_id, make_evidence(store.evidence_dir))
+
+
+def analyse(store: CaseStore, exhibit: Exhibit, seed: int = 0) -> str:
+    return store.save_analysis(exhibit.exhibit_id, make_analysis(exhibit.evidence, seed=seed)).record_id
+
+
+def test_an_opinion_before_scores_is_blind_and_one_after_them_is_not(store: CaseStore, exhibit: Exhibit) -> None:
+    give = store.statements.give_opinion
+    before = give(exhibit.exhibit_id, "genuine", " lips close on plosives ", author="Ada")
+    assert (before.blind, before.analyses_before, before.scores_opened_by) == (True, 0, ())
+    assert before.text == "lips close on plosives"
+    record_id = analyse(store, exhibit)
+    unseen = give(exhibit.exhibit_id, "genuine", author="Ada")
+    assert (unseen.blind, unseen.analyses_before) == (True, 1)
+    place = {"exhibit_id": exhibit.exhibit_id, "record_id": record_id}
+    assert store.statements.look(exhibit.case_id, **place, scores=True, author="ada ")
+    after = give(exhibit.exhibit_id, "manipulated", author="Ada")
+    assert (after.blind, after.scores_opened_by) == (False, ("ada",))
+    assert give(exhibit.exhibit_id, "manipulated", author="Bea").blind
+    assert store.statements.opinions(exhibit.case_id)[:3] == [before, unseen, after]
+    assert store.verify(exhibit.case_id).ok
+
+
+@pytest.mark.parametrize("how", ["report_rendered", "case_exported"])
+def test_a_copy_of_the_case_shows_its_scores_once_there_are_any(store: CaseStore, exhibit: Exhibit, how: str) -> None:
+    store.log(exhibit.case_id, how, {}, actor="Ada")
+    assert store.statements.scores_opened_by(exhibit.exhibit_id) == ()
+    analyse(store, exhibit)
+    store.log(exhibit.case_id, how, {}, actor="Ada")
+    assert store.statements.scores_opened_by(exhibit.exhibit_id) == ("Ada",)
+
+
+def test_scores_of_the_same_file_in_another_case_count(store: CaseStore, exhibit: Exhibit) -> None:
+    again = store.add_exhibit(store.create_case("b").case_id, exhibit.evidence)
+    other = store.add_exhibit(again.case_id, make_evidence(store.evidence_dir, b"another film"))
+    analyse(store, exhibit)
+    store.statements.look(exhibit.case_id, exhibit_id=exhibit.exhibit_id, scores=True, author="Ada")
+    assert store.statements.scores_opened_by(again.exhibit_id) == ("Ada",)
+    assert store.statements.scores_opened_by(other.exhibit_id) == ()
+
+
+def test_a_look_is_recorded_once_in_a_while(
+    store: CaseStore, exhibit: Exhibit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = store.statements.look
+    before = store.case(exhibit.case_id).updated_at
+    assert look(exhibit.case_id, author="Ada")
+    assert not look(exhibit.case_id, author="Ada")
+    assert look(exhibit.case_id, author="Bea")
+    assert look(exhibit.case_id, exhibit_id=exhibit.exhibit_id, author="Ada")
+    monkeypatch.setattr("detector.cases.statement_desk.ONE_LOOK", timedelta(0))
+    assert look(exhibit.case_id, author="Ada")
+    actions = [event.action for event in store.events(exhibit.case_id)][-4:]
+    assert actions == ["case_viewed", "case_viewed", "exhibit_viewed", "case_viewed"]
+    assert store.case(exhibit.case_id).updated_at == before
+
+
+def test_a_blind_first_case_keeps_scores_back_until_an_opinion(store: CaseStore, exhibit: Exhibit) -> None:
+    store.marks.set_blind_first(exhibit.case_id, True)
+    analyse(store, exhibit)
+    assert store.statements.scores_withheld(exhibit.exhibit_id)
+    (line,) = store.cases()
+    assert (line.labels, line.labels_withheld) == ((), 1)
+    store.statements.give_opinion(exhibit.exhibit_id, "undetermined")
+    assert not store.statements.scores_withheld(exhibit.exhibit_id)
+    (line,) = store.cases()
+    assert (line.labels, line.labels_withheld) == (("inconclusive",), 0)
+
+
+def test_two_people_sign_and_changes_after_that_show(store: CaseStore, exhibit: Exhibit) -> None:
+    case_id, sign, state = exhibit.case_id, store.statements.sign, store.statements.sign_off
+    with pytest.raises(StoreError, match="after the examiner"):
+        sign(case_id, "second_examiner", "checked", author="Bea")
+    head = store.head(case_id)
+    first = sign(case_id, "examiner", "I examined it.", author="Ada")
+    assert (first.head_sequence, first.head_hash) == (head.sequence, head.event_hash)
+    with pytest.raises(StoreError, match="another person"):
+        sign(case_id, "second_examiner", "checked", author=" ADA")
+    assert not state(case_id).complete
+    sign(case_id, "second_examiner", "I checked it.", author="Bea")
+    store.statements.look(case_id, author="Ada")
+    store.export_case(case_id, store.home / "case.zip")
+    assert state(case_id).complete
+    assert store.cases()[0].signed == 2
+    store.add_note(case_id, "an afterthought")
+    assert (state(case_id).complete, state(case_id).changed_since) == (False, ("note_added",))
+    sign(case_id, "examiner", "Again.", author="Bea")
+    assert state(case_id).second_examiner is None
+    assert store.verify(case_id).ok
+
+
+def test_what_does_not_verify_is_not_signed(store: CaseStore, exhibit: Exhibit) -> None:
+    exhibit.evidence.file.path.unlink()
+    with pytest.raises(StoreError, match="does not verify"):
+        store.statements.sign(exhibit.case_id, "examiner", "I examined it.")
+    assert store.statements.signatures(exhibit.case_id) == []
+
+
+def test_ground_truth_is_kept_for_calibration(store: CaseStore, exhibit: Exhibit) -> None:
+    record_id = analyse(store, exhibit)
+    truth = store.statements.record_truth
+    assert store.statements.labelled_analyses() == []
+    truth(exhibit.exhibit_id, "genuine", "the uploader said so")
+    newest = truth(exhibit.exhibit_id, "manipulated", "confession", method="face swap", author="Ada")
+    (labelled,) = store.statements.labelled_analyses()
+    assert (labelled.truth, labelled.record, labelled.disputed) == (newest, store.record(record_id), False)
+    assert [found.truth for found in store.statements.truths(exhibit.case_id)] == ["genuine", "manipulated"]
+    truth(exhibit.exhibit_id, "unknown", "the confession was withdrawn")
+    assert store.statements.labelled_analyses() == []
+
+
+def test_the_same_file_with_two_truths_is_disputed_and_comes_once(store: CaseStore, exhibit: Exhibit) -> None:
+    again = store.add_exhibit(store.create_case("b").case_id, exhibit.evidence)
+    for found in (exhibit, again):
+        analyse(store, found)
+    store.statements.record_truth(exhibit.exhibit_id, "genuine", "original at hand")
+    store.statements.record_truth(again.exhibit_id, "manipulated", "confession")
+    (labelled,) = store.statements.labelled_analyses()
+    assert labelled.disputed
+
+
+def test_what_is_no_statement_is_refused(store: CaseStore, exhibit: Exhibit) -> None:
+    statements = store.statements
+    for ask in (
+        lambda: statements.give_opinion(exhibit.exhibit_id, "maybe"),
+        lambda: statements.record_truth(exhibit.exhibit_id, "maybe", "x"),
+        lambda: statements.record_truth(exhibit.exhibit_id, "genuine", " "),
+        lambda: statements.sign(exhibit.case_id, "boss", "x"),
+        lambda: statements.sign(exhibit.case_id, "examiner", ""),
+        lambda: statements.give_opinion("x000000000", "genuine"),
+        lambda: statements.look(exhibit.case_id, exhibit_id="x000000000"),
+        lambda: statements.look("c000000000"),
+        lambda: statements.opinions("c000000000"),
+    ):
+        before = store.events(exhibit.case_id)
+        with pytest.raises(StoreError):
+            ask()
+        assert store.events(exhibit.case_id) == before
+
+
+def test_the_truth_may_be_learned_after_the_case_was_archived(
+    store: CaseStore, exhibit: Exhibit, tmp_path: Path
+) -> None:
+    store.marks.archive(exhibit.case_id, "retention")
+    store.statements.record_truth(exhibit.exhibit_id, "genuine", "verdict of the court")
+    with pytest.raises(StoreError, match="archived"):
+        store.statements.give_opinion(exhibit.exhibit_id, "genuine")
+    with pytest.raises(StoreError, match="archived"):
+        store.statements.sign(exhibit.case_id, "examiner", "x")
