@@ -125,8 +125,9 @@ def train_one(
 
 
 def people_of(clips: Sequence[TalkingClip]) -> list[tuple[str, str]]:
-    """(source, group) of the people, each once."""
-    return sorted({(clip.source, clip.group) for clip in clips})
+    """(source, group) of the people, each once, whatever the number of sources."""
+    first = {clip.group: clip.source for clip in reversed(clips)}
+    return sorted((source, group) for group, source in first.items())
 
 
 def fold_groups(people: Sequence[tuple[str, str]], folds: int) -> list[set[str]]:

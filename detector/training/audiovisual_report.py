@@ -134,7 +134,7 @@ def _results(
     found: dict[str, Any] = {
         "unseen_people_by_folds": {
             "how": "each clip scored by the model of the fold that never saw its person; up to three stretches of 3 s "
-            "of speech a clip; intervals by bootstrap over trials",
+            "of speech a clip; intervals by drawing people",
             "people": int(trials["group"].nunique()),
             "auc_against_genuine": summary(trials),
             "accuracy_at_logit_0": {

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from detector.analysis.audiovisual import network_inputs, witness
@@ -24,7 +23,6 @@ from detector.faces.mouth import RATE_HZ, MouthTrack
 from detector.models.audiovisual import AudioVisualNet
 from detector.synthesis.audio import draw_voice, dubbed, re_voiced, recode, shifted, swapped
 from detector.training.av_samples import CODECS
-from detector.training.metrics import auc_interval, binary_metrics
 from detector.training.speech_bank import TalkingClip
 
 SHIFTS_S = (0.12, 0.2, 0.32, 0.4, 0.6, 0.8, 1.2)
@@ -115,7 +113,7 @@ def summary(scores: pd.DataFrame) -> dict[str, Any]:
     groups |= {kind: table["kind"] == kind for kind in ("swapped", "dubbed", "re-voiced")}
     genuine = table[table["kind"] == "genuine"]
     return {
-        name: {column: _auc(genuine[column], table.loc[chosen, column]) for column in ("logit", "witness", "both")}
+        name: {column: _auc(genuine, table[chosen], column) for column in ("logit", "witness", "both")}
         for name, chosen in groups.items()
     }
 
@@ -141,16 +139,25 @@ def _in_spreads(scores: pd.DataFrame, column: str) -> pd.Series:
     return (scores[column] - genuine.mean()) / max(1e-6, float(genuine.std()))
 
 
-def _auc(genuine: pd.Series, fake: pd.Series) -> dict[str, Any]:
-    genuine, fake = genuine.dropna(), fake.dropna()
+def _auc(genuine: pd.DataFrame, fake: pd.DataFrame, column: str) -> dict[str, Any]:
+    """AUC with counts and a 95 % interval from drawing people, since trials of one person go together."""
+    genuine, fake = genuine.dropna(subset=[column]), fake.dropna(subset=[column])
     if genuine.empty or fake.empty:
         return {"auc": None, "genuine": len(genuine), "manipulated": len(fake)}
-    labels: NDArray[np.int64] = np.r_[np.zeros(len(genuine), int), np.ones(len(fake), int)]
-    logits = np.r_[genuine, fake]
-    low, high = auc_interval(labels, logits)
+    people = sorted({*genuine["group"], *fake["group"]})
+    lower, higher = genuine[column].to_numpy(), fake[column].to_numpy()
+    wins = (higher[:, None] > lower[None]) + 0.5 * (higher[:, None] == lower[None])
+    ours, theirs = (
+        (table["group"].to_numpy()[None] == np.array(people)[:, None]).astype(float) for table in (genuine, fake)
+    )
+    won, pairs = theirs @ wins @ ours.T, np.outer(theirs.sum(1), ours.sum(1))  # (people, people)
+    weights = np.random.default_rng(7).multinomial(len(people), np.full(len(people), 1 / len(people)), 1000)
+    total = ((weights @ pairs) * weights).sum(1)
+    drawn = ((weights @ won) * weights).sum(1)[total > 0] / total[total > 0]
+    low, high = np.quantile(drawn, [0.025, 0.975])
     return {
-        "auc": round(binary_metrics(labels, logits)["auc"], 3),
-        "interval_95": [round(low, 3), round(high, 3)],
+        "auc": round(float(won.sum() / pairs.sum()), 3),
+        "interval_95": [round(float(low), 3), round(float(high), 3)],
         "genuine": len(genuine),
         "manipulated": len(fake),
     }

@@ -1,0 +1,102 @@
+"""The mouth is followed through time: its opening is measured, its crop stays put, and gaps stay gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.errors import CancelledError
+from detector.evidence import Evidence, StoredFile, examine, hash_file
+from detector.evidence.stretch import frames_between
+from detector.evidence.types import Frame
+from detector.faces import DetectedFace, FaceQuality, FaceTrack, TrackedFace
+from detector.faces.mediapipe_backend import MediaPipeBackend
+from detector.faces.mouth import CROP_PX, LIP_MEASURES, box_at, follow_mouth, measure_lips
+from tests.evidence.media import make_video, number_in
+from tests.talking import pictures, syllables, write_talk
+
+# Her face in the talking clip.
+BOX = (78.0, 70.0, 172.0, 177.0)
+
+
+def evidence_of(path: Path) -> Evidence:
+    sha256, md5 = hash_file(path)
+    return examine(StoredFile(sha256, md5, path.stat().st_size, path.name, path))
+
+
+def track_of(*times_s: float, box: tuple[float, float, float, float] = BOX) -> FaceTrack:
+    quality = FaceQuality(90, 100, 0.5, 0, 0, 0, 0.9, 1.0)
+    face = DetectedFace(box, 0.9, None, quality, "frame")
+    return FaceTrack(3, 0, tuple(TrackedFace(0, round(at * 1000), at, face) for at in times_s))
+
+
+@pytest.fixture(scope="module")
+def backend() -> Iterator[MediaPipeBackend]:
+    built = MediaPipeBackend()
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def opening() -> np.ndarray:
+    return syllables(2.0, seed=2)
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory, opening: np.ndarray) -> Evidence:
+    return evidence_of(write_talk(tmp_path_factory.mktemp("mouth") / "talk.mp4", pictures(opening), None))
+
+
+def test_the_opening_of_the_mouth_is_measured(talk: Evidence, opening: np.ndarray, backend: MediaPipeBackend) -> None:
+    mouth = follow_mouth(talk, track_of(0.0, 1.9), 0.4, 1.6, backend)
+    assert mouth.start_s == 0.4
+    assert mouth.crops.shape == (30, CROP_PX, CROP_PX)
+    assert mouth.crops.dtype == np.uint8
+    assert mouth.lips.shape == (30, len(LIP_MEASURES))
+    assert mouth.seen.all()
+    assert 40 < mouth.eyes_px < 80
+    assert np.corrcoef(mouth.lips[:, 0], opening[10:40])[0, 1] > 0.85
+    # The lower half of the crop changes with speech more than the upper one: it stays on the mouth.
+    change = np.abs(np.diff(mouth.crops.astype(float), axis=0)).mean(0)
+    assert change[24:].mean() > change[:16].mean()
+
+
+def test_times_that_nobody_sees_are_marked(talk: Evidence, backend: MediaPipeBackend) -> None:
+    beyond = follow_mouth(talk, track_of(0.0, 5.0), 1.6, 2.6, backend)
+    assert beyond.seen[:9].all()
+    assert not beyond.seen[12:].any()
+    assert not beyond.lips[12:].any()
+    assert not beyond.crops[12:].any()
+    nobody = follow_mouth(talk, track_of(0.0, 5.0, box=(0.0, 200.0, 30.0, 235.0)), 0.5, 0.9, backend)
+    assert not nobody.seen.any()
+    assert nobody.eyes_px == 0.0
+
+
+def test_cancelling_stops_between_frames(talk: Evidence, backend: MediaPipeBackend) -> None:
+    with pytest.raises(CancelledError):
+        follow_mouth(talk, track_of(0.0, 1.9), 0.4, 1.6, backend, cancelled=lambda: True)
+
+
+def test_a_box_between_two_sightings_lies_between_them() -> None:
+    first, last = track_of(1.0).faces[0], track_of(2.0, box=(98.0, 90.0, 192.0, 197.0)).faces[0]
+    assert box_at(FaceTrack(0, 0, (first, last)), 1.5) == pytest.approx((88, 80, 182, 187))
+    assert box_at(FaceTrack(0, 0, (first, last)), 9.0) == pytest.approx((98, 90, 192, 197))
+
+
+def test_measures_do_not_depend_on_size_or_place() -> None:
+    points = np.random.default_rng(0).uniform(0, 100, (468, 3)).astype(np.float32)
+    assert measure_lips(points * 3 + 50) == pytest.approx(measure_lips(points), rel=1e-3)
+
+
+@pytest.mark.parametrize("gop", ["5", "250"])
+def test_frames_of_a_stretch_are_those_of_the_file(tmp_path: Path, gop: str) -> None:
+    path = make_video(tmp_path / "numbered.mp4", frames=60, fps=25, codec_options={"g": gop, "preset": "veryfast"})
+    evidence = evidence_of(path)
+    found: list[Frame] = list(frames_between(evidence, 1.2, 1.6))
+    assert [number_in(frame.image) for frame in found] == list(range(30, 40))
+    assert [frame.frame_index for frame in found] == list(range(30, 40))
+    every_other = list(frames_between(evidence, 0.0, 0.4, wants=lambda pts_s: round(pts_s * 25) % 2 == 0))
+    assert [number_in(frame.image) for frame in every_other] == [0, 2, 4, 6, 8]
