@@ -84,9 +84,8 @@ class AudioVisualNet(nn.Module):
         self.reach, self.natural, self.window, self.hop = reach, natural, window, hop
         self.components = nn.Linear(24 * 24, components, bias=False)
         self.reader = LipReader(lips + components)
-        # What a correlation of each measure, and the features' agreement, count as evidence of a lag.
+        # What a correlation of each measure counts as evidence of a lag.
         self.motion_scale = nn.Parameter(torch.full((lips + components,), 0.2))
-        self.feature_scale = nn.Parameter(torch.tensor(0.5)) if exchange else None
         self.exchange = FeatureExchange(width, lips, bands, reach, dropout) if exchange else None
         # Foreign sound agrees at no lag: that outcome competes with the lags.
         self.nowhere = nn.Parameter(torch.tensor(0.0))
@@ -126,7 +125,7 @@ class AudioVisualNet(nn.Module):
         if self.exchange is not None and mouth.features is not None and voice.features is not None:
             seen = Seen(*(part[:, start:stop] for part in mouth.features))
             heard = Heard(*(part[:, around] for part in voice.features))
-            evidence = evidence + self.feature_scale * self.exchange.agreement(seen, heard, weight)
+            evidence = evidence + self.exchange.scale * self.exchange.agreement(seen, heard, weight)
         too_few = frames < frames.amax(1, keepdim=True).clamp_min(2) / 2
         return (evidence * frames.sqrt()).masked_fill(too_few, -torch.inf)
 

@@ -114,6 +114,7 @@ class FeatureExchange(nn.Module):
         self.video, self.audio = VideoEncoder(width, lips, dropout), AudioEncoder(width, bands, dropout)
         self.to_video, self.to_audio = _across(width), _across(width)
         self.lip_decoder, self.mel_decoder = nn.Linear(width, lips), nn.Linear(width, bands)
+        self.scale = nn.Parameter(torch.tensor(0.5))  # what agreement counts as evidence of a lag
         self.attention = nn.MultiheadAttention(width, 2, dropout=dropout, batch_first=True)
         self.fused = nn.Sequential(nn.Linear(4 * width, width // 2), nn.GELU(), nn.Dropout(3 * dropout))
         self.head = nn.Linear(width // 2, 1)
