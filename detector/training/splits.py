@@ -46,7 +46,7 @@ def grouped_folds(
     if groups.nunique() < folds:
         raise ValueError(f"{folds} folds need at least as many groups, found {groups.nunique()}")
     columns = [name for name in ("label", "source") if name in table]
-    codes = table.groupby(columns, dropna=False).ngroup().to_numpy()
+    codes = np.array(table.groupby(columns, dropna=False).ngroup())
     # The least common strata cannot reach every fold; splitting does not fail over them.
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     rare = pd.Series(codes).map(pd.Series(codes).value_counts()).to_numpy() < folds
