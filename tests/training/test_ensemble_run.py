@@ -1,0 +1,114 @@
+"""An ensemble from its YAML to a card: fitted, exported beside its members, measured, reproduced."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from detector.cli import main
+from detector.errors import SettingsError
+from detector.registry import ModelCard, find_card, load_set
+from detector.training.ensemble import train_ensemble
+from tests.registry.shipping import ship
+
+FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two frame models and a manifest; what they say of its files is on record, so that nothing need be decoded."""
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(weights))
+    cards = [ship(weights, name, "frame", FRAME, {}) for name in ("one", "other")]
+    rng = np.random.default_rng(0)
+    rows, said = [], []
+    for number in range(120):
+        label, kind = ("fake", "real")[number % 2], ("video", "image")[number // 2 % 2]
+        file = f"{number}.{'mp4' if kind == 'video' else 'png'}"
+        rows.append((file, label, kind, f"person{number}", "lab", "paste" if label == "fake" else "", "train"))
+        logits = rng.normal(1.0 if label == "fake" else -1.0, 1.0, 2)
+        said.append({"file": file, "logit:one": logits[0], "logit:other": logits[1], "size_px": 100.0, "exposure": 0.5})
+    names = ["file", "label", "kind", "group", "source", "manipulation", "use"]
+    table = pd.DataFrame(rows, columns=names)
+    (tmp_path / "data").mkdir()
+    table.to_csv(tmp_path / "data" / "manifest.csv", index=False)
+    from detector.training.heldout import write_held_out
+
+    split = np.where(np.arange(120) < 100, "val", "test")
+    for card in cards:
+        write_held_out(table.assign(split=split), weights, card.model_id)
+    heading = {"models": sorted([card.model_id, card.weights_sha256] for card in cards)}
+    lines = [json.dumps(line) for line in (heading, *said)]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "predictions.jsonl").write_text("\n".join(lines) + "\n")
+    config = {
+        "kind": "ensemble",
+        "model_id": "both",
+        "title": "Both",
+        "method": "learned_weights",
+        "members": [{"model_id": "one"}, {"model_id": "other"}],
+        "limits": ["test"],
+        "licence": "test",
+    }
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(config))
+    return tmp_path
+
+
+def test_from_config_to_a_card_beside_its_members(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")
+    crossed = pd.read_csv(lab / "run" / "validation.csv")
+    assert len(crossed) == 100  # the test split is not touched
+    facts = json.loads((lab / "run" / "run.json").read_text())
+    assert facts["rows"] == {"image/fake": 25, "image/real": 25, "video/fake": 25, "video/real": 25}
+    arguments = ["export", str(lab / "both.yaml"), "--data", str(lab / "data"), "--run", str(lab / "run")]
+    assert main([*arguments, "--out", str(lab / "out"), "--unmeasured"]) == 0
+    assert sorted(path.name for path in (lab / "out").glob("*.card.json")) == [
+        "both.card.json", "one.card.json", "other.card.json"
+    ]  # fmt: skip
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(lab / "out"))
+    card = find_card("both")
+    assert [member["weights_sha256"] for member in card.inputs["members"]] == [
+        find_card(name).weights_sha256 for name in ("one", "other")
+    ]
+    models = load_set(["both"])
+    fused, shares = models[-1].fuse(np.array([[2.0, 1.0]]), np.array([[True, True]]))
+    assert fused[0] > 0
+    assert shares.sum() == pytest.approx(1)
+
+
+def test_measured_on_people_that_each_fit_left_out(lab: Path) -> None:
+    from detector.training.evaluate import Evaluation
+    from detector.training.measured import write_measured
+    from detector.training.predictions import fuse_table
+
+    train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")
+    arguments = ["export", str(lab / "both.yaml"), "--data", str(lab / "data"), "--run", str(lab / "run")]
+    assert main([*arguments, "--out", str(lab / "weights"), "--unmeasured"]) == 0
+    (*_, model) = load_set(["both"])
+    table = pd.read_csv(lab / "data" / "manifest.csv").fillna("").assign(split="val")
+    said = [json.loads(line) for line in (lab / "run" / "predictions.jsonl").read_text().splitlines()[1:]]
+    table = table.merge(pd.DataFrame(said), on="file")
+    table["logit:both"] = fuse_table(model, table)
+    video = table["kind"] == "video"
+    evaluation = Evaluation(model.card, table[~video].reset_index(drop=True), table[video].reset_index(drop=True))
+    crossed = pd.read_csv(lab / "run" / "validation.csv").fillna({"manipulation": ""})
+    card = write_measured(evaluation, lab / "weights", validation=crossed)
+    assert card.results["cross_validated"]["crops"]["auc"] > 0.8
+    assert card.results["videos"]["called_genuine"]["likely_manipulated"] <= 0.05 * 30
+    assert "cross-validated by person" in card.decision.basis
+    assert ModelCard.read(lab / "weights" / "both.card.json") == card
+
+
+def test_members_that_changed_since_the_fit_are_refused(lab: Path) -> None:
+    train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")
+    ship(lab / "weights", "one", "frame", {**FRAME, "width": 24}, {})
+    from detector.training.export import export_any
+
+    with pytest.raises(SettingsError, match="other weights now"):
+        export_any(lab / "both.yaml", lab / "data", lab / "run", lab / "weights")
