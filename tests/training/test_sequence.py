@@ -167,7 +167,7 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     trunk: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = clips(trunk, people=24)
-    settings = config("lstm", fit=replace(config().fit, max_epochs=4), cue="TM")
+    settings = config("lstm", fit=replace(config().fit, max_epochs=8), cue="TM")
     network = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
     monkeypatch.setattr("detector.training.sequence_report.RESAMPLES", 40)
     report = measure(network, data[36:], data[:36], 12)
