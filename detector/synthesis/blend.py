@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.synthesis.degrade import Image, colour_shift, jpeg, rescale, sharpen
+from detector.synthesis.clip_space import follow
+from detector.synthesis.degrade import Image, colour_shift, hue_shift, jpeg, rescale, sharpen
 from detector.synthesis.regions import COARSE_REGIONS, REGIONS, elastic_field, region_mask, soft_mask
 from detector.synthesis.types import FaceImage, FakeImage
 
@@ -39,6 +40,8 @@ def transfer_colour(source: Image, target: Image, mask: NDArray[np.float32]) -> 
 
 def _alter(image: Image, rng: np.random.Generator, strength: float) -> Image:
     """A copy that differs in colour, sharpness or resolution: what a generator's output differs in."""
+    if rng.random() < 0.3:
+        image = hue_shift(image, float(rng.uniform(-10, 10) * strength), 2 ** float(rng.uniform(-0.4, 0.4) * strength))
     if rng.random() < 0.8:
         gain = 1 + rng.uniform(-0.12, 0.12, 3) * strength
         image = colour_shift(image, gain, rng.uniform(-14, 14, 3) * strength, 2 ** (rng.uniform(-0.3, 0.3) * strength))
@@ -75,7 +78,8 @@ def _draw_region(rng: np.random.Generator, coarse: bool) -> str:
     return str(rng.choice(list(REGIONS), p=[0.34, 0.18, 0.14, 0.12, 0.08, 0.06, 0.08]))
 
 
-def _composite(target: Image, source: Image, mask: NDArray[np.float32]) -> Image:
+def composite(target: Image, source: Image, mask: NDArray[np.float32]) -> Image:
+    """`source` over `target` where `mask` (H, W) in [0, 1] says, in proportion."""
     weight = mask[..., None]
     return np.clip(source * weight + target * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
 
@@ -94,11 +98,14 @@ def self_blend(face: FaceImage, rng: np.random.Generator, *, coarse: bool = Fals
     )
     if not coarse:
         mask = mask * float(rng.choice([1.0, 1.0, 1.0, 0.75, 0.5]))
-    return FakeImage(_composite(target, source, mask), mask, "self_blend")
+    return FakeImage(composite(target, source, mask), mask, "self_blend")
 
 
 def swap(face: FaceImage, donor: FaceImage, rng: np.random.Generator, *, coarse: bool = False) -> FakeImage:
-    """Warp another person's face onto this one by its landmarks, match colour, blend."""
+    """Warp another person's face onto this one by its landmarks, match colour, blend.
+
+    The warp is affine, or in half the cases bends the face to this one's very shape and expression; one blend in eight
+    solves Poisson's equation (Pérez et al., SIGGRAPH 2003), which hides the seam and spreads the difference."""
     face_px = face_width_px(face.landmarks)
     matrix, _ = cv2.estimateAffine2D(donor.landmarks, face.landmarks, method=cv2.LMEDS)
     if matrix is None:
@@ -107,6 +114,9 @@ def swap(face: FaceImage, donor: FaceImage, rng: np.random.Generator, *, coarse:
     source = cv2.warpAffine(
         donor.image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     ).astype(np.uint8)
+    if rng.random() < 0.5:
+        moved = (donor.landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+        source = follow(source, moved, face.landmarks)
     region = str(rng.choice(COARSE_REGIONS if coarse else ["face", "inner_face", "face", "lower_face", "eyes_nose"]))
     hard = region_mask(face.landmarks, (height, width), region)
     if rng.random() < 0.85:
@@ -114,7 +124,21 @@ def swap(face: FaceImage, donor: FaceImage, rng: np.random.Generator, *, coarse:
     if rng.random() < 0.6:
         source = _alter(source, rng, 0.5)
     mask = soft_mask(hard, face_px, rng, coarse=coarse)
-    return FakeImage(_composite(face.image, source, mask), mask, "swap")
+    if not coarse and rng.random() < 0.125:
+        return FakeImage(_poisson(face.image, source, mask), mask, "swap")
+    return FakeImage(composite(face.image, source, mask), mask, "swap")
+
+
+def _poisson(target: Image, source: Image, mask: NDArray[np.float32]) -> Image:
+    """The source's gradients inside the mask, the target's values at its border; unchanged where the mask is 0."""
+    inside = (mask > 0.5).astype(np.uint8) * 255
+    inside[[0, -1]] = inside[:, [0, -1]] = 0  # a region at the picture's border has no values to start from
+    x, y, width, height = cv2.boundingRect(inside)
+    if min(width, height) < 3:
+        return composite(target, source, mask)
+    centre = (x + width // 2, y + height // 2)
+    cloned = cv2.seamlessClone(source, target, inside, centre, cv2.NORMAL_CLONE)
+    return np.where(mask[..., None] > 0, cloned, target).astype(np.uint8)
 
 
 def repaint_mouth(face: FaceImage, rng: np.random.Generator, *, donor: FaceImage | None = None) -> FakeImage:
@@ -145,7 +169,7 @@ def repaint_mouth(face: FaceImage, rng: np.random.Generator, *, donor: FaceImage
     generator_px = float(rng.uniform(48, 128))
     source = rescale(source, min(0.95, generator_px / face_px), cv2.INTER_CUBIC)
     mask = soft_mask(hard, face_px, rng)
-    return FakeImage(_composite(face.image, source, mask), mask, "mouth")
+    return FakeImage(composite(face.image, source, mask), mask, "mouth")
 
 
 def visible_change(face: FaceImage, fake: FakeImage) -> float:

@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from detector.errors import SettingsError
-from detector.evidence.audio import Sound
+from detector.evidence.audio import SAMPLE_RATE_HZ, Sound
 from detector.evidence.speech import SpeechActivity, speech_activity
 from detector.synthesis.animate import pose_path, talking_head
 from detector.synthesis.audio import draw_shift_s, draw_voice, dubbed, re_voiced, shifted, swapped
+from detector.synthesis.blend import composite
 from detector.synthesis.clip_fakes import BASES, DYNAMICS, Plan, manipulate
 from detector.synthesis.clips import FaceClip
 from detector.synthesis.cue_edits import EDITS, darkened, sensor_noise
@@ -123,10 +125,22 @@ def spliced(twins: Twins, interval_s: tuple[float, float]) -> Twins:
     sound = twins.fake_sound
     if sound is not None and twins.genuine_sound is not None:
         rest = twins.genuine_sound
-        at = rest.start_s + np.arange(len(rest.samples)) / 16_000
+        at = rest.start_s + np.arange(len(rest.samples)) / SAMPLE_RATE_HZ
         own = sound.cut(rest.start_s, rest.end_s).samples[: len(at)]
         sound = Sound(np.where((at >= start) & (at < end), own, rest.samples), rest.start_s)
     return replace(twins, fake=fake, masks=masks, fake_sound=sound)
+
+
+def changes_something(twins: Twins) -> bool:
+    """Whether the label holds: pictures differ by a grey level inside the masks, or sound by a hundredth of itself."""
+    if twins.masks is None:
+        assert twins.genuine_sound is not None
+        assert twins.fake_sound is not None
+        own = twins.genuine_sound.samples
+        return float(np.abs(twins.fake_sound.samples - own).mean()) > 0.01 * float(np.abs(own).mean())
+    inside = twins.masks > 0
+    difference = cv2.absdiff(twins.fake.images, twins.genuine.images)
+    return bool(inside.any()) and float(difference[inside].mean()) > 1.0
 
 
 def _blended(kind: str, request: Request, rng: np.random.Generator) -> Twins:
@@ -172,9 +186,8 @@ def _framewise(request: Request, edit: _Frame, rng: np.random.Generator) -> Twin
         own, changed, moved = edit(number, FaceImage(np.asarray(image), points))
         hard = region_mask(points, image.shape[:2], "face")
         mask = soft_mask(hard, clip.face_px, np.random.default_rng(mask_seed), coarse=True)
-        weight = mask[..., None]
         genuine.append(own)
-        fakes.append(np.clip(changed * weight + own * (1 - weight) + 0.5, 0, 255).astype(np.uint8))
+        fakes.append(composite(own, changed, mask))
         masks.append((mask * 255).astype(np.uint8))
         landmarks.append(moved)
     shown = np.stack(genuine)

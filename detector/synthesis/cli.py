@@ -17,7 +17,7 @@ from torch import nn
 
 from detector.errors import SettingsError
 from detector.evidence.audio import Sound
-from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, Twins, lacking, make, spliced
+from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, Twins, changes_something, lacking, make, spliced
 from detector.synthesis.degrade import jpeg
 from detector.synthesis.repainters import load_repainters
 from detector.synthesis.sources import Source, read_source
@@ -69,9 +69,12 @@ def _synthesize(args: argparse.Namespace) -> int:
             if why := lacking(kind, request):
                 print(f"{source.name}: no {kind}: {why}", file=sys.stderr)
                 continue
-            twins = make(kind, request)
             interval = tuple(args.interval) if args.interval else (0.0, source.clip.duration_s)
-            writer.write(kind, spliced(twins, interval) if args.interval else twins, interval)
+            twins = spliced(make(kind, request), interval)
+            if changes_something(twins):
+                writer.write(kind, twins, interval)
+            else:
+                print(f"{source.name}: no {kind}: it would change next to nothing here", file=sys.stderr)
         rows += writer.rows
     if not any(row["label"] == "fake" for row in rows):
         raise SettingsError("Nothing could be made: see the reasons above.")

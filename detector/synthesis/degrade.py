@@ -60,6 +60,14 @@ def colour_shift(image: Image, gain: ArrayLike, bias: ArrayLike, gamma: float) -
     return cv2.LUT(image, table.reshape(256, 1, 3)).astype(np.uint8)
 
 
+def hue_shift(image: Image, degrees: float, saturation: float) -> Image:
+    """Hue turned by `degrees`, saturation times a factor."""
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
+    hsv[..., 0] = hsv[..., 0] + np.uint8(round(degrees * 256 / 360) % 256)  # a full turn is 256: it wraps by itself
+    hsv[..., 1] = cv2.convertScaleAbs(hsv[..., 1], alpha=saturation)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL).astype(np.uint8)
+
+
 def sharpen(image: Image, amount: float, sigma: float = 1.0) -> Image:
     """Unsharp mask."""
     blurred = cv2.GaussianBlur(image, (0, 0), sigma)

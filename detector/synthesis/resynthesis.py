@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from detector.synthesis.blend import composite
 from detector.synthesis.degrade import Image
 from detector.synthesis.reenact import reenact
 from detector.synthesis.regions import region_mask, soft_mask
@@ -86,7 +87,6 @@ def draw_whole_face(
     if rng.random() < 0.3:
         face_px = float(np.ptp(face.landmarks, axis=0).max())
         mask = soft_mask(region_mask(painted.landmarks, (height, width), "face"), face_px, rng)
-    weight = mask[..., None]
-    blended = np.clip(image * weight + genuine * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
+    blended = composite(genuine, image, mask)
     kind = "resynthesis" if choice < 0.5 else "animation" if choice < 0.7 else "animated_resynthesis"
     return FaceImage(genuine, face.landmarks), FakeImage(blended, mask, kind)

@@ -64,15 +64,21 @@ def _middle_bands(luma: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [fine - coarse for fine, coarse in pairwise(softer)]
 
 
+def _fine_chroma(image: Image, luma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fine detail of the colours less the luma's: (H, W, 3)."""
+    colour = image - luma[..., None]
+    return colour - cv2.GaussianBlur(colour, (0, 0), _SIGMAS[1])
+
+
 def balance_sharpness(
     genuine: Image, fake: Image, rng: np.random.Generator, *, spread: float = 0.3
 ) -> tuple[Image, Image]:
     """Both pictures with like strength of fine detail, up to a factor drawn as often above one as below it; `spread` is
     the standard deviation of its logarithm.
 
-    The luma detail of one picture, whichever is drawn, is scaled until middle detail, Laplacian variance and noise
-    level are those of the other times the factor: the fake is then as often the sharper as the softer one, the noisier
-    as the cleaner one.
+    The detail of one picture, whichever is drawn, is scaled until middle detail, colour detail, Laplacian variance and
+    noise level are those of the other times the factor: the fake is then as often the sharper as the softer one, the
+    noisier as the cleaner one.
     """
     ratio = (noise_level(fake) + 0.1) / (noise_level(genuine) + 0.1)
     # Detail that is not there cannot be amplified: of very unlike twins the sharper one gives way.
@@ -87,5 +93,8 @@ def balance_sharpness(
         after += band * np.float32(gain - 1)
     for _ in range(2):  # each step disturbs the other a little
         after = _with_energy(_with_noise(after, noise), energy)
-    result = np.clip(changed + (after - before)[..., None] + 0.5, 0, 255).astype(np.uint8)
+    chroma = _fine_chroma(changed, before)
+    gain = _limited(float(factor * cv2.norm(_fine_chroma(model, wanted)) / (cv2.norm(chroma) + 1e-3)))
+    result = changed + (after - before)[..., None] + chroma * np.float32(gain - 1) + 0.5
+    result = np.clip(result, 0, 255).astype(np.uint8)
     return (genuine, result) if change_fake else (result, fake)

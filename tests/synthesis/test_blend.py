@@ -82,3 +82,10 @@ def test_a_small_region_survives_erosion_and_blur(face: FaceImage) -> None:
         soft = soft_mask(hard, 117.0, np.random.default_rng(seed))
         assert soft.max() == pytest.approx(1.0)
         assert soft.sum() > 0.2 * hard.sum()
+
+
+def test_a_swap_bends_to_the_face_and_poisson_blends_stay_inside_the_mask(face: FaceImage, donor: FaceImage) -> None:
+    fakes = [swap(face, donor, np.random.default_rng(seed)) for seed in range(24)]
+    for fake in fakes:
+        difference = np.abs(fake.image.astype(int) - face.image).max(2)
+        assert difference[fake.mask == 0].max() == 0

@@ -8,7 +8,7 @@ import torch
 
 from detector.errors import SettingsError
 from detector.evidence.audio import Sound
-from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, lacking, make, spliced
+from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, changes_something, lacking, make, spliced
 from detector.synthesis.repainters import build_repainter
 from detector.synthesis.sources import Source
 from tests.synthesis.clips import face_clip
@@ -77,6 +77,16 @@ def test_a_spliced_twin_is_genuine_outside_its_interval(request_: Request) -> No
     assert heard.genuine_sound is not None
     differs = np.flatnonzero(heard.fake_sound.samples != heard.genuine_sound.samples) / 16_000
     assert 0.29 < differs.min() < differs.max() < 0.71
+
+
+def test_a_twin_that_is_not_changed_is_known(request_: Request) -> None:
+    silent = Sound(np.zeros_like(request_.source.sound.samples), 0.0)  # type: ignore[union-attr]
+    dub = replace(request_, source=replace(request_.source, sound=silent))
+    assert not changes_something(make("audio_dub", dub))  # nobody speaks, so there is nothing to speak over
+    assert changes_something(make("audio_voice", request_))
+    twins = make("mouth", request_)
+    assert changes_something(twins)
+    assert not changes_something(replace(twins, fake=twins.genuine))
 
 
 def test_what_is_lacking_is_said(request_: Request) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detector.synthesis.degrade import draw_degradation, h264, jpeg, rescale
+from detector.synthesis.degrade import draw_degradation, h264, hue_shift, jpeg, rescale
 from tests.synthesis.faces import face_image
 
 
@@ -39,3 +39,11 @@ def test_rescale_removes_fine_detail() -> None:
     checks = np.indices((64, 64)).sum(0) % 2 * 255
     image = np.repeat(checks[..., None], 3, 2).astype(np.uint8)
     assert rescale(image, 0.5).std() < 10
+
+
+def test_a_hue_turns_and_turns_back_and_saturation_fades() -> None:
+    image = np.zeros((8, 8, 3), np.uint8) + np.uint8((200, 80, 60))
+    turned = hue_shift(image, 120, 1.0)
+    assert turned[0, 0].argmax() == 1
+    assert np.abs(hue_shift(turned, -120, 1.0).astype(int) - image).max() <= 6
+    assert np.ptp(hue_shift(image, 0, 0.2)[0, 0].astype(int)) < 50
