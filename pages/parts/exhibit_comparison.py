@@ -33,7 +33,8 @@ class Said:
 
     @property
     def name(self) -> str:
-        return f"{self.result.model_id} · {self.record.created_at:%Y-%m-%d %H:%M}"
+        """Unlike any other's: two analyses of one minute differ in the last letters of their ids."""
+        return f"{self.result.model_id} · {self.record.created_at:%Y-%m-%d %H:%M} · …{self.record.record_id[-4:]}"
 
     @property
     def call(self) -> str:

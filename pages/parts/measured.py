@@ -7,7 +7,7 @@ path of names says of what, and what is not there is absent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from detector.registry import ModelCard
@@ -132,7 +132,8 @@ def _walk(path: Path, values: Mapping[str, Any]) -> Iterator[Measurement | Other
         return
     alike = _alike(values)
     if path and len(alike) > 1 and (table := _table(path, alike)) is not None:
-        yield table
+        first = {name.partition("_")[0] for name in alike}
+        yield replace(table, path=(*path, *first)) if len(first) == 1 else table
         values = {name: value for name, value in values.items() if name not in alike}
     for name, value in values.items():
         if name == "auc" and isinstance(value, Mapping):

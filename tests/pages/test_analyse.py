@@ -4,9 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from streamlit.proto.PageLink_pb2 import PageLink
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import JobRequest
+from detector.registry import ModelCard
 from detector.settings import AnalysisSettings
 from pages.parts import intake, services
 from tests.pages.conftest import HandMovedJobs, html_of
@@ -21,11 +23,15 @@ def _start_path(app: AppTest, path: Path) -> AppTest:
     return app.button(key="analyse_start").click().run()
 
 
+def _ways_to_results(app: AppTest) -> list[PageLink]:
+    return [element.proto for element in app.get("page_link") if element.proto.label == "Open in Examine"]
+
+
 def test_an_empty_store_offers_a_new_case_and_an_empty_queue(open_page: OpenPage) -> None:
     app = open_page("analyse")
     assert not app.exception
     assert app.selectbox(key="analyse_case").value == "new"
-    assert app.multiselect(key="analyse_models").value == ["tiny"]
+    assert app.radio(key="analyse_models").options == ["The default set"]
     assert "Nothing queued" in html_of(app)
     assert app.button(key="analyse_start").disabled
 
@@ -90,8 +96,7 @@ def test_progress_cancel_and_the_way_to_the_result(
 
     jobs.change(job_id, state="done", fraction=1.0, record_id=seeded.record.record_id)
     app = app.run()
-    link = app.get("page_link")[0].proto
-    assert link.label == "Open in Examine"
+    (link,) = _ways_to_results(app)
     assert f"record={seeded.record.record_id}" in link.query_string
 
     jobs.change(job_id, state="failed", message="The worker ran out of <memory>.", record_id=None)
@@ -114,8 +119,8 @@ def test_two_sessions_keep_their_own_finished_jobs(
     # The machine's one queue is visible to both while the job waits; the result belongs to the session that asked.
     assert "drift.mp4" in html_of(second.run())
     jobs.change(job_id, state="done", record_id=seeded.record.record_id)
-    assert first.run().get("page_link")
-    assert not second.run().get("page_link")
+    assert _ways_to_results(first.run())
+    assert not _ways_to_results(second.run())
     assert "Nothing queued" in html_of(second)
 
 
@@ -175,3 +180,21 @@ def test_a_reloaded_page_still_shows_its_jobs(
     reloaded = open_page("analyse", jobs=kept[0] if isinstance(kept, list) else kept)
     assert "The disk was full." in html_of(reloaded)
     assert not open_page("analyse", jobs="jnothing").exception
+
+
+def test_one_model_several_or_the_default_set_can_be_chosen(
+    open_page: OpenPage, jobs: HandMovedJobs, cards: dict[str, ModelCard], clip: Path
+) -> None:
+    app = open_page("analyse")
+    choice = app.radio(key="analyse_models")
+    assert len(choice.options) == 6
+    captions = dict(zip(choice.options, choice.proto.captions, strict=True))
+    assert "AUC 0\\.86 \\(0\\.79 to 0\\.92\\) on videos" in captions["Untrained ensemble"]
+    choice.set_value("tiny-cues").run()
+    _start_path(app, clip)
+    app.radio(key="analyse_models").set_value("*several").run()
+    app.multiselect(key="analyse_several").set_value(["tiny", "tiny-time"]).run()
+    app.text_input(key="analyse_path_1").set_value(str(clip)).run()
+    app.button(key="analyse_start").click().run()
+    assert not app.exception
+    assert [request.model_ids for request in jobs.requests.values()] == [("tiny-cues",), ("tiny", "tiny-time")]
