@@ -86,9 +86,9 @@ def score_fold(
     network.eval()
     rows = []
     for number, clip in enumerate(clips):
-        for kind, sound in trials_of(clip, others, seed + number):
+        for trial, (kind, sound) in enumerate(trials_of(clip, others, seed + number)):
             logit, doubt = score_clip(network, clip.mouth, sound)
-            facts = {"file": clip.file, "group": clip.group, "source": clip.source, "kind": kind}
+            facts = {"file": clip.file, "group": clip.group, "source": clip.source, "kind": kind, "number": trial}
             rows.append({**facts, "logit": logit, "witness": doubt})
     return pd.DataFrame(rows)
 
