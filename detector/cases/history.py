@@ -75,6 +75,11 @@ def read_hits(cursor: duckdb.DuckDBPyConnection, search: str, wanted: CaseFilter
     texts = _texts(cursor, found)
     by_case: dict[str, list[Hit]] = {case.case_id: [] for case in cases}
     named = {case.case_id: case for case in cases}
+    begun = [word.lower() for word in words if len(word) >= _SHORTEST_HASH_PREFIX]
+    query = f"""SELECT case_id, exhibit_id, sha256 FROM exhibits WHERE case_id IN ({among})
+        AND list_bool_or(list_transform(?::VARCHAR[], lambda word: starts_with(sha256, word))) ORDER BY exhibit_id"""
+    for case_id, exhibit_id, sha256 in cursor.execute(query, [*named, begun]).fetchall():
+        by_case[case_id].append(Hit(named[case_id], "hash", exhibit_id, exhibit_id, sha256))
     for kind, place in found:
         if (kind, place) in texts:
             case_id, exhibit_id, text = texts[kind, place]

@@ -110,10 +110,12 @@ class JobTable:
         self._end(job_id, "done", "analysis_finished", {"record_id": record_id}, message="", record_id=record_id)
 
     def fail(self, job_id: str, error_code: str, message: str) -> None:
+        """It ended with an error, told in `message`; one that has ended already stays as it ended."""
         details = {"error_code": error_code, "message": message}
         self._end(job_id, "failed", "analysis_failed", details, message=message, error_code=error_code)
 
     def cancel(self, job_id: str) -> None:
+        """Someone stopped it; one that has ended already stays as it ended."""
         self._end(job_id, "cancelled", "analysis_cancelled", {}, message="Cancelled.", error_code="cancelled")
 
     def requeue(self, job_id: str, reason: str, *, worker_died: bool) -> None:

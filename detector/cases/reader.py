@@ -89,10 +89,12 @@ class CaseReader:
             return read_hits(cursor, storable(search), wanted or CaseFilter(), limit)
 
     def case(self, case_id: str) -> Case:
+        """The case as it is now, archived or not."""
         with self._database.read() as cursor:
             return read_case(cursor, case_id)
 
     def exhibits(self, case_id: str) -> list[Exhibit]:
+        """The files of a case, by number."""
         with self._database.snapshot() as cursor:
             read_case(cursor, case_id)
             return read_exhibits(cursor, self.evidence_dir, case_id=case_id)
@@ -107,7 +109,8 @@ class CaseReader:
             ]
 
     def exhibit(self, exhibit_id: str) -> Exhibit:
-        with self._database.read() as cursor:
+        """One file of a case."""
+        with self._database.snapshot() as cursor:
             found = read_exhibits(cursor, self.evidence_dir, exhibit_id=exhibit_id)
         if not found:
             raise StoreError(f"There is no exhibit {exhibit_id!r} in this store.")
@@ -119,6 +122,7 @@ class CaseReader:
             return read_analyses(cursor, self.artefact_dir, case_id=case_id, exhibit_id=exhibit_id)
 
     def record(self, record_id: str) -> AnalysisRecord:
+        """One saved analysis, without its content (`analysis`)."""
         with self._database.snapshot() as cursor:
             found = read_analyses(cursor, self.artefact_dir, record_id=record_id)
         if not found:

@@ -85,6 +85,7 @@ class CaseStore(CaseReader):
 
     @property
     def closed(self) -> bool:
+        """Whether `close` was called."""
         return self._database.closed
 
     def create_case(self, title: str, *, reference: str = "", examiner: str = "") -> Case:

@@ -93,8 +93,8 @@ class Facets:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One text in which a search found one of its words at least. `kind` names the record (case, state, exhibit,
-    exhibit_mark, note, bookmark, opinion, truth, signature) and `place` is its id; `excerpt` is the text around the
-    first word found, unchanged."""
+    exhibit_mark, note, bookmark, opinion, truth, signature; hash where a SHA-256 begins with a word) and `place` is its
+    id; `excerpt` is the text around the first word found, unchanged."""
 
     case: Case
     kind: str

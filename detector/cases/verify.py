@@ -30,7 +30,7 @@ def verify_case(
     `known_heads` are event hashes from earlier reports or exports of the case: each must still be in the log.
     """
     # Read before the log, so that an event written meanwhile is not held against it.
-    anchored = anchor.read()
+    anchored = anchor.read(case_id)
     return _verify(database, layout, anchored, anchor.problem, case_id, known_heads)
 
 

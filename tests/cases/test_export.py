@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from detector.cases import CaseStore
-from detector.cases.export import csv_cell
+from detector.cases.export import CASE_TABLES, csv_cell
 from detector.errors import StoreError
 from tests.cases.records import make_analysis, make_evidence
 
@@ -36,6 +36,7 @@ def test_the_bundle_holds_the_whole_record_and_its_hashes(store: CaseStore, case
         name: hashlib.sha256(content).hexdigest() for name, content in members.items()
     }
     assert set(members) == {
+        *(f"tables/{table}.jsonl" for table in CASE_TABLES),
         "case.json",
         "scores.csv",
         f"analyses/{record.record_id}.json",

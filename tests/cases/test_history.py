@@ -115,6 +115,8 @@ def test_hits_name_their_place_and_show_the_text_unchanged(store: CaseStore) -> 
     assert [hit.place for hit in store.search("natural genuine epaule")] == []
     assert [hit.place for hit in store.search("natural épaule") if hit.kind == "opinion"] == [opinion.opinion_id]
     assert [(hit.kind, hit.exhibit_id) for hit in store.search("STRAßE.MP4")] == [("exhibit", exhibit_id)]
+    sha256 = store.exhibit(exhibit_id).sha256
+    assert [(hit.kind, hit.place, hit.excerpt) for hit in store.search(sha256[:9])] == [("hash", exhibit_id, sha256)]
     assert store.search("  ") == []
 
 

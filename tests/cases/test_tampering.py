@@ -272,7 +272,7 @@ TAMPERINGS: dict[str, tuple[Callable[[World], None], str]] = {
     ),
     "the anchor made unreadable": (
         lambda world: world.write_anchor(["nonsense\n", *world.anchor_lines()]),
-        "cannot be read",
+        "anchor file",
     ),
 }
 
