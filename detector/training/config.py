@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, ge
 import yaml
 
 from detector.errors import SettingsError
-from detector.training.pretrained import SOURCES
+from detector.training.pretrained import MODEL, SOURCES
 from detector.training.schedule import Schedule
 
 Limits = Mapping[str, Any]
@@ -182,7 +182,6 @@ class TrainConfig:
 
 
 _LIMITS: Final[Limits] = {
-    "init": ["", *SOURCES],
     "input_px": (32, 1024), "margin": (0, 1), "steps": (1, 10**7), "budget_minutes": (0.01, 10**5),
     "batch_size": (2, 4096),
     "labelled_share": (0, 1), "resynthesis_share": (0, 1), "resynthesiser_minutes": (0.01, 10**4),
@@ -206,6 +205,8 @@ def check_config(values: dict[str, Any], name: str = "config") -> TrainConfig:
     problems = []
     if isinstance(side := values.get("input_px", 144), int) and side % 16:
         problems.append(f"input_px: expected a multiple of 16, found {side}")
+    if not ((start := str(values.get("init", ""))) in ("", *SOURCES) or start.startswith(MODEL)):
+        problems.append(f"init: expected {MODEL}<id>, {', '.join(SOURCES)} or nothing, found {start!r}")
     table = values.get("architecture")
     if isinstance(table, dict) and "kind" not in table:
         problems.append(f"architecture: expected a table with a kind, found {table!r}")

@@ -135,14 +135,13 @@ class SampleMaker:
         else:
             fake = draw_fake(face, lambda: self._bank.face(int(rng.choice(self._genuine))), rng, coarse=coarse)
             spread = _BLEND_SPREAD
-        twins = [face.image, fake.image]
+        twins = (face.image, fake.image)
         if rng.random() < _FILTERED_SHARE:  # innocent filters, each twin its own: they are no sign of manipulation
-            twins = [draw_filter(rng)(image) for image in twins]
+            twins = (draw_filter(rng)(twins[0]), draw_filter(rng)(twins[1]))
         degrade = draw_degradation(rng, 0.5 if coarse else 0.7)
         flip = rng.random() < 0.5
-        genuine, manipulated = (
-            self._cut(degrade(image), box, angle, flip) for image in balance_sharpness(*twins, rng, spread=spread)
-        )
+        twins = balance_sharpness(twins[0], twins[1], rng, spread=spread)
+        genuine, manipulated = (self._cut(degrade(image), box, angle, flip) for image in twins)
         mask = self._cut((fake.mask * 255).astype(np.uint8)[..., None].repeat(3, 2), box, angle, flip)
         return genuine, manipulated, cv2.resize(mask[..., 0], (self._mask_px,) * 2, interpolation=cv2.INTER_AREA)
 
@@ -156,7 +155,7 @@ class SampleMaker:
         right, bottom = int(min(width, x1 + spare)), int(min(height, y1 + spare))
         view = np.ascontiguousarray(face.image[top:bottom, left:right])
         moved = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
-        return FaceImage(view, face.landmarks - np.float32((left, top))), moved
+        return FaceImage(view, face.landmarks - np.array((left, top), np.float32)), moved
 
     def _labelled_crop(self, index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         image = np.asarray(self._bank.images[index])

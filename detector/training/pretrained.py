@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import SettingsError
-from detector.registry import file_sha256
+from detector.registry import file_sha256, load_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,20 @@ SOURCES: Final[dict[str, Source]] = {
 }
 
 
+MODEL: Final = "model:"
+
+
 def start_from(network: nn.Module, name: str) -> None:
-    """Fill the trunk of a network with the weights of `SOURCES[name]`, in place.
+    """Fill the trunk of a network with the weights of `SOURCES[name]`, in place, or all of it with those of a model of the
+    registry (`name` "model:" and its id).
 
     Layers the trunk left out stay out; a first layer with further input channels (high-pass residual) keeps the colour
     channels' weights and starts the others at zero. Raises SettingsError where the package is missing, its file has
     another SHA-256, or the trunk is another network.
     """
+    if name.startswith(MODEL):
+        network.load_state_dict(load_model(name.removeprefix(MODEL)).network.state_dict())
+        return
     source = SOURCES[name]
     encoder: nn.Module = network.get_submodule("trunk.encoder")
     known = _weights_of(source)
