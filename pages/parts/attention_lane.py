@@ -65,7 +65,7 @@ def figure(readings: Readings, model: ModelResult, track_id: int, *, current_pts
     figure.update_yaxes(
         range=[0, 1.08 * top],
         tickvals=[0, _round(top)],
-        ticksuffix=" %",
+        ticktext=["0", f"{_round(top):g} %"],
         tickfont={"size": 11},
         zeroline=False,
         automargin=False,

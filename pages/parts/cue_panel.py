@@ -26,21 +26,25 @@ def show(readings: Readings, frame: Frame | None, track_id: int) -> None:
     markup.heading("Specialists", "one score a cue, of the worst track, 0 to 1 · each can be raised by innocent causes")
     _show_overview(found)
     cue = st.segmented_control(
-        "Cue",
+        "Look closer at",
         CUES,
-        format_func=lambda name: f"{name} · {CUE_MEANINGS[name].title}",
         default=_most_striking(found),
         required=True,
         key="cue_shown",
         persist_state="page",
-        label_visibility="collapsed",
     )
+    with_channels = cue in found and bool(found[cue][1].channels)
     left, right = st.columns([5, 8], gap="medium")
     with left:
         _show_meaning(cue, found.get(cue))
+        if with_channels:
+            _show_innocent(cue)
     with right:
-        if cue in found:
+        if with_channels:
             _show_channels(readings, *found[cue], frame, track_id)
+        else:
+            _show_innocent(cue)
+            _show_where(found.get(cue))
 
 
 def _most_striking(found: dict[Cue, tuple[ModelResult, CueResult]]) -> Cue:
@@ -84,20 +88,25 @@ def _show_meaning(cue: Cue, found: tuple[ModelResult, CueResult] | None) -> None
             rows.append(("Not applicable", result.reason))
         rows += [(f"Track {track.track_id}", score_text(track.score)) for track in result.tracks]
         markup.facts(rows, mono=("Model",))
-    st.html('<p class="fw-text"><b>Innocent explanations</b></p>')
-    markup.bullets(meaning.innocent)
+
+
+def _show_innocent(cue: Cue) -> None:
+    markup.heading("Innocent explanations")
+    markup.bullets(CUE_MEANINGS[cue].innocent)
     markup.note("A high score asks for a look at the picture and at these causes; it is no finding by itself.")
+
+
+def _show_where(found: tuple[ModelResult, CueResult] | None) -> None:
+    """Where a cue without channels is drawn."""
+    if found is not None and found[0].kind == "sequence":
+        markup.note("It has no channels: its attention over time and its intervals are drawn on the time line above.")
+    elif found is not None and found[0].kind == "audiovisual":
+        markup.note("It has no channels: its windows are drawn on the time line above.")
 
 
 def _show_channels(
     readings: Readings, model: ModelResult, result: CueResult, frame: Frame | None, track_id: int
 ) -> None:
-    if not result.channels:
-        if model.kind == "sequence":
-            markup.note("This cue has no channels: its attention over time and its intervals are drawn above.")
-        elif model.kind == "audiovisual":
-            markup.note("This cue has no channels: its windows are drawn on the time line above.")
-        return
     module = channel_chart.choose_module(result)
     names = channel_chart.names_of(result, module)
     channel_maps.show(readings, model, result, names, frame, track_id)

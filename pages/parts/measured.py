@@ -103,7 +103,8 @@ class Measured:
 
 
 def words(name: str) -> str:
-    return name.replace("_", " ")
+    """A key as people read it: "called_genuine" -> "called genuine"; a file's or a source's name stays as it is."""
+    return name.replace("_", " ") if name.isidentifier() and not name.isupper() else name
 
 
 def counts_text(row: Measurement) -> str:

@@ -20,13 +20,12 @@ def show(rows: Sequence[Measurement], *, few: bool = True) -> None:
     counts = list(dict.fromkeys(name for row in rows for name in row.counts))
     rates = list(dict.fromkeys(name for row in rows for name in row.rates))
     intervals = any(row.interval is not None for row in rows)
-    heads = ["", _INTERVAL if intervals else "AUC", "", *counts, *rates]
+    heads = ["", _INTERVAL if intervals else "AUC", *counts, *rates]
     body = []
     for row in rows:
         cells = [
             f'<th scope="row">{escape(row.name)}{_remark(row, few)}</th>',
-            f"<td>{interval_bar(row)}</td>",
-            f'<td class="fw-num">{escape(auc_text(row))}</td>',
+            _measure(row),
             *[_number(row.counts.get(name)) for name in counts],
             *[_number(row.rates.get(name)) for name in rates],
         ]
@@ -36,7 +35,7 @@ def show(rows: Sequence[Measurement], *, few: bool = True) -> None:
 
 def show_other(table: OtherTable) -> None:
     body = [
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(_number(value) for value in values)}</tr>'
+        f'<tr><th scope="row">{escape(words(name))}</th>{"".join(_number(value) for value in values)}</tr>'
         for name, values in table.rows
     ]
     _table(["", *table.columns], body, style="fw-narrow")
@@ -67,13 +66,12 @@ def show_properties(rows: Sequence[Mapping[str, Any]]) -> None:
             measured = Measurement((name,), float(auc), interval, {}, {})
         body.append(
             f'<tr><th scope="row">{escape(words(name))}{warns if row.get("warns") else ""}</th>'
-            f"<td>{interval_bar(measured) if measured else ''}</td>"
-            f'<td class="fw-num">{escape(auc_text(measured)) if measured else "–"}</td>'
+            f"{_measure(measured) if measured else '<td>–</td>'}"
             f'<td class="fw-note">{escape(str(row.get("direction") or ""))}</td>'
             + "".join(_number(row.get(key)) for key in ("mean_genuine", "mean_manipulated", "known"))
             + "</tr>"
         )
-    _table(["", _INTERVAL, "", "", "mean, genuine", "mean, manipulated", "known"], body)
+    _table(["", _INTERVAL, "", "mean, genuine", "mean, manipulated", "known"], body)
 
 
 def show_text(corner: str, titles: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> None:
@@ -115,6 +113,10 @@ def interval_bar(row: Measurement) -> str:
         f'<div class="fw-interval" role="img" aria-label="AUC {escape(auc_text(row))}">'
         f'<i class="fw-chance"></i>{span}<b style="left:{100 * row.auc:.1f}%"></b></div>'
     )
+
+
+def _measure(row: Measurement) -> str:
+    return f'<td><div class="fw-measure">{interval_bar(row)}<span>{escape(auc_text(row))}</span></div></td>'
 
 
 def _remark(row: Measurement, few: bool) -> str:

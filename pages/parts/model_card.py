@@ -15,6 +15,7 @@ from pages.parts.measured import Measured, counts_text, words
 from pages.parts.wording import KINDS, size_text
 
 _DRAWING_PX = 460
+_LONG = {"ece": "Expected calibration error", "brier": "Brier score"}
 
 
 def show(card: ModelCard) -> None:
@@ -115,11 +116,13 @@ def _show_calibration(card: ModelCard, measured: Measured) -> None:
                     width="content",
                     config={"displayModeBar": False},
                 )
+                measured_on = " · ".join(words(part) for part in reliability.path[:-1])
                 markup.note(
-                    f"{' · '.join(words(part) for part in reliability.path)}. Points on the dashed line mean what they "
-                    "say; above it the model is more suspicious material than its score tells, below it less."
+                    f"Measured on {measured_on}. Points on the dashed line mean what they say; above it more was "
+                    "manipulated than the score tells, below it less. Genuine and manipulated weigh alike, however many "
+                    "there were of each. Larger points rest on more cases."
                 )
-                markup.facts(reliability.facts)
+                markup.facts([(_LONG.get(name, name), value) for name, value in reliability.facts])
 
 
 def _show_training(card: ModelCard) -> None:

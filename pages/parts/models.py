@@ -11,14 +11,16 @@ from detector.errors import ModelError
 from detector.registry import Decision, ModelCard, available_models, default_model_ids
 from pages.parts import markup, model_card, navigation, preferences
 from pages.parts.address import Place
-from pages.parts.wording import KINDS
+from pages.parts.wording import KIND_ORDER, KINDS
 
 _DEFAULT, _SEVERAL = "*default", "*several"
 _WORDS = {_DEFAULT: "The default set", _SEVERAL: "Several models"}
 
 
 def cards() -> tuple[ModelCard, ...]:
-    return available_models()
+    """Every installed model's card, ensembles first. Raises ModelError for a broken card."""
+    order = list(KIND_ORDER)
+    return tuple(sorted(available_models(), key=lambda card: order.index(card.kind) if card.kind in order else 99))
 
 
 def decisions(analysis: Analysis) -> dict[str, Decision]:

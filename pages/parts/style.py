@@ -89,6 +89,7 @@ _CSS = """
 .fw-table.fw-narrow { max-width: 46rem; }
 .fw-wide td { min-width: 8rem; overflow-wrap: anywhere; vertical-align: top; padding-top: .45rem; }
 .fw-wide .fw-interval { margin-bottom: .3rem; }
+.fw-measure { display: flex; align-items: center; gap: 1rem; white-space: nowrap; }
 .fw-interval { position: relative; height: 12px; width: 9rem; min-width: 7rem; background: linear-gradient(
                var(--fw-line), var(--fw-line)) center / 100% 1px no-repeat; }
 .fw-interval i, .fw-interval b { position: absolute; display: block; }

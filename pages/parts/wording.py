@@ -63,6 +63,7 @@ KINDS: dict[str, str] = {
     "audiovisual": "Sound against mouth",
     "ensemble": "Ensemble",
 }
+KIND_ORDER = ("ensemble", "frame", "sequence", "specialists", "audiovisual")
 KIND_ICONS: dict[str, str] = {
     "frame": ":material/crop_free:",
     "sequence": ":material/timeline:",
