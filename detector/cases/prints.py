@@ -3,7 +3,8 @@
 The DCT hash of pHash (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010): the picture
 as 32 x 32 luma, its discrete cosine transform, the 8 x 8 lowest frequencies without the constant ones, each one bit:
 above their median or not. It compares whole pictures: it does not recognise a face in another scene, and a crop, a
-mirror image or a large caption defeats it.
+mirror image or a large caption defeats it. Different people filmed alike before a plain wall can come out alike, so a
+match is a reason to look, not a finding.
 """
 
 from __future__ import annotations
