@@ -62,14 +62,14 @@ def deciding_tracks(tracks: Sequence[FaceTrack], settings: AnalysisSettings, *, 
 
 
 def voting(results: Sequence[ModelResult]) -> list[ModelResult]:
-    """The models that the conclusion rests on: ensembles where one has a score, else all that have one, an audio-visual
-    model only where it raises their mean or is alone."""
+    """The models that the conclusion rests on: ensembles where one has a score, else all that have one. An audio-visual
+    model is among them only where it is alone, or where it speaks for manipulation and raises the others' mean."""
     scored = [result for result in results if result.logit is not None]
     if ensembles := [result for result in scored if result.kind == "ensemble"]:
         return ensembles
     voters = [result for result in scored if result.kind != "audiovisual"]
     for result in scored:
-        if result.kind == "audiovisual" and (not voters or _logit(result) > mean_logit(voters)):
+        if result.kind == "audiovisual" and (not voters or _logit(result) > max(0.0, mean_logit(voters))):
             voters.append(result)
     return voters
 

@@ -2,7 +2,7 @@
 
 Logits (B, M) are standardised by constants fitted on validation data, combined, and brought back to a logit by a fitted
 gain and bias (Platt, 1999). A member that may only raise the result (an audio-visual model: good lip synchrony proves
-nothing) is tried with and without, and the higher result stands.
+nothing) counts where it speaks for manipulation and the result is higher with it than without.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Fusion(nn.Module):
             more = base.clone()
             more[:, index] = present[:, index]
             raised, raised_shares = self._one(z, more)
-            higher = (raised > fused) & present[:, index] & base.any(1)
+            higher = (raised > fused) & (z[:, index] > 0) & present[:, index] & base.any(1)
             fused = torch.where(higher, raised, fused)
             shares = torch.where(higher[:, None], raised_shares, shares)
             base = torch.where(higher[:, None], more, base)

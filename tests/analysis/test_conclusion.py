@@ -195,6 +195,7 @@ def test_good_lip_synchrony_never_lowers_a_score() -> None:
     with_good_sync = draw(track, (2.0,), (-9.0,), kinds=["frame", "audiovisual"])
     assert with_good_sync.score == alone.score
     assert with_good_sync.label == alone.label
+    assert draw(track, (-4.0,), (-2.0,), kinds=["frame", "audiovisual"]).score == draw(track, (-4.0,)).score
     raised = draw(track, (0.0,), (8.0,), kinds=["frame", "audiovisual"])
     assert raised.score == pytest.approx(1 / (1 + np.exp(-4.0)))
 

@@ -64,6 +64,8 @@ def test_a_one_sided_member_only_raises() -> None:
     fused, shares = fusion.fuse(LOGITS, ALL)
     assert fused.tolist() == pytest.approx([5 / 3, 0.5])  # the second row is higher without its -3
     assert shares[1].tolist() == pytest.approx([0.5, 0.5, 0.0])
+    mild = torch.tensor([[-3.0, -3.0, -0.5]])  # it speaks against manipulation, and higher than the others
+    assert fusion(mild, ALL[:1]).item() == pytest.approx(-3.0)
     alone = torch.tensor([[False, False, True], [False, False, True]])
     assert fusion(LOGITS, alone).isnan().all()  # it cannot decide without the others
 
