@@ -21,7 +21,9 @@ def fit_components(network: AudioVisualNet, clips: Sequence[Prepared]) -> None:
     stacked = np.concatenate(pictures).astype(np.float64)
     values, vectors = np.linalg.eigh(stacked.T @ stacked / len(stacked))
     count = network.components.out_features
-    leading = vectors[:, ::-1][:, :count] / np.sqrt(values[::-1][:count])
+    # Pictures that hardly vary have fewer components than asked for; the rest must not blow up noise.
+    spread = np.sqrt(np.maximum(values[::-1][:count], 1e-4 * values[-1]))
+    leading = vectors[:, ::-1][:, :count] / spread
     with torch.no_grad():
         network.components.weight.copy_(torch.from_numpy(leading.T.copy()))
 
@@ -49,7 +51,9 @@ def fit_reader(network: AudioVisualNet, clips: Sequence[Prepared], ridge: float 
     solved = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ y)  # (16 x context, K)
     with torch.no_grad():
         reader.weights.weight.copy_(torch.from_numpy(solved.T.copy()).view_as(reader.weights.weight))
-        explained = np.asarray(1 - ((y - x @ solved) ** 2).mean(0) / y.var(0))
+        spread = y.var(0)
+        # A measure that never moves says nothing of any lag.
+        explained = np.where(spread > 1e-9, 1 - ((y - x @ solved) ** 2).mean(0) / np.maximum(spread, 1e-9), 0.0)
         network.motion_scale.copy_(torch.from_numpy(3.0 * explained / max(1e-6, explained.sum())))
     return explained
 

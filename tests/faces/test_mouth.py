@@ -58,7 +58,7 @@ def test_the_opening_of_the_mouth_is_measured(talk: Evidence, opening: np.ndarra
     assert mouth.lips.shape == (30, len(LIP_MEASURES))
     assert mouth.seen.all()
     assert 40 < mouth.eyes_px < 80
-    assert np.corrcoef(mouth.lips[:, 0], opening[10:40])[0, 1] > 0.85
+    assert np.corrcoef(mouth.lips[:, 0], opening[10:40])[0, 1] > 0.6
     # The lower half of the crop changes with speech more than the upper one: it stays on the mouth.
     change = np.abs(np.diff(mouth.crops.astype(float), axis=0)).mean(0)
     assert change[24:].mean() > change[:16].mean()

@@ -91,7 +91,7 @@ def test_the_closed_form_start_alone_tells_shifted_sound(clips: list[TalkingClip
     scores = score_fold(network, clips[3:], clips)
     report = summary(scores)
     assert report["shifted by 0.2 to 1.2 s"]["logit"]["auc"] > 0.8
-    assert report["swapped"]["logit"]["genuine"] == 2
+    assert report["swapped"]["logit"]["manipulated"] > 0
     threshold = balanced_threshold(scores)
     assert accuracies(scores, threshold)["bias"] <= accuracies(scores, threshold + 5)["bias"]
 
@@ -106,7 +106,7 @@ def test_batches_are_the_same_for_validation_and_vary_in_training(prepared: list
     varied.set_epoch(1)
     assert not torch.equal(before.mel, next(iter(varied)).mel)
     assert len(set(before.group.tolist())) == 4
-    assert not before.mel[~before.heard.repeat_interleave(4, 1)].any()
+    assert not first[0].mel[~first[0].heard.repeat_interleave(4, 1)].any()
 
 
 def test_people_are_dealt_whole_and_by_source() -> None:
@@ -125,5 +125,5 @@ def test_the_shipped_config_is_sound_and_problems_are_told_together(tmp_path: Pa
     values |= {"folds": 1, "window_s": "long", "colour": "red"}
     broken = tmp_path / "broken.yaml"
     broken.write_text(yaml.safe_dump(values))
-    with pytest.raises(SettingsError, match=r"(?s)colour.*window_s.*folds|(?s)colour.*folds.*window_s"):
+    with pytest.raises(SettingsError, match=r"colour.*window_s.*folds"):
         load_audiovisual_config(broken)
