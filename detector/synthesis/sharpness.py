@@ -13,7 +13,7 @@ from detector.synthesis.degrade import Image
 
 _SIGMAS: Final = (0.8, 1.6, 3.2)  # fine detail is what the first blur takes away, the others middle detail
 _GAIN_LIMITS: Final = (0.15, 5.0)
-_REACH: Final = 2.0
+_REACH: Final = 2.5
 _GRAIN: Final = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
@@ -64,6 +64,18 @@ def _middle_bands(luma: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [fine - coarse for fine, coarse in pairwise(softer)]
 
 
+def _softened(image: Image, model: Image) -> Image:
+    """Blurred to the Laplacian variance of `model` (bisection on the Gaussian's width) where it has far more."""
+    luma, goal = _luma(image), high_frequency_energy(model)
+    if _laplacian_variance(luma) < _REACH * goal:
+        return image
+    low, high = 0.3, 4.0
+    for _ in range(6):
+        sigma = (low + high) / 2
+        low, high = (sigma, high) if _laplacian_variance(cv2.GaussianBlur(luma, (0, 0), sigma)) > goal else (low, sigma)
+    return cv2.GaussianBlur(image, (0, 0), (low + high) / 2).astype(np.uint8)
+
+
 def _fine_chroma(image: Image, luma: NDArray[np.float32]) -> NDArray[np.float32]:
     """Fine detail of the colours less the luma's: (H, W, 3)."""
     colour = image - luma[..., None]
@@ -80,9 +92,9 @@ def balance_sharpness(
     noise level are those of the other times the factor: the fake is then as often the sharper as the softer one, the
     noisier as the cleaner one.
     """
-    ratio = (noise_level(fake) + 0.1) / (noise_level(genuine) + 0.1)
-    # Detail that is not there cannot be amplified: of very unlike twins the sharper one gives way.
-    change_fake = bool(rng.random() < 0.5) if 1 / _REACH < ratio < _REACH else ratio > 1
+    # Detail that is not there cannot be amplified: of very unlike twins the sharper one gives way first.
+    genuine, fake = _softened(genuine, fake), _softened(fake, genuine)
+    change_fake = bool(rng.random() < 0.5)
     factor, own = np.exp(rng.normal(0, spread)), np.exp(rng.normal(0, spread / 3, 2))
     changed, model = (fake, genuine) if change_fake else (genuine, fake)
     before, wanted = _luma(changed), _luma(model)

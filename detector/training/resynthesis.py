@@ -99,8 +99,9 @@ def fit_repainter(
     batch_size: int = 8,
     seed: int = 0,
     perceptual: PerceptualLoss | None = None,
+    least_steps: int = 1,
 ) -> nn.Module:
-    """Train one network on the genuine training faces for `minutes`."""
+    """Train one network on the genuine training faces for `minutes`, and for `least_steps` however long they take."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
     rng = np.random.default_rng(seed)
@@ -108,9 +109,9 @@ def fit_repainter(
     network = build_repainter(kind, options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.9, 0.98))
     started, step, last_log = time.monotonic(), 0, 0.0
-    while (done := (time.monotonic() - started) / (minutes * 60)) < 1:
+    while (done := (time.monotonic() - started) / (minutes * 60)) < 1 or step < least_steps:
         for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * min(1.0, (step + 1) / 50, 1.2 * (1 - done) + 0.01)
+            group["lr"] = 2e-3 * min(1.0, (step + 1) / 50, max(0.0, 1.2 * (1 - done)) + 0.01)
         target = _patches(bank, rows, batch_size, rng).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             output = network(target)
