@@ -9,25 +9,29 @@ from numpy.typing import NDArray
 
 from detector.analysis.types import Interval
 
-SWITCH_COST = 3.0
+MARGIN_LOGIT = 1.0
+SWITCH_COST = 2.0
 LOGIT_CAP = 4.0
 LEAST_INTERVAL_S = 0.25
+_OWN_LEVEL = 0.25
 
 
 def intervals_of(
     frame_logits: Sequence[float],
     times_s: Sequence[float],
     *,
-    threshold_logit: float = 0.0,
+    margin_logit: float = MARGIN_LOGIT,
     switch_cost: float = SWITCH_COST,
 ) -> tuple[Interval, ...]:
-    """The stretches in which the frames of one face speak for manipulation together, in order of time.
+    """The stretches in which the frames of one face stand out from the rest of it, in order of time.
 
-    Of all ways to divide the frames into manipulated and genuine stretches, the one with the greatest sum of logits
-    above `threshold_logit` inside, less `switch_cost` for every border between two stretches: a two-state Viterbi path
-    (Forney, 1973). One frame's logit counts for at most 4, so that no single frame makes a stretch. A stretch reaches
-    half-way to the neighbouring frames, is at least a quarter of a second long, and its logit is the mean of its
-    frames'. `times_s` ascend. Raises ValueError where lengths differ or a value is not finite.
+    A frame stands out by its logit less the lower quartile of all of them, less `margin_logit`: how high a whole face
+    scores differs more between people than between the parts of a spliced clip. So a face that is manipulated from
+    beginning to end has no stretch; its track's logit says so. Of all ways to divide the frames into stretches, the one
+    is taken with the greatest sum inside, less `switch_cost` for every border: a two-state Viterbi path (Forney, 1973).
+    One frame counts for at most 4, so that no single frame makes a stretch. A stretch reaches half-way to the
+    neighbouring frames, is at least a quarter of a second long, and its logit is the mean of its frames'. `times_s`
+    ascend. Raises ValueError where lengths differ or a value is not finite.
     """
     logits, times = np.asarray(frame_logits, np.float64), np.asarray(times_s, np.float64)
     if logits.shape != times.shape or logits.ndim != 1:
@@ -36,7 +40,8 @@ def intervals_of(
         raise ValueError("expected finite logits at ascending times")
     if not len(logits):
         return ()
-    inside = _best_path(np.clip(logits - threshold_logit, -LOGIT_CAP, LOGIT_CAP), switch_cost)
+    contrast = logits - np.quantile(logits, _OWN_LEVEL) - margin_logit
+    inside = _best_path(np.clip(contrast, -LOGIT_CAP, LOGIT_CAP), switch_cost)
     middles = (times[:-1] + times[1:]) / 2
     left, right = np.r_[times[0], middles], np.r_[middles, times[-1]]
     found = []

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey
-from detector.analysis.intervals import intervals_of
+from detector.analysis.intervals import MARGIN_LOGIT, intervals_of
 from detector.analysis.types import Attention, FrameScore, TrackScore
 from detector.faces.types import FaceTrack, TrackedFace
 
@@ -90,8 +90,8 @@ def read_track(
         tuple(face.pts_s for face in faces),
         tuple((pooling / pooling.sum()).tolist()),
     )
-    threshold = float(model.card.inputs.get("interval_threshold_logit", 0.0))
-    intervals = intervals_of(frame_logits.tolist(), [face.pts_s for face in faces], threshold_logit=threshold)
+    margin = float(model.card.inputs.get("interval_margin_logit", MARGIN_LOGIT))
+    intervals = intervals_of(frame_logits.tolist(), [face.pts_s for face in faces], margin_logit=margin)
     return TrackScore(track.track_id, float(np.mean(logits)), frames, attention, intervals)
 
 

@@ -41,7 +41,7 @@ class ModelCard:
     licence: str
     # What the model reads besides its own crop, by kind. sequence: {"trunk": model id of the frame model whose features
     # it reads, "trunk_weights_sha256": of exactly these weights, "frames": T, "cue": "TM" | None,
-    # and perhaps "interval_threshold_logit" above which a frame speaks for an interval}; its `crop` is its trunk's.
+    # and perhaps "interval_margin_logit" by which a frame stands out from its face}; its `crop` is its trunk's.
     # audiovisual: {"frames_per_second", "window_s", "sample_rate_hz", …}. ensemble: {"members": [{"model_id",
     # "cue", "weights_sha256"}], "method"}; its `crop` is its first member's, and it cuts none. Others: {}.
     inputs: dict[str, Any] = field(default_factory=dict)

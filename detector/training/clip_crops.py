@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,8 @@ class CropPlan:
 @dataclass(frozen=True, slots=True)
 class CropShard:
     """All clips drawn from one reading. `crops` (N, S, S, 3) uint8, clip after clip; `clip` (N,) which clip each is of;
-    `times_s` (N,); `manipulated` (N,) bool. `clips`: a row a clip with name, draw, label, kind, intervals_s, crf, and
-    the reading's file, group, source, split."""
+    `times_s` (N,); `manipulated` (N,) bool. `clips`: a row a clip with name, label, kind, intervals_s, crf, and the
+    file, group, source and split it comes from."""
 
     crops: NDArray[np.uint8]
     clip: NDArray[np.int64]
@@ -79,41 +79,66 @@ def make_crops(
 
 def draw_shard(reading: Reading, donors: Sequence[Reading], plan: CropPlan, networks: Sequence[nn.Module]) -> CropShard:
     """A pure function of its arguments."""
-    crops, times, labels, rows = [], [], [], []
+    facts = {key: getattr(reading, key) for key in ("file", "group", "source", "split")}
     digest = int.from_bytes(hashlib.sha256(reading.name.encode()).digest()[:4], "big")
+    drawn = []
     for draw in range(plan.draws):
         rng = np.random.default_rng((plan.seed, digest, draw))
         face_px = float(rng.uniform(*plan.face_px))
         genuine = reading.clip.part(draw_frames(reading.clip.times_s, plan.frames, rng), face_px=face_px)
-        transmission = draw_transmission(genuine, rng)
-        jitter = rng.uniform(0, 0.006) * genuine.face_px * transmission.scale
-        noise = rng.standard_normal((len(genuine.times_s), 2)) * jitter
         donor = _donor(donors, plan.frames, face_px, rng)
-        for twin in range(plan.fakes + 1):
-            if twin == 0:
-                clip, label, kind = transmission(genuine), np.zeros(len(genuine.times_s), bool), "genuine"
-                intervals: tuple[tuple[float, float], ...] = ()
-            else:
-                made = draw_fake_clip(genuine, donor, networks, rng, spliced=twin % 2 == 0)
-                fake = transmission.shown(made)
-                clip, label, kind, intervals = fake.clip, fake.frame_labels, fake.kind, fake.intervals_s
-            crops.append(_cut(clip, noise, plan))
-            times.append(clip.times_s)
-            labels.append(label)
-            facts = {key: getattr(reading, key) for key in ("file", "group", "source", "split")}
-            rows.append(
-                {
-                    "name": f"{reading.name}.{draw}.{twin}",
-                    "draw": draw,
-                    "label": int(twin > 0),
-                    "kind": kind,
-                    "intervals_s": intervals,
-                    "crf": transmission.crf,
-                    **facts,
-                }
-            )
-    clip_of = np.repeat(np.arange(len(rows)), [len(part) for part in times])
-    return CropShard(np.concatenate(crops), clip_of, np.concatenate(times), np.concatenate(labels), rows)
+        drawn += draw_twins(genuine, donor, f"{reading.name}.{draw}", facts, plan, networks, rng)
+    return gather(drawn)
+
+
+class DrawnClip(NamedTuple):
+    """One clip as it arrives, cut: `crops` (T, S, S, 3), `times_s` (T,), `manipulated` (T,), and its row."""
+
+    crops: NDArray[np.uint8]
+    times_s: NDArray[np.float64]
+    manipulated: NDArray[np.bool_]
+    row: dict[str, Any]
+
+
+def draw_twins(
+    genuine: FaceClip,
+    donor: Callable[[], FaceClip],
+    name: str,
+    facts: Mapping[str, str],
+    plan: CropPlan,
+    networks: Sequence[nn.Module],
+    rng: np.random.Generator,
+    *,
+    moving: bool = True,
+) -> list[DrawnClip]:
+    """A genuine clip and its manipulated twins through one transmission, cut with one jitter of the box."""
+    count = len(genuine.times_s)
+    transmission = draw_transmission(genuine, rng)
+    noise = rng.standard_normal((count, 2)) * rng.uniform(0, 0.006) * genuine.face_px * transmission.scale
+    drawn = []
+    for twin in range(plan.fakes + 1):
+        row = {"name": f"{name}.{twin}", "label": int(twin > 0), "kind": "genuine", "intervals_s": (), **facts}
+        row["crf"] = transmission.crf
+        if twin == 0:
+            clip, labels = transmission(genuine), np.zeros(count, bool)
+        else:
+            made = draw_fake_clip(genuine, donor, networks, rng, spliced=twin % 2 == 0, moving=moving)
+            fake = transmission.shown(made)
+            clip, labels = fake.clip, fake.frame_labels
+            row |= {"kind": fake.kind, "intervals_s": fake.intervals_s}
+        drawn.append(DrawnClip(_cut(clip, noise, plan), clip.times_s, labels, row))
+    return drawn
+
+
+def gather(drawn: Sequence[DrawnClip]) -> CropShard:
+    """Clips one after another in one shard."""
+    return CropShard(
+        np.concatenate([one.crops for one in drawn]),
+        np.repeat(np.arange(len(drawn)), [len(one.times_s) for one in drawn]),
+        np.concatenate([one.times_s for one in drawn]),
+        np.concatenate([one.manipulated for one in drawn]),
+        [one.row for one in drawn],
+    )
 
 
 def draw_frames(times_s: NDArray[np.float64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -16,20 +16,27 @@ def test_a_spliced_stretch_is_found_between_its_neighbours() -> None:
     assert found.logit == pytest.approx(2.0)
 
 
-def test_one_loud_frame_or_one_gap_changes_nothing() -> None:
+def test_one_loud_frame_makes_no_stretch_and_one_gap_does_not_break_one() -> None:
     times = np.arange(20) * 0.2
     quiet = np.full(20, -1.5)
     quiet[7] = 50
     assert intervals_of(quiet, times) == ()
-    loud = np.full(20, 1.5)
-    loud[7] = -50
-    (whole,) = intervals_of(loud, times)
-    assert (whole.start_s, whole.end_s) == pytest.approx((0.0, 3.8))
+    loud = np.where((times > 1.1) & (times < 2.9), 2.5, -2.0)
+    loud[9] = -2.0
+    (found,) = intervals_of(loud, times)
+    assert (found.start_s, found.end_s) == pytest.approx((1.1, 2.9))
+
+
+def test_a_face_that_scores_alike_all_along_has_no_stretch_however_high() -> None:
+    times = np.arange(20) * 0.2
+    wobble = np.random.default_rng(0).normal(0, 0.3, 20)
+    for level in (-5.0, 0.0, 5.0):
+        assert intervals_of(level + wobble, times) == ()
 
 
 def test_seconds_come_from_the_times_and_not_from_the_index() -> None:
-    logits = [-3.0, -3.0, 3.0, 3.0, 3.0, -3.0]
-    (found,) = intervals_of(logits, [0.0, 1.0, 5.0, 5.5, 6.0, 20.0])
+    logits = [-3.0] * 3 + [3.0] * 3 + [-3.0] * 3
+    (found,) = intervals_of(logits, [-1.0, 0.0, 1.0, 5.0, 5.5, 6.0, 20.0, 21.0, 22.0])
     assert (found.start_s, found.end_s) == pytest.approx((3.0, 13.0))
 
 
@@ -40,17 +47,19 @@ def test_the_path_is_the_best_of_all_paths() -> None:
 
         def worth(path: tuple[bool, ...], logits: np.ndarray = logits) -> float:
             switches = sum(a != b for a, b in itertools.pairwise(path))
-            return float(np.clip(logits, -4, 4) @ np.array(path, float)) - 3.0 * switches
+            contrast = logits - np.quantile(logits, 0.25) - 1.0
+            return float(np.clip(contrast, -4, 4) @ np.array(path, float)) - 2.0 * switches
 
         found = intervals_of(logits, np.arange(9.0))
         inside = [any(one.start_s <= t <= one.end_s for one in found) for t in np.arange(9.0)]
         assert worth(tuple(inside)) == pytest.approx(max(map(worth, itertools.product([False, True], repeat=9))))
 
 
-def test_threshold_moves_the_border_and_nothing_is_found_in_nothing() -> None:
-    times = np.arange(10.0)
-    assert intervals_of(np.full(10, 0.8), times, threshold_logit=1.0) == ()
-    assert len(intervals_of(np.full(10, 0.8), times)) == 1
+def test_the_margin_decides_how_much_is_enough_and_nothing_is_found_in_nothing() -> None:
+    times = np.arange(12.0)
+    logits = np.where((times > 2) & (times < 8), 1.6, 0.0)
+    assert intervals_of(logits, times, margin_logit=1.5) == ()
+    assert len(intervals_of(logits, times, margin_logit=0.5)) == 1
     assert intervals_of([], []) == ()
 
 
