@@ -179,7 +179,7 @@ def _results(
     if last is not None:
         found["kept_apart_people"] = {
             "how": "the shipped weights on people that neither weights nor thresholds were fitted to; a first "
-            "cross-validated trial of the linear design included them, so they are unseen by the model, not by its makers",
+            "cross-validated trial of the linear design included them: unseen by the model, not by its makers",
             "people": int(last["group"].nunique()),
             "auc_against_genuine": summary(last),
             "accuracy_at_logit_0": accuracies(last, 0.0),
