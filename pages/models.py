@@ -44,7 +44,7 @@ def _show_line(card: ModelCard, *, chosen: bool, default: tuple[str, ...]) -> No
             icon=":material/arrow_right:" if chosen else KIND_ICONS.get(card.kind),
             on_click=lambda: address.go(replace(address.read(), model=card.model_id)),
         )
-        marks = [("check_circle", "#0072B2", "in the default set")] if card.model_id in default else []
+        marks = [("check_circle", "var(--fw-blue)", "in the default set")] if card.model_id in default else []
         markup.states(marks)
         markup.note(f"{KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")
 
@@ -109,7 +109,7 @@ def _verify(card: ModelCard) -> None:
             return
     markup.outcome(
         "verified_user",
-        "#0072B2",
+        "var(--fw-blue)",
         "Verified",
         f"The weights have the card's SHA-256 ({card.weights_sha256[:16]}…) and fit the architecture key by key.",
     )

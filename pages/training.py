@@ -82,7 +82,7 @@ def _show_line(name: str, run: Run, *, chosen: bool) -> None:
         )
         state = RUN_STATES.get(str(run.facts.get("status")))
         if state is not None:
-            markup.states([(state[1], "#0072B2", state[0])])
+            markup.states([(state[1], "var(--fw-blue)", state[0])])
         if run.title != run.name:
             markup.note(run.title)
         markup.note(_in_brief(run))

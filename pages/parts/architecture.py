@@ -192,7 +192,9 @@ def _specialists(card: ModelCard, options: Options) -> Diagram:
     step = 1 / max(1, len(cues))
     for index, cue in enumerate(cues):
         left, right = index * step + 0.01, (index + 1) * step - 0.01
-        modules = tuple(words(name).removeprefix("specialist ") for name in SPECIALISTS.get(cue, {}))
+        modules = tuple(
+            words(name).removeprefix("specialist ").removeprefix("resolution ") for name in SPECIALISTS.get(cue, {})
+        )
         count = len(CHANNELS.get(cue, {}))
         scored = (f"map, {count} named channels",)
         blocks += [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -17,6 +18,7 @@ from pages.parts.wording import clock
 
 _LANE_PX, _TITLE_PX, _AXIS_PX = 62, 20, 26
 _BLUE = "#0072B2"
+_BOUNDS = re.compile(r"(-?\d+)\.\.(\d+)")
 
 
 def modules_of(result: CueResult) -> dict[str, tuple[str, ...]]:
@@ -69,6 +71,12 @@ def meaning(cue: Cue, name: str) -> str:
     return CUE_MEANINGS[cue].channels.get(name, "")
 
 
+def bounds(cue: Cue, name: str) -> tuple[float, float] | None:
+    """The limits that a channel's meaning states, e.g. "0..1"; None for one without: those share no scale."""
+    found = _BOUNDS.search(meaning(cue, name))
+    return (float(found[1]), float(found[2])) if found else None
+
+
 def figure(
     readings: Readings, result: CueResult, track_id: int, names: Sequence[str], *, current_pts: int | None
 ) -> go.Figure:
@@ -77,7 +85,7 @@ def figure(
     track = readings.track(track_id)
     gaps = track.gaps_s if track else ()
     times = [readings.pts_s(pts) for pts in reading.pts]
-    height = len(names) * (_LANE_PX + _TITLE_PX) + _AXIS_PX
+    height = len(names) * (_LANE_PX + _TITLE_PX)
     figure = go.Figure()
     for lane, name in enumerate(names):
         column = result.channels.index(name)
@@ -109,6 +117,7 @@ def figure(
                     "domain": [max(0.0, top - _LANE_PX / height), top],
                     "anchor": "x",
                     "nticks": 3,
+                    "range": _with_room(bounds(result.cue, name)),
                     "tickfont": {"size": 10},
                     "zeroline": False,
                     "fixedrange": True,
@@ -129,11 +138,19 @@ def figure(
             line={"width": 1.5, "color": "rgba(213,94,0,.9)"},
         )  # fmt: skip
     figure.update_layout(
-        height=height + 8,
-        margin={**timeline.MARGIN, "t": 4, "b": 4},
+        height=height + 4 + _AXIS_PX,
+        margin={**timeline.MARGIN, "t": 4, "b": _AXIS_PX},
         dragmode=False,
         hovermode="closest",
         showlegend=False,
         xaxis={**timeline.time_axis(readings), "tickfont": {"size": 11}, "anchor": "free", "position": 0},
     )
     return figure
+
+
+def _with_room(limits: tuple[float, float] | None) -> list[float] | None:
+    """An axis a little wider than its limits, so that a line along one is seen whole; None lets the data decide."""
+    if limits is None:
+        return None
+    room = 0.06 * (limits[1] - limits[0])
+    return [limits[0] - room, limits[1] + room]

@@ -1,4 +1,4 @@
-"""A specialist's named channels as maps over the face it saw: small multiples, each channel on one scale per track."""
+"""A specialist's named channels as maps over the face it saw: small multiples, one scale a channel and track."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def show(
     track_id: int,
 ) -> None:
     """A toggle; once on, the face and the named channels over it, for the frame shown."""
-    markup.heading("Maps on this frame", "each channel from its lowest to its highest in this track")
+    markup.heading("Maps on this frame", "probabilities from 0 to 1, others from lowest to highest in this track")
     on = st.toggle("Draw the channels as maps", key="channels_as_maps", persist_state="page")
     if not on:
         return
@@ -54,7 +54,7 @@ def show(
         return
     tiles = [Tile(heat_images.photo(maps.crop), "face", "as the model received it")]
     for name in names:
-        low, high = scales[name]
+        low, high = channel_chart.bounds(result.cue, name) or scales[name]
         tiles.append(
             Tile(
                 heat_images.heat(maps.named(name), low, high),

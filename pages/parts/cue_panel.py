@@ -72,7 +72,7 @@ def _said(result: CueResult | None) -> str:
         return f'<p class="fw-note">{markup.icon("do_not_disturb_on")} not applicable: {reason}</p>'
     return (
         f'<div class="fw-cue-score"><div class="fw-gauge" role="img" aria-label="score {result.score:.3f}">'
-        f'<b style="left:{100 * result.score:.1f}%;--fw-dot:#0072B2"></b></div>'
+        f'<b style="left:{100 * result.score:.1f}%;--fw-dot:var(--fw-blue)"></b></div>'
         f'<span class="fw-num">{score_text(result.score)}</span></div>'
     )
 

@@ -39,7 +39,7 @@ def _counted(member: Member) -> str:
     share = "–" if member.weight is None else f"{100 * member.weight:.0f} %"
     return (
         f'<tr>{_name(member)}<td><div class="fw-gauge" role="img" aria-label="score {score:.3f}">'
-        f'<b style="left:{100 * score:.1f}%;--fw-dot:#0072B2"></b></div></td>'
+        f'<b style="left:{100 * score:.1f}%;--fw-dot:var(--fw-blue)"></b></div></td>'
         f'<td class="fw-num">{score_text(score)}</td><td class="fw-num">{share}</td></tr>'
     )
 

@@ -119,8 +119,8 @@ def _show_calibration(card: ModelCard, measured: Measured) -> None:
                 measured_on = " · ".join(words(part) for part in reliability.path[:-1])
                 markup.note(
                     f"Measured on {measured_on}. Points on the dashed line mean what they say; above it more was "
-                    "manipulated than the score tells, below it less. Genuine and manipulated weigh alike, however many "
-                    "there were of each. Larger points rest on more cases."
+                    "manipulated than the score tells, below it less. Genuine and manipulated weigh alike, however "
+                    "many there were of each. Larger points rest on more cases."
                 )
                 markup.facts([(_LONG.get(name, name), value) for name, value in reliability.facts])
 

@@ -131,7 +131,7 @@ def show_leakage(run: Run) -> None:
     elif leakage.get("clean") is True:
         limit = number_text(leakage.get("warn_above_auc"))
         markup.outcome(
-            "check_circle", "#0072B2", "No property alone predicts the label", f"{about}; limit AUC {limit}."
+            "check_circle", "var(--fw-blue)", "No property alone predicts the label", f"{about}; limit AUC {limit}."
         )
     found = leakage.get("properties")
     rows = [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []

@@ -6,7 +6,7 @@ import streamlit as st
 
 _CSS = """
 :root { --fw-line: light-dark(#D5DBE1, #303A44); --fw-soft: light-dark(#F4F6F8, #1A2128);
-        --fw-faint: light-dark(#5B6873, #93A0AC); }
+        --fw-faint: light-dark(#5B6873, #93A0AC); --fw-blue: light-dark(#0072B2, #56B4E9); }
 .stApp .stMainBlockContainer { padding: 4.2rem 2rem 3rem; max-width: 1680px; }
 .stApp [data-testid="stVerticalBlock"] { gap: .7rem; }
 [class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"] {
@@ -57,7 +57,7 @@ _CSS = """
                             .fw-line .fw-note { text-align: left; } }
 .fw-card { border: 1px solid var(--fw-line); border-left: 5px solid var(--fw-accent); border-radius: 4px;
            padding: .8rem 1rem .9rem; background: var(--fw-soft); }
-.fw-verdict { display: flex; align-items: center; gap: .6rem; font-size: 1.3rem; font-weight: 600; }
+.fw-verdict { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; font-size: 1.3rem; font-weight: 600; }
 .fw-verdict .fw-icon { font-size: 1.9rem; color: var(--fw-accent); }
 .fw-verdict .fw-score { margin-left: auto; font-variant-numeric: tabular-nums; font-size: 1.5rem; line-height: 1.1;
                         text-align: right; }
@@ -112,6 +112,7 @@ _CSS = """
 .fw-cue-score .fw-gauge { flex: 1; }
 .fw-cue-score .fw-num { font-weight: 600; }
 .fw-text { margin: 0; line-height: 1.5; font-size: .95rem; }
+.stApp .fw-spread { grid-template-columns: minmax(0, auto) minmax(3.5rem, 1fr) max-content; }
 .fw-spread .fw-gauge b { width: 2px; margin-left: -1px; opacity: .55; }
 .fw-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: .7rem .6rem; }
 .fw-tiles figure { margin: 0; min-width: 0; }

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import server
+from tests.pages import runs
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
@@ -39,7 +40,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[playwright_api.Pa
     if binary is None:
         pytest.skip("no Chromium found: install Debian's chromium or set CHROMIUM to a browser's path")
     home = tmp_path_factory.mktemp("served") / "home"
-    with server.running(home) as address, playwright_api.sync_playwright() as playwright:
+    runs.write_run(home.parent / "runs" / "a-run")
+    with (
+        server.running(home, FRAMEWITNESS_RUNS=str(home.parent / "runs")) as address,
+        playwright_api.sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)
         context = browser.new_context(base_url=address, viewport={"width": 1440, "height": 1000}, accept_downloads=True)
         page = context.new_page()
@@ -170,3 +175,17 @@ def test_the_stored_file_is_served_in_ranges_to_this_page_only(page: playwright_
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(page.evaluate("location.origin") + wrong)
         assert refused.value.code in (400, 404)
+
+
+def test_models_and_training_runs_are_drawn_in_the_browser(page: playwright_api.Page) -> None:
+    page.goto("/models")
+    drawing = page.locator("img.fw-drawing")
+    drawing.wait_for()
+    assert drawing.evaluate("image => image.complete && image.naturalWidth > 300")
+    page.get_by_role("button", name="Verify").click()
+    page.get_by_text("fit the architecture key by key").wait_for()
+    page.goto("/training")
+    page.get_by_text("Transformer, run 1").first.wait_for()
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot .scatterlayer path').length > 10")
+    page.get_by_role("tab", name="Report").click()
+    page.locator(".fw-confusion").wait_for()

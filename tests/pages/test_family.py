@@ -159,6 +159,8 @@ def test_channel_lines_break_where_the_face_was_not_found(examined: Seeded) -> N
     assert [list(trace.y).count(None) for trace in figure.data] == [1, 1]
     column = result.channels.index(names[1])
     assert [y for y in figure.data[1].y if y is not None] == [row[column] for row in result.readings[1].values]
+    assert channel_chart.bounds("BG", "lighting_evidence") == (0, 1)
+    assert channel_chart.bounds("BG", "bg_texture_contrast") is None
     assert set(channel_chart.modules_of(result)) == {"bg_texture", "lighting_detector", "shadow_checker", "color_temp"}
 
 
