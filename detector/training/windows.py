@@ -30,32 +30,39 @@ class WindowBatch(NamedTuple):
 
 
 class TwinWindows:
-    """Batches for training. Each epoch takes every set of twins `rounds` times: one window of the genuine clip and the
-    same window of one manipulated twin. Windows are 16 frames to `frames` long (or the clip), of every frame or every
-    second, and lie at a random place in their padding; one frame in twenty is lost. Equal seed and epoch give equal
-    batches.
+    """Batches for training. Each epoch takes every set of twins of `clips` `rounds` times, and those of `photos` once:
+    one window of the genuine clip and the same window of one manipulated twin. Windows are 16 frames to `frames` long
+    (or the clip), of every frame or every second, and lie at a random place in their padding; one frame in twenty is
+    lost. Equal seed and epoch give equal batches. Raises SettingsError where no clip has a twin.
     """
 
-    def __init__(self, clips: Sequence[ClipFeatures], *, frames: int, batch_size: int, rounds: int = 2, seed: int = 0):
-        sets: dict[str, list[ClipFeatures]] = defaultdict(list)
-        for clip in clips:
-            if len(clip.times_s) >= LEAST_FRAMES:
-                sets[clip.twins].append(clip)
-        self._sets = [one for one in sets.values() if {clip.label for clip in one} == {0, 1}]
-        if not self._sets:
+    def __init__(
+        self,
+        clips: Sequence[ClipFeatures],
+        *,
+        frames: int,
+        batch_size: int,
+        photos: Sequence[ClipFeatures] = (),
+        rounds: int = 2,
+        seed: int = 0,
+    ) -> None:
+        filmed, photographed = _twins(clips), _twins(photos)
+        if not filmed:
             raise SettingsError("There is no genuine clip with a manipulated twin to train on.")
-        self._frames, self._pairs, self._rounds, self._seed = frames, max(1, batch_size // 2), rounds, seed
+        self._sets = filmed + photographed
+        self._taken = np.r_[np.tile(np.arange(len(filmed)), rounds), len(filmed) + np.arange(len(photographed))]
+        self._frames, self._pairs, self._seed = frames, max(1, batch_size // 2), seed
         self._epoch = 0
 
     def set_epoch(self, number: int) -> None:
         self._epoch = number
 
     def __len__(self) -> int:
-        return max(1, len(self._sets) * self._rounds // self._pairs)
+        return max(1, len(self._taken) // self._pairs)
 
     def __iter__(self) -> Iterator[WindowBatch]:
         rng = np.random.default_rng((self._seed, self._epoch))
-        order = np.concatenate([rng.permutation(len(self._sets)) for _ in range(self._rounds)])
+        order = rng.permutation(self._taken)
         for step in range(len(self)):
             rows = []
             for number in order[step * self._pairs : (step + 1) * self._pairs]:
@@ -75,6 +82,15 @@ class TwinWindows:
         chosen = chosen[rng.random(length) > 0.05] if length > 2 * LEAST_FRAMES else chosen
         place = int(rng.integers(0, self._frames - len(chosen) + 1))
         return [_row(clip, chosen, place, self._frames) for clip in (genuine, fake)]
+
+
+def _twins(clips: Sequence[ClipFeatures]) -> list[list[ClipFeatures]]:
+    """Sets of one genuine clip and its manipulated twins, in the order of the clips."""
+    sets: dict[str, list[ClipFeatures]] = defaultdict(list)
+    for clip in clips:
+        if len(clip.times_s) >= LEAST_FRAMES:
+            sets[clip.twins].append(clip)
+    return [one for one in sets.values() if {clip.label for clip in one} == {0, 1}]
 
 
 def evaluation_batches(clips: Sequence[ClipFeatures], *, frames: int, batch_size: int) -> list[WindowBatch]:
