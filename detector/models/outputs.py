@@ -36,8 +36,8 @@ class SpecialistOutput(NamedTuple):
 
 
 class AudioVisualOutput(NamedTuple):
-    """`logit` (B,) of the clip; `sync` (B, W) logits of P(out of sync) a window; `lag_logits` (B, W, L) how well each lag
-    explains the window, -inf where unknown."""
+    """`logit` (B,) of the clip; `sync` (B, W) logits of P(out of sync) a window; `lag_logits` (B, W, L) how well each
+    lag explains the window, -inf where unknown."""
 
     logit: Tensor
     sync: Tensor

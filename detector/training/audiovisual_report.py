@@ -48,7 +48,7 @@ def export_audiovisual(config: AudioVisualConfig, data_root: Path, run_dir: Path
     network = load_network(config.architecture, run_dir)
     centre = balanced_threshold(trials)
     with torch.no_grad():
-        network.offset -= centre
+        network.offset.sub_(centre)
     trials["logit"] -= centre
     kept_apart = [clip for clip in clips if clip.label == "real" and clip.split == "test"]
     last = score_fold(network, kept_apart, kept_apart, seed=1000) if len({c.group for c in kept_apart}) > 1 else None

@@ -108,8 +108,8 @@ def summary(scores: pd.DataFrame) -> dict[str, Any]:
     low, high = TARGET_SHIFTS_S
     groups = {f"shifted by {size:.2f} s": sizes == size for size in SHIFTS_S}
     groups |= {f"shifted by {low} to {high} s": sizes.between(low, high)}
-    groups |= {"shifted late": table["kind"].str.startswith("shifted +") & (sizes >= low)}
-    groups |= {"shifted early": table["kind"].str.startswith("shifted -") & (sizes >= low)}
+    groups |= {"shifted late": table["kind"].str.startswith("shifted +") & sizes.ge(low)}
+    groups |= {"shifted early": table["kind"].str.startswith("shifted -") & sizes.ge(low)}
     groups |= {kind: table["kind"] == kind for kind in ("swapped", "dubbed", "re-voiced")}
     genuine = table[table["kind"] == "genuine"]
     return {

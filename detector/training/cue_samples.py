@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 import cv2
@@ -60,6 +61,9 @@ class CueSource:
         weights = counts.map(counts.value_counts()).to_numpy(float) ** -0.5
         self._weights = weights / weights.sum()
 
+    def _donor(self, side: int, rng: np.random.Generator) -> FaceImage:
+        return self._face(self._row(rng), side)
+
     def _face(self, row: int, side: int) -> FaceImage:
         face = self._bank.face(row)
         scale = side / face.image.shape[0]
@@ -79,9 +83,8 @@ class CueSource:
         for _ in range(_TRIES):
             side = int(rng.integers(_NATIVE_PX[0], _NATIVE_PX[1] + 1))
             row = self._row(rng)
-            quad = draw_cue(
-                self._face(row, side), lambda side=side: self._face(self._row(rng), side), cue, rng, kind=kind
-            )
+            donor = partial(self._donor, side, rng)
+            quad = draw_cue(self._face(row, side), donor, cue, rng, kind=kind)
             if quad is not None:
                 return *self._cut(quad, rng), quad, row
         raise ValueError(f"no face of this split can show {kind or cue}")
@@ -156,5 +159,7 @@ class CueBatches:
 def map_cross_entropy(map_logit: Tensor, masks: Tensor) -> Tensor:
     """Mean cross-entropy a row, (B,), of a map (B, h, w) against masks; masks are brought to the map's size."""
     if masks.shape[-2:] != map_logit.shape[-2:]:
-        masks = functional.adaptive_avg_pool2d(masks.unsqueeze(1), map_logit.shape[-2:]).squeeze(1)
+        masks = functional.adaptive_avg_pool2d(masks.unsqueeze(1), (map_logit.shape[-2], map_logit.shape[-1])).squeeze(
+            1
+        )
     return functional.binary_cross_entropy_with_logits(map_logit, masks, reduction="none").mean((1, 2))

@@ -45,8 +45,8 @@ MODEL: Final = "model:"
 
 
 def start_from(network: nn.Module, name: str) -> None:
-    """Fill the trunk of a network with the weights of `SOURCES[name]`, in place, or all of it with those of a model of the
-    registry (`name` "model:" and its id).
+    """Fill the trunk of a network with the weights of `SOURCES[name]`, in place, or all of it with those of a model of
+    the registry (`name` "model:" and its id).
 
     Layers the trunk left out stay out; a first layer with further input channels (high-pass residual) keeps the colour
     channels' weights and starts the others at zero. Raises SettingsError where the package is missing, its file has

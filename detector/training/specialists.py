@@ -14,6 +14,7 @@ from detector.errors import SettingsError
 from detector.models import build_network
 from detector.models.outputs import SpecialistOutput
 from detector.models.specialists import SpecialistsNet, evidence_channels
+from detector.synthesis.cue_edits import SynthesisCue
 from detector.training.config import Limits, check_fields, config_sha256, read_yaml
 from detector.training.cue_samples import (
     CUES,
@@ -99,7 +100,7 @@ class SpecialistsModule(BinaryModule):
                 total = total + self._options.other_genuine_weight * self._cue_loss(cue, output, batch, other)
         return StepOutput(total / len(CUES), logit, batch.labels, [CUES[i] for i in batch.cues.tolist()])
 
-    def _cue_loss(self, cue: str, output: SpecialistOutput, batch: CueBatch, rows: Tensor) -> Tensor:
+    def _cue_loss(self, cue: SynthesisCue, output: SpecialistOutput, batch: CueBatch, rows: Tensor) -> Tensor:
         loss = self.label_loss(output.logit[rows], batch.labels[rows])
         loss = loss + self._options.map_weight * map_cross_entropy(output.map_logit[rows], batch.masks[rows]).mean()
         genuine = batch.labels < 0.5
@@ -107,7 +108,7 @@ class SpecialistsModule(BinaryModule):
         for module, place in self._evidence[cue].items():
             shown = rows & (genuine | (batch.kinds == MODULES.index(module)))  # kinds and modules go in pairs
             if shown.any():
-                heat = torch.logit(output.channels[shown, place.index].float(), eps=1e-4)
+                heat = torch.logit(output.channels[shown, place.channel].float(), eps=1e-4)
                 terms.append(map_cross_entropy(heat, batch.masks[shown]).mean())
         return loss + self._options.evidence_weight * torch.stack(terms).mean() if terms else loss
 

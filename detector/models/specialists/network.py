@@ -31,7 +31,7 @@ class Place(NamedTuple):
     """Where a channel lies: the module that computes it and its index among the cue's channels."""
 
     module: str
-    index: int
+    channel: int
 
 
 def evidence_channels(cue: str) -> dict[str, Place]:
