@@ -176,12 +176,15 @@ class FakeModel:
 
 
 class FakeSequence(FakeModel):
-    """Frame logit = the trunk's + offset; logit = their mean; pooling even over the frames present."""
+    """Frame logit = the trunk's + offset, and + `late` from the tenth frame on; logit = their mean; pooling even over
+    the frames present."""
 
-    def __init__(self, trunk: FakeModel, *, model_id: str = "tm", frames: int = 8, offset: float = 0.0) -> None:
+    def __init__(
+        self, trunk: FakeModel, *, model_id: str = "tm", frames: int = 8, offset: float = 0.0, late: float = 0.0
+    ) -> None:
         inputs = {"trunk": trunk.card.model_id, "frames": frames, "cue": "TM"}
         super().__init__(card=FakeCard(model_id, "22" * 32, trunk.card.crop, kind="sequence", inputs=inputs))
-        self.trunk, self._offset = trunk, offset
+        self.trunk, self._offset, self._late = trunk, offset, late
         self.windows: list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]] = []
 
     def score_windows(
@@ -189,7 +192,7 @@ class FakeSequence(FakeModel):
     ) -> WindowScores:
         self.windows.append((features, times_s, present))
         share = present / present.sum(1, keepdims=True)
-        frame_logits = features[..., 2] + np.float32(self._offset)
+        frame_logits = features[..., 2] + np.float32(self._offset) + np.float32(self._late) * (features[..., 0] >= 10)
         return WindowScores((frame_logits * share).sum(1), frame_logits, share.astype(np.float32))
 
 
