@@ -75,4 +75,6 @@ class Trunk(nn.Module):
     @property
     def last_stage(self) -> nn.Module:
         """The module whose output is the deepest feature, for class activation maps."""
-        return list(self.encoder.children())[-1]
+        last = list(self.encoder.children())[-1]
+        # EfficientNet and its kin run their stages one by one and never the container around them.
+        return last[-1] if last is getattr(self.encoder, "blocks", None) else last  # type: ignore[index]

@@ -71,3 +71,13 @@ def test_unknown_architecture_and_argument_are_named() -> None:
         build_network({"kind": "oracle"})
     with pytest.raises(ValueError, match="wings"):
         build_network({"kind": "frame", "wings": 2})
+
+
+@pytest.mark.parametrize("trunk", ["resnet10t", "tf_efficientnet_lite0", "mobilenetv4_conv_small"])
+def test_the_layer_for_class_activation_maps_is_run_by_every_kind_of_trunk(trunk: str) -> None:
+    network = FrameNet(trunk, width=16).eval()
+    reached: list[tuple[int, ...]] = []
+    network.cam_layer.register_forward_hook(lambda module, given, output: reached.append(tuple(output.shape)))
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, 64, 64))
+    assert len(reached) == 1 and reached[0][0] == 1 and len(reached[0]) == 4
