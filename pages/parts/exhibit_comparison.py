@@ -145,8 +145,8 @@ def figure(readings: Readings, shown: Sequence[Said]) -> go.Figure:
             ],
         )
     figure.update_layout(
-        height=300,
-        margin={**timeline.MARGIN, "t": 6, "b": 40},
+        height=320,
+        margin={**timeline.MARGIN, "t": 46, "b": 40},
         dragmode=False,
         hovermode="closest",
         showlegend=True,

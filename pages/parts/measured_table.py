@@ -9,14 +9,15 @@ from typing import Any
 import streamlit as st
 
 from pages.parts import markup
-from pages.parts.measured import Measurement, OtherTable, auc_text, number_text, words
+from pages.parts.measured import Measurement, OtherTable, auc_text, number_text, place, words
 
 _FEW = 5
 _INTERVAL = "AUC, 95 % interval"
 
 
-def show(rows: Sequence[Measurement], *, few: bool = True) -> None:
-    """One group of measurements. An AUC below one half is named, and with `few` so is a row of too few to judge by."""
+def show(rows: Sequence[Measurement], *, below: int = 0, few: bool = True) -> None:
+    """One group of measurements, each named by its path from `below` on. An AUC below one half is named, and with `few`
+    so is a row of too few to judge by."""
     counts = list(dict.fromkeys(name for row in rows for name in row.counts))
     rates = list(dict.fromkeys(name for row in rows for name in row.rates))
     intervals = any(row.interval is not None for row in rows)
@@ -24,7 +25,7 @@ def show(rows: Sequence[Measurement], *, few: bool = True) -> None:
     body = []
     for row in rows:
         cells = [
-            f'<th scope="row">{escape(row.name)}{_remark(row, few)}</th>',
+            f'<th scope="row">{escape(place(row.path[below:]))}{_remark(row, few)}</th>',
             _measure(row),
             *[_number(row.counts.get(name)) for name in counts],
             *[_number(row.rates.get(name)) for name in rates],
@@ -90,7 +91,7 @@ def compare(titles: Sequence[str], columns: Sequence[Sequence[Measurement]]) -> 
     body = []
     for path in paths:
         found = [column.get(path) for column in by_path]
-        name = " · ".join(words(part) for part in path)
+        name = place(path)
         cells = "".join(
             '<td class="fw-note">–</td>'
             if row is None
@@ -123,6 +124,8 @@ def _remark(row: Measurement, few: bool) -> str:
     remarks = []
     if row.inverted:
         remarks.append(f"{markup.icon('swap_vert', '#D55E00')} worse than chance")
+    elif row.interval is not None and row.interval[0] < 0.5:
+        remarks.append(f"{markup.icon('casino')} not told from chance")
     if few and row.counts and min(row.counts.get(name, _FEW) for name in ("genuine", "manipulated")) < _FEW:
         remarks.append(f"{markup.icon('groups')} too few to judge")
     return f'<div class="fw-note">{" · ".join(remarks)}</div>' if remarks else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -11,10 +12,19 @@ from detector.analysis.types import sigmoid
 from detector.errors import FramewitnessError
 from detector.registry import ModelCard, weights_dir
 from pages.parts import architecture, block_diagram, markup, measured_table, reliability_chart, services
-from pages.parts.measured import Measured, counts_text, words
+from pages.parts.measured import Measured, Measurement, Reliability, auc_text, place, words
 from pages.parts.wording import KINDS, size_text
 
 _DRAWING_PX = 460
+_LONG_TABLE = 16
+_PLACES = {
+    ("cross_validated", "videos", "all"): "deepfake videos",
+    ("videos", "all"): "deepfake videos",
+    ("cross_validated", "crops"): "pictures",
+    ("held_out_crops",): "pictures",
+    ("unseen_people_by_folds", "auc_against_genuine", "shifted by 0.2 to 1.2 s", "logit"): "shifted sound",
+    ("synthesised_clips", "model"): "synthesised clips",
+}
 _LONG = {"ece": "Expected calibration error", "brier": "Brier score"}
 
 
@@ -88,15 +98,26 @@ def _show_results(measured: Measured) -> None:
             "straighten", "Nothing measured", "This card carries no results, so nothing is known of its errors."
         )
         return
-    for group, rows in measured.groups().items():
-        markup.heading(f"Results · {group}" if group else "Results", "95 % intervals · dashed: chance")
-        measured_table.show(rows)
+    for path, rows in measured.groups().items():
+        with _section(f"Results · {place(path)}" if path else "Results", len(rows), "95 % intervals · dashed: chance"):
+            measured_table.show(rows, below=len(path))
     for table in measured.tables:
-        markup.heading("Results · " + " · ".join(words(part) for part in table.path))
-        measured_table.show_other(table)
-    if measured.facts:
-        markup.heading("How it was measured" if measured.measurements else "Results")
-        markup.facts(measured.facts)
+        with _section(f"Results · {place(table.path)}", len(table.rows), ""):
+            measured_table.show_other(table)
+    for path, facts in measured.fact_groups().items():
+        markup.heading(f"How it was measured · {place(path)}" if path else "How it was measured")
+        markup.facts(facts)
+
+
+@contextmanager
+def _section(title: str, rows: int, aside: str) -> Iterator[None]:
+    """A heading for a short table; a long one stays folded until it is asked for."""
+    if rows > _LONG_TABLE:
+        with st.expander(f"{markup.plain(title)}: {rows} rows"):
+            yield
+        return
+    markup.heading(title, aside)
+    yield
 
 
 def _show_calibration(card: ModelCard, measured: Measured) -> None:
@@ -107,29 +128,37 @@ def _show_calibration(card: ModelCard, measured: Measured) -> None:
             "score of 0.8 does not mean that 8 in 10 such faces are manipulated."
         )
         return
+    shown = sorted(measured.reliability, key=lambda item: item.path[0] != "cross_validated")
+    _draw_calibration(card, shown[:2])
+    if len(shown) > 2:
+        with st.expander(f"Calibration on other data: {len(shown) - 2}"):
+            _draw_calibration(card, shown[2:])
+    markup.note(
+        "Points on the dashed line mean what they say; above it more was manipulated than the score tells, below it "
+        "less. Genuine and manipulated weigh alike, however many there were of each. Larger points rest on more cases."
+    )
+
+
+def _draw_calibration(card: ModelCard, found: Sequence[Reliability]) -> None:
     with st.container(horizontal=True, gap="large"):
-        for index, reliability in enumerate(measured.reliability):
+        for reliability in found:
+            on = place(reliability.path[:-1])
             with st.container(width=440):
+                markup.heading(on)
                 st.plotly_chart(
                     reliability_chart.figure(reliability),
-                    key=f"reliability_{card.model_id}_{index}",
+                    key=f"reliability_{card.model_id}_{on}",
                     width="content",
                     config={"displayModeBar": False},
                 )
-                measured_on = " · ".join(words(part) for part in reliability.path[:-1])
-                markup.note(
-                    f"Measured on {measured_on}. Points on the dashed line mean what they say; above it more was "
-                    "manipulated than the score tells, below it less. Genuine and manipulated weigh alike, however "
-                    "many there were of each. Larger points rest on more cases."
-                )
-                markup.facts([(_LONG.get(name, name), value) for name, value in reliability.facts])
+                markup.facts([(_LONG.get(name, words(name)), value) for name, value in reliability.facts])
 
 
 def _show_training(card: ModelCard) -> None:
     if not card.training:
         return
     markup.heading("Training")
-    counted = {name: value for name, value in card.training.items() if _is_counts(value)}
+    counted = {name: value for name, value in card.training.items() if "_by_" in name and _is_counts(value)}
     loose = {name: value for name, value in card.training.items() if name not in counted}
     with st.container(horizontal=True, gap="large"):
         with st.container(width=520):
@@ -159,12 +188,13 @@ def _shares(card: ModelCard) -> tuple[float, ...]:
 
 
 def headline(card: ModelCard) -> str:
-    """The one figure that stands for the card, with its data and size, or that there is none."""
-    row = Measured.of(card).main
-    if row is None:
-        return "nothing measured"
-    text = f"AUC {row.auc:.2f}"
-    if row.interval is not None:
-        text += f" ({row.interval[0]:.2f} to {row.interval[1]:.2f})"
-    counts = counts_text(row)
-    return f"{text} on {' · '.join(words(part) for part in row.path)}{f', {counts}' if counts else ''}"
+    """The figures that stand for the card, each with its data and size, or that there are none."""
+    rows = Measured.of(card).main
+    return " · ".join(_figure(row) for row in rows) or "nothing measured"
+
+
+def _figure(row: Measurement) -> str:
+    counts = " + ".join(f"{row.counts[name]:,}" for name in ("genuine", "manipulated") if name in row.counts)
+    chance = ", worse than chance" if row.inverted else ""
+    known = _PLACES.get(row.path, place(row.path))
+    return f"{known}: AUC {auc_text(row)}{chance}{f', n {counts}' if counts else ''}"

@@ -118,4 +118,5 @@ def figure(lines: Sequence[Line], axis: str, panel: Panel, *, best: float | None
 
 def label(name: str) -> str:
     """A column as a legend names it: "auc:NAME" by its group, others in words."""
-    return name.partition(":")[2] or words(name)
+    known = {"auc": "AUC", "f1": "F1"}
+    return name.partition(":")[2] or " ".join(known.get(word, word) for word in words(name).split())

@@ -13,6 +13,7 @@ from pages.parts.readings import Readings
 from pages.parts.wording import clock, model_colour, score_text
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
+_LEGEND_PX = 24
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 
 
@@ -43,9 +44,10 @@ def figure(
             _threshold(figure, limits.no_manipulation_logit, "not found", model_colour(index))
     if current_pts is not None:
         figure.add_vline(x=readings.pts_s(current_pts), line={"width": 1.5, "color": "rgba(213,94,0,.9)"})
+    legend_px = _LEGEND_PX if len(drawn) > 1 else 0
     figure.update_layout(
-        height=176,
-        margin={**timeline.MARGIN, "t": 6, "b": 34},
+        height=176 + legend_px,
+        margin={**timeline.MARGIN, "t": 6 + legend_px, "b": 34},
         dragmode=False,
         hovermode="closest",
         showlegend=len(drawn) > 1,

@@ -147,7 +147,7 @@ def _cues(frame: ModelResult, card: ModelCard) -> ModelResult:
                 track.track_id,
                 tuple(f.pts for f in track.frames),
                 tuple(
-                    tuple(math.sin(0.4 * row + column) for column in range(len(names)))
+                    tuple(0.5 + 0.5 * math.sin(0.4 * row + column) for column in range(len(names)))
                     for row in range(len(track.frames))
                 ),
             )

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -87,15 +85,24 @@ def test_a_broken_card_is_named(open_page: OpenPage, cards: dict[str, ModelCard]
     assert "broken.card.json" in html_of(app)
 
 
+def _aucs(values: object, inside: bool = False) -> list[float]:
+    """Every number that stands under a key "auc"."""
+    if isinstance(values, dict):
+        return [number for key, value in values.items() for number in _aucs(value, inside or key == "auc")]
+    return [values] if inside and isinstance(values, float) else []
+
+
 def test_the_shipped_results_are_read_whole() -> None:
     for path in SHIPPED.glob("*.card.json"):
         card = ModelCard.read(path)
         measured = Measured.of(card)
-        numbers = re.findall(r'"auc": ([0-9.]+)', json.dumps(card.results))
-        assert sorted(float(text) for text in numbers) == sorted(
-            row.auc for row in measured.measurements if row.auc is not None
-        )
-        assert card.results == {} or measured.main is not None
+        shown = [row.auc for row in measured.measurements if row.auc is not None]
+        for table in measured.tables:
+            columns = [index for index, name in enumerate(table.columns) if name.startswith("auc ·")]
+            shown += [row[index] for _, row in table.rows for index in columns if row[index] is not None]
+        assert sorted(shown) == sorted(_aucs(card.results)), card.model_id
+        assert measured.main
+        assert sum(len(rows) for rows in measured.groups().values()) == len(measured.measurements)
 
 
 def test_what_was_not_measured_is_no_number(cards: dict[str, ModelCard]) -> None:
@@ -103,10 +110,19 @@ def test_what_was_not_measured_is_no_number(cards: dict[str, ModelCard]) -> None
     (row,) = [row for row in measured.measurements if row.auc is None]
     assert auc_text(row) == "–"
     assert not row.inverted
-    assert measured.main is not None
-    assert measured.main.path == ("videos", "all")
+    assert [row.path for row in measured.main] == [("videos", "all")]
     assert [table.path[-1] for table in measured.tables] == ["called", "genuine_per_source"]
     assert [item.score for item in measured.reliability[0].bins] == [0.08, 0.45, 0.88]
+
+
+def test_many_small_groups_are_one_and_nested_rows_are_one_table(card: ModelCard) -> None:
+    kinds = {name: {"logit": {"auc": 0.9, "interval_95": [0.8, 0.95]}, "both": {"auc": 0.8}} for name in "abcd"}
+    sources = {name: {"faces": 3, "BG": {"called": 0.1}, "auc": {"BG": 0.6}} for name in ("s", "t")}
+    measured = Measured.of(replace(card, results={"against": kinds, "by_source": sources}))
+    assert [(path, len(rows)) for path, rows in measured.groups().items()] == [(("against",), 8)]
+    assert measured.measurements[0].interval == (0.8, 0.95)
+    assert measured.tables[0].columns == ("faces", "BG · called", "auc · BG")
+    assert measured.tables[0].rows[1] == ("t", (3, 0.1, 0.6))
 
 
 def test_every_kind_is_drawn_with_what_its_card_says(cards: dict[str, ModelCard]) -> None:
