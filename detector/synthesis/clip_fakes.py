@@ -26,7 +26,6 @@ from detector.synthesis.resynthesis import repaint
 BASES: Final = ("swap", "self_blend", "redraw", "redraw_whole", "mouth", "frozen", "animated", "animated_whole", "same")
 DYNAMICS: Final = ("steady", "flicker", "wobble", "gain", "dropout")
 _WHOLE: Final = ("redraw_whole", "animated_whole")
-_NEED_MOTION: Final = ("mouth", "frozen", "animated", "animated_whole")  # nothing changes where the face never moves
 _LEAST_CHANGE = 2.0  # grey levels inside the mask: less does not survive compression
 _LEAST_INTERVAL_S, _LEAST_CLIP_S = 0.6, 1.5
 
@@ -50,11 +49,9 @@ class Plan:
         return f"{self.base}+{self.dynamics}" + ("" if self.interval_s is None else "+spliced")
 
 
-def draw_plan(clip: FaceClip, rng: np.random.Generator, *, networks: bool, spliced: bool, moving: bool = True) -> Plan:
-    """A plan at random; `spliced` only where the clip is long enough for an interval; `moving` False where the clip
-    is a photograph, whose face cannot be frozen or re-timed."""
+def draw_plan(clip: FaceClip, rng: np.random.Generator, *, networks: bool, spliced: bool) -> Plan:
+    """A plan at random; `spliced` only where the clip is long enough for an interval."""
     bases = [base for base in BASES if networks or not base.startswith("redraw")]
-    bases = [base for base in bases if moving or base not in _NEED_MOTION]
     base = str(rng.choice(bases))
     if base == "same":
         dynamics = str(rng.choice(["wobble", "gain"]))
@@ -75,11 +72,10 @@ def draw_fake_clip(
     rng: np.random.Generator,
     *,
     spliced: bool = False,
-    moving: bool = True,
 ) -> FakeClip:
     """A manipulation drawn at random; one that changes next to nothing is drawn again, up to five times."""
     for _ in range(6):
-        plan = draw_plan(clip, rng, networks=bool(networks), spliced=spliced, moving=moving)
+        plan = draw_plan(clip, rng, networks=bool(networks), spliced=spliced)
         fake = manipulate(clip, plan, rng, donor=donor() if plan.base == "swap" else None, networks=networks)
         if visible_change(clip, fake) >= _LEAST_CHANGE:
             break

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.synthesis.degrade import Image, colour_shift
-from detector.synthesis.types import FaceImage
 
 Images = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -153,30 +152,6 @@ def draw_transmission(clip: FaceClip, rng: np.random.Generator) -> Transmission:
         first_crf=int(rng.integers(17, 28)) if rng.random() < 0.33 else None,
         seed=int(rng.integers(2**31)),
     )
-
-
-def photograph_clip(face: FaceImage, rng: np.random.Generator, *, frames: int, fps: float, face_px: float) -> FaceClip:
-    """A photograph filmed by a hand-held camera: many more people than there are clips of, though their faces rest."""
-    scale = face_px / float(np.ptp(face.landmarks, axis=0).max())
-    height, width = (max(32, round(side * scale / 2) * 2) for side in face.image.shape[:2])
-    amount = float(rng.uniform(0.005, 0.03)) * face_px
-    paths = [wander(frames, rng, 0.97 if fps > 8 else 0.85) for _ in range(4)]
-    images, landmarks = [], []
-    for turn, zoom, x, y in zip(*paths, strict=True):
-        camera = cv2.getRotationMatrix2D(
-            (face.image.shape[1] / 2, face.image.shape[0] / 2), turn, scale * (1 + 0.01 * zoom)
-        )
-        camera[:, 2] += (
-            (width - face.image.shape[1]) / 2 + amount * x,
-            (height - face.image.shape[0]) / 2 + amount * y,
-        )
-        images.append(
-            cv2.warpAffine(
-                face.image, camera, (width, height), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT_101
-            ).astype(np.uint8)
-        )
-        landmarks.append(face.landmarks @ camera[:, :2].T + camera[:, 2])
-    return FaceClip(np.stack(images), np.stack(landmarks).astype(np.float32), np.arange(frames) / fps)
 
 
 def wander(count: int, rng: np.random.Generator, memory: float) -> NDArray[np.float64]:

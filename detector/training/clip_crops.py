@@ -108,8 +108,6 @@ def draw_twins(
     plan: CropPlan,
     networks: Sequence[nn.Module],
     rng: np.random.Generator,
-    *,
-    moving: bool = True,
 ) -> list[DrawnClip]:
     """A genuine clip and its manipulated twins through one transmission, cut with one jitter of the box."""
     count = len(genuine.times_s)
@@ -122,7 +120,7 @@ def draw_twins(
         if twin == 0:
             clip, labels = transmission(genuine), np.zeros(count, bool)
         else:
-            made = draw_fake_clip(genuine, donor, networks, rng, spliced=twin % 2 == 0, moving=moving)
+            made = draw_fake_clip(genuine, donor, networks, rng, spliced=twin % 2 == 0)
             fake = transmission.shown(made)
             clip, labels = fake.clip, fake.frame_labels
             row |= {"kind": fake.kind, "intervals_s": fake.intervals_s}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +16,9 @@ from detector.models.hybrid import HybridNet
 from detector.registry import LoadedModel, load_model
 from detector.training.clip_crops import CropPlan, make_crops
 from detector.training.config import Limits, check_fields, config_sha256, read_yaml
-from detector.training.facebank import FaceBank, build_bank
 from detector.training.features import ClipFeatures, extract_features, read_features
 from detector.training.fit import FIT_LIMITS, BinaryModule, FitConfig, StepOutput, fit
 from detector.training.mixing import Mixup, TimeCutmix, draw_mixup, draw_time_cutmix
-from detector.training.photo_crops import make_photo_crops
 from detector.training.readings import read_clips
 from detector.training.resynthesis import load_all
 from detector.training.windows import TwinWindows, WindowBatch, evaluation_batches
@@ -38,8 +35,7 @@ class SequenceConfig:
     number of features, which the trunk gives. `witness` carries the trunk's label head along. `frame_weight` weighs the
     loss of single frames beside that of the clip; half the batches are spliced along time (`fit.cutmix_alpha`) or mixed
     (`fit.mixup_alpha`) with their twins; `fit.consistency_weight` asks neighbouring frames of one label to agree.
-    `crops` says how much is drawn for training, `validation_crops` for choosing; `photos` photographs are filmed
-    besides, `photo_crops` says how.
+    `crops` says how much is drawn for training, `validation_crops` for choosing.
     """
 
     model_id: str
@@ -53,8 +49,6 @@ class SequenceConfig:
     frame_weight: float = 1.0
     crops: CropPlan = field(default_factory=CropPlan)
     validation_crops: CropPlan = field(default_factory=lambda: CropPlan(draws=3, fakes=4, seed=8))
-    photos: int = 0
-    photo_crops: CropPlan = field(default_factory=lambda: CropPlan(draws=1, fakes=2, frames=12, seed=9))
     cue: str = ""
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
@@ -66,7 +60,7 @@ _CROP_LIMITS: Final[Limits] = {
 }  # fmt: skip
 _LIMITS: Final[Limits] = {
     "fit": FIT_LIMITS, "frames": (4, 512), "rounds": (1, 1000), "frame_weight": (0, 100), "cue": ["", "TM"],
-    "crops": _CROP_LIMITS, "validation_crops": _CROP_LIMITS, "photo_crops": _CROP_LIMITS, "photos": (0, 10**6),
+    "crops": _CROP_LIMITS, "validation_crops": _CROP_LIMITS,
 }  # fmt: skip
 
 
@@ -130,8 +124,7 @@ def disagreement(frame_logit: Tensor, batch: WindowBatch) -> Tensor:
 def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
     """The recipe: clips read, manipulated and passed through the trunk once (kept in `clips` beside `run_dir`, so that
     several models share them), then `fit`. Networks that redraw faces are taken from `clips/repainters`, where a frame
-    model's run has left some; without them no face is redrawn. Photographs come from the face bank in `clips/bank`,
-    built where there is none."""
+    model's run has left some; without them no face is redrawn."""
     config = load_sequence_config(config_path)
     cv2.setNumThreads(1)
     trunk = load_model(config.trunk, device)
@@ -140,15 +133,11 @@ def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: st
     networks = load_all(clips / "repainters")
     make_crops(clips / "readings", clips / "crops-train", "train", config.crops, networks)
     make_crops(clips / "readings", clips / "crops-val", "val", config.validation_crops, networks)
-    if config.photos:
-        folder = clips / "bank"
-        bank = FaceBank.open(folder) if (folder / "table.parquet").is_file() else build_bank(data_root, folder)
-        make_photo_crops(bank, clips / "crops-photos", config.photos, config.photo_crops, networks)
-    sets: dict[str, list[ClipFeatures]] = {"photos": []}
-    for name in ("train", "val", *(["photos"] if config.photos else [])):
+    sets: dict[str, list[ClipFeatures]] = {}
+    for name in ("train", "val"):
         folder = extract_features(clips / f"crops-{name}", clips / f"features-{name}", trunk)
         sets[name] = list(read_features(folder))
-    fit_sequence(config, trunk, sets["train"], sets["val"], run_dir, device, photos=sets["photos"])
+    fit_sequence(config, trunk, sets["train"], sets["val"], run_dir, device)
 
 
 def fit_sequence(
@@ -158,8 +147,6 @@ def fit_sequence(
     validation: list[ClipFeatures],
     run_dir: Path,
     device: str = "cpu",
-    *,
-    photos: Sequence[ClipFeatures] = (),
 ) -> nn.Module:
     """Train on features of one trunk; returns the network of the best epoch, centred and (hybrid) its temperature
     fitted on the validation windows.
@@ -171,7 +158,6 @@ def fit_sequence(
         train,
         frames=config.frames,
         batch_size=config.fit.batch_size,
-        photos=photos,
         rounds=config.rounds,
         seed=config.fit.seed,
     )
@@ -183,7 +169,7 @@ def fit_sequence(
         "kind": "sequence",
         "config_sha256": config_sha256(config),
         "trunk_weights_sha256": trunk.card.weights_sha256,
-        "clips": {"train": len(train), "photos": len(photos), "validation": len(validation)},
+        "clips": {"train": len(train), "validation": len(validation)},
     }
     fit(module, batches, held, config.fit, run_dir, device=device, facts=facts)
     trained = module.network

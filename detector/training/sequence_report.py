@@ -205,8 +205,6 @@ def export_sequence(
     validation: Sequence[ClipFeatures],
     run: dict[str, Any],
     out: Path,
-    *,
-    photos: Sequence[ClipFeatures] = (),
 ) -> ModelCard:
     """Write weights and card of a trained network into `out`; what the card says is measured on the weights as they are
     stored (fp16). `run` is the run's `run.json`. Raises SettingsError with fewer than ten validation clips a label."""
@@ -224,7 +222,7 @@ def export_sequence(
         for clip, score in zip(clips, scores, strict=True)
     ]
     decision = choose_decision(rows)
-    sources = sorted({str(clip.facts["source"]) for clip in (*train, *photos)})
+    sources = sorted({str(clip.facts["source"]) for clip in train})
     card = ModelCard(
         model_id=config.model_id,
         title=config.title,
@@ -247,11 +245,6 @@ def export_sequence(
                 "genuine": sum(not clip.label for clip in train),
                 "manipulated": sum(clip.label for clip in train),
                 "people": len({clip.facts["group"] for clip in train}),
-            },
-            "photographs_filmed": {
-                "genuine": sum(not clip.label for clip in photos),
-                "manipulated": sum(clip.label for clip in photos),
-                "people": len({clip.facts["group"] for clip in photos}),
             },
             "genuine_sources": sources,
             "manipulations": "made from genuine clips: swaps, blends, redrawn, animated and frozen faces, re-timed "

@@ -30,10 +30,10 @@ class WindowBatch(NamedTuple):
 
 
 class TwinWindows:
-    """Batches for training. Each epoch takes every set of twins of `clips` `rounds` times, and those of `photos` once:
-    one window of the genuine clip and the same window of one manipulated twin. Windows are 16 frames to `frames` long
-    (or the clip), of every frame or every second, and lie at a random place in their padding; one frame in twenty is
-    lost. Equal seed and epoch give equal batches. Raises SettingsError where no clip has a twin.
+    """Batches for training. Each epoch takes every set of twins `rounds` times: one window of the genuine clip and the
+    same window of one manipulated twin. Windows are 16 frames to `frames` long (or the clip), of every frame or every
+    second, and lie at a random place in their padding; one frame in twenty is lost. Equal seed and epoch give equal
+    batches. Raises SettingsError where no clip has a twin.
     """
 
     def __init__(
@@ -42,15 +42,13 @@ class TwinWindows:
         *,
         frames: int,
         batch_size: int,
-        photos: Sequence[ClipFeatures] = (),
         rounds: int = 2,
         seed: int = 0,
     ) -> None:
-        filmed, photographed = _twins(clips), _twins(photos)
-        if not filmed:
+        self._sets = _twins(clips)
+        if not self._sets:
             raise SettingsError("There is no genuine clip with a manipulated twin to train on.")
-        self._sets = filmed + photographed
-        self._taken = np.r_[np.tile(np.arange(len(filmed)), rounds), len(filmed) + np.arange(len(photographed))]
+        self._taken = np.tile(np.arange(len(self._sets)), rounds)
         self._frames, self._pairs, self._seed = frames, max(1, batch_size // 2), seed
         self._epoch = 0
 

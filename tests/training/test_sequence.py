@@ -21,7 +21,6 @@ from detector.synthesis.video import write_clip
 from detector.training.clip_crops import CropPlan, draw_frames, draw_shard, make_crops, read_shards
 from detector.training.features import ClipFeatures, extract_features, read_features
 from detector.training.fit import FitConfig
-from detector.training.photo_crops import make_photo_crops
 from detector.training.readings import Reading, open_readings
 from detector.training.sequence import (
     SequenceConfig,
@@ -37,7 +36,6 @@ from detector.training.sequence import (
 from detector.training.sequence_report import export_sequence, measure
 from detector.training.windows import TwinWindows, evaluation_batches
 from tests.synthesis.clips import face_clip
-from tests.training.banks import small_bank
 
 CONFIGS = sorted(Path("assets/configs").glob("*lite0.yaml"))
 SMALL = {
@@ -134,28 +132,14 @@ def _firsts(batches: TwinWindows) -> list[np.ndarray]:
     return [batch.features[0, int(batch.present[0].int().argmax())].numpy() for batch in batches]
 
 
-def test_photographs_come_once_an_epoch_and_clips_in_rounds(trunk: LoadedModel) -> None:
+def test_every_set_of_twins_comes_in_each_round(trunk: LoadedModel) -> None:
     people = clips(trunk)
-    both = TwinWindows(people[:18], photos=people[18:], frames=12, batch_size=2, rounds=3)
-    assert len(both) == 6 * 3 + 6
-    places = [next(one for one in people if (one.features == frame).all(1).any()).twins for frame in _firsts(both)]
-    assert sorted(map(places.count, set(places))) == [1] * 6 + [3] * 6
+    batches = TwinWindows(people, frames=12, batch_size=2, rounds=3)
+    assert len(batches) == 12 * 3
+    places = [next(one for one in people if (one.features == frame).all(1).any()).twins for frame in _firsts(batches)]
+    assert sorted(map(places.count, set(places))) == [3] * 12
     with pytest.raises(SettingsError, match="twin"):
         TwinWindows([one for one in people if not one.label], frames=12, batch_size=2)
-
-
-def test_filmed_photographs_move_with_the_camera_and_are_never_frozen(tmp_path: Path) -> None:
-    bank = small_bank(tmp_path / "bank", faces=4)
-    plan = CropPlan(draws=1, fakes=2, frames=6, crop_px=32)
-    make_photo_crops(bank, tmp_path / "crops", 3, plan, [])
-    ((_, shard),) = read_shards(tmp_path / "crops")
-    assert [row["label"] for row in shard.clips] == [0, 1, 1] * 3
-    kinds = {row["kind"].partition("+")[0] for row in shard.clips if row["label"]}
-    assert kinds <= {"swap", "self_blend", "same"}
-    assert len({row["group"] for row in shard.clips}) == 3
-    before = (tmp_path / "crops" / "photos-00000.npz").stat().st_mtime_ns
-    make_photo_crops(bank, tmp_path / "crops", 3, plan, [])
-    assert (tmp_path / "crops" / "photos-00000.npz").stat().st_mtime_ns == before
 
 
 def test_evaluation_centres_short_clips_and_covers_long_ones(trunk: LoadedModel) -> None:
