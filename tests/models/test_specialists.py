@@ -183,7 +183,7 @@ def test_each_module_has_one_evidence_channel_by_name() -> None:
         names = list(CHANNELS[cue])
         places = evidence_channels(cue)
         assert list(places) == list(modules)
-        assert all(names[place.index] == f"{modules[name].PREFIX}_evidence" for name, place in places.items())
+        assert all(names[place.channel] == f"{modules[name].PREFIX}_evidence" for name, place in places.items())
 
 
 def test_wrong_options_are_named() -> None:
