@@ -208,26 +208,34 @@ def _specialists(card: ModelCard, options: Options) -> Diagram:
 def _audiovisual(card: ModelCard, options: Options) -> Diagram:
     inputs = card.inputs
     rate, window_s = inputs.get("frames_per_second"), inputs.get("window_s")
-    seen = [f"{number_text(rate)} a second"] if rate else []
+    seen = [f"{inputs['mouth_px']} px"] if inputs.get("mouth_px") else []
+    seen += [f"{number_text(rate)} a second"] if rate else []
     heard = [f"{number_text(inputs['sample_rate_hz'])} Hz"] if inputs.get("sample_rate_hz") else []
-    if options.get("bands"):
-        heard.append(f"{options['bands']} mel bands")
-    width = (f"width {options['width']}",) if options.get("width") else ()
+    heard += [f"{options['bands']} mel bands"] if options.get("bands") else []
+    components, lips = options.get("components"), options.get("lips")
+    motion = (f"{lips} lip measures, {components} components of the picture",) if components and lips else ()
     lags = (f"at {2 * options['reach'] + 1} lags",) if options.get("reach") else ()
     windows = (f"windows of {number_text(window_s)} s",) if window_s else ()
     blocks = [
         Block("mouth", "Mouth crops, lip measures", tuple(seen), 0, 0.02, 0.48, "input"),
         Block("sound", "Log-mel sound", tuple(heard), 0, 0.52, 0.98, "input"),
-        Block("see", "Visual encoder", width, 1, 0.02, 0.48),
-        Block("hear", "Audio encoder", width, 1, 0.52, 0.98),
-        Block("exchange", "Feature exchange", ("each side foretells the other's features",), 2, 0.02, 0.98),
-        Block("fuse", "Fused clip head", (), 3, 0.02, 0.48, "head"),
-        Block("agree", "Agreement of lips and voice", lags, 3, 0.52, 0.98, "head"),
-        Block("score", "Score of the clip", ("P(do not belong together)",), 4, 0.02, 0.48, "output"),
-        Block("windows", "Out of sync, when", windows, 4, 0.52, 0.98, "output"),
+        Block("see", "How the mouth moves", motion, 1, 0.02, 0.48),
+        Block("hear", "What the sound says of the lips", ("foretold from the sound, linearly",), 1, 0.52, 0.98),
     ]
-    arrows = [("mouth", "see"), ("sound", "hear"), ("see", "exchange"), ("hear", "exchange"), ("exchange", "fuse")]
-    arrows += [("exchange", "agree"), ("fuse", "score"), ("agree", "windows")]
+    arrows = [("mouth", "see"), ("sound", "hear")]
+    sides: tuple[str, ...] = ("see", "hear")
+    row = 2
+    if options.get("exchange"):
+        width = f"learned features of both foretell each other, width {options.get('width')}"
+        blocks.append(Block("exchange", "Feature exchange", (width,), row, 0.02, 0.98))
+        arrows += [("see", "exchange"), ("hear", "exchange")]
+        sides, row = ("exchange",), 3
+    blocks += [
+        Block("agree", "Agreement of lips and voice", lags, row, 0.15, 0.85, "head"),
+        Block("score", "Score of the clip", ("P(do not belong together)",), row + 1, 0.02, 0.48, "output"),
+        Block("windows", "Out of sync, when", windows, row + 1, 0.52, 0.98, "output"),
+    ]
+    arrows += [(side, "agree") for side in sides] + [("agree", "score"), ("agree", "windows")]
     return Diagram(tuple(blocks), tuple(arrows))
 
 
@@ -239,7 +247,9 @@ def _ensemble(card: ModelCard, shares: Sequence[float]) -> Diagram:
         step = 1 / min(_MEMBERS_A_ROW, len(members) - row * _MEMBERS_A_ROW)
         name, cue = str(member["model_id"]), member.get("cue")
         details = [f"cue {cue}"] if cue else []
-        if index < len(shares):
+        if index in card.architecture.get("one_sided", ()):
+            details.append("may only raise the result")
+        elif index < len(shares):
             details.append(f"{100 * shares[index]:.0f} % of the result")
         left, right = 0.02 + 0.96 * column * step, 0.02 + 0.96 * (column + 1) * step
         blocks.append(Block(f"m{index}", name, tuple(details), row, left + 0.005, right - 0.005))

@@ -113,7 +113,7 @@ class Measured:
 
     @property
     def main(self) -> tuple[Measurement, ...]:
-        """The rows that stand for the card in a list: videos, pictures, the model's own task; else the first there is."""
+        """The rows that stand for the card in a list: videos, pictures, the model's own task; else the first."""
         known = {row.path: row for row in self.measurements if row.auc is not None}
         found = [next((known[path] for path in paths if path in known), None) for paths in _MAIN]
         return tuple(row for row in found if row is not None) or tuple(known.values())[:1]

@@ -16,7 +16,8 @@ from pages.parts.measured import Measured, Measurement, Reliability, auc_text, p
 from pages.parts.wording import KINDS, size_text
 
 _DRAWING_PX = 460
-_LONG_TABLE = 16
+_LONG_TABLE, _SMALL_PX = 16, 330
+_NEVER = 100.0  # logits that no model reaches: a threshold there is none
 _PLACES = {
     ("cross_validated", "videos", "all"): "deepfake videos",
     ("videos", "all"): "deepfake videos",
@@ -72,6 +73,8 @@ def _show_facts(card: ModelCard) -> None:
 
 
 def _threshold(logit: float) -> str:
+    if abs(logit) >= _NEVER:
+        return "never: the model does not say so"
     return f"{sigmoid(logit):.3f} (logit {logit:+.2f})"
 
 
@@ -79,6 +82,9 @@ def _input_text(card: ModelCard) -> str:
     crop = card.crop
     if card.kind == "ensemble":
         return f"the scores of {len(card.inputs.get('members', []))} members"
+    if card.kind == "audiovisual":
+        rate = card.inputs.get("sample_rate_hz")
+        return f"mouth crops of {crop.size_px} px and {f'sound at {rate:,} Hz' if rate else 'sound'}"
     picture = f"{crop.size_px} × {crop.size_px} px, margin {100 * crop.margin:.0f} %, alignment {crop.alignment}"
     if card.kind == "sequence":
         return f"features of {card.inputs.get('trunk', 'its trunk')}, which reads {picture}"
@@ -101,7 +107,13 @@ def _show_results(measured: Measured) -> None:
     for path, rows in measured.groups().items():
         with _section(f"Results · {place(path)}" if path else "Results", len(rows), "95 % intervals · dashed: chance"):
             measured_table.show(rows, below=len(path))
-    for table in measured.tables:
+    small = [table for table in measured.tables if len(table.rows) <= _LONG_TABLE and len(table.columns) < 3]
+    with st.container(horizontal=True, gap="medium"):
+        for table in small:
+            with st.container(width=_SMALL_PX):
+                markup.heading(place(table.path))
+                measured_table.show_other(table)
+    for table in (table for table in measured.tables if table not in small):
         with _section(f"Results · {place(table.path)}", len(table.rows), ""):
             measured_table.show_other(table)
     for path, facts in measured.fact_groups().items():
@@ -173,7 +185,8 @@ def _is_counts(value: Any) -> bool:
 
 
 def _shares(card: ModelCard) -> tuple[float, ...]:
-    """An ensemble's shares with every member present and undecided; empty where they cannot be had."""
+    """An ensemble's shares with every member present and undecided, those aside that may only raise its result; empty
+    where they cannot be had."""
     members = card.inputs.get("members", [])
     if card.kind != "ensemble" or not members:
         return ()
@@ -181,7 +194,9 @@ def _shares(card: ModelCard) -> tuple[float, ...]:
 
     try:
         model = services.model(card.model_id, card.weights_sha256)
-        shares = model.fuse(np.zeros((1, len(members))), np.ones((1, len(members)), bool))[1][0]
+        present = np.ones((1, len(members)), bool)
+        present[:, list(card.architecture.get("one_sided", ()))] = False
+        shares = model.fuse(np.zeros((1, len(members))), present)[1][0]
     except FramewitnessError:
         return ()
     return tuple(float(share) for share in shares)

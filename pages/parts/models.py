@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -13,8 +13,8 @@ from pages.parts import markup, model_card, navigation, preferences
 from pages.parts.address import Place
 from pages.parts.wording import KIND_ORDER, KINDS
 
-_DEFAULT, _SEVERAL = "*default", "*several"
-_WORDS = {_DEFAULT: "The default set", _SEVERAL: "Several models"}
+_DEFAULT, _ONE, _SEVERAL = "default", "one", "several"
+_WORDS = {_DEFAULT: "The default set", _ONE: "One model", _SEVERAL: "Several models"}
 
 
 def cards() -> tuple[ModelCard, ...]:
@@ -51,41 +51,42 @@ def choose() -> tuple[str, ...]:
     if not offered:
         markup.empty("deployed_code", "No model is installed", "See the README on how to import or train one.")
         return ()
-    options = [_DEFAULT, *offered, _SEVERAL] if len(offered) > 1 else [_DEFAULT]
-    captions = [_default_caption([offered[model_id] for model_id in default])]
-    if len(offered) > 1:
-        captions += [_caption(card) for card in offered.values()]
-        captions.append("Where they disagree, the conclusion says so.")
-    chosen = st.radio(
+    ways = [_DEFAULT, _ONE, _SEVERAL] if len(offered) > 1 else [_DEFAULT]
+    way = st.radio(
         "Models",
-        options,
-        format_func=lambda option: markup.plain(offered[option].title) if option in offered else _WORDS[option],
-        captions=captions,
+        ways,
+        format_func=lambda name: _WORDS[name],
+        captions=[markup.plain(", ".join(default)), "One model alone.", "Where they disagree, the conclusion says so."][
+            : len(ways)
+        ],
         key="analyse_models",
+        horizontal=True,
     )
+    chosen = default if way == _DEFAULT else _pick(way, offered, default)
+    for model_id in chosen:
+        card = offered[model_id]
+        markup.note(f"{card.title}. {KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")
     navigation.link(
         "models", "Cards of the models: what each was measured on", Place(), icon=":material/deployed_code:"
     )
-    if chosen == _DEFAULT:
-        return default
-    if chosen != _SEVERAL:
-        return (chosen,)
-    picked = st.multiselect(
-        "Several models",
-        list(offered),
-        default=[model_id for model_id in default if model_id in offered],
-        format_func=lambda model_id: offered[model_id].title,
-        key="analyse_several",
-        label_visibility="collapsed",
+    return chosen
+
+
+def _pick(way: str, offered: Mapping[str, ModelCard], default: Sequence[str]) -> tuple[str, ...]:
+    def title(model_id: str) -> str:
+        return offered[model_id].title
+
+    if way == _ONE:
+        return (
+            st.selectbox("Model", list(offered), format_func=title, key="analyse_one", label_visibility="collapsed"),
+        )
+    return tuple(
+        st.multiselect(
+            "Several models",
+            list(offered),
+            default=[model_id for model_id in default if model_id in offered],
+            format_func=title,
+            key="analyse_several",
+            label_visibility="collapsed",
+        )
     )
-    return tuple(picked)
-
-
-def _default_caption(chosen: Sequence[ModelCard]) -> str:
-    if len(chosen) == 1:
-        return f"{markup.plain(chosen[0].title)} · {_caption(chosen[0])}"
-    return markup.plain(", ".join(card.model_id for card in chosen))
-
-
-def _caption(card: ModelCard) -> str:
-    return markup.plain(f"{KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")

@@ -140,6 +140,22 @@ def test_every_kind_is_drawn_with_what_its_card_says(cards: dict[str, ModelCard]
         assert {end for arrow in diagram.arrows for end in arrow} <= keys
 
 
+def test_a_part_that_a_network_lacks_is_not_drawn(card: ModelCard) -> None:
+    plain = replace(card, kind="audiovisual", architecture={"kind": "audiovisual", "exchange": False, "reach": 15})
+    assert "at 31 lags" in architecture.diagram(plain).in_words()
+    assert "Feature exchange" not in architecture.diagram(plain).in_words()
+    richer = replace(plain, architecture={**plain.architecture, "exchange": True, "width": 32})
+    assert "width 32" in architecture.diagram(richer).in_words()
+
+
+def test_a_member_that_may_only_raise_the_result_has_no_fixed_share(cards: dict[str, ModelCard]) -> None:
+    together = cards["together"]
+    one_sided = replace(together, architecture={**together.architecture, "one_sided": [1]})
+    words = architecture.diagram(one_sided, (0.5, 0.0, 0.5, 0.0, 0.0, 0.0)).in_words()
+    assert words.count("may only raise the result") == 1
+    assert words.count("50 % of the result") == 2
+
+
 def test_an_unknown_kind_is_drawn_from_its_table(card: ModelCard) -> None:
     strange = replace(card, kind="oracle", architecture={"kind": "oracle", "depth": 7})
     assert "depth 7" in architecture.diagram(strange).in_words()
