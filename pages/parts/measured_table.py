@@ -11,7 +11,7 @@ import streamlit as st
 from pages.parts import markup
 from pages.parts.measured import Measurement, OtherTable, auc_text, number_text, place, words
 
-_FEW = 5
+_FEW, _MANY_COLUMNS = 5, 5
 _INTERVAL = "AUC, 95 % interval"
 
 
@@ -39,7 +39,7 @@ def show_other(table: OtherTable) -> None:
         f'<tr><th scope="row">{escape(words(name))}</th>{"".join(_number(value) for value in values)}</tr>'
         for name, values in table.rows
     ]
-    _table(["", *table.columns], body, style="fw-narrow")
+    _table(["", *table.columns], body, style="fw-narrow" if len(table.columns) < _MANY_COLUMNS else "")
 
 
 def show_counts(title: str, values: Mapping[str, int]) -> None:
@@ -148,7 +148,7 @@ def _table(heads: Sequence[str], body: Sequence[str], *, style: str = "") -> Non
         f'<th scope="col"{numbers if index and name not in ("", "AUC", _INTERVAL) else ""}>{escape(words(name))}</th>'
         for index, name in enumerate(heads)
     )
+    head = f"<thead><tr>{cells}</tr></thead>" if any(heads) else ""
     st.html(
-        f'<div class="fw-scroll"><table class="fw-table {style}"><thead><tr>{cells}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+        f'<div class="fw-scroll"><table class="fw-table {style}">{head}<tbody>{"".join(body)}</tbody></table></div>'
     )
