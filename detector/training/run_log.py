@@ -106,6 +106,10 @@ class RunLog(Callback):
     def over_budget(self) -> bool:
         return self.elapsed_s / 60 >= self._config.budget_minutes
 
+    @property
+    def _budget_is_spent(self) -> str:
+        return f"the budget of {self._config.budget_minutes:g} minutes is spent"
+
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._started = time.monotonic()
         if trainer.is_global_zero:
@@ -132,7 +136,7 @@ class RunLog(Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not self._train.batches:  # resumed with the budget spent, or nothing to train on at all
-            self._stop(trainer, "there was no further batch")
+            self._stop(trainer, self._budget_is_spent if self.over_budget else "there was no further batch")
             return
         if not self._validation.batches:
             raise SettingsError("fit: there is not one validation batch.")
@@ -173,7 +177,7 @@ class RunLog(Callback):
         waited = len(losses) - 1 - int(np.argmin(losses))
         reason = None
         if over_budget:
-            reason = f"the budget of {self._config.budget_minutes:g} minutes is spent"
+            reason = self._budget_is_spent
         elif len(losses) >= self._config.max_epochs:
             reason = f"{self._config.max_epochs} epochs are over"
         elif len(losses) >= self._config.min_epochs and waited >= self._config.patience:
