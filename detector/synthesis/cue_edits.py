@@ -190,10 +190,12 @@ def _noise_laws(face: FaceImage, strength: float, rng: Rng) -> Versions:
 
 
 def _lifted(face: FaceImage, strength: float, rng: Rng) -> Versions:
-    """Noise of the dark, then brightened by software, which lifts the noise as well."""
-    noisy = sensor_noise(darkened(face.image, rng), 4 + 4 * strength, rng)
-    gain = np.full(noisy.shape[:2], (1.1 + 1.0 * strength), np.float32)
-    return Versions(noisy, _gained(noisy, gain))
+    """Taken in enough light, against taken in the dark and brightened to the same light by software, which lifts the
+    noise and the steps between grey levels as well."""
+    dark = darkened(face.image, rng)
+    gain = np.full(dark.shape[:2], 1.1 + 1.0 * strength, np.float32)
+    lifted = _gained(sensor_noise(dark, 4 + 4 * strength, rng), gain)
+    return Versions(sensor_noise(_gained(dark, gain), 1.5, rng), lifted)
 
 
 # Cue -> kind -> the specialist's module whose evidence the kind trains, and the edit. "background" needs a second

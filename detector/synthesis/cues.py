@@ -69,6 +69,8 @@ def draw_cue(
     base = FaceImage(draw_nuisance(face, cue, rng)(face.image), face.landmarks)
     if edit is None:
         other = _aligned(donor(), base)
+        if other is None:
+            return None
         versions = Versions(base.image, other.image)
         inside_b, inside_a = person_matte(base, rng), person_matte(other, rng)  # A's person into B, B's into A
     else:
@@ -104,15 +106,19 @@ def _difference(versions: Versions, mask: NDArray[np.float32]) -> float:
     return float((difference * mask).sum() / max(float(mask.sum()), 1.0))
 
 
-def _aligned(donor: FaceImage, face: FaceImage) -> FaceImage:
-    """The donor's picture moved so that both faces lie alike, so that the one covers the other."""
+def _aligned(donor: FaceImage, face: FaceImage) -> FaceImage | None:
+    """The donor's picture moved so that both faces lie alike, so that the one covers the other. None where no turn and
+    scale brings them together, as with opposite profiles."""
     matrix, _ = cv2.estimateAffinePartial2D(donor.landmarks, face.landmarks, method=cv2.LMEDS)
     if matrix is None:
-        return donor
+        return None
+    landmarks = (donor.landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    size = np.ptp(landmarks, axis=0) / np.ptp(face.landmarks, axis=0)
+    if not (0.6 < size.min() and size.max() < 1.6):
+        return None
     height, width = face.image.shape[:2]
     image = cv2.warpAffine(donor.image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101).astype(np.uint8)
-    landmarks = donor.landmarks @ matrix[:, :2].T + matrix[:, 2]
-    return FaceImage(image, landmarks.astype(np.float32))
+    return FaceImage(image, landmarks)
 
 
 def person_matte(face: FaceImage, rng: Rng, *, working_px: int = 96) -> NDArray[np.float32]:

@@ -18,10 +18,16 @@ FACE = face_image()
 
 
 def other_person() -> FaceImage:
-    """The same face mirrored and tinted, on another background."""
-    image = cv2.convertScaleAbs(FACE.image[:, ::-1], alpha=0.8, beta=20).astype(np.uint8)
-    landmarks = FACE.landmarks * np.float32([-1, 1]) + np.float32([255, 0])
-    return FaceImage(np.ascontiguousarray(image), landmarks.astype(np.float32))
+    """The same face tinted, upside down, and so on another background once it is turned to lie alike."""
+    image = cv2.convertScaleAbs(FACE.image[::-1, ::-1], alpha=0.8, beta=20).astype(np.uint8)
+    return FaceImage(np.ascontiguousarray(image), np.float32([255, 255]) - FACE.landmarks)
+
+
+def test_a_person_whose_face_cannot_be_laid_over_the_other_gives_no_fake() -> None:
+    def mirrored() -> FaceImage:
+        return FaceImage(FACE.image, FACE.landmarks * np.float32([-1, 1]) + np.float32([255, 0]))
+
+    assert draw_cue(FACE, mirrored, "BG", np.random.default_rng(0), kind="background") is None
 
 
 def quad_of(cue: str, kind: str | None, seed: int) -> CueQuad:
@@ -42,7 +48,7 @@ def test_each_kind_puts_one_version_into_the_other_exactly_where_the_mask_says(
     assert quad.labels.tolist() == [0, 0, 1, 1]
     assert quad.masks[:2].max() == 0
     for fake, ground, inserted, mask in ((b_in_a, a, b, quad.masks[2]), (a_in_b, b, a, quad.masks[3])):
-        assert 0.005 < (mask > 0.5).mean() < 0.9
+        assert 0.01 < (mask > 0.5).mean() < 0.9
         np.testing.assert_array_equal(fake[mask == 0], ground[mask == 0])
         np.testing.assert_array_equal(fake[mask == 1], inserted[mask == 1])
         assert np.abs(fake.astype(int) - ground)[mask > 0.5].mean() > 1
@@ -87,7 +93,7 @@ def quads(request: pytest.FixtureRequest) -> list[CueQuad]:
 
 def test_no_trivial_feature_of_picture_face_or_rest_tells_the_label(quads: list[CueQuad]) -> None:
     found = aucs(quads, (0, 1, 2, 3))
-    assert 0.43 <= found.min() <= found.max() <= 0.57, found  # a few dozen fours: chance moves an AUC by 0.05
+    assert 0.45 <= found.min() <= found.max() <= 0.55, found
 
 
 def test_one_sided_pairs_would_have_given_it_away(quads: list[CueQuad]) -> None:
