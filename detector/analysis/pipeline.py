@@ -24,6 +24,7 @@ from detector.analysis.aggregate import deciding_tracks
 from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.crops import Cutter
 from detector.analysis.ensemble import ensemble_result
+from detector.analysis.environment import environment
 from detector.analysis.flow import Channel, Flow, FlowStoppedError
 from detector.analysis.identity import analysis_id, tool
 from detector.analysis.late import LateModel, Seen, SequenceModel, SyncModel, fractions_of
@@ -259,6 +260,7 @@ class _Run:
             conclusion=conclude(findings),
             frames_examined=self.frames_done,
             shot_starts_s=tuple(self.reader.shot_starts_s),
+            environment=environment(str(model.device) for model in self.models),
         )
 
 

@@ -2,6 +2,7 @@
 
 The contract's keys are kept as they are named there; what a round trip needs beside them is added, never renamed.
 Schema 1.1 added to models: kind, attention, intervals, specialists, members, sync. Records of 1.0 are still read.
+`environment` came later than 1.1 and is null where it is not known.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
             "reasons": [asdict(reason) for reason in analysis.conclusion.reasons],
         },
         "timings": dict(analysis.timings),
+        "environment": dict(analysis.environment) or None,
     }
 
 
@@ -125,6 +127,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
             frames_examined=data["frames_examined"],
             shot_starts_s=tuple(data["shot_starts_s"]),
             timings=dict(data["timings"]),
+            environment=dict(data.get("environment") or {}),
             schema_version=version,
         )
     except (KeyError, TypeError, AttributeError) as error:

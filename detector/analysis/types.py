@@ -179,7 +179,8 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """`analysis_id` is derived from file hash, settings, weights and tool version, so equal work has equal ids."""
+    """`analysis_id` is derived from file hash, settings, weights and tool version, so equal work has equal ids.
+    `environment` says what it ran on (see `environment`); it is empty for records made before that was kept."""
 
     analysis_id: str
     tool: Tool
@@ -191,4 +192,5 @@ class Analysis:
     frames_examined: int
     shot_starts_s: tuple[float, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     schema_version: str = SCHEMA_VERSION

@@ -38,7 +38,8 @@ from tests.analysis.fakes import (
 )
 
 CONTRACT = {
-    "": "schema_version analysis_id tool settings evidence tracks models conclusion timings",
+    "": "schema_version analysis_id tool settings evidence tracks models conclusion timings environment",
+    "environment": "python processor devices torch numpy av mediapipe",
     "tool": "name version commit",
     "settings": "sha256 frames_per_second max_frames",
     "evidence": "file_name sha256 size_bytes container video audio integrity provenance",
@@ -164,3 +165,12 @@ def test_a_damaged_landmark_file_is_refused(tmp_path: Path) -> None:
     for name in ("x.npz", "missing.npz"):
         with pytest.raises(StoreError):
             load_landmarks(tmp_path / name)
+
+
+def test_what_an_analysis_ran_on_is_kept_and_absent_where_it_never_was(analysis: Analysis) -> None:
+    data = json.loads(analysis_to_json(analysis))
+    assert analysis.environment["torch threads"].isdigit()
+    assert analysis.environment["devices"] == "cpu"
+    assert analysis_from_dict(data, stored_path=Path("gone")).environment == analysis.environment
+    del data["environment"]
+    assert analysis_from_dict(data, stored_path=Path("gone")).environment == {}
