@@ -38,6 +38,7 @@ from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
+    from detector.evidence.forensics import FileForensics
     from detector.registry import LoadedModel
 
 FRAMES_AHEAD = 6
@@ -52,10 +53,12 @@ class Doors:
     new_tracker: Callable[[], Any]
     crop_face: Callable[..., NDArray[np.uint8]]
     examine_sync: Callable[..., Any]
+    examine_file: Callable[..., FileForensics] | None = None
 
 
 def _real_doors() -> Doors:
     from detector.evidence import FrameReader
+    from detector.evidence.forensics import examine_file
     from detector.faces import FaceAnalyser, Tracker, crop_face  # MediaPipe takes seconds to import
 
     def open_frames(evidence: Evidence, settings: AnalysisSettings) -> FrameReader:
@@ -66,7 +69,7 @@ def _real_doors() -> Doors:
 
         return examine_sync(*args, **options)
 
-    return Doors(open_frames, FaceAnalyser, Tracker, crop_face, examine_sync)
+    return Doors(open_frames, FaceAnalyser, Tracker, crop_face, examine_sync, examine_file)
 
 
 def analyze(
@@ -128,12 +131,15 @@ class _Run:
         self.frames_done = self.frames_with_face = 0
         self.decode_progress = 0.0
         self.draining = False
+        self.forensics: FileForensics | None = None
+        self.file_examined = doors.examine_file is None
 
     def execute(self) -> Analysis:
         start_s = time.perf_counter()
         try:
             self._check()
             self.flow.start("decode", self._decode)
+            self.flow.start("forensics", self._examine_file)
             for one in self.passes.values():
                 self.flow.start(f"score {one.model.card.model_id}", one.work)
             tracks = self._find_faces()
@@ -143,6 +149,7 @@ class _Run:
             self._drain()
             self._start_late(self.sequences, seen)
             self.flow.wait_until(lambda: all(one.result is not None for one in self.late), self._check)
+            self.flow.wait_until(lambda: self.file_examined, self._check)
             self._check()
         except FlowStoppedError:
             self.flow.join()
@@ -186,6 +193,19 @@ class _Run:
             self.frames.put(frame)
         self.decode_progress = 1.0
         self.frames.close()
+
+    def _examine_file(self) -> None:
+        """The file beside its faces: observations for the record, of which none reaches the conclusion."""
+        if self.doors.examine_file is None:
+            return
+        start_s = time.perf_counter()
+        self.forensics = self.doors.examine_file(
+            self.evidence.file.path, self.evidence, cancelled=lambda: self.flow.stopped
+        )
+        self.busy_s["forensics"] = time.perf_counter() - start_s
+        with self.flow.changed:
+            self.file_examined = True
+            self.flow.changed.notify_all()
 
     def _find_faces(self) -> tuple[FaceTrack, ...]:
         tracker = self.doors.new_tracker()
@@ -260,6 +280,7 @@ class _Run:
             conclusion=conclude(findings),
             frames_examined=self.frames_done,
             shot_starts_s=tuple(self.reader.shot_starts_s),
+            forensics=self.forensics,
             environment=environment(str(model.device) for model in self.models),
         )
 

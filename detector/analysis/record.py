@@ -2,6 +2,7 @@
 
 The contract's keys are kept as they are named there; what a round trip needs beside them is added, never renamed.
 Schema 1.1 added to models: kind, attention, intervals, specialists, members, sync. Records of 1.0 are still read.
+Schema 1.2 added to evidence: forensics, and the content credentials to provenance; before, neither was examined.
 `environment` came later than 1.1 and is null where it is not known.
 """
 
@@ -13,10 +14,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from detector.analysis.forensics_record import forensics_from_dict, forensics_to_dict, provenance_to_dict
 from detector.analysis.landmarks import LandmarkTable
 from detector.analysis.model_record import model_from_dict, model_to_dict
 from detector.analysis.types import SCHEMA_VERSION, Analysis, Conclusion, Reason, Tool
 from detector.errors import StoreError
+from detector.evidence.forensics.types import FileForensics
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
 from detector.faces.types import DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.settings import AnalysisSettings
@@ -31,7 +34,7 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
         "analysis_id": analysis.analysis_id,
         "tool": asdict(analysis.tool),
         "settings": {**analysis.settings.to_dict(), "sha256": analysis.settings.sha256},
-        "evidence": _evidence_to_dict(analysis.evidence),
+        "evidence": _evidence_to_dict(analysis.evidence, analysis.forensics),
         "frames_examined": analysis.frames_examined,
         "shot_starts_s": list(analysis.shot_starts_s),
         "tracks": [_track_to_dict(track) for track in analysis.tracks],
@@ -54,12 +57,15 @@ def analysis_to_json(analysis: Analysis, *, indent: int | None = None) -> str:
     return json.dumps(analysis_to_dict(analysis), ensure_ascii=False, allow_nan=False, indent=indent)
 
 
-def _evidence_to_dict(evidence: Evidence) -> dict[str, Any]:
+def _evidence_to_dict(evidence: Evidence, forensics: FileForensics | None) -> dict[str, Any]:
     video = {**asdict(evidence.video), "time_base": str(evidence.video.time_base)}
     container = asdict(evidence.container)
     container["tags"] = [list(tag) for tag in evidence.container.tags]
     claims = [[name, value] for name, value in evidence.container.tags if name.lower() in CLAIMS]
-    return {
+    provenance: dict[str, Any] = {"claims": claims, "verified": False}
+    if forensics is not None:
+        provenance |= {"verified": forensics.provenance.state == "valid", **provenance_to_dict(forensics.provenance)}
+    values = {
         "file_name": evidence.file.file_name,
         "sha256": evidence.file.sha256,
         "md5": evidence.file.md5,
@@ -72,8 +78,9 @@ def _evidence_to_dict(evidence: Evidence) -> dict[str, Any]:
             "decode_errors": evidence.integrity.decode_errors,
             "warnings": list(evidence.integrity.warnings),
         },
-        "provenance": {"claims": claims, "verified": False},
+        "provenance": provenance,
     }
+    return values if forensics is None else {**values, "forensics": forensics_to_dict(forensics)}
 
 
 def _track_to_dict(track: FaceTrack) -> dict[str, Any]:
@@ -128,6 +135,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
             shot_starts_s=tuple(data["shot_starts_s"]),
             timings=dict(data["timings"]),
             environment=dict(data.get("environment") or {}),
+            forensics=_forensics_from_dict(data["evidence"]),
             schema_version=version,
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -145,6 +153,11 @@ def _evidence_from_dict(data: dict[str, Any], stored_path: Path) -> Evidence:
         audio=None if data["audio"] is None else AudioStream(**data["audio"]),
         integrity=Integrity(integrity["decode_errors"], tuple(integrity["warnings"])),
     )
+
+
+def _forensics_from_dict(evidence: dict[str, Any]) -> FileForensics | None:
+    found = evidence.get("forensics")
+    return None if found is None else forensics_from_dict(evidence["provenance"], found)
 
 
 def _track_from_dict(data: dict[str, Any], landmarks: LandmarkTable | None) -> FaceTrack:

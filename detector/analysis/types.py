@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from detector.evidence.forensics.types import FileForensics
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 Label = Literal["likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined"]
 
 
@@ -180,6 +181,7 @@ class Tool:
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """`analysis_id` is derived from file hash, settings, weights and tool version, so equal work has equal ids.
+    `forensics` is None where the file itself was not examined, as in records before schema 1.2.
     `environment` says what it ran on (see `environment`); it is empty for records made before that was kept."""
 
     analysis_id: str
@@ -192,5 +194,6 @@ class Analysis:
     frames_examined: int
     shot_starts_s: tuple[float, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    forensics: FileForensics | None = None
     environment: dict[str, str] = field(default_factory=dict)
     schema_version: str = SCHEMA_VERSION
