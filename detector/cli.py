@@ -24,6 +24,8 @@ COMMANDS = {
     "models": ("detector.commands.models", "list, show or verify models"),
     "cases": ("detector.commands.cases", "list, show, verify or export cases"),
     "report": ("detector.commands.cases", "write the PDF of a case"),
+    "bundle": ("detector.commands.replay", "write an analysis and all it was made from as one zip"),
+    "replay": ("detector.commands.replay", "run the analysis of a bundle again and compare every number"),
     "bench": ("detector.commands.bench", "measure speed and memory of an analysis"),
     "train": ("detector.training.cli", "train a model from a YAML config"),
     "leakage": ("detector.training.cli", "does a plain property of the files give their label away?"),

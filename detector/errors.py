@@ -13,6 +13,7 @@
     |- ModelError               a model cannot be used
     |  |- ModelNotFoundError
     |  '- WeightsRefusedError   hash, format or keys do not match the card
+    |- BundleError              a replay bundle that cannot be trusted or read
     |- StoreError               the case store cannot be opened or does not hold the record
     '- CancelledError           the user stopped the analysis
 
@@ -83,6 +84,11 @@ class WeightsRefusedError(ModelError):
 
 class StoreError(FramewitnessError):
     code = "store_error"
+
+
+class BundleError(FramewitnessError):
+    code = "bundle_refused"
+    exit_status = 2
 
 
 class CancelledError(FramewitnessError):

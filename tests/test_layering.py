@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOW = ["evidence", "faces", "models", "registry", "analysis", "explain", "calibration", "cases", "report", "jobs"]
 BESIDE = {
+    "replay": {"evidence", "faces", "models", "registry", "analysis", "cases"},
     "synthesis": {"evidence", "faces", "models", "registry", "analysis"},
     "training": {"evidence", "faces", "models", "registry", "analysis", "synthesis"},
 }

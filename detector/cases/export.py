@@ -91,11 +91,11 @@ def write_bundle(
         handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".exporting-", suffix=".zip")
         try:
             with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bundle:
-                manifest = [_add(bundle, name, io.BytesIO(text.encode())) for name, text in texts.items()]
+                manifest = [add_member(bundle, name, io.BytesIO(text.encode())) for name, text in texts.items()]
                 for name, source in files.items():
                     with source.open("rb") as content:
-                        manifest.append(_add(bundle, name, content))
-                _add(bundle, "manifest.json", io.BytesIO(_pretty({"members": manifest}).encode()))
+                        manifest.append(add_member(bundle, name, content))
+                add_member(bundle, "manifest.json", io.BytesIO(_pretty({"members": manifest}).encode()))
             os.replace(unfinished, path)
         except BaseException:
             Path(unfinished).unlink(missing_ok=True)
@@ -147,10 +147,10 @@ def _pretty(value: Any) -> str:
     return json.dumps(json.loads(canonical(value)), indent=2, ensure_ascii=True) + "\n"
 
 
-def _add(bundle: zipfile.ZipFile, name: str, content: Any) -> dict[str, Any]:
-    """Stream one member into the zip and describe it for the manifest."""
+def add_member(bundle: zipfile.ZipFile, name: str, content: Any, *, compressed: bool = True) -> dict[str, Any]:
+    """Stream one member into the zip, under a fixed time, and describe it for the manifest."""
     entry = zipfile.ZipInfo(name, _FIXED_TIME)
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.compress_type = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     entry.external_attr = 0o644 << 16
     total, size = hashlib.sha256(), 0
     with bundle.open(entry, "w", force_zip64=True) as member:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from detector.commands.console import DEVICES, add_home, complain, load_models, open_store, plain
 from detector.commands.find_case import find_case
 from detector.commands.interrupts import Interrupts
+from detector.commands.meter import Meter
 from detector.errors import EvidenceError, StoreError
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
-    from detector.analysis import Analysis, Progress
+    from detector.analysis import Analysis
     from detector.cases import CaseStore
     from detector.registry import LoadedModel
 
@@ -104,7 +105,7 @@ class _Desk:
         try:
             evidence = examine(stored)
             with interrupts.deferred():
-                with _Meter(plain(path.name), self.quiet) as meter:
+                with Meter(plain(path.name), self.quiet) as meter:
                     analysis = analyze(
                         evidence, self.models, self.settings, on_progress=meter.show, cancelled=interrupts.asked
                     )
@@ -124,36 +125,6 @@ class _Desk:
         store.likeness.fingerprint(exhibit.exhibit_id)
         store.statements.look(case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True)
         print(f"{plain(path.name)}: recorded as {record.record_id} in case {case.case_id}", file=sys.stderr)
-
-
-class _Meter:
-    """Progress of one file: one line rewritten on a terminal, a line every tenth otherwise."""
-
-    def __init__(self, name: str, quiet: bool) -> None:
-        self._name, self._quiet = name, quiet
-        self._terminal = sys.stderr.isatty()
-        self._shown = -1
-
-    def __enter__(self) -> _Meter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._terminal and self._shown >= 0:
-            print(file=sys.stderr)
-
-    def show(self, progress: Progress) -> None:
-        tenth = int(progress.fraction * 10)
-        if self._quiet or (not self._terminal and tenth == self._shown):
-            return
-        self._shown = tenth
-        left = "" if not progress.remaining_s else f", about {progress.remaining_s:.0f} s left"
-        line = f"{self._name}: {progress.fraction:4.0%} {progress.stage}{left}. {progress.message}"
-        print(
-            f"\r\x1b[K{line}" if self._terminal else line,
-            end="" if self._terminal else "\n",
-            file=sys.stderr,
-            flush=True,
-        )
 
 
 def _print_result(analysis: Analysis, style: str) -> None:
