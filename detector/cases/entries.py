@@ -34,7 +34,7 @@ def insert_case(
         "examiner": storable(examiner),
     }
     insert(cursor, "cases", {"case_id": case_id, **named, "created_at": to_column(now)})
-    record_entry(cursor, case_id, "case_created", "case", case_id, named["examiner"] or actor, named)
+    record_entry(cursor, case_id, "case_created", "case", case_id, actor, named)
 
 
 def change_case(cursor: duckdb.DuckDBPyConnection, case_id: str, wanted: dict[str, str | None], *, actor: str) -> None:

@@ -156,7 +156,12 @@ def _conditions(search: str, wanted: CaseFilter) -> tuple[str, list[Any]]:
     if wanted.labels:
         marks = ", ".join("?" for _ in wanted.labels)
         newest = _NEWEST_LABELS.format(among="true")
-        add(f"case_id IN (SELECT case_id FROM ({newest}) AS newest WHERE label IN ({marks}))", *wanted.labels)
+        # A filter that found a conclusion which waits for a blind opinion would tell it.
+        spoken = "blind_first = false OR exhibit_id IN (SELECT opinions.exhibit_id FROM opinions)"
+        add(
+            f"case_id IN (SELECT case_id FROM ({newest}) AS newest WHERE label IN ({marks}) AND ({spoken}))",
+            *wanted.labels,
+        )
     for word in _words(search):
         places = f"case_id IN (SELECT search_texts.case_id FROM search_texts WHERE contains(folded, {folded('?')}))"
         if len(word) >= _SHORTEST_HASH_PREFIX:

@@ -16,6 +16,7 @@ import duckdb
 from detector.cases.chain import append_event
 from detector.cases.codec import canonical
 from detector.cases.database import Database, from_column, insert, rows, to_column, utc_now
+from detector.cases.entries import storable
 from detector.cases.identifiers import new_id
 from detector.cases.types import Event, Job, JobRequest, JobState
 from detector.errors import StoreError
@@ -39,9 +40,10 @@ class JobTable:
         self._database = database
         self._actor = actor
 
-    def add(self, request: JobRequest) -> Job:
-        """Queue a job. Raises StoreError for an unknown exhibit."""
-        job_id = new_id("j")
+    def add(self, request: JobRequest, *, author: str = "") -> Job:
+        """Queue a job that `author` asked for, by default who opened the store. Raises StoreError for an unknown
+        exhibit."""
+        job_id, who = new_id("j"), storable(author) or self._actor
 
         def change(cursor: duckdb.DuckDBPyConnection) -> None:
             found = cursor.execute("SELECT case_id FROM exhibits WHERE exhibit_id = ?", [request.exhibit_id]).fetchone()
@@ -71,7 +73,7 @@ class JobTable:
                 "model_ids": list(request.model_ids),
                 "settings": request.settings.to_dict(),
             }
-            append_event(cursor, found[0], "analysis_requested", self._actor, details)
+            append_event(cursor, found[0], "analysis_requested", who, details)
 
         self._database.write(change)
         return self.get(job_id)

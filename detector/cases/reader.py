@@ -31,7 +31,7 @@ from detector.cases.types import (
     StoreVerification,
     Verification,
 )
-from detector.cases.verify import verify_case, verify_store
+from detector.cases.verify import Progress, verify_case, verify_store
 from detector.errors import StoreError
 
 if TYPE_CHECKING:
@@ -163,14 +163,18 @@ class CaseReader:
             raise StoreError(f"The case {case_id} has no log. Verify it, and compare with a backup.")
         return found
 
-    def verify(self, case_id: str, *, known_heads: Sequence[str] = ()) -> Verification:
+    def verify(
+        self, case_id: str, *, known_heads: Sequence[str] = (), progress: Progress | None = None
+    ) -> Verification:
         """Recompute the event chain, the records it vouches for and the hash of every file; names the first failure.
-        `known_heads` are event hashes printed in earlier reports, which must still be in the log."""
-        return verify_case(self._database, self.layout, self._anchor, case_id, known_heads)
+        `known_heads` are event hashes printed in earlier reports, which must still be in the log. `progress` is told
+        the part done and the file at hand."""
+        return verify_case(self._database, self.layout, self._anchor, case_id, known_heads, progress=progress)
 
-    def verify_all(self) -> StoreVerification:
-        """`verify` every case and the store's own log, and look for rows and whole cases that were taken away."""
-        return verify_store(self._database, self.layout, self._anchor)
+    def verify_all(self, *, progress: Progress | None = None) -> StoreVerification:
+        """`verify` every case and the store's own log, and look for rows and whole cases that were taken away.
+        `progress` is told the part done and the case at hand."""
+        return verify_store(self._database, self.layout, self._anchor, progress=progress)
 
     def _table(self, table: str, order: str, record_id: str) -> pd.DataFrame:
         self.record(record_id)

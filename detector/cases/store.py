@@ -36,6 +36,7 @@ from detector.cases.reader import CaseReader
 from detector.cases.records import read_case, read_notes
 from detector.cases.statement_desk import StatementDesk
 from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, Verification
+from detector.cases.verify import Progress
 from detector.errors import StoreError
 from detector.evidence.types import Evidence
 
@@ -88,22 +89,31 @@ class CaseStore(CaseReader):
         """Whether `close` was called."""
         return self._database.closed
 
-    def create_case(self, title: str, *, reference: str = "", examiner: str = "") -> Case:
-        """Open a case. Without a reference it gets the next FW-<year>-<number>."""
+    def create_case(self, title: str, *, reference: str = "", examiner: str = "", author: str = "") -> Case:
+        """Open a case. Without a reference it gets the next FW-<year>-<number>. `author`, here and below, is who does
+        it: by default the case's examiner, else who opened the store."""
         case_id = new_id("c")
         named = {"title": title, "reference": reference, "examiner": examiner}
-        self._database.write(lambda cursor: insert_case(cursor, case_id, **named, actor=self._actor))
+        who = storable(author) or storable(examiner) or self._actor
+        self._database.write(lambda cursor: insert_case(cursor, case_id, **named, actor=who))
         return self.case(case_id)
 
     def update_case(
-        self, case_id: str, *, title: str | None = None, reference: str | None = None, examiner: str | None = None
+        self,
+        case_id: str,
+        *,
+        title: str | None = None,
+        reference: str | None = None,
+        examiner: str | None = None,
+        author: str = "",
     ) -> Case:
         """Change what is not None; the log keeps what it was before."""
         wanted = {"title": title, "reference": reference, "examiner": examiner}
-        self._database.write(lambda cursor: change_case(cursor, case_id, wanted, actor=self._actor))
+        who = storable(author) or self._actor
+        self._database.write(lambda cursor: change_case(cursor, case_id, wanted, actor=who))
         return self.case(case_id)
 
-    def add_exhibit(self, case_id: str, evidence: Evidence) -> Exhibit:
+    def add_exhibit(self, case_id: str, evidence: Evidence, *, author: str = "") -> Exhibit:
         """Put a stored file into a case. The same file in the same case again is the same exhibit.
 
         The file must lie in `evidence_dir` (`detector.evidence.ingest` puts it there); else StoreError.
@@ -114,9 +124,9 @@ class CaseStore(CaseReader):
                 f"The exhibit's file was expected at {expected} and is at {evidence.file.path}. Take it in with "
                 "detector.evidence.ingest first."
             )
-        new = new_id("x")
+        new, who = new_id("x"), storable(author) or self._actor
         return self.exhibit(
-            self._database.write(lambda cursor: insert_exhibit(cursor, new, case_id, evidence, actor=self._actor))
+            self._database.write(lambda cursor: insert_exhibit(cursor, new, case_id, evidence, actor=who))
         )
 
     def save_analysis(self, exhibit_id: str, analysis: Analysis) -> AnalysisRecord:
@@ -176,9 +186,11 @@ class CaseStore(CaseReader):
 
         self._database.write(change)
 
-    def check(self, case_id: str, *, known_heads: Sequence[str] = (), actor: str = "") -> Verification:
+    def check(
+        self, case_id: str, *, known_heads: Sequence[str] = (), actor: str = "", progress: Progress | None = None
+    ) -> Verification:
         """`verify`, with the outcome put on record as an event of the case."""
-        outcome = self.verify(case_id, known_heads=known_heads)
+        outcome = self.verify(case_id, known_heads=known_heads, progress=progress)
         told = {
             "problem": outcome.problem,
             "events": outcome.events_checked,
@@ -188,27 +200,28 @@ class CaseStore(CaseReader):
         self.log(case_id, "case_verified", told, actor=actor)
         return outcome
 
-    def export_case(self, case_id: str, path: Path, *, include_evidence: bool = False) -> Path:
+    def export_case(self, case_id: str, path: Path, *, include_evidence: bool = False, author: str = "") -> Path:
         """Write the whole case, and whether it verified, as a zip whose manifest lists the SHA-256 of every member (see
         `export`); the log keeps the zip's own SHA-256."""
         outcome = self.verify(case_id)
         with self._database.snapshot() as cursor:
             write_bundle(cursor, self.layout, case_id, path, outcome, include_evidence=include_evidence)
-        self.log(case_id, "case_exported", {"file_name": storable(path.name), "sha256": file_sha256(path)})
+        told = {"file_name": storable(path.name), "sha256": file_sha256(path)}
+        self.log(case_id, "case_exported", told, actor=author)
         return path
 
-    def import_case(self, path: Path) -> Case:
+    def import_case(self, path: Path, *, author: str = "") -> Case:
         """Take in a case that `export_case` wrote, in this store or another, exactly as it was there; its log goes on
         with an event that names the bundle's SHA-256. Originals that are not in the bundle stay missing (`verify` says
         so) until the same files are taken in. Raises StoreError, and keeps nothing, where the bundle does not verify or
         the store has the case already."""
-        return self.case(import_bundle(self._database, self.layout, path, self._actor))
+        return self.case(import_bundle(self._database, self.layout, path, storable(author) or self._actor))
 
-    def back_up(self, folder: Path) -> Path:
+    def back_up(self, folder: Path, *, author: str = "") -> Path:
         """Copy the whole store to an empty folder (see `backup`), and say so in the store's log."""
         back_up(self._database, self.layout, folder)
-        details = {"folder": storable(folder.name)}
-        self._database.write(lambda cursor: append_event(cursor, STORE_CHAIN, "backed_up", self._actor, details))
+        details, who = {"folder": storable(folder.name)}, storable(author) or self._actor
+        self._database.write(lambda cursor: append_event(cursor, STORE_CHAIN, "backed_up", who, details))
         return folder
 
     def _known_analysis(self, exhibit_id: str, analysis_id: str) -> AnalysisRecord | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -19,11 +19,19 @@ from detector.cases.seals import SEALED, seal_problem, sealed_records
 from detector.cases.search_index import text_problem
 from detector.cases.types import Event, StoreVerification, Verification
 
+# Told the part done, 0 to 1, and what is being read.
+Progress = Callable[[float, str], None]
 _AnchorState = tuple[dict[str, list[AnchorLine]], str | None]
 
 
 def verify_case(
-    database: Database, layout: Layout, anchor: Anchor, case_id: str, known_heads: Sequence[str] = ()
+    database: Database,
+    layout: Layout,
+    anchor: Anchor,
+    case_id: str,
+    known_heads: Sequence[str] = (),
+    *,
+    progress: Progress | None = None,
 ) -> Verification:
     """Raises StoreError for an unknown case; everything else that is wrong is the outcome's `problem`.
 
@@ -31,10 +39,12 @@ def verify_case(
     """
     # Read before the log, so that an event written meanwhile is not held against it.
     anchored = anchor.read(case_id)
-    return _verify(database, layout, anchored, anchor.problem, case_id, known_heads)
+    return _verify(database, layout, anchored, anchor.problem, case_id, known_heads, progress)
 
 
-def verify_store(database: Database, layout: Layout, anchor: Anchor) -> StoreVerification:
+def verify_store(
+    database: Database, layout: Layout, anchor: Anchor, *, progress: Progress | None = None
+) -> StoreVerification:
     """Every case, the store's own log, and that nothing lies outside the cases or was taken away with its case."""
     anchored = anchor.read()
     by_case, problem = anchored
@@ -50,8 +60,12 @@ def verify_store(database: Database, layout: Layout, anchor: Anchor) -> StoreVer
         if lost is not None:
             own = own or f"The anchor file knows the case {lost}, which the store no longer holds: it was removed."
         problem = problem or own or _stray(cursor)
-    outcomes = tuple(_verify(database, layout, anchored, anchor.problem, case_id, ()) for case_id in ids)
-    return StoreVerification(outcomes, problem)
+    outcomes = []
+    for place, case_id in enumerate(ids):
+        if progress is not None:
+            progress(place / len(ids), case_id)
+        outcomes.append(_verify(database, layout, anchored, anchor.problem, case_id, ()))
+    return StoreVerification(tuple(outcomes), problem)
 
 
 def _verify(
@@ -61,6 +75,7 @@ def _verify(
     unwritten: str | None,
     case_id: str,
     known_heads: Sequence[str],
+    progress: Progress | None = None,
 ) -> Verification:
     by_case, anchor_file_problem = anchored
     lines = by_case.get(case_id, [])
@@ -81,7 +96,10 @@ def _verify(
         )
         files = _files(cursor, layout, case_id) if problem is None else []
     checked = 0
+    sizes = [path.stat().st_size if path.is_file() else 0 for _, path, _ in files]
     for name, path, expected in files:
+        if progress is not None:
+            progress(sum(sizes[:checked]) / max(1, sum(sizes)), name)
         problem = _file_problem(name, path, expected)
         if problem is not None:
             break

@@ -73,12 +73,12 @@ class JobService:
             slot.stop()
         self._release()
 
-    def submit(self, request: JobRequest) -> str:
-        """Queue an analysis and return its job's id. Raises StoreError for an unknown exhibit, ModelNotFoundError
-        where no model is asked for."""
+    def submit(self, request: JobRequest, *, author: str = "") -> str:
+        """Queue an analysis that `author` asked for and return its job's id. Raises StoreError for an unknown exhibit,
+        ModelNotFoundError where no model is asked for."""
         if not request.model_ids:
             raise ModelNotFoundError("An analysis needs at least one model; none was chosen.")
-        job = self._store.jobs.add(request)
+        job = self._store.jobs.add(request, author=author)
         with self._changed:
             self._changed.notify_all()
         return job.job_id

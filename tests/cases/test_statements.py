@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.cases import CaseStore, Exhibit
+from detector.cases import CaseFilter, CaseStore, Exhibit, JobRequest
 from detector.errors import StoreError
 from tests.cases.records import make_analysis, make_evidence
 
@@ -162,3 +162,33 @@ def test_the_truth_may_be_learned_after_the_case_was_archived(
         store.statements.give_opinion(exhibit.exhibit_id, "genuine")
     with pytest.raises(StoreError, match="archived"):
         store.statements.sign(exhibit.case_id, "examiner", "x")
+
+
+def test_a_filter_does_not_find_a_conclusion_that_waits_for_an_opinion(store: CaseStore, exhibit: Exhibit) -> None:
+    analyse(store, exhibit)
+    wanted = CaseFilter(labels=("inconclusive",))
+    assert len(store.cases(wanted=wanted)) == 1
+    store.marks.set_blind_first(exhibit.case_id, True)
+    assert store.cases(wanted=wanted) == []
+    store.statements.give_opinion(exhibit.exhibit_id, "undetermined")
+    assert len(store.cases(wanted=wanted)) == 1
+
+
+def test_the_log_names_who_did_it(store: CaseStore, exhibit: Exhibit, tmp_path: Path) -> None:
+    case = store.create_case("b", examiner="Ada", author="Bea")
+    store.update_case(case.case_id, title="c", author="Bea")
+    again = store.add_exhibit(case.case_id, exhibit.evidence, author="Bea")
+    store.jobs.add(JobRequest(again.exhibit_id, ("frame-a",)), author="Bea")
+    seen: list[tuple[float, str]] = []
+    store.check(case.case_id, actor="Bea", progress=lambda part, name: seen.append((part, name)))
+    store.export_case(case.case_id, tmp_path / "case.zip", author="Bea")
+    store.back_up(tmp_path / "copy", author="Bea")
+    assert {event.actor for event in store.events(case.case_id)} == {"Bea"}
+    assert [(event.action, event.actor) for event in store.events()][-1] == ("backed_up", "Bea")
+    assert seen == [(0.0, f"evidence file of exhibit {again.exhibit_id}")]
+    whole: list[float] = []
+    assert store.verify_all(progress=lambda part, _: whole.append(part)).ok
+    assert whole == [0.0, 0.5]
+    with CaseStore.open(tmp_path / "other") as other:
+        other.import_case(tmp_path / "case.zip", author="Cyd")
+        assert other.events(case.case_id)[-1].actor == "Cyd"
