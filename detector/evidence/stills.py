@@ -17,13 +17,13 @@ from detector.errors import NotMediaError, OversizedError, TruncatedFileError
 from detector.evidence.decoder import MAX_PIXELS, MAX_SIDE_PX
 from detector.evidence.types import Container, Evidence, Integrity, StoredFile, VideoStream
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP")
 # Clockwise turn (degrees) by EXIF orientation, after the mirroring that some of them include (CIPA DC-008, 4.6.4).
 _EXIF_ROTATION_DEG = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
 _TAG_CHARS = 200
 _TAIL_BYTES = 64
 
-# Loads every plug-in, so that all of `_FORMATS` can be asked for by name.
+# Loads every plug-in, so that all of `FORMATS` can be asked for by name.
 Image.init()
 pillow_heif.register_heif_opener()
 # Pillow refuses images of more than twice this number while it reads the header, before anything is decoded.
@@ -88,7 +88,7 @@ def read_still(path: Path) -> NDArray[np.uint8]:
 @contextmanager
 def _opened(path: Path, label: str) -> Iterator[Image.Image]:
     try:
-        image = Image.open(path, formats=_FORMATS)
+        image = Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise OversizedError(
             f"Expected at most {MAX_PIXELS // 1_000_000} megapixels, found {label} that declares more. "

@@ -27,14 +27,15 @@ _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 # The MP4 registration authority's list, QuickTime's, and what cameras and platforms are known to write.
 _KNOWN = frozenset(
-    b"""ftyp styp moov mvhd trak tkhd edts elst mdia mdhd hdlr minf vmhd smhd hmhd nmhd sthd dinf dref stbl stsd stts ctts
-    cslg stss stps stsc stsz stz2 stco co64 sdtp sbgp sgpd subs saiz saio tref udta meta ilst keys mean name data mdat
-    free skip wide pnot moof mfhd traf tfhd tfdt trun mvex mehd trex mfra tfra mfro sidx ssix prft emsg uuid iods tapt
-    clef prof enof gmhd gmin gmed text tmcd tcmi load clip crgn matt kmat imap chap url urn alis rsrc pdin btrt pasp colr
-    clap fiel iprp ipco ipma iinf infe iref iloc pitm idat grpl ispe pixi hvcC av1C avcC irot imir auxC pssh senc sinf
-    frma schm schi tenc cprt tsel kind loci titl auth perf gnre dscp albm yrrc rtng clsf kywd ID32 xml bxml mp4s mp4a
-    avc1 hvc1 hev1 av01 mp4v mebx jpeg thmb GPRI GPS0 SDLN smrd pict Xtra XMP_ CAME FIRM LENS HMMT MUID GPMF AMBA SETT
-    beam cios frea mpvd vndr psmt inst ccid meco mere sdes strk""".split()
+    b"""ftyp styp moov mvhd trak tkhd edts elst mdia mdhd hdlr minf vmhd smhd hmhd nmhd sthd dinf dref stbl stsd
+    stts ctts cslg stss stps stsc stsz stz2 stco co64 sdtp sbgp sgpd subs saiz saio tref udta meta ilst keys
+    mean name data mdat free skip wide pnot moof mfhd traf tfhd tfdt trun mvex mehd trex mfra tfra mfro sidx
+    ssix prft emsg uuid iods tapt clef prof enof gmhd gmin gmed text tmcd tcmi load clip crgn matt kmat imap
+    chap url urn alis rsrc pdin btrt pasp colr clap fiel iprp ipco ipma iinf infe iref iloc pitm idat grpl ispe
+    pixi hvcC av1C avcC irot imir auxC pssh senc sinf frma schm schi tenc cprt tsel kind loci titl auth perf
+    gnre dscp albm yrrc rtng clsf kywd ID32 xml bxml mp4s mp4a avc1 hvc1 hev1 av01 mp4v mebx jpeg thmb GPRI GPS0
+    SDLN smrd pict Xtra XMP_ CAME FIRM LENS HMMT MUID GPMF AMBA SETT beam cios frea mpvd vndr psmt inst ccid
+    meco mere sdes strk""".split()
 )
 _FREE_TEXT = frozenset((b"udta", b"ilst"))
 

@@ -22,16 +22,19 @@ MAX_PACKETS = 2_600_000
 MAX_POINTS = 900
 _CANCEL_EVERY = 2_048
 _SIGNED_PACKETS, _SIGNED_BYTES = 3, 1 << 16
+_MAX_RESTARTS = 200
 # What encoders write into the stream itself: x264 and x265 with their settings, FFmpeg's and others' names.
 _SIGNATURE = re.compile(
-    rb"x264 - core [\x20-\x7e]{4,1200}|x265 \(build [\x20-\x7e]{4,1600}|(?:Lavc|XviD|DivX|SVT-AV1|Kvazaar|VVenC)[\x20-\x7e]{2,80}"
+    rb"x264 - core [\x20-\x7e]{4,1200}|x265 \(build [\x20-\x7e]{4,1600}"
+    rb"|(?:Lavc|XviD|DivX|SVT-AV1|Kvazaar|VVenC)[\x20-\x7e]{2,80}"
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PacketTable:
     """The packets in decoding order: `pts` and `size_bytes` int64 (N,), `keyframe` bool (N,), `types` one letter each;
-    `pts` holds -2**62 where a packet states none. `signatures` are encoders' names found in the stream."""
+    `pts` holds -2**62 where a packet states none. `signatures` are encoders' names found at the
+    start of the stream, `restarts` the places (packet numbers) of later keyframes where x264 or x265 signs again."""
 
     pts: NDArray[np.int64]
     size_bytes: NDArray[np.int64]
@@ -40,6 +43,7 @@ class PacketTable:
     time_base_s: float
     basis: str
     signatures: tuple[str, ...]
+    restarts: tuple[int, ...]
     capped: bool
 
     def __len__(self) -> int:
@@ -53,6 +57,7 @@ def read_packets(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -
     """All packets of the main video stream. Raises what opening raises, and CancelledError."""
     pts, sizes, keys = array("q"), array("q"), array("b")
     types: list[str] = []
+    restarts: list[int] = []
     capped = False
     with open_video(path) as decoder:
         codec = decoder.video.codec_context
@@ -68,6 +73,8 @@ def read_packets(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -
             content = memoryview(packet)
             if len(signed) <= _SIGNED_PACKETS:
                 signed.append(bytes(content[:_SIGNED_BYTES]))
+            elif packet.is_keyframe and len(restarts) < _MAX_RESTARTS and _signs(content):
+                restarts.append(len(sizes))
             pts.append(NO_PTS if packet.pts is None else packet.pts)
             sizes.append(packet.size)
             keys.append(packet.is_keyframe)
@@ -81,6 +88,7 @@ def read_packets(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -
         time_base_s=time_base_s,
         basis=kinds.basis,
         signatures=_signatures(signed),
+        restarts=tuple(restarts),
         capped=capped,
     )
 
@@ -116,7 +124,8 @@ def _series(table: PacketTable) -> Series:
     order = display_order(table)
     every = max(1, -(-len(order) // MAX_POINTS))
     chosen = [
-        int(part[int(np.argmax(table.size_bytes[part]))]) for part in np.split(order, np.arange(every, len(order), every))
+        int(part[int(np.argmax(table.size_bytes[part]))])
+        for part in np.split(order, np.arange(every, len(order), every))
     ]
     timed = not (table.pts == NO_PTS).any()
     return Series(
@@ -125,6 +134,12 @@ def _series(table: PacketTable) -> Series:
         types="".join(table.types[index] for index in chosen),
         packets_per_point=every,
     )
+
+
+def _signs(content: memoryview) -> bool:
+    """Whether a keyframe's packet begins with an encoder's signature; x264 writes it only where it is started."""
+    head = bytes(content[:4_096])
+    return b"x264 - core" in head or b"x265 (build" in head
 
 
 def _signatures(heads: list[bytes]) -> tuple[str, ...]:

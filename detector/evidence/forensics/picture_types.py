@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 _HEAD_BYTES = 4096
 _MAX_UNITS = 64
 _SLICE_BYTES = 24
-_INTRA_ONLY = frozenset({"mjpeg", "prores", "dnxhd", "dvvideo", "png", "rawvideo", "ffv1", "huffyuv", "jpeg2000", "gif"})
+_INTRA_ONLY = frozenset(
+    {"mjpeg", "prores", "dnxhd", "dvvideo", "png", "rawvideo", "ffv1", "huffyuv", "jpeg2000", "gif"}
+)
 _H264 = {0: "P", 1: "B", 2: "I", 3: "P", 4: "I"}
 _HEVC = {0: "B", 1: "P", 2: "I"}
 _MPEG4 = "IPBP"
@@ -43,7 +45,10 @@ class PictureTypes:
         elif codec in _INTRA_ONLY:
             self.basis = f"Every picture of {codec} is coded on its own."
         else:
-            self.basis = f"The container's keyframe marks; the picture headers of {codec} are not read, so P and B are not told apart."
+            self.basis = (
+                f"The container's keyframe marks; the picture headers of {codec} are not read, so P and B are not told "
+                "apart."
+            )
         if codec == "hevc" and self._length_bytes:
             self._read_parameter_sets(extradata)
 
@@ -108,7 +113,10 @@ class PictureTypes:
         """The picture parameter sets of an hvcC record (ISO/IEC 14496-15, 8.3.3)."""
         at, arrays = 23, extradata[22] if len(extradata) > 22 else 0
         for _ in range(arrays):
-            kind, units = extradata[at] & 0x3F if at < len(extradata) else 0, int.from_bytes(extradata[at + 1 : at + 3], "big")
+            kind, units = (
+                extradata[at] & 0x3F if at < len(extradata) else 0,
+                int.from_bytes(extradata[at + 1 : at + 3], "big"),
+            )
             at += 3
             for _ in range(min(units, _MAX_UNITS)):
                 size = int.from_bytes(extradata[at : at + 2], "big")

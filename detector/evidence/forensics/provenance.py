@@ -27,8 +27,8 @@ _ABSENT = (
     "removes them, so their absence says nothing about the file."
 )
 _STATEMENTS: dict[ProvenanceState, str] = {
-    "valid": "The content credentials are intact, the file is unchanged since they were signed, and the signer is in the "
-    "trust list. They prove who signed which statements, not that the statements are true.",
+    "valid": "The content credentials are intact, the file is unchanged since they were signed, and the signer is in "
+    "the trust list. They prove who signed which statements, not that the statements are true.",
     "untrusted": "The content credentials are intact and the file is unchanged since they were signed, but {why}. "
     "Anyone can make such a signature, so the name in it identifies nobody.",
     "invalid": "The content credentials do not match the file: {why}. The file or the credentials changed after "
@@ -129,7 +129,7 @@ def _read(c2pa: Any, stream: _Bounded, trusted: TrustList | None) -> Provenance:
 
 def _described(store: dict[str, Any], trusted: TrustList | None) -> Provenance:
     manifests = _mapping(store.get("manifests"))
-    active = _mapping(manifests.get(store.get("active_manifest")))
+    active = _mapping(manifests.get(str(store.get("active_manifest"))))
     signature = _mapping(active.get("signature_info"))
     results = _mapping(_mapping(store.get("validation_results")).get("activeManifest"))
     failures = _validations(results.get("failure"))
@@ -137,18 +137,23 @@ def _described(store: dict[str, Any], trusted: TrustList | None) -> Provenance:
     broken = [one.explanation or one.code for one in failures if one.code != "signingCredential.untrusted"]
     why = "; ".join(broken[:3]) or "the library names no reason"
     if state == "untrusted":
-        why = "the signer is not in the trust list" if trusted else "no trust list was given to check the signer against"
+        why = (
+            "the signer is not in the trust list" if trusted else "no trust list was given to check the signer against"
+        )
     sound: ProvenanceState = state  # type: ignore[assignment]
     return Provenance(
         state=sound,
         statement=_STATEMENTS[sound].format(why=why),
         claim_generator=_generator(active),
-        signer=", ".join(shown(signature[name], 120) for name in ("common_name", "issuer") if signature.get(name)) or None,
+        signer=", ".join(shown(signature[name], 120) for name in ("common_name", "issuer") if signature.get(name))
+        or None,
         signed_at=shown(signature["time"], 40) if signature.get("time") else None,
         actions=_cut(_actions(active)),
         ingredients=_cut(_ingredients(active)),
         ai_generated=tuple(
-            dict.fromkeys(kind for one in list(manifests.values())[:_MAX_MANIFESTS] for kind in _ai_sources(_mapping(one)))
+            dict.fromkeys(
+                kind for one in list(manifests.values())[:_MAX_MANIFESTS] for kind in _ai_sources(_mapping(one))
+            )
         ),
         validation=(failures + _validations(results.get("success")) + _validations(results.get("informational")))[
             :_MAX_VALIDATIONS
@@ -205,7 +210,9 @@ def _last_part(address: object) -> str:
 
 def _validations(items: object) -> tuple[Validation, ...]:
     return tuple(
-        Validation(shown(_mapping(item).get("code") or "unnamed", 80), shown(_mapping(item).get("explanation") or "", 240))
+        Validation(
+            shown(_mapping(item).get("code") or "unnamed", 80), shown(_mapping(item).get("explanation") or "", 240)
+        )
         for item in _sequence(items)[:_MAX_VALIDATIONS]
     )
 

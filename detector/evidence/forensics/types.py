@@ -126,15 +126,16 @@ class StreamFacts:
 
 @dataclass(frozen=True, slots=True)
 class Gop:
-    """Distances of keyframes in frames (decoding order). `regular` is whether all but the last are alike, or differ
-    only where a picture change explains it; None with fewer than three."""
+    """Distances of keyframes in pictures (decoding order). `regular` is whether nine of ten, the last left out, are the
+    same; None with fewer than three. Keyframes a distance apart that no rule of the encoder explains are counted in
+    `short` (shorter than the usual distance of a regular file)."""
 
     count: int
     shortest: int
     median: float
     longest: int
     regular: bool | None
-    open_count: int | None = None
+    short: int = 0
 
 
 @dataclass(frozen=True, slots=True)
