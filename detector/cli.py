@@ -21,6 +21,7 @@ INTERRUPTED = 130
 # some take seconds to.
 COMMANDS = {
     "analyze": ("detector.commands.analyze", "examine files and print one JSON object a file"),
+    "forensics": ("detector.commands.forensics", "content credentials, container, coding and metadata of files"),
     "models": ("detector.commands.models", "list, show or verify models"),
     "cases": ("detector.commands.cases", "list, show, verify or export cases"),
     "report": ("detector.commands.cases", "write the PDF of a case"),

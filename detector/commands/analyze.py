@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.commands.console import DEVICES, add_home, complain, load_models, open_store, plain
 from detector.commands.find_case import find_case
+from detector.commands.forensics import lines_of
 from detector.commands.interrupts import Interrupts
 from detector.commands.meter import Meter
 from detector.errors import EvidenceError, StoreError
@@ -139,6 +140,8 @@ def _print_result(analysis: Analysis, style: str) -> None:
     print(f"  SHA-256 {analysis.evidence.file.sha256}")
     for reason in conclusion.reasons:
         print(f"  - {reason.text}")
+    if analysis.forensics is not None:
+        print("\n".join(lines_of(analysis.forensics, meanings=False)))
 
 
 def _write_result(analysis: Analysis, folder: Path) -> None:

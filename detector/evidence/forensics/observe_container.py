@@ -69,8 +69,8 @@ def _programs(evidence: Evidence, facts: ContainerFacts, tags: dict[str, str]) -
         if one is not None and one.name != writer.name and text != facts.encoder and _names_tracks(one):
             yield state(
                 "earlier_program",
-                f"The container was written by {writer.name} (“{shown(facts.encoder, 60)}”), but a track is still named "
-                f"“{shown(text, 80)}”, {one.role}.",
+                f"The container was written by {writer.name} (“{shown(facts.encoder, 60)}”), but a track is still "
+                f"named “{shown(text, 80)}”, {one.role}.",
             )
             return
 
@@ -88,8 +88,7 @@ def _times(evidence: Evidence, facts: ContainerFacts) -> Iterator[Observation]:
         yield state("times_unset", f"All {len(raw)} creation and modification times in the boxes are zero.")
     if not stated:
         return
-    values = dict.fromkeys(one.value for one, _ in stated)
-    if len(values) == 1:
+    if len({when for _, when in stated}) == 1:
         finding = f"All {len(stated)} stated times are {stated[0][0].value}."
     else:
         finding = "; ".join(f"{one.where} {one.name} {one.value}" for one, _ in stated[:4])

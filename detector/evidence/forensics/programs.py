@@ -24,8 +24,8 @@ _PROGRAMS: tuple[tuple[re.Pattern[str], Program], ...] = tuple(
         (r"^(Lavf|libavformat)", "FFmpeg (libavformat)", "library", "writes files for most converters, many "
          "editors, platforms and generators"),
         (r"Lavc", "FFmpeg (libavcodec)", "library", "codes streams for most converters, many editors and generators"),
-        (r"x264|x265|SVT-AV1|Kvazaar|VVenC|XviD|DivX", "a software encoder", "encoder", "codes video on a computer or on "
-         "a platform's servers; cameras and phones rarely use it"),
+        (r"x264|x265|SVT-AV1|Kvazaar|VVenC|XviD|DivX", "a software encoder", "encoder", "codes video on a computer or "
+         "on a platform's servers; cameras and phones rarely use it"),
         (r"produced by Google|^Google", "Google", "platform", "as YouTube and Google's other services write it"),
         (r"Twitter-vork|^Twitter", "Twitter (X)", "platform", "as the platform's servers write it"),
         (r"Core Media|^Apple |com\.apple\.quicktime", "Apple's media frameworks", "recorder", "as iPhones, iPads, Macs "
