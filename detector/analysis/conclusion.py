@@ -212,7 +212,7 @@ def _caveats(findings: Findings) -> list[Reason]:
 
 
 def _left_out(result: ModelResult) -> Reason:
-    code = "not_applicable" if result.kind in ("sequence", "audiovisual") else "model_failed"
+    code = "not_applicable" if result.kind in ("sequence", "texture", "audiovisual") else "model_failed"
     return Reason(code, f"The score leaves out {result.model_id}: {result.reason or 'it gave no usable value.'}")
 
 

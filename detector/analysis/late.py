@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from detector.analysis.flow import Flow, FlowStoppedError
 from detector.analysis.passes import NetworkPass, describe_failure
-from detector.analysis.results import NO_FACE, NO_TIME, TOO_SHORT, audiovisual_result, failed_result, sequence_result
+from detector.analysis.results import (
+    NO_FACE,
+    NO_TIME,
+    TOO_SHORT,
+    audiovisual_result,
+    failed_result,
+    sequence_result,
+    tracks_result,
+)
 from detector.analysis.temporal import read_track
 from detector.analysis.types import ModelResult
 from detector.evidence.types import Evidence
@@ -103,6 +111,25 @@ class SyncModel(LateModel):
         findings = self._examine_sync(seen.evidence, seen.tracks, self.model, cancelled=lambda: self._flow.stopped)
         self._go_on()
         return audiovisual_result(self.model, findings)
+
+
+class TextureModel(LateModel):
+    """Compares the detail of a face between moments; it reads stretches of the file itself, at its own rate."""
+
+    stage = "texture"
+
+    def __init__(self, flow: Flow, model: LoadedModel, examine_texture: Callable[..., Any]) -> None:
+        super().__init__(flow, model)
+        self._examine_texture = examine_texture
+
+    def _examine(self, seen: Seen) -> ModelResult:
+        if seen.evidence.kind == "still":
+            return failed_result(self.model, NO_TIME)
+        if not seen.tracks:
+            return failed_result(self.model, NO_FACE)
+        scores = self._examine_texture(seen.evidence, seen.deciding, self.model, cancelled=lambda: self._flow.stopped)
+        self._go_on()
+        return tracks_result(self.model, scores, seen.deciding, TOO_SHORT)
 
 
 def fractions_of(models: Sequence[LateModel]) -> dict[str, float]:

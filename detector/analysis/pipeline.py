@@ -27,7 +27,7 @@ from detector.analysis.ensemble import ensemble_result
 from detector.analysis.environment import environment
 from detector.analysis.flow import Channel, Flow, FlowStoppedError
 from detector.analysis.identity import analysis_id, tool
-from detector.analysis.late import LateModel, Seen, SequenceModel, SyncModel, fractions_of
+from detector.analysis.late import LateModel, Seen, SequenceModel, SyncModel, TextureModel, fractions_of
 from detector.analysis.passes import identity, passes_of, readers_of_crops
 from detector.analysis.progress import Progress, ProgressMeter
 from detector.analysis.results import frame_result, specialists_result
@@ -53,6 +53,7 @@ class Doors:
     new_tracker: Callable[[], Any]
     crop_face: Callable[..., NDArray[np.uint8]]
     examine_sync: Callable[..., Any]
+    examine_texture: Callable[..., Any]
     examine_file: Callable[..., FileForensics] | None = None
 
 
@@ -69,7 +70,12 @@ def _real_doors() -> Doors:
 
         return examine_sync(*args, **options)
 
-    return Doors(open_frames, FaceAnalyser, Tracker, crop_face, examine_sync, examine_file)
+    def examine_texture(*args: Any, **options: Any) -> Any:
+        from detector.analysis.texture import examine_texture
+
+        return examine_texture(*args, **options)
+
+    return Doors(open_frames, FaceAnalyser, Tracker, crop_face, examine_sync, examine_texture, examine_file)
 
 
 def analyze(
@@ -126,7 +132,10 @@ class _Run:
         self.syncs = [
             SyncModel(self.flow, model, doors.examine_sync) for model in models if model.kind == "audiovisual"
         ]
-        self.late: tuple[LateModel, ...] = (*self.sequences, *self.syncs)
+        self.textures = [
+            TextureModel(self.flow, model, doors.examine_texture) for model in models if model.kind == "texture"
+        ]
+        self.late: tuple[LateModel, ...] = (*self.sequences, *self.syncs, *self.textures)
         self.busy_s = {"decode": 0.0, "faces": 0.0, "tracks": 0.0, "crops": 0.0}
         self.frames_done = self.frames_with_face = 0
         self.decode_progress = 0.0
@@ -145,7 +154,7 @@ class _Run:
             tracks = self._find_faces()
             deciding = deciding_tracks(tracks, self.settings, still=self.evidence.kind == "still")
             seen = Seen(self.evidence, tracks, deciding)
-            self._start_late(self.syncs, seen)
+            self._start_late([*self.syncs, *self.textures], seen)
             self._drain()
             self._start_late(self.sequences, seen)
             self.flow.wait_until(lambda: all(one.result is not None for one in self.late), self._check)

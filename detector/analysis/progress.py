@@ -10,8 +10,12 @@ WARM_UP_S = 0.5
 REPORT_EVERY_S = 0.1
 # Scoring runs at most a few batches behind the faces, so the faces carry most of the bar; what reads finished tracks
 # starts when they are done, and sound costs more than features.
-STAGE_WEIGHTS = {"faces": 9.0, "scores": 1.0, "sequences": 0.5, "sync": 3.0}
-_MESSAGES = {"sequences": "Looking at change over time.", "sync": "Comparing the sound with the mouth."}
+STAGE_WEIGHTS = {"faces": 9.0, "scores": 1.0, "sequences": 0.5, "sync": 3.0, "texture": 2.0}
+_MESSAGES = {
+    "sequences": "Looking at change over time.",
+    "sync": "Comparing the sound with the mouth.",
+    "texture": "Comparing the face's fine detail between moments.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,10 @@ class StageProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`stage` is what the analysis waits for now ("faces", "scores", "sequences", "sync", "conclusion"); `fraction` in
-    0..1 is of the whole and never falls; `remaining_s` None while too little is known; `message` one plain sentence;
-    `stages` each overlapping stage on its own ("decode", "faces", "scores"; "sequences" and "sync" where such models
-    run)."""
+    """`stage` is what the analysis waits for now ("faces", "scores", "sequences", "sync", "texture", "conclusion");
+    `fraction` in 0..1 is of the whole and never falls; `remaining_s` None while too little is known; `message` one
+    plain sentence; `stages` each overlapping stage on its own ("decode", "faces", "scores"; "sequences", "sync" and
+    "texture" where such models run)."""
 
     stage: str
     fraction: float

@@ -64,6 +64,13 @@ def sequence_result(
     return _with_cue(model, result)
 
 
+def tracks_result(
+    model: LoadedModel, scores: Sequence[TrackScore], deciding: Sequence[FaceTrack], why_none: str
+) -> ModelResult:
+    """A model that scores whole tracks and no single frames."""
+    return _result(model, tuple(scores), deciding, why_none)
+
+
 def audiovisual_result(model: LoadedModel, findings: Any) -> ModelResult:
     """An audio-visual model from `detector.analysis.audiovisual`'s findings: one logit, of one speaking face."""
     scores: tuple[TrackScore, ...] = ()

@@ -125,7 +125,7 @@ class Member:
     reason: str | None = None
 
 
-ModelKind = Literal["frame", "sequence", "specialists", "audiovisual", "ensemble"]
+ModelKind = Literal["frame", "sequence", "specialists", "texture", "audiovisual", "ensemble"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from detector.models.hybrid import HybridNet
 from detector.models.recurrent import RecurrentNet
 from detector.models.sequence import TransformerNet
 from detector.models.specialists import SpecialistsNet
+from detector.models.texture import TextureNet
 
 ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {
     "frame": FrameNet,
@@ -23,6 +24,7 @@ ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {
     "lstm": RecurrentNet,
     "hybrid": HybridNet,
     "transformer": TransformerNet,
+    "texture": TextureNet,
 }
 
 

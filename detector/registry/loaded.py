@@ -56,7 +56,7 @@ class LoadedModel:
 
     @property
     def kind(self) -> str:
-        """ "frame", "sequence", "specialists", "audiovisual" or "ensemble"."""
+        """ "frame", "sequence", "specialists", "texture", "audiovisual" or "ensemble"."""
         return self.card.kind
 
     def prepare(self, crops: NDArray[np.uint8]) -> torch.Tensor:
@@ -133,6 +133,12 @@ class LoadedModel:
         """Attention of a sequence model: one (N, H, T, T) a layer, none for a recurrent one, and `pooling` (N, T)."""
         output = self._sequence(features, times_s, present)
         return tuple(_array(layer) for layer in output.attention), _array(output.pooling)
+
+    @torch.inference_mode()
+    def texture(self, pairs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (N,) float32 of N measured pairs (N, F) of one face, of a texture model; the face's is their mean."""
+        self._require("texture")
+        return _array(self._any.pair_logits(torch.from_numpy(np.ascontiguousarray(pairs, np.float32)).to(self.device)))
 
     @torch.inference_mode()
     def fuse(

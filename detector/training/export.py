@@ -107,6 +107,36 @@ def _export_audiovisual(config_path: Path, data_root: Path, run_dir: Path, out: 
     return export_audiovisual(load_audiovisual_config(config_path), data_root, run_dir, out)
 
 
+def _export_texture(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+    from detector.analysis.texture import LAGS_S
+    from detector.faces.texture import FEATURES, SIDE_PX
+    from detector.training.texture import load_texture_config
+
+    config = load_texture_config(config_path)
+    run = _run_of(config.model_id, config_sha256(config), run_dir, history)
+    facts = finished_run(run_dir) or {}
+    card = _card(
+        config,
+        "texture",
+        config.architecture,
+        CropSpec(SIDE_PX, 0.0),
+        {
+            **_origin(run, history),
+            "clips": facts["clips"],
+            "pairs": facts["pairs"],
+            "genuine_clips_by_source": facts["genuine_clips_by_source"],
+            "pseudo_fakes": "stills of the genuine clips animated with the clips' own motion, some painted anew",
+            "split": SPLIT,
+        },
+        {"measures": list(FEATURES), "lags_s": list(LAGS_S)},
+    )
+    write_held_out(_manifest(data_root), out, config.model_id)
+    shipped = _ship(card, run.weights, out, dtype=torch.float32)
+    measured = replace(shipped, results={"synthesised": facts["synthesised"]})
+    measured.write(out / f"{card.model_id}.card.json")
+    return measured
+
+
 def _export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
     config = load_ensemble_config(config_path)
     run = _run_of(config.model_id, config_sha256(config), run_dir, history)
@@ -135,6 +165,7 @@ EXPORTERS: Final[dict[str, Callable[[Path, Path, Path, Path, str], ModelCard]]] 
     "frame": _export_frame,
     "sequence": _export_sequence,
     "specialists": _export_specialists,
+    "texture": _export_texture,
     "audiovisual": _export_audiovisual,
     "ensemble": _export_ensemble,
 }

@@ -21,6 +21,7 @@ RECIPES: Final[dict[str, tuple[str, str]]] = {
     "frame": ("detector.training.frame_recipe", "train_frame"),
     "sequence": ("detector.training.sequence", "train_sequence"),
     "specialists": ("detector.training.specialists", "train_specialists"),
+    "texture": ("detector.training.texture", "train_texture"),
     "audiovisual": ("detector.training.audiovisual", "train_audiovisual"),
     "ensemble": ("detector.training.ensemble", "train_ensemble"),
 }

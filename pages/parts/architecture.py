@@ -239,6 +239,20 @@ def _audiovisual(card: ModelCard, options: Options) -> Diagram:
     return Diagram(tuple(blocks), tuple(arrows))
 
 
+def _texture(card: ModelCard, options: Options) -> Diagram:
+    apart = "{} to {} s apart".format(*map(number_text, card.inputs.get("lags_s", (0.3, 3.5))))
+    laid = ("similarity of the meshes, then optical flow",)
+    blocks = (
+        Block("one", "Face at one moment", (f"brought to {card.crop.size_px} px",), 0, 0.02, 0.48, "input"),
+        Block("other", "Face at another", (apart,), 0, 0.52, 0.98, "input"),
+        Block("laid", "Laid over each other", laid, 1, 0.15, 0.85),
+        Block("alike", "How alike the detail is", (f"{options.get('measures')} measures",), 2, 0.15, 0.85),
+        Block("read", "Logistic regression", ("mean over the pairs of a face",), 3, 0.15, 0.85, "head"),
+        Block("score", "Score", ("P(animated from a still)",), 4, 0.3, 0.7, "output"),
+    )
+    return Diagram(blocks, (("one", "laid"), *pairwise(("other", "laid", "alike", "read", "score"))))
+
+
 def _ensemble(card: ModelCard, shares: Sequence[float]) -> Diagram:
     members = card.inputs.get("members", [])
     blocks = []
@@ -283,5 +297,6 @@ _DRAWN: Mapping[str, Callable[[ModelCard, Options], Diagram]] = {
     "frame": _frame,
     "sequence": _sequence,
     "specialists": _specialists,
+    "texture": _texture,
     "audiovisual": _audiovisual,
 }

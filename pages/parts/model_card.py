@@ -12,7 +12,7 @@ from detector.analysis.types import sigmoid
 from detector.errors import FramewitnessError
 from detector.registry import ModelCard, weights_dir
 from pages.parts import architecture, block_diagram, markup, measured_table, reliability_chart, services
-from pages.parts.measured import Measured, Measurement, Reliability, auc_text, place, words
+from pages.parts.measured import Measured, Measurement, Reliability, auc_text, number_text, place, words
 from pages.parts.wording import KINDS, size_text
 
 _DRAWING_PX = 460
@@ -85,6 +85,9 @@ def _input_text(card: ModelCard) -> str:
     if card.kind == "audiovisual":
         rate = card.inputs.get("sample_rate_hz")
         return f"mouth crops of {crop.size_px} px and {f'sound at {rate:,} Hz' if rate else 'sound'}"
+    if card.kind == "texture":
+        low, high = card.inputs.get("lags_s", (0.3, 3.5))
+        return f"faces brought to {crop.size_px} px, in pairs {number_text(low)} to {number_text(high)} s apart"
     picture = f"{crop.size_px} × {crop.size_px} px, margin {100 * crop.margin:.0f} %, alignment {crop.alignment}"
     if card.kind == "sequence":
         return f"features of {card.inputs.get('trunk', 'its trunk')}, which reads {picture}"

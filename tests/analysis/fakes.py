@@ -129,10 +129,18 @@ def no_sync(*_: object, **__: object) -> None:
     raise AssertionError("no audio-visual model was asked for")
 
 
+def no_texture(*_: object, **__: object) -> None:
+    raise AssertionError("no texture model was asked for")
+
+
 def fake_doors(
-    reader: FakeReader, analyser: FakeAnalyser | None = None, examine_sync: Callable[..., Any] = no_sync
+    reader: FakeReader,
+    analyser: FakeAnalyser | None = None,
+    examine_sync: Callable[..., Any] = no_sync,
+    examine_texture: Callable[..., Any] = no_texture,
 ) -> Doors:
-    return Doors(lambda *_: reader, lambda _: analyser or FakeAnalyser(), FakeTracker, fake_crop, examine_sync)
+    faces = analyser or FakeAnalyser()
+    return Doors(lambda *_: reader, lambda _: faces, FakeTracker, fake_crop, examine_sync, examine_texture)
 
 
 @dataclass(frozen=True)

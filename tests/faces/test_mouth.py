@@ -13,8 +13,9 @@ from detector.evidence import Evidence, StoredFile, examine, hash_file
 from detector.evidence.stretch import frames_between
 from detector.evidence.types import Frame
 from detector.faces import DetectedFace, FaceQuality, FaceTrack, TrackedFace
+from detector.faces.follow import box_at
 from detector.faces.mediapipe_backend import MediaPipeBackend
-from detector.faces.mouth import CROP_PX, LIP_MEASURES, box_at, follow_mouth, measure_lips
+from detector.faces.mouth import CROP_PX, LIP_MEASURES, follow_mouth, measure_lips
 from tests.evidence.media import make_video, number_in
 from tests.talking import pictures, syllables, write_talk
 

@@ -1,0 +1,46 @@
+"""Does a face keep one still's fine detail? Measured pairs of moments -> a logit.
+
+A logistic regression on what `detector.faces.texture` measures of a pair, averaged over the pairs of a face: few enough
+parameters to be learned from some hundred clips, and each of them can be read.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class TextureNet(nn.Module):
+    """`lengths` number the measures that are lengths or times, taken as logarithms; `likenesses` those that are
+    correlations, stretched towards 1 by the inverse hyperbolic tangent (Fisher, 1915); the rest is taken as it is.
+    `centre` and `scale` (F,) standardise the outcome; `read` weighs it."""
+
+    centre: Tensor
+    scale: Tensor
+
+    def __init__(self, measures: int, *, lengths: list[int], likenesses: list[int]) -> None:
+        super().__init__()
+        if measures < 1 or any(not 0 <= index < measures for index in (*lengths, *likenesses)):
+            raise ValueError(f"expected numbers of the {measures} measures, found {lengths} and {likenesses}")
+        self.measures, self.lengths, self.likenesses = measures, list(lengths), list(likenesses)
+        self.register_buffer("centre", torch.zeros(measures))
+        self.register_buffer("scale", torch.ones(measures))
+        self.read = nn.Linear(measures, 1)
+
+    def stretched(self, pairs: Tensor) -> Tensor:
+        """pairs (…, F) as measured -> (…, F) on scales on which differences count alike."""
+        values = pairs.clone()
+        values[..., self.lengths] = torch.log(pairs[..., self.lengths].clamp(min=0) + 1e-3)
+        values[..., self.likenesses] = torch.atanh(pairs[..., self.likenesses].clamp(-0.95, 0.995))
+        return values
+
+    def pair_logits(self, pairs: Tensor) -> Tensor:
+        """(…, F) -> (…,) the logit of each pair."""
+        return self.read((self.stretched(pairs) - self.centre) / self.scale).squeeze(-1)
+
+    def forward(self, pairs: Tensor, present: Tensor) -> Tensor:
+        """pairs (B, P, F), present (B, P) bool with at least one True a row -> (B,): the mean over the present pairs.
+        What lies where `present` is False is never read."""
+        clean = torch.where(present[..., None], pairs, torch.zeros_like(pairs))
+        logits = torch.where(present, self.pair_logits(clean), torch.zeros_like(present, dtype=pairs.dtype))
+        return logits.sum(1) / present.sum(1)
