@@ -1,7 +1,6 @@
 """From a model's card to its block diagram: what goes in, through which parts, and what comes out.
 
-Only what the card says is written into a box: its architecture table, the network's own defaults where the table leaves
-an option out, and its inputs.
+Only what the card says is written into a box: its inputs, its architecture table, and the network's own defaults.
 """
 
 from __future__ import annotations
@@ -241,13 +240,12 @@ def _audiovisual(card: ModelCard, options: Options) -> Diagram:
 
 def _texture(card: ModelCard, options: Options) -> Diagram:
     apart = "{} to {} s apart".format(*map(number_text, card.inputs.get("lags_s", (0.3, 3.5))))
-    laid = ("similarity of the meshes, then optical flow",)
     blocks = (
         Block("one", "Face at one moment", (f"brought to {card.crop.size_px} px",), 0, 0.02, 0.48, "input"),
         Block("other", "Face at another", (apart,), 0, 0.52, 0.98, "input"),
-        Block("laid", "Laid over each other", laid, 1, 0.15, 0.85),
+        Block("laid", "Laid over each other", ("by the meshes, then by optical flow",), 1, 0.15, 0.85),
         Block("alike", "How alike the detail is", (f"{options.get('measures')} measures",), 2, 0.15, 0.85),
-        Block("read", "Logistic regression", ("mean over the pairs of a face",), 3, 0.15, 0.85, "head"),
+        Block("read", "Logistic regression", ("mean over the pairs",), 3, 0.15, 0.85, "head"),
         Block("score", "Score", ("P(animated from a still)",), 4, 0.3, 0.7, "output"),
     )
     return Diagram(blocks, (("one", "laid"), *pairwise(("other", "laid", "alike", "read", "score"))))
@@ -268,11 +266,11 @@ def _ensemble(card: ModelCard, shares: Sequence[float]) -> Diagram:
         left, right = 0.02 + 0.96 * column * step, 0.02 + 0.96 * (column + 1) * step
         blocks.append(Block(f"m{index}", name, tuple(details), row, left + 0.005, right - 0.005))
     below = -(-len(members) // _MEMBERS_A_ROW)
-    method = words(str(card.inputs.get("method", "combination")))
+    method = words(str(card.inputs.get("method", "combination"))).capitalize()
     combined = ("of the members' logits; a missing one is left out",)
     group = tuple(block.key for block in blocks)
     blocks += [
-        Block("combine", method.capitalize(), combined, below, 0.1, 0.9, "head"),
+        Block("combine", method, combined, below, 0.1, 0.9, "head"),
         Block("score", "Score", ("P(manipulated), 0 to 1",), below + 1, 0.3, 0.7, "output"),
     ]
     entering = (("group", "combine"),) if group else ()
