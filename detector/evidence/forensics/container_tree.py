@@ -132,6 +132,8 @@ class _Walker:
                 if path:  # QuickTime ends some lists, such as user data, with four zero bytes
                     return
                 size = stop - start
+            if not path and kind not in _KNOWN and (start + size > stop or not _looks_like_type(kind)):
+                return  # what follows is no box: it is counted as trailing data
             if size < content - start or (path and start + size > stop):
                 if path:
                     self._note(f"a box in “{name_of(path[-1])}” states an impossible size")
@@ -166,6 +168,11 @@ class _Walker:
     def _note(self, text: str) -> None:
         if text not in self._tree.cut_short and len(self._tree.cut_short) < 8:
             self._tree.cut_short.append(text)
+
+
+def _looks_like_type(kind: bytes) -> bool:
+    """Whether four bytes can be a box type: printable ASCII, or QuickTime's ©."""
+    return len(kind) == 4 and all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
 
 
 def name_of(kind: bytes) -> str:

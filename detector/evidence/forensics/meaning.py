@@ -127,6 +127,16 @@ _CONTAINER = {
         ("It does not show who or what damaged it.",),
         "attention",
     ),
+    "second_start": Meaning(
+        "container",
+        "The structure begins again",
+        (
+            "Another file was appended, such as a motion photo's video or a second recording; players show the first.",
+            "Segments of a stream were written one behind the other.",
+        ),
+        ("It does not show that the visible video was altered.",),
+        "attention",
+    ),
     "trailing_data": Meaning(
         "container",
         "Data behind the end of the structure",

@@ -151,6 +151,8 @@ def _structure(path: Path, evidence: Evidence, facts: ContainerFacts, tree: BoxT
     elif facts.index_first is not None:
         where = "before" if facts.index_first else "behind"
         yield state("box_order", f"The index (moov) lies {where} the media data (mdat).")
+    if (starts := [offset for kind, offset, _ in tree.top if kind == b"ftyp"])[1:]:
+        yield state("second_start", f"A further file type box lies at byte {starts[1]:,}.")
     if facts.unknown_boxes:
         yield state("unknown_boxes", f"{listed(facts.unknown_boxes, 10)}.")
     problems = list(tree.cut_short)

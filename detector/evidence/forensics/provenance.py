@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -231,8 +232,10 @@ def _sequence(value: object) -> list[Any]:
 
 
 def _reason_of(c2pa: Any, error: Exception) -> str:
-    if isinstance(error, c2pa.C2paError.RemoteManifest):
-        return "The file only points to credentials kept elsewhere; nothing is fetched, so they were not examined."
+    if isinstance(error, c2pa.C2paError.RemoteManifest) or "must fetch remote" in str(error):
+        named = re.search(r"https?://\S+", str(error))
+        where = f" ({shown(named[0], 160)})" if named else ""
+        return f"The file points to credentials kept elsewhere{where}; nothing is fetched, so they were not examined."
     if isinstance(error, c2pa.C2paError.NotSupported) or "type is unsupported" in str(error):
         return "The c2pa library reads no content credentials from this kind of file."
     return f"The c2pa library failed: {shown(error, 200)}."

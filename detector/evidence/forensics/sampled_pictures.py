@@ -34,9 +34,14 @@ _SCALES = {
     "h264": "H.264's scale, 0 (finest) to 51",
     "mpeg4": "MPEG-4's scale, 1 (finest) to 31",
     "mpeg1video": "MPEG-1's scale, 1 (finest) to 31",
-    "mpeg2video": "MPEG-2's scale as FFmpeg gives it, doubled",
+    "mpeg2video": "MPEG-2's quantiser_scale, 2 (finest) to 112",
+    "h263": "H.263's scale, 1 (finest) to 31",
     "vp9": "VP9's scale, 0 (finest) to 255",
 }
+
+
+# FFmpeg hands these codecs' quantisers out doubled, on MPEG-2's scale (libavcodec/mpegvideo_dec.c).
+_DOUBLED = frozenset({"mpeg4", "mpeg1video", "h263"})
 
 
 @dataclass(slots=True)
@@ -91,6 +96,8 @@ def sample_pictures(
         )
     if not seen.quantisers:
         return SampledPictures(repeats, None, f"FFmpeg's decoder for {name} does not hand out quantisers.")
+    if name not in _SCALES:
+        return SampledPictures(repeats, None, f"The scale on which FFmpeg's decoder for {name} counts is not known here.")
     return SampledPictures(repeats, _quantiser(seen.quantisers, name), None)
 
 
@@ -157,6 +164,7 @@ def _note_quantiser(frame: Any, seen: _Seen) -> None:
 
 def _quantiser(found: list[tuple[str, float]], codec: str) -> Quantiser:
     rows = []
+    found = [(kind, mean / 2) for kind, mean in found] if codec in _DOUBLED else found
     for letter in "IPB?":
         values = [mean for kind, mean in found if kind == letter]
         if values:
@@ -164,7 +172,7 @@ def _quantiser(found: list[tuple[str, float]], codec: str) -> Quantiser:
                 (letter, len(values), round(float(np.mean(values)), 2), round(min(values), 2), round(max(values), 2))
             )
     mean = round(float(np.mean([mean for _, mean in found])), 2)
-    return Quantiser(len(found), mean, tuple(rows), _SCALES.get(codec, f"the scale of {codec}"))
+    return Quantiser(len(found), mean, tuple(rows), _SCALES[codec])
 
 
 def _period(numbers: list[int]) -> int | None:
