@@ -27,12 +27,17 @@ COMMANDS = {
     "report": ("detector.commands.cases", "write the PDF of a case"),
     "bundle": ("detector.commands.replay", "write an analysis and all it was made from as one zip"),
     "replay": ("detector.commands.replay", "run the analysis of a bundle again and compare every number"),
+    "annotate": ("detector.commands.derived", "write the video with boxes, scores and a time line drawn on it"),
+    "contact-sheet": ("detector.commands.derived", "write the strongest faces with their heatmaps as one picture"),
     "bench": ("detector.commands.bench", "measure speed and memory of an analysis"),
     "train": ("detector.training.cli", "train a model from a YAML config"),
     "leakage": ("detector.training.cli", "does a plain property of the files give their label away?"),
     "export": ("detector.commands.measure", "turn a finished run into weights with a measured card"),
     "evaluate": ("detector.commands.measure", "measure models on the files of a manifest"),
-    "synthesize": ("detector.synthesis.cli", "animate a portrait: genuine and manipulated clips with the mask"),
+    "synthesize": (
+        "detector.synthesis.cli",
+        "make manipulated twins of a genuine video or still, with their truth",
+    ),
 }
 
 

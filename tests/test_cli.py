@@ -204,7 +204,7 @@ def test_bench_measures(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(room / "clip.mp4"), "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["frames_examined"] == report["faces_scored"] == 10
-    assert set(report["stages_s"]) == {"decode", "faces", "tracks", "crops", "scores:tiny"}
+    assert set(report["stages_s"]) == {"decode", "faces", "tracks", "crops", "forensics", "scores:tiny"}
     assert all(seconds > 0 for seconds in report["stages_s"].values())
     assert 0 < report["decode_alone_s"] < 60
     assert 0 < report["network_alone_s"] < 60

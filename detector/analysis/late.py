@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ class Seen:
     deciding: tuple[FaceTrack, ...]
 
 
-class LateModel:
+class LateModel(ABC):
     """One model's thread. `work` always leaves a `result`, without a score where the model failed; `fraction` 0..1."""
 
     stage = ""
@@ -64,8 +65,9 @@ class LateModel:
             self.result = result
             self._flow.changed.notify_all()
 
+    @abstractmethod
     def _examine(self, seen: Seen) -> ModelResult:
-        raise NotImplementedError
+        """The model's result; what it raises becomes the reason why it has no score."""
 
     def _go_on(self) -> None:
         if self._flow.stopped:

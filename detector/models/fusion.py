@@ -7,6 +7,7 @@ nothing) counts where it speaks for manipulation and the result is higher with i
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -64,9 +65,9 @@ class Fusion(nn.Module):
         self.log_gain = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(()))
 
+    @abstractmethod
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
         """z (B, M) standardised and 0 where absent, present (B, M) bool with at least one True a row -> (B,)."""
-        raise NotImplementedError
 
     def shares(self, z: Tensor, present: Tensor) -> Tensor:
         """How much of the combination rests on each member: (B, M), 0 where absent, rows summing to 1."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +115,9 @@ class BinaryModule(L.LightningModule):
         self._seen = 0
         self._aside: list[nn.Module] = []  # the trained network while its average is validated
 
+    @abstractmethod
     def step(self, batch: Any) -> StepOutput:
-        raise NotImplementedError("a recipe says what a batch is")
+        """What a recipe makes of one batch."""
 
     def label_loss(self, logit: Tensor, label: Tensor) -> Tensor:
         """The configured loss of the label: focal or cross-entropy, smoothed, weighted. (B,), (B,) in [0, 1] -> ()."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -39,9 +40,9 @@ class Witness(nn.Module):
             )
         return {**cls.MEASURED, **learned}
 
+    @abstractmethod
     def measure(self, signals: Signals) -> Tensor:
         """The fixed channels, (B, len(MEASURED), S/8, S/8) float32."""
-        raise NotImplementedError
 
     def forward(self, signals: Signals, shared: Tensor) -> Tensor:
         """`shared` (B, width, S/8, S/8) features -> (B, C, S/8, S/8) float32 channels."""
