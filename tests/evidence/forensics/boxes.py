@@ -39,7 +39,9 @@ def rewritten(source: Path, target: Path, change: Callable[[bytearray], None]) -
 
 def examined(path: Path, evidence: Evidence) -> FileForensics:
     """Examine the file at `path` although `evidence` was made of its sound version."""
-    stored = replace(evidence.file, path=path, sha256=sha256(path.read_bytes()).hexdigest(), size_bytes=path.stat().st_size)
+    stored = replace(
+        evidence.file, path=path, sha256=sha256(path.read_bytes()).hexdigest(), size_bytes=path.stat().st_size
+    )
     return examine_file(path, replace(evidence, file=stored))
 
 

@@ -62,11 +62,17 @@ def _certificate(name: str, key: Any, issuer: x509.Certificate | None, issuer_ke
         [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Test House"), x509.NameAttribute(NameOID.COMMON_NAME, name)]
     )
     ca = issuer is None
-    usage = dict.fromkeys(
-        "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign "
-        "encipher_only decipher_only".split(),
-        False,
-    ) | ({"key_cert_sign": True, "crl_sign": True} if ca else {"digital_signature": True})
+    usage = x509.KeyUsage(
+        digital_signature=not ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
     now = datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
@@ -79,7 +85,7 @@ def _certificate(name: str, key: Any, issuer: x509.Certificate | None, issuer_ke
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(usage, critical=True)
     )
     if not ca:
         builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)

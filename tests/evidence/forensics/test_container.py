@@ -177,7 +177,9 @@ def test_a_device_named_in_a_file_that_software_wrote(clip: Path, tmp_path: Path
 def test_a_name_that_does_not_fit_the_content(clip: Path, admit: Admit) -> None:
     evidence = admit(clip, file_name="holiday.avi")
     found = examine_file(evidence.file.path, evidence)
-    assert finding(found, "name_mismatch").finding == "The name ends in “.avi”; the content is an MP4 or QuickTime file."
+    assert (
+        finding(found, "name_mismatch").finding == "The name ends in “.avi”; the content is an MP4 or QuickTime file."
+    )
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".avi", ".webm"])

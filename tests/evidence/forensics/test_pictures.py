@@ -38,7 +38,9 @@ def moving(number: int) -> np.ndarray:
     field = np.random.default_rng(7).integers(0, 255, (30, 60)).astype(np.uint8)
     big = np.kron(field, np.ones((8, 8), np.uint8))
     left = 2 * number % 280
-    grey = big[:120, left : left + 160].astype(np.int16) + np.random.default_rng(number).normal(0, 4, (120, 160)).astype(int)
+    grey = big[:120, left : left + 160].astype(np.int16) + np.random.default_rng(number).normal(
+        0, 4, (120, 160)
+    ).astype(int)
     return np.repeat(np.clip(grey, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
@@ -54,7 +56,7 @@ def test_headers_give_the_types_that_the_decoder_gives(
     table = read_packets(path)
     with av.open(str(path)) as container:
         decoded = {frame.pts: LETTERS[int(frame.pict_type)] for frame in container.decode(video=0)}
-    assert {pts: letter for pts, letter in zip(table.pts.tolist(), table.types, strict=True)} == decoded
+    assert dict(zip(table.pts.tolist(), table.types, strict=True)) == decoded
     assert len(table) == 40
     assert table.types[0] == "I"
 
@@ -196,7 +198,9 @@ def test_a_join_of_two_recordings_shows_where_the_encoder_began_again(tmp_path: 
     assert (found.frames.gop.regular, found.frames.gop.short) == (True, 1)
     assert "1 of 11 keyframe distances" in finding(found, "keyframe_off_beat").finding
     assert "1 later keyframe" in finding(found, "encoder_restart").finding
-    whole = looked_at(admit(make_video(tmp_path / "whole.ts", frames=136, fps=25, codec_options=options, picture=moving)))
+    whole = looked_at(
+        admit(make_video(tmp_path / "whole.ts", frames=136, fps=25, codec_options=options, picture=moving))
+    )
     assert not codes(whole) & {"keyframe_off_beat", "encoder_restart"}
 
 
@@ -236,7 +240,9 @@ def test_a_short_clip_is_not_searched_for_an_earlier_coding(tmp_path: Path, admi
 
 
 def test_only_stretches_of_a_long_video_are_decoded(tmp_path: Path) -> None:
-    path = make_video(tmp_path / "long.mp4", frames=120, codec_options={"g": "12"}, picture=lambda n: numbered_picture(n))
+    path = make_video(
+        tmp_path / "long.mp4", frames=120, codec_options={"g": "12"}, picture=lambda n: numbered_picture(n)
+    )
     table = read_packets(path)
     sampled = sample_pictures(path, table, pixels=16_000 * 9_000)
     assert sampled.repeats is not None
