@@ -1,0 +1,103 @@
+"""`python -m detector annotate` and `contact-sheet`: pictures derived from an exhibit and its analysis."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detector.commands.console import add_home, open_store, plain
+from detector.commands.find_record import require_record
+from detector.commands.interrupts import Interrupts
+from detector.commands.meter import Meter
+from detector.errors import SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from detector.cases import AnalysisRecord, CaseStore
+
+
+def add_commands(commands: Any) -> None:
+    annotate = commands.add_parser(
+        "annotate",
+        help="write the video with boxes, scores and a time line drawn on it",
+        description="Write an MP4, labelled as derived in every frame, that plays the exhibit with the boxes and "
+        "scores of one analysis, a strip of all scores with a playhead and, on request, the heatmap beside it.",
+    )
+    annotate.add_argument("--heatmap", action="store_true", help="Grad-CAM beside the picture (takes much longer)")
+    sheet = commands.add_parser(
+        "contact-sheet",
+        help="write the strongest faces with their heatmaps as one picture",
+        description="Write a PNG, labelled as derived, of the strongest faces of one analysis.",
+    )
+    sheet.add_argument("--count", type=int, default=12, help="most faces on the sheet, up to 60 (default: 12)")
+    sheet.add_argument("--no-heatmap", action="store_true", help="faces alone")
+    for command, run, file in ((annotate, _annotate, "FILE.mp4"), (sheet, _contact_sheet, "FILE.png")):
+        command.add_argument("record", nargs="?", metavar="RECORD", help="record id, alone or as CASE/RECORD")
+        command.add_argument("--case", metavar="NAME", help="instead: the newest analysis of the case's one exhibit")
+        command.add_argument("--out", type=Path, required=True, metavar=file)
+        command.add_argument("--quiet", action="store_true", help="no progress on standard error")
+        add_home(command)
+        command.set_defaults(run_command=run)
+
+
+def _annotate(args: argparse.Namespace) -> int:
+    from detector.report.annotated_video import annotate_video, heatmap_model
+
+    with open_store(args.home) as store:
+        record = require_record(store, args.record, args.case)
+        analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
+        _require_file(evidence.file.path, evidence.file.sha256)
+        model = heatmap_model(analysis) if args.heatmap else None
+        with (
+            Interrupts() as interrupts,
+            interrupts.deferred(),
+            Meter(plain(args.out.name), args.quiet) as meter,
+        ):
+            made = annotate_video(
+                evidence,
+                analysis,
+                args.out,
+                heatmap_model=model,
+                on_progress=meter.show,
+                cancelled=interrupts.asked,
+            )
+        _log(store, record, args.out, "annotated video")
+    print(made.statement, file=sys.stderr)
+    print(args.out)
+    return 0
+
+
+def _contact_sheet(args: argparse.Namespace) -> int:
+    from detector.explain import Explainer
+    from detector.report.contact_sheet import MOST_FACES, contact_sheet
+    from detector.report.strongest import Illustrator
+
+    if not 1 <= args.count <= MOST_FACES:
+        raise SettingsError(f"--count is from 1 to {MOST_FACES}, not {args.count}.")
+    with open_store(args.home) as store:
+        record = require_record(store, args.record, args.case)
+        analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
+        _require_file(evidence.file.path, evidence.file.sha256)
+        illustrator = Illustrator(None if args.no_heatmap else Explainer(store.home / "heatmaps"), ())
+        args.out.write_bytes(contact_sheet(evidence, analysis, illustrator, count=args.count))
+        _log(store, record, args.out, "contact sheet")
+    print(args.out)
+    return 0
+
+
+def _require_file(path: Path, sha256: str) -> None:
+    """Nothing is drawn from a file that is not the one on record."""
+    from detector.cases.codec import file_sha256
+
+    if not path.is_file() or (found := file_sha256(path)) != sha256:
+        what = f"was changed (SHA-256 {found})" if path.is_file() else "is no longer in the store"
+        raise StoreError(f"The original {what}, so no picture is drawn from it. Verify the case.")
+
+
+def _log(store: CaseStore, record: AnalysisRecord, path: Path, form: str) -> None:
+    from detector.cases.codec import file_sha256
+
+    told = {"file_name": path.name, "sha256": file_sha256(path), "form": form}
+    told |= {"exhibit_id": record.exhibit_id, "record_id": record.record_id}
+    store.log(record.case_id, "case_exported", told)
