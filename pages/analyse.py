@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from detector.settings import AnalysisSettings
-from pages.parts import case_choice, intake, job_progress, markup, models, sample_clips, settings_form
+from pages.parts import actor, case_choice, intake, job_progress, markup, models, sample_clips, settings_form
 from pages.parts.intake import Incoming, Refusal
 
 _REFUSALS = "analyse_refusals"
@@ -18,10 +18,11 @@ _UPLOAD, _PATH = "Upload", "Path on this machine"
 def render() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
+        who = actor.required()
         markup.heading("1 · Evidence")
         incoming, refused = _choose_evidence()
         markup.heading("2 · Case")
-        case = case_choice.choose()
+        case = case_choice.choose(who)
         markup.heading("3 · How to examine")
         model_ids = models.choose()
         settings = settings_form.choose()
@@ -29,15 +30,15 @@ def render() -> None:
             "Start analysis",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=not ((incoming or refused) and model_ids),
+            disabled=not (who and (incoming or refused) and model_ids),
             key="analyse_start",
         ):
-            _start(incoming, refused, case.resolve, model_ids, settings)
+            _start(incoming, refused, case.resolve, model_ids, settings, who)
         for refusal in st.session_state.get(_REFUSALS, []):
             markup.problem(f"Not examined: {refusal.name}", refusal.reason)
     with right:
         job_progress.show()
-        _offer_samples(model_ids, settings)
+        _offer_samples(model_ids, settings, who)
 
 
 def _choose_evidence() -> tuple[list[Incoming], list[Refusal]]:
@@ -78,12 +79,13 @@ def _choose_evidence() -> tuple[list[Incoming], list[Refusal]]:
 def _start(
     incoming: Sequence[Incoming],
     refused: Sequence[Refusal],
-    resolve_case: Callable[[], str],
+    resolve_case: Callable[[str], str],
     model_ids: tuple[str, ...],
     settings: AnalysisSettings,
+    who: str,
 ) -> None:
     with st.spinner("Storing and hashing…"):
-        queued = intake.queue(incoming, resolve_case, model_ids, settings)
+        queued = intake.queue(incoming, lambda: resolve_case(who), model_ids, settings, who)
     for job_id in queued.job_ids:
         job_progress.follow(job_id)
     st.session_state[_REFUSALS] = [*refused, *queued.refusals]
@@ -94,7 +96,7 @@ def _start(
     st.rerun()
 
 
-def _offer_samples(model_ids: tuple[str, ...], settings: AnalysisSettings) -> None:
+def _offer_samples(model_ids: tuple[str, ...], settings: AnalysisSettings, who: str) -> None:
     """The shipped clips, each a button; they go to a case of their own, never into a real one."""
     clips = sample_clips.available()
     if not clips:
@@ -107,10 +109,10 @@ def _offer_samples(model_ids: tuple[str, ...], settings: AnalysisSettings) -> No
                 f"Analyse the {clip.label} clip",
                 icon=":material/science:",
                 key=f"analyse_sample_{clip.label}",
-                disabled=not model_ids,
+                disabled=not (who and model_ids),
                 width="stretch",
             ):
                 chosen = clip
             markup.note(clip.truth)
     if chosen is not None:
-        _start([Incoming(chosen.path.name, chosen.path)], [], case_choice.sample_case, model_ids, settings)
+        _start([Incoming(chosen.path.name, chosen.path)], [], case_choice.sample_case, model_ids, settings, who)

@@ -1,58 +1,74 @@
-"""Examine: one analysis of one exhibit, down to the single frame."""
+"""Examine: one exhibit, down to the single frame, with what models said of it once that may be shown."""
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Sequence
 
-from detector.cases import AnalysisRecord, Exhibit
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from detector.cases import AnalysisRecord, Case, Exhibit
 from detector.errors import StoreError
 from pages.parts import (
+    actor,
     address,
+    case_header,
     evidence_facts,
     exhibit_comparison,
     exports,
+    file_forensics,
     frame_table,
+    looks,
+    marks,
     markup,
+    navigation,
     notes,
+    plain_view,
     record_list,
+    seen_before,
     services,
+    statements,
     viewer,
 )
-from pages.parts.address import Place
+from pages.parts.address import NOWHERE, Place
 from pages.parts.readings import Readings
 from pages.parts.wording import LABELS
 
 
 def render() -> None:
+    who = actor.required()
+    if not who:
+        return
     place = address.read()
-    store = services.current().store
     if place.exhibit is None and place.record is None:
         record_list.show_recent()
         return
+    marks.follow_jump()
     try:
-        chosen = _chosen_record(place)
-        if chosen is None:
-            return
-        record, exhibit = chosen
-        case = store.case(record.case_id)
-        analysis = services.analysis(str(services.current().home), record.record_id)
+        exhibit, record = _chosen(place)
+        case = services.current().store.case(exhibit.case_id)
+        withheld = services.current().store.statements.scores_withheld(exhibit.exhibit_id)
+        if record is None or withheld:
+            looks.record(who, case.case_id, exhibit_id=exhibit.exhibit_id)
+            _show_without_scores(case, exhibit, who, withheld=withheld and record is not None)
+        else:
+            looks.record(who, case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True)
+            _show_with_scores(case, exhibit, record, who)
     except StoreError as error:
         markup.problem("This record cannot be opened", str(error))
         record_list.show_recent()
-        return
-    readings = Readings.of(analysis)
 
-    about, actions = st.columns([3, 2], vertical_alignment="center")
-    with about:
-        markup.title(exhibit.file_name, f"Exhibit {exhibit.number} of {case.reference} · {case.title}", mono=True)
-    with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+
+def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who: str) -> None:
+    analysis = services.analysis(str(services.current().home), record.record_id)
+    readings = Readings.of(analysis)
+    with _head(case, exhibit, who):
         _choose_record(record, exhibit)
         exports.case_pdf(case)
         exports.analysis_json(record.record_id)
-    viewer.show(readings, record.record_id)
-
-    frames_tab, compare_tab, evidence_tab, notes_tab, method_tab = st.tabs(
-        ["Frames", "Compare models", "Evidence", "Notes", "Method"]
+    viewer.show(readings, record.record_id, exhibit, who)
+    frames_tab, compare_tab, evidence_tab, *others, method_tab = st.tabs(
+        ["Frames", "Compare models", "Evidence", "Notes and bookmarks", "Opinions", "Seen before", "Method"]
     )
     with frames_tab:
         if readings.faces:
@@ -63,27 +79,72 @@ def render() -> None:
         exhibit_comparison.show(readings, exhibit.exhibit_id)
     with evidence_tab:
         evidence_facts.show(analysis.evidence)
-    with notes_tab:
-        notes.show(record.case_id, exhibit.exhibit_id)
+        file_forensics.show(analysis, key=record.record_id)
+    shown = viewer.current(readings)
+    _fill_tabs(others, case, exhibit, who, NOWHERE if shown is None else Place(track=shown[0], pts=shown[1]))
     with method_tab:
         evidence_facts.show_method(analysis)
 
 
-def _chosen_record(place: Place) -> tuple[AnalysisRecord, Exhibit] | None:
-    """The record that the address names, else the exhibit's newest; None (after saying so) where it has none yet."""
+def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bool) -> None:
+    """Nothing here has read an analysis, so nothing of it can be in the page."""
+    with _head(case, exhibit, who):
+        pass
+    plain_view.show(case, exhibit, who, withheld=withheld)
+    evidence_tab, *others = st.tabs(["Evidence", "Notes and bookmarks", "Opinions", "Seen before"])
+    with evidence_tab:
+        evidence_facts.show(exhibit.evidence, player=False)
+    _fill_tabs(others, case, exhibit, who, plain_view.here(exhibit), withheld=withheld)
+
+
+def _head(case: Case, exhibit: Exhibit, who: str) -> DeltaGenerator:
+    """Title, star and the way to the case; returns the place for what else can be done."""
+    about, actions = st.columns([3, 2], vertical_alignment="center")
+    with about:
+        below = f"Exhibit {exhibit.reference} of {case.reference} · {case.title}"
+        markup.title(exhibit.file_name, f"{below} · {exhibit.description}" if exhibit.description else below, mono=True)
+    row = actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small")
+    with row:
+        navigation.link("cases", "Case", Place(case=case.case_id), icon=":material/folder_open:", help="The whole case")
+        case_header.star(case, who)
+    return row
+
+
+def _fill_tabs(
+    tabs: Sequence[DeltaGenerator],
+    case: Case,
+    exhibit: Exhibit,
+    who: str,
+    here: Place,
+    *,
+    withheld: bool = False,
+) -> None:
+    """What people say of an exhibit, and where else it was seen."""
+    notes_tab, opinions_tab, seen_tab = tabs
+    with notes_tab:
+        left, right = st.columns(2, gap="large")
+        with left:
+            notes.show(case, who, {exhibit.exhibit_id: exhibit}, exhibit=exhibit, here=here)
+        with right:
+            marks.show(case, [exhibit], who, jump=True)
+            if case.status != "archived":
+                marks.add_form(exhibit, who, here)
+    with opinions_tab:
+        statements.show(case, exhibit, who)
+    with seen_tab:
+        seen_before.show(exhibit, withheld=withheld)
+
+
+def _chosen(place: Place) -> tuple[Exhibit, AnalysisRecord | None]:
+    """The record that the address names, else the exhibit's newest, if it has any. Raises StoreError."""
     store = services.current().store
     if place.record is not None:
         record = store.record(place.record)
-        return record, store.exhibit(record.exhibit_id)
+        return store.exhibit(record.exhibit_id), record
     assert place.exhibit is not None
     exhibit = store.exhibit(place.exhibit)
     records = store.analyses(exhibit_id=exhibit.exhibit_id)
-    if not records:
-        markup.empty("hourglass_empty", "Not analysed yet", "Its analysis may be queued or running: see Analyse.")
-        return None
-    newest = max(records, key=lambda record: record.record_id)
-    address.go(Place(exhibit=exhibit.exhibit_id, record=newest.record_id, track=place.track, pts=place.pts))
-    return newest, exhibit
+    return exhibit, max(records, key=lambda record: record.record_id, default=None)
 
 
 def _choose_record(record: AnalysisRecord, exhibit: Exhibit) -> None:

@@ -2,63 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
-from streamlit.navigation.page import StreamlitPage
 
 from pages import analyse, cases, examine, models, training
-from pages.parts import navigation, style
+from pages.parts import actor, navigation, style
 from pages.parts.navigation import PageName
 
 # A named icon would be fetched from the network.
 _PICTURES = Path(__file__).parent / "parts"
 
 
-def main(first: PageName = "analyse") -> None:
-    """Draw the page that the address names; `first` is the one shown where it names none."""
+class _Entry(NamedTuple):
+    render: Callable[[], None]
+    title: str
+    icon: str
+
+
+_PAGES: dict[PageName, _Entry] = {
+    "analyse": _Entry(analyse.render, "Analyse", ":material/upload_file:"),
+    "examine": _Entry(examine.render, "Examine", ":material/frame_inspect:"),
+    "cases": _Entry(cases.render, "Cases", ":material/folder_open:"),
+    "models": _Entry(models.render, "Models", ":material/deployed_code:"),
+    "training": _Entry(training.render, "Training runs", ":material/monitoring:"),
+}
+
+
+def main(first: PageName | None = None) -> None:
+    """Draw the page that the address names. The bare address leads to Analyse, or shows `first`."""
     st.set_page_config(page_title="Framewitness", page_icon=str(_PICTURES / "favicon.svg"), layout="wide")
     st.logo(str(_PICTURES / "logo.svg"), size="medium")
     style.apply()
-    pages: dict[PageName, StreamlitPage] = {
-        "analyse": st.Page(
-            analyse.render,
-            title="Analyse",
-            icon=":material/upload_file:",
-            url_path="analyse",
-            default=first == "analyse",
-        ),
-        "examine": st.Page(
-            examine.render,
-            title="Examine",
-            icon=":material/frame_inspect:",
-            url_path="examine",
-            default=first == "examine",
-        ),
-        "cases": st.Page(
-            cases.render,
-            title="Cases",
-            icon=":material/folder_open:",
-            url_path="cases",
-            default=first == "cases",
-        ),
-        "models": st.Page(
-            models.render,
-            title="Models",
-            icon=":material/deployed_code:",
-            url_path="models",
-            default=first == "models",
-        ),
-        "training": st.Page(
-            training.render,
-            title="Training runs",
-            icon=":material/monitoring:",
-            url_path="training",
-            default=first == "training",
-        ),
+    pages = {
+        name: st.Page(entry.render, title=entry.title, icon=entry.icon, url_path=name, default=name == first)
+        for name, entry in _PAGES.items()
     }
+    listed = list(pages.values())
+    if first is None:
+        # Streamlit serves its default page at the bare address only: were Analyse the default, /analyse would not be
+        # found.
+        listed.append(st.Page(_start, title="Framewitness", url_path="start", default=True, visibility="hidden"))
     navigation.register(pages)
-    st.navigation(list(pages.values()), position="top").run()
+    page = st.navigation(listed, position="top")
+    actor.show()
+    page.run()
+
+
+def _start() -> None:
+    navigation.go("analyse", {name: st.query_params[name] for name in st.query_params})
 
 
 # A spawned worker imports the parent's main module under another name; only Streamlit runs it as __main__.

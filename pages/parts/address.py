@@ -28,6 +28,9 @@ class Place:
         return {name: str(value) for name, value in values.items() if value is not None}
 
 
+NOWHERE = Place()
+
+
 def read() -> Place:
     given = st.query_params
     return Place(

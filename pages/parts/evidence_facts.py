@@ -10,7 +10,7 @@ from pages.parts import markup, media
 from pages.parts.wording import clock, size_text
 
 
-def show(evidence: Evidence) -> None:
+def show(evidence: Evidence, *, player: bool = True) -> None:
     """Two columns of facts, the file's own claims, and the browser's player for what it can play."""
     file, video, integrity = evidence.file, evidence.video, evidence.integrity
     left, right = st.columns(2, gap="large")
@@ -75,10 +75,12 @@ def show(evidence: Evidence) -> None:
         if evidence.container.tags:
             markup.heading("The file's own claims", "unverified")
             markup.facts(evidence.container.tags)
-    _show_player(evidence)
+    if player:
+        show_player(evidence)
 
 
-def _show_player(evidence: Evidence) -> None:
+def show_player(evidence: Evidence) -> None:
+    """The browser's own player, for what it can play."""
     if evidence.kind != "video" or not evidence.file.path.is_file() or media.media_type(evidence.file.path) is None:
         return
     with st.expander("Play the stored file", icon=":material/play_circle:"):

@@ -73,6 +73,7 @@ def queue(
     resolve_case: Callable[[], str],
     model_ids: tuple[str, ...],
     settings: AnalysisSettings,
+    who: str,
 ) -> Queued:
     """Store each file while hashing it, make it an exhibit and queue its analysis.
 
@@ -88,8 +89,9 @@ def queue(
             stored = ingest(item.source, store.evidence_dir, file_name=item.name)
             evidence = examine(stored)
             case_id = case_id or resolve_case()
-            exhibit = store.add_exhibit(case_id, evidence)
-            jobs.append(open_services.jobs.submit(JobRequest(exhibit.exhibit_id, model_ids, settings)))
+            exhibit = store.add_exhibit(case_id, evidence, author=who)
+            request = JobRequest(exhibit.exhibit_id, model_ids, settings)
+            jobs.append(open_services.jobs.submit(request, author=who))
         except FramewitnessError as error:
             refusals.append(Refusal(item.name, str(error)))
         except OSError as error:

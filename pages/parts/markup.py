@@ -146,3 +146,17 @@ def steps(names: Sequence[str], current: str) -> None:
         else:
             marks.append(f"<span>{escape(name)}</span>")
     st.html(f'<div class="fw-steps">{"".join(marks)}</div>')
+
+
+def exhibit_title(reference: str, name: str, description: str) -> None:
+    """An exhibit's number in the case, its file's name, and what it is said to be."""
+    below = f'<div class="fw-note">{escape(description)}</div>' if description else ""
+    st.html(
+        f'<div class="fw-exhibit"><b>{escape(reference)}</b> <span class="fw-mono">{escape(name)}</span>{below}</div>'
+    )
+
+
+def stated(title: str, text: str, aside: str) -> None:
+    """What somebody stated, with line breaks kept, and who it was and when."""
+    body = f'<div class="fw-said">{escape(text)}</div>' if text else ""
+    st.html(f'<div class="fw-stated"><b>{escape(title)}</b>{body}<div class="fw-note">{escape(aside)}</div></div>')

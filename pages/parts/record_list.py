@@ -26,7 +26,12 @@ def show_recent() -> None:
     for record in records:
         exhibit = store.exhibit(record.exhibit_id)
         case = store.case(record.case_id)
-        _line(record, exhibit.file_name, f"{case.reference} · {case.title}")
+        _line(
+            record,
+            exhibit.file_name,
+            f"{case.reference} · {case.title}",
+            withheld=store.statements.scores_withheld(record.exhibit_id),
+        )
 
 
 def show(records: Iterable[AnalysisRecord], exhibit: Exhibit) -> None:
@@ -35,14 +40,12 @@ def show(records: Iterable[AnalysisRecord], exhibit: Exhibit) -> None:
         _line(record, ", ".join(record.model_ids), f"{record.track_count} tracks, {record.frames_examined:,} frames")
 
 
-def _line(record: AnalysisRecord, name: str, aside: str) -> None:
+def _line(record: AnalysisRecord, name: str, aside: str, *, withheld: bool = False) -> None:
     words = LABELS[record.label]
+    told = (words.icon, words.colour, words.word, score_text(record.score))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_{record.record_id}"):
         markup.line(
-            words.icon,
-            words.colour,
-            words.word,
-            score_text(record.score),
+            *(("visibility_off", "var(--fw-faint)", "Held back", "") if withheld else told),
             name,
             f"{aside} · {record.created_at:%Y-%m-%d %H:%M} UTC",
         )

@@ -74,6 +74,20 @@ _CSS = """
 .fw-gauge b { position: absolute; top: -3px; width: 4px; height: 14px; margin-left: -2px; border-radius: 1px;
               background: var(--fw-dot); }
 .fw-num { font-variant-numeric: tabular-nums; text-align: right; }
+.st-key-actor_head { position: fixed; top: .55rem; right: 4.2rem; z-index: 999991; width: auto; }
+.st-key-actor_head button { max-width: 16rem; }
+.st-key-actor_head button p { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.fw-exhibit { line-height: 1.4; overflow-wrap: anywhere; }
+.fw-exhibit b { font-size: 1.05rem; margin-right: .5rem; }
+.fw-stated { line-height: 1.45; overflow-wrap: anywhere; }
+.fw-stated b { font-weight: 600; }
+.fw-said { white-space: pre-wrap; font-size: .95rem; }
+.fw-observations > b { display: block; font-size: .86rem; color: var(--fw-faint); padding-bottom: .2rem; }
+.fw-observation { border-top: 1px solid var(--fw-line); padding: .32rem 0; font-size: .92rem; line-height: 1.45; }
+.fw-observation summary { cursor: pointer; overflow-wrap: anywhere; }
+.fw-observation summary .fw-note { font-size: .82rem; }
+.fw-observation ul { margin: .1rem 0 .3rem; padding-left: 1.15rem; }
+.fw-observation div { padding-left: 1.6rem; }
 .fw-drawing { max-width: 100%; height: auto; display: block; }
 .fw-outcome { display: flex; gap: .7rem; padding: .6rem .8rem; border: 1px solid var(--fw-line); border-radius: 4px;
               line-height: 1.45; background: var(--fw-soft); overflow-wrap: anywhere; }

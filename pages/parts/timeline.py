@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 
+from pages.parts.marks import Mark
 from pages.parts.readings import FaceKey, Readings
 from pages.parts.wording import clock, score_text, track_colour
 
@@ -15,8 +18,11 @@ MARGIN = {"l": 70, "r": 70, "t": 4, "b": 4, "pad": 0}
 _LINE = "rgba(128,140,152,.55)"
 
 
-def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None) -> go.Figure:
-    """The timeline. Each point's `customdata` is [track_id, pts]; gaps are hatched; dotted lines mark shot changes.
+def figure(
+    readings: Readings, *, model_id: str | None, current: FaceKey | None, marks: Sequence[Mark] = ()
+) -> go.Figure:
+    """The timeline, with a lane of `marks` above the tracks where there are any. Each point's `customdata` is
+    [track_id, pts]; gaps are hatched; dotted lines mark shot changes.
 
     Points are coloured by score on cividis (Nuñez et al. 2018), 0 to 1; a face no model scored is an empty ring; a
     low quality weight makes a point smaller. Times are read off the score chart below, which shares the axis.
@@ -51,15 +57,18 @@ def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None)
                 ],
             )
     _add_points(figure, readings, model_id)
+    if marks:
+        _add_marks(figure, readings, marks, current)
     if current is not None:
         _add_cursor(figure, readings, current)
     for start_s in analysis.shot_starts_s:
         if start_s > 0:
             figure.add_vline(x=start_s, line={"dash": "dot", "width": 1, "color": _LINE})
     lanes = len(analysis.tracks)
+    top = -1 if marks else 0
     figure.update_layout(
         barmode="overlay",
-        height=MARGIN["t"] + MARGIN["b"] + lanes * LANE_PX,
+        height=MARGIN["t"] + MARGIN["b"] + (lanes - top) * LANE_PX,
         margin=MARGIN,
         showlegend=False,
         dragmode=False,
@@ -68,9 +77,9 @@ def figure(readings: Readings, *, model_id: str | None, current: FaceKey | None)
     )
     figure.update_xaxes(**time_axis(readings), showticklabels=False, showgrid=True)
     figure.update_yaxes(
-        tickvals=list(range(lanes)),
-        ticktext=[f"Track {track.track_id}" for track in analysis.tracks],
-        range=[lanes - 0.5, -0.5],
+        tickvals=list(range(top, lanes)),
+        ticktext=[*(["Marks"] if marks else []), *(f"Track {track.track_id}" for track in analysis.tracks)],
+        range=[lanes - 0.5, top - 0.5],
         showgrid=False,
         zeroline=False,
         fixedrange=True,
@@ -131,6 +140,31 @@ def _add_points(figure: go.Figure, readings: Readings, model_id: str | None) -> 
                 for key, face, score in zip(keys, shown, scores, strict=True)
             ],
         )
+
+
+def _add_marks(figure: go.Figure, readings: Readings, marks: Sequence[Mark], current: FaceKey | None) -> None:
+    """Stars for bookmarks, squares for notes; a click goes to the frame, on the track shown where none is named."""
+    fallback = current[0] if current else readings.analysis.tracks[0].track_id
+    figure.add_scatter(
+        x=[readings.pts_s(mark.pts) for mark in marks],
+        y=[-1] * len(marks),
+        mode="markers",
+        customdata=[[fallback if mark.track_id is None else mark.track_id, mark.pts] for mark in marks],
+        marker={
+            "symbol": ["star" if mark.kind == "Bookmark" else "square" for mark in marks],
+            "size": [12 if mark.kind == "Bookmark" else 9 for mark in marks],
+            "color": "#E69F00",
+            "line": {"width": 1, "color": "rgba(128,140,152,.9)"},
+        },
+        unselected={"marker": {"opacity": 1}},
+        hoverinfo="text",
+        # Plotly reads a few tags in such texts.
+        hovertext=[
+            f"{mark.kind} of {escape(mark.author)} · {clock(readings.pts_s(mark.pts))}"
+            + (f"<br>{escape(textwrap.shorten(mark.text, 80, placeholder='…'))}" if mark.text.strip() else "")
+            for mark in marks
+        ],
+    )
 
 
 def _add_cursor(figure: go.Figure, readings: Readings, current: FaceKey) -> None:

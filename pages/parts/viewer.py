@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
 
+from detector.cases import Exhibit
 from pages.parts import (
     address,
     attention_lane,
@@ -14,15 +16,18 @@ from pages.parts import (
     cue_panel,
     frame_images,
     frame_view,
+    marks,
     markup,
     members_table,
     models,
     score_chart,
+    services,
     stepping,
     sync_lane,
     timeline,
     uncertainty_panel,
 )
+from pages.parts.marks import Mark
 from pages.parts.readings import FaceKey, Readings
 from pages.parts.wording import clock
 
@@ -52,8 +57,10 @@ def current(readings: Readings) -> FaceKey | None:
 
 
 @st.fragment
-def show(readings: Readings, record_id: str) -> None:
-    """The conclusion and the face at the left; timeline, scores and frame at the right."""
+def show(readings: Readings, record_id: str, exhibit: Exhibit, who: str) -> None:
+    """The conclusion and the face at the left; timeline, scores and frame at the right. `who` sets bookmarks."""
+    if services.current().store.statements.scores_withheld(exhibit.exhibit_id):
+        st.rerun()  # the case was made blind-first meanwhile: the page as a whole knows what to show instead
     left, right = st.columns([5, 8], gap="medium")
     with left:
         _show_finding(readings)
@@ -69,13 +76,15 @@ def show(readings: Readings, record_id: str) -> None:
         return
     track_id, pts = here
     with right:
-        _show_charts(readings, record_id, here)
+        _show_charts(readings, record_id, here, marks.on_frames(exhibit))
         markup.heading("Frame", f"{clock(readings.pts_s(pts))} · PTS {pts}")
         frame = frame_view.decode(readings, pts)
         if frame is not None:
             frame_view.show_frame(readings, frame, track_id)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _show_steps(readings, here)
+            if case_is_open(exhibit.case_id):
+                marks.toggle(exhibit, who, track_id if here in readings.faces else None, pts)
             if frame is not None:
                 frame_view.offer_picture(readings, frame)
         if frame is not None:
@@ -101,12 +110,17 @@ def _show_finding(readings: Readings) -> None:
             members_table.show(model)
 
 
-def _show_charts(readings: Readings, record_id: str, here: FaceKey) -> None:
+def case_is_open(case_id: str) -> bool:
+    """Whether anything can be added to the case."""
+    return services.current().store.case(case_id).status != "archived"
+
+
+def _show_charts(readings: Readings, record_id: str, here: FaceKey, shown_marks: Sequence[Mark]) -> None:
     track_id, pts = here
     shown_model = _choose_colouring(readings)
     event_key = f"timeline_{record_id}"
     st.plotly_chart(
-        timeline.figure(readings, model_id=shown_model, current=here),
+        timeline.figure(readings, model_id=shown_model, current=here, marks=shown_marks),
         key=event_key,
         on_select=lambda: clicked(event_key),
         selection_mode="points",

@@ -18,21 +18,26 @@ from pages.parts import services
 from tests.pages import family, seed
 
 
+EXAMINER = "A. Tester"
+
+
 class HandMovedJobs:
     """Stands in for the job service: keeps what was asked for; `change` plays the worker."""
 
     def __init__(self, store: CaseStore) -> None:
         self.store = store
         self.requests: dict[str, JobRequest] = {}
+        self.authors: list[str] = []
         self.table: dict[str, Job] = {}
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
 
-    def submit(self, request: JobRequest) -> str:
+    def submit(self, request: JobRequest, *, author: str = "") -> str:
         job_id = f"j{len(self.table):09d}"
         self.requests[job_id] = request
+        self.authors.append(author)
         self.table[job_id] = Job(
             job_id=job_id,
             case_id=self.store.exhibit(request.exhibit_id).case_id,
@@ -116,15 +121,17 @@ def seeded(opened: services.Services, clip: Path, card: ModelCard) -> seed.Seede
 
 @pytest.fixture
 def open_page(opened: services.Services) -> Callable[..., AppTest]:
-    """Open one page as a browser would, with its address's parameters."""
+    """Open one page as a browser would, with its address's parameters, under a name chosen before unless told not."""
 
-    def open_(page: str, **params: object) -> AppTest:
+    def open_(page: str, *, who: str = EXAMINER, **params: object) -> AppTest:
         def script(first: str) -> None:
             from pages.router import main
 
             main(first)  # type: ignore[arg-type]
 
         app = AppTest.from_function(script, kwargs={"first": page}, default_timeout=180)
+        if who:
+            app.session_state["actor"] = who
         for name, value in params.items():
             app.query_params[name] = str(value)
         return app.run()
@@ -133,5 +140,6 @@ def open_page(opened: services.Services) -> Callable[..., AppTest]:
 
 
 def html_of(app: AppTest) -> str:
-    """All HTML that the page shows, styles left out."""
-    return "\n".join(element.proto.body for element in app.get("html") if "<style>" not in element.proto.body)
+    """All HTML that the page shows, styles and the pages' own scripts left out."""
+    shown = [element.proto for element in app.get("html") if not element.proto.unsafe_allow_javascript]
+    return "\n".join(element.body for element in shown if "<style>" not in element.body)

@@ -11,7 +11,7 @@ from detector.cases import JobRequest
 from detector.registry import ModelCard
 from detector.settings import AnalysisSettings
 from pages.parts import intake, services
-from tests.pages.conftest import HandMovedJobs, html_of
+from tests.pages.conftest import EXAMINER, HandMovedJobs, html_of
 from tests.pages.seed import HOSTILE_NAME, Seeded
 
 OpenPage = Callable[..., AppTest]
@@ -130,6 +130,7 @@ def test_a_hostile_file_name_is_shown_as_text(open_page: OpenPage, clip: Path, j
         lambda: services.current().store.create_case("c").case_id,
         ("tiny",),
         AnalysisSettings(),
+        EXAMINER,
     )
     assert found.refusals == ()
     app = open_page("analyse")
@@ -146,6 +147,7 @@ def test_one_bad_file_does_not_stop_the_others(jobs: HandMovedJobs, clip: Path, 
         lambda: services.current().store.create_case("c").case_id,
         ("tiny",),
         AnalysisSettings(),
+        EXAMINER,
     )
     assert len(queued.job_ids) == 1
     assert [refusal.name for refusal in queued.refusals] == ["empty.mp4"]

@@ -10,7 +10,7 @@ from detector.registry import ModelCard
 from pages.parts import services
 from pages.parts.readings import Readings
 from tests.pages import seed
-from tests.pages.conftest import html_of
+from tests.pages.conftest import EXAMINER, html_of
 from tests.pages.seed import HOSTILE_NAME, Seeded
 
 OpenPage = Callable[..., AppTest]
@@ -133,12 +133,11 @@ def test_a_note_refers_to_the_frame_shown(open_page: OpenPage, seeded: Seeded) -
     app = _open(open_page, seeded, track=1, pts=face.pts)
     scope = seeded.exhibit.exhibit_id
     app.text_area(key=f"note_text_{scope}").set_value("Odd <edge> at the **jaw**")
-    app.text_input(key=f"note_author_{scope}").set_value("B. Reader")
     next(button for button in app.button if button.label == "Add note").click().run()
     (note,) = services.current().store.notes(seeded.case.case_id)
     assert (note.text, note.author, note.track_id, note.pts) == (
         "Odd <edge> at the **jaw**",
-        "B. Reader",
+        EXAMINER,
         1,
         face.pts,
     )

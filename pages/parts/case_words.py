@@ -1,0 +1,73 @@
+"""The words and icons for what people state about a case, and for the events of its log."""
+
+from __future__ import annotations
+
+from detector.cases.statements import Role, Truth, Verdict
+from detector.cases.types import Status
+
+STATUS: dict[Status, tuple[str, str]] = {
+    "open": ("Open", "folder_open"),
+    "in_review": ("In review", "rate_review"),
+    "closed": ("Closed", "folder"),
+    "archived": ("Archived", "inventory_2"),
+}
+VERDICT: dict[Verdict, str] = {
+    "manipulated": "Manipulated",
+    "genuine": "Genuine",
+    "undetermined": "Cannot tell",
+}
+TRUTH: dict[Truth, str] = {
+    "manipulated": "Manipulated",
+    "genuine": "Genuine",
+    "unknown": "Not known any more",
+}
+ROLE: dict[Role, str] = {"examiner": "Examiner", "second_examiner": "Second examiner"}
+HIT: dict[str, str] = {
+    "case": "case",
+    "state": "tags or status",
+    "exhibit": "file name",
+    "exhibit_mark": "exhibit",
+    "note": "note",
+    "bookmark": "bookmark",
+    "opinion": "opinion",
+    "truth": "ground truth",
+    "signature": "statement",
+    "hash": "SHA-256",
+}
+EVENT: dict[str, str] = {
+    "case_created": "Case created",
+    "case_changed": "Case changed",
+    "case_archived": "Case archived",
+    "case_reopened": "Case reopened",
+    "case_imported": "Case imported",
+    "case_exported": "Case exported",
+    "case_verified": "Case verified",
+    "case_viewed": "Case opened",
+    "status_changed": "Status changed",
+    "tags_changed": "Tags changed",
+    "blind_first_changed": "Blind first changed",
+    "favourite_changed": "Star changed",
+    "exhibit_added": "Exhibit added",
+    "exhibit_named": "Exhibit described",
+    "exhibit_viewed": "Exhibit opened",
+    "exhibit_fingerprinted": "Frames fingerprinted",
+    "analysis_requested": "Analysis requested",
+    "analysis_started": "Analysis started",
+    "analysis_finished": "Analysis finished",
+    "analysis_failed": "Analysis failed",
+    "analysis_cancelled": "Analysis cancelled",
+    "analysis_saved": "Analysis saved",
+    "scores_viewed": "Scores opened",
+    "note_added": "Note added",
+    "bookmark_added": "Bookmark set",
+    "bookmark_removed": "Bookmark removed",
+    "opinion_given": "Opinion recorded",
+    "truth_recorded": "Ground truth recorded",
+    "signed": "Signed",
+    "report_rendered": "Report made",
+}
+
+
+def event(action: str) -> str:
+    """What happened; an action without a word of its own is told by its name."""
+    return EVENT.get(action, action.replace("_", " ").capitalize())
