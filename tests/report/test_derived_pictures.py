@@ -69,7 +69,8 @@ def scored(evidence: Evidence, *, every: int = 5, model_id: str = "tiny", weight
 def played(path: Path) -> tuple[list[float], list[NDArray[np.uint8]]]:
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
-    return [float(frame.time or 0) for frame in frames], [frame.to_ndarray(format="rgb24") for frame in frames]
+    pictures = [frame.to_ndarray(format="rgb24").astype(np.uint8) for frame in frames]
+    return [float(frame.time or 0) for frame in frames], pictures
 
 
 @pytest.mark.parametrize(
@@ -218,8 +219,8 @@ def test_the_contact_sheet_shows_the_strongest_faces(tmp_path: Path, monkeypatch
     content = contact_sheet(evidence, analysis, illustrator, count=3)
     assert contact_sheet(evidence, analysis, illustrator, count=3) == content
     with Image.open(io.BytesIO(content)) as sheet:
-        assert LABEL in sheet.text["Title"]
-        assert evidence.file.sha256 in sheet.text["Comment"]
+        assert LABEL in sheet.info["Title"]
+        assert evidence.file.sha256 in sheet.info["Comment"]
         pixels = np.asarray(sheet)
     assert pixels[4, 4] == pytest.approx((94, 22, 22))
     face, heat = pixels[102:298, 18:214].astype(float), pixels[102:298, 222:418].astype(float)
