@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from detector.evidence.forensics.packets import PacketTable, display_order
 from detector.evidence.forensics.types import EarlierGop
@@ -93,7 +93,7 @@ def _best(
         usable = (expected >= _MIN_PLACES) & (hits >= _MIN_HIT_SHARE * expected)
         tried += int((expected >= _MIN_PLACES).sum())
         for phase in np.flatnonzero(usable):
-            chance = float(binom.sf(hits[phase] - 1, expected[phase], share))
+            chance = float(bdtrc(hits[phase] - 1, expected[phase], share))
             if best.chance is None or chance < best.chance:
                 best = EarlierGop(True, None, period, int(hits[phase]), int(expected[phase]), chance)
     if best.chance is None:

@@ -39,13 +39,8 @@ T = TypeVar("T")
 _BOXED = frozenset({"mp4", "heic", "avif"})
 
 
-def examine_file(path: Path, evidence: Evidence, *, cancelled: Callable[[], bool] = lambda: False) -> FileForensics:
-    """Content credentials, container, streams, coded pictures and metadata of the stored file at `path`.
-
-    `evidence` is what `detector.evidence.examine` found in it. Same file, same result, but for times "in the future".
-    Never raises on what is in the file: a part that cannot be examined is left out and named in `limits`. Raises
-    CancelledError once `cancelled()` is true.
-    """
+def examine(path: Path, evidence: Evidence, cancelled: Callable[[], bool]) -> FileForensics:
+    """See `detector.evidence.forensics.examine_file`."""
     desk = _Desk(path, evidence, cancelled)
     return desk.examine_still() if evidence.kind == "still" else desk.examine_video()
 
