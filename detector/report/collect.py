@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,10 @@ from detector.report.strongest import Illustrator, strongest_frames
 from detector.report.wording import count
 
 if TYPE_CHECKING:
-    from detector.cases import CaseStore, Exhibit, Verification
+    from detector.cases import AnalysisRecord, CaseStore, Event, Exhibit, Verification
     from detector.explain import Explainer
     from detector.registry import LoadedModel
 
-LOG_EXCERPT = 30
 STRONG_FRAMES = 5
 
 
@@ -36,14 +35,21 @@ def collect(
     `explainer` draws the heatmaps; without one the record says that none were made. `models` are those already loaded,
     the others are loaded by name when a heatmap needs them. `verify` recomputes the case's log and hashes; without it
     the report says that this was not done. Raises StoreError for an unknown case; an analysis
-    that cannot be read is in the record as such.
+    that cannot be read is in the record as such. Of an exhibit whose scores wait for a blind opinion no analysis is
+    read at all.
     """
     case = store.case(case_id)
     outcome = store.verify(case_id) if verify else None
     illustrator = Illustrator(explainer, models or ())
+    events = store.events(case_id)
+    received = {str(_record_id(event)): event.actor for event in events if event.action == "exhibit_added"}
     exhibits = []
     for exhibit in store.exhibits(case_id):
+        received_by = received.get(exhibit.exhibit_id, "")
         problem = _original_problem(exhibit, outcome)
+        if store.statements.scores_withheld(exhibit.exhibit_id):
+            exhibits.append(ExhibitEntry(exhibit, (), problem, withheld=True, received_by=received_by))
+            continue
         entries, unreadable = [], []
         for saved in store.analyses(exhibit_id=exhibit.exhibit_id):
             try:
@@ -55,9 +61,8 @@ def collect(
                 illustrator.illustrate(exhibit.evidence, analysis, frame, original_problem=problem)
                 for frame in strongest_frames(analysis, count=STRONG_FRAMES)
             )
-            entries.append(AnalysisEntry(saved, analysis, frames))
-        exhibits.append(ExhibitEntry(exhibit, tuple(entries), problem, tuple(unreadable)))
-    events = store.events(case_id)
+            entries.append(AnalysisEntry(saved, analysis, frames, _stored_json(saved)))
+        exhibits.append(ExhibitEntry(exhibit, tuple(entries), problem, tuple(unreadable), received_by=received_by))
     return CaseRecord(
         case=case,
         recorded_at=events[-1].at if events else case.updated_at,
@@ -66,13 +71,29 @@ def collect(
         models=_model_entries(one.analysis for entry in exhibits for one in entry.analyses),
         notes=tuple(store.notes(case_id)),
         log=LogExcerpt(
-            events=tuple(events[-LOG_EXCERPT:]),
+            events=tuple(events),
             event_count=len(events),
             head_hash=events[-1].event_hash if events else None,
             check=_check_sentence(outcome),
             check_passed=None if outcome is None else outcome.ok,
+            outcome=outcome,
         ),
+        opinions=tuple(store.statements.opinions(case_id)),
+        truths=tuple(store.statements.truths(case_id)),
+        signatures=tuple(store.statements.signatures(case_id)),
+        sign_off=store.statements.sign_off(case_id),
     )
+
+
+def _record_id(event: Event) -> str:
+    """The id of the record that an event sealed."""
+    record = event.details.get("record")
+    return str(record.get("id", "")) if isinstance(record, Mapping) else ""
+
+
+def _stored_json(saved: AnalysisRecord) -> bytes | None:
+    """The analysis as the store keeps it; its hash was checked when the analysis was read."""
+    return next((kept.path.read_bytes() for kept in saved.artefacts if kept.kind == "analysis"), None)
 
 
 def _check_sentence(outcome: Verification | None) -> str:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from detector.analysis.aggregate import voting
 from detector.analysis.types import Analysis, FrameScore, ModelResult, sigmoid
 from detector.faces.types import FaceTrack
+from detector.report.language import Words
 from detector.report.strongest import deciding
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ INK, MUTED, RULE, BAND = "#1A1F26", "#5B6570", "#C9D0D6", "#EEF1F4"
 MOST_DRAWN = 4
 LANE_GAP = 0.32  # of a lane's height
 _MAX_DOTS = 400  # beyond this the line alone is drawn: dots would merge into a bar
+_MAX_POINTS = 1_200  # of one line; the page shows no more than about one for each third of a point
 
 
 def drawn_models(analysis: Analysis) -> list[ModelResult]:
@@ -74,24 +76,49 @@ def share_lanes(analysis: Analysis, max_lanes: int) -> tuple[list[FaceTrack], li
     return sorted(own, key=lambda track: track.track_id), others
 
 
+def thinned_lanes(analysis: Analysis) -> bool:
+    """Whether a line of the figure stands for more scores than it has points."""
+    return any(len(track.frames) > _MAX_POINTS for model in drawn_models(analysis) for track in model.tracks)
+
+
+def thinned(faces: Sequence[FrameScore], most: int = _MAX_POINTS) -> Sequence[FrameScore]:
+    """At most `most` of the scores: the lowest and the highest of each of equally many stretches, in order of time, so
+    that no peak is lost. The first and the last are always among them."""
+    if len(faces) <= most:
+        return faces
+    stretches = most // 2 - 1
+    kept = {0, len(faces) - 1}
+    for number in range(stretches):
+        start, end = number * len(faces) // stretches, (number + 1) * len(faces) // stretches
+        kept.add(min(range(start, end), key=lambda index: faces[index].logit))
+        kept.add(max(range(start, end), key=lambda index: faces[index].logit))
+    return [faces[index] for index in sorted(kept)]
+
+
 def prepare_lane(
-    axis: Axes, analysis: Analysis, decisions: Mapping[str, Decision], lane_mm: float, *, labelled: bool
+    axis: Axes,
+    analysis: Analysis,
+    decisions: Mapping[str, Decision],
+    lane_mm: float,
+    words: Words,
+    *,
+    labelled: bool,
 ) -> None:
     """The scale 0..1 and the thresholds, with their words beside the lane where `labelled`."""
     axis.set_ylim(-0.04, 1.04)
     axis.set_yticks([0, 0.5, 1], ["0", "0.5" if lane_mm > 12 else "", "1"])
     axis.axhline(0.5, color=RULE, lw=0.4, zorder=0)
     if used := _thresholds(analysis, decisions):
-        _draw_thresholds(axis, used, lane_mm, labelled=labelled)
+        _draw_thresholds(axis, used, lane_mm, words, labelled=labelled)
 
 
-def draw_others(axis: Axes, analysis: Analysis, others: Sequence[FaceTrack]) -> None:
+def draw_others(axis: Axes, analysis: Analysis, others: Sequence[FaceTrack], words: Words) -> None:
     """The scores of several tracks as dots in one lane."""
-    axis.set_ylabel(f"{len(others)} others", labelpad=3, color=MUTED)
+    axis.set_ylabel(words.plain("figure.others", count=len(others)), labelpad=3, color=MUTED)
     ids = {track.track_id for track in others}
     for index, model in enumerate(drawn_models(analysis)):
         colour, marker = MODEL_STYLES[index % len(MODEL_STYLES)]
-        faces = [face for track in model.tracks if track.track_id in ids for face in track.frames]
+        faces = [face for track in model.tracks if track.track_id in ids for face in thinned(track.frames)]
         axis.plot(
             [face.pts_s for face in faces],
             [face.score for face in faces],
@@ -105,9 +132,9 @@ def draw_others(axis: Axes, analysis: Analysis, others: Sequence[FaceTrack]) -> 
         )
 
 
-def draw_track(axis: Axes, analysis: Analysis, track: FaceTrack) -> None:
+def draw_track(axis: Axes, analysis: Analysis, track: FaceTrack, words: Words) -> None:
     """The scores of one track as lines, its gaps hatched, its unscored faces as ticks."""
-    axis.set_ylabel(f"Track {track.track_id}", labelpad=3, color=INK)
+    axis.set_ylabel(words.plain("figure.track", number=track.track_id), labelpad=3, color=INK)
     for start_s, end_s in track.gaps_s:
         axis.axvspan(start_s, end_s, facecolor="white", edgecolor=RULE, hatch="//////", lw=0, zorder=0.6)
     scored: set[int] = set()
@@ -115,7 +142,7 @@ def draw_track(axis: Axes, analysis: Analysis, track: FaceTrack) -> None:
         colour, marker = MODEL_STYLES[index % len(MODEL_STYLES)]
         faces = next((item.frames for item in model.tracks if item.track_id == track.track_id), ())
         scored.update(face.pts for face in faces)
-        for run in _runs(faces, track.gaps_s):
+        for run in _runs(thinned(faces), track.gaps_s):
             axis.plot(
                 [face.pts_s for face in run],
                 [face.score for face in run],
@@ -155,7 +182,9 @@ def _thresholds(analysis: Analysis, decisions: Mapping[str, Decision]) -> list[t
     ]
 
 
-def _draw_thresholds(axis: Axes, used: list[tuple[int, float, float]], lane_mm: float, *, labelled: bool) -> None:
+def _draw_thresholds(
+    axis: Axes, used: list[tuple[int, float, float]], lane_mm: float, words: Words, *, labelled: bool
+) -> None:
     _, low, high = used[0]
     same = len({levels[1:] for levels in used}) == 1
     if same:
@@ -165,23 +194,23 @@ def _draw_thresholds(axis: Axes, used: list[tuple[int, float, float]], lane_mm: 
         for level in levels:
             axis.axhline(level, color=colour, lw=0.45, ls=(0, (5, 3)), zorder=1.5)
     if labelled and same:
-        _label_thresholds(axis, low, high, lane_mm)
+        _label_thresholds(axis, low, high, lane_mm, words)
     elif labelled:
-        words = "dashed: each\nmodel's thresholds"
-        axis.text(1.012, 0.5, words, transform=axis.transAxes, va="center", fontsize=6, color=MUTED)
+        note = words("figure.each_model")
+        axis.text(1.012, 0.5, note, transform=axis.transAxes, va="center", fontsize=6, color=MUTED)
 
 
-def _label_thresholds(axis: Axes, low: float, high: float, lane_mm: float) -> None:
+def _label_thresholds(axis: Axes, low: float, high: float, lane_mm: float, words: Words) -> None:
     # Three lines of type need 5.6 mm between the outer two, however close the thresholds lie.
     apart = max(high - low, 5.6 / (lane_mm / (1.08 + LANE_GAP)))
     middle = min(max((low + high) / 2, apart / 2), 1 - apart / 2)
     where = axis.get_yaxis_transform()
-    for y, words, colour in (
-        (middle + apart / 2, f"from {high:.2f} likely manipulated", INK),
-        (middle, "between: inconclusive", MUTED),
-        (middle - apart / 2, f"to {low:.2f} none found", INK),
+    for y, note, colour in (
+        (middle + apart / 2, words.plain("figure.from", value=f"{high:.2f}"), INK),
+        (middle, words("figure.between"), MUTED),
+        (middle - apart / 2, words.plain("figure.to", value=f"{low:.2f}"), INK),
     ):
-        axis.text(1.012, y, words, transform=where, va="center", fontsize=6, color=colour)
+        axis.text(1.012, y, note, transform=where, va="center", fontsize=6, color=colour)
 
 
 def draw_mark(axis: Axes, pts_s: float, number: int) -> None:

@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 
 from detector.analysis.types import Analysis, ModelResult, SyncWindow, TrackScore, sigmoid
 from detector.report.lanes import INK, MUTED, RULE
+from detector.report.language import Words
 from detector.report.timeline import STYLE, drawing
+from detector.report.wording import ENGLISH
 
 _MM = 1 / 25.4
 _LANE_MM, _HEAD_MM, _FOOT_MM, _LEFT_MM, _RIGHT_MM = 7.0, 2.0, 9.0, 30.0, 34.0
@@ -28,33 +30,39 @@ class _Lane:
     draw: Callable[[Axes], None]
 
 
-def over_time_svg(analysis: Analysis, labels: Mapping[str, str], *, width_mm: float = 174.0) -> bytes | None:
+def over_time_svg(
+    analysis: Analysis, labels: Mapping[str, str], *, width_mm: float = 174.0, words: Words = ENGLISH
+) -> bytes | None:
     """Lanes over the same seconds as the timeline; None where no model saw anything over time. `labels`: short names by
     model id. The same analysis gives the same bytes."""
-    lanes = [lane for model in analysis.models for lane in _lanes(model, labels.get(model.model_id, model.model_id))]
+    lanes = [
+        lane for model in analysis.models for lane in _lanes(model, labels.get(model.model_id, model.model_id), words)
+    ]
     if not lanes:
         return None
-    with drawing(STYLE):
-        return _draw(analysis, lanes[:MOST_LANES], width_mm)
+    with drawing(STYLE, words):
+        return _draw(analysis, lanes[:MOST_LANES], width_mm, words)
 
 
-def _lanes(model: ModelResult, name: str) -> list[_Lane]:
+def _lanes(model: ModelResult, name: str, words: Words) -> list[_Lane]:
     found = []
     watched = [track for track in model.tracks if track.attention is not None]
     if watched:
         score = max(watched, key=lambda track: track.logit)
-        note = "darker: little weight in the score,\nlighter: much"
-        found.append(_Lane(f"Attention {name}\ntrack {score.track_id}", note, lambda axis: _attention(axis, score)))
+        title = words.plain("figure.attention", model=name, number=score.track_id)
+        found.append(_Lane(title, words("figure.attention_note"), lambda axis: _attention(axis, score)))
         if score.intervals:
-            note = f"{len(score.intervals)} marked, highest {max(sigmoid(one.logit) for one in score.intervals):.2f}"
-            found.append(_Lane(f"Intervals {name}", note, lambda axis: _intervals(axis, score)))
+            highest = max(sigmoid(one.logit) for one in score.intervals)
+            note = words.plain("figure.intervals_note", count=len(score.intervals), score=f"{highest:.2f}")
+            title = words.plain("figure.intervals", model=name)
+            found.append(_Lane(title, note, lambda axis: _intervals(axis, score)))
     if model.sync:
-        note = "height: score of “out of sync”;\nhatched: not scored"
-        found.append(_Lane(f"Lips and voice {name}", note, lambda axis: _sync(axis, model.sync)))
+        title = words.plain("figure.sync", model=name)
+        found.append(_Lane(title, words("figure.sync_note"), lambda axis: _sync(axis, model.sync)))
     return found
 
 
-def _draw(analysis: Analysis, lanes: list[_Lane], width_mm: float) -> bytes:
+def _draw(analysis: Analysis, lanes: list[_Lane], width_mm: float, words: Words) -> bytes:
     height_mm = _HEAD_MM + _FOOT_MM + _LANE_MM * len(lanes)
     figure = Figure(figsize=(width_mm * _MM, height_mm * _MM))
     FigureCanvasSVG(figure)
@@ -75,7 +83,7 @@ def _draw(analysis: Analysis, lanes: list[_Lane], width_mm: float) -> bytes:
         axis.text(1.012, 0.5, lane.note, transform=axis.transAxes, va="center", fontsize=6, color=MUTED)
         axis.spines[["top", "right", "left"]].set_visible(False)
     axes[-1].set_xlim(0, end_s or 1.0)
-    axes[-1].set_xlabel("seconds from the start of the file", labelpad=2)
+    axes[-1].set_xlabel(words("figure.seconds"), labelpad=2)
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()

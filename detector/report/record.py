@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from detector.analysis.types import Analysis, Tool
-from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Note
+from detector.cases.statements import GroundTruth, Opinion, Signature, SignOff
+from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Note, Verification
 from detector.faces.types import Box
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ class StrongFrame:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisEntry:
-    """One saved analysis with its strongest frames."""
+    """One saved analysis with its strongest frames. `stored_json` holds the very bytes that the store keeps and whose
+    SHA-256 is on record, None where the entry was not read from a store."""
 
     saved: AnalysisRecord
     analysis: Analysis
     strong_frames: tuple[StrongFrame, ...] = ()
+    stored_json: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,15 @@ class UnreadableAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class ExhibitEntry:
-    """One exhibit with its analyses, oldest first. `original_problem` is None where the stored original is there."""
+    """One exhibit with its analyses, oldest first. `original_problem` is None where the stored original is there.
+    `withheld` says that scores exist but wait for a blind opinion: then there are no analyses here."""
 
     exhibit: Exhibit
     analyses: tuple[AnalysisEntry, ...] = ()
     original_problem: str | None = None
     unreadable: tuple[UnreadableAnalysis, ...] = ()
+    withheld: bool = False
+    received_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +87,16 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class LogExcerpt:
-    """The end of the case's event log. `events` are its newest `len(events)` of `event_count`, oldest first;
-    `head_hash` is the hash of the newest event and covers all before it. `check` says what recomputing the case
-    found, None where that was not asked for; `check_passed` is its outcome."""
+    """The case's event log, oldest first: `events` are the newest `len(events)` of `event_count`, as a rule all;
+    `head_hash` is the hash of the newest event and covers all before it. `outcome` is what recomputing the case found,
+    None where that was not done; `check` is the same in one sentence and `check_passed` in one word."""
 
     events: tuple[Event, ...]
     event_count: int
     head_hash: str | None
     check: str | None = None
     check_passed: bool | None = None
+    outcome: Verification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,15 @@ class CaseRecord:
     models: tuple[ModelEntry, ...] = ()
     notes: tuple[Note, ...] = ()
     log: LogExcerpt = field(default_factory=lambda: LogExcerpt((), 0, None))
+    opinions: tuple[Opinion, ...] = ()
+    truths: tuple[GroundTruth, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    sign_off: SignOff | None = None
+
+    @property
+    def scores_withheld(self) -> bool:
+        """Whether scores of at least one exhibit wait for a blind opinion."""
+        return any(entry.withheld for entry in self.exhibits)
 
     @property
     def analysis_count(self) -> int:

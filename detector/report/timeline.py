@@ -29,7 +29,9 @@ from detector.report.lanes import (
     prepare_lane,
     share_lanes,
 )
+from detector.report.language import Words
 from detector.report.printable import FONTS_DIR
+from detector.report.wording import ENGLISH
 
 if TYPE_CHECKING:
     from detector.registry.card import Decision
@@ -39,7 +41,7 @@ _MM = 1 / 25.4
 STYLE: Any = {
     "svg.hashsalt": "framewitness",
     "svg.fonttype": "none",  # text stays text: searchable, and set in the report's own fonts
-    "font.family": ["Noto Sans"],
+    "font.family": ["Noto Sans", "Noto Sans Arabic"],
     "font.size": 7.0,
     "text.parse_math": False,  # a model id is data
     "axes.linewidth": 0.5,
@@ -66,21 +68,27 @@ def timeline_svg(
     model_labels: Mapping[str, str] | None = None,
     width_mm: float = 174.0,
     max_lanes: int = 7,
+    words: Words = ENGLISH,
 ) -> bytes:
     """One lane a track, score 0..1 over seconds; the same analysis gives the same bytes.
 
     `decisions` by model id draw the thresholds; `marks` are (track_id, pts_s, number) of frames shown elsewhere;
     `model_labels` by model id replace ids in the legend. Where a face was looked for and not found the lane is hatched
-    and the line is broken; where it was found but not scored there is a tick at the foot of the lane.
+    and the line is broken; where it was found but not scored there is a tick at the foot of the lane. Time runs from
+    left to right in every language.
     """
-    with drawing(STYLE):
-        return _draw(analysis, decisions or {}, marks, model_labels or {}, width_mm, max_lanes)
+    with drawing(STYLE, words):
+        return _draw(analysis, decisions or {}, marks, model_labels or {}, width_mm, max_lanes, words)
 
 
 @contextmanager
-def drawing(style: Any) -> Iterator[None]:
-    """Matplotlib with `style` and the report's fonts, one thread at a time."""
-    with _rc_lock, mpl.rc_context(style):
+def drawing(style: Any, words: Words) -> Iterator[None]:
+    """Matplotlib with `style` and the report's fonts, one thread at a time.
+
+    Joined letters become outlines: as text in an SVG they reach the PDF without the code points that PDF/A asks for.
+    """
+    outlines: Any = {"svg.fonttype": "path"} if words.direction == "rtl" else {}
+    with _rc_lock, mpl.rc_context({**style, **outlines}):
         _add_fonts()
         yield
 
@@ -90,6 +98,7 @@ def _add_fonts() -> None:
     if not _fonts_added:
         font_manager.fontManager.addfont(str(FONTS_DIR / "NotoSans-Regular.ttf"))
         font_manager.fontManager.addfont(str(FONTS_DIR / "NotoSans-Bold.ttf"))
+        font_manager.fontManager.addfont(str(FONTS_DIR / "NotoSansArabic-Regular.ttf"))
         _fonts_added = True
 
 
@@ -100,6 +109,7 @@ def _draw(
     labels: Mapping[str, str],
     width_mm: float,
     max_lanes: int,
+    words: Words,
 ) -> bytes:
     lanes, others = share_lanes(analysis, max_lanes)
     count = len(lanes) + bool(others)
@@ -118,11 +128,11 @@ def _draw(
     )
     end_s = max([analysis.evidence.video.duration_s, *(track.last_pts_s for track in analysis.tracks)])
     for axis in axes[:count]:
-        prepare_lane(axis, analysis, decisions, lane_mm, labelled=axis is axes[0])
+        prepare_lane(axis, analysis, decisions, lane_mm, words, labelled=axis is axes[0])
     if others:
-        draw_others(axes[-1], analysis, others)
+        draw_others(axes[-1], analysis, others, words)
     for axis, track in zip(axes, lanes, strict=False):
-        draw_track(axis, analysis, track)
+        draw_track(axis, analysis, track, words)
         for track_id, pts_s, number in marks:
             if track_id == track.track_id:
                 draw_mark(axis, pts_s, number)
@@ -131,7 +141,7 @@ def _draw(
         axes[0].text(
             0.5,
             0.5,
-            "No face was found in the examined frames",
+            words("figure.no_face"),
             ha="center",
             va="center",
             color=MUTED,
@@ -142,8 +152,8 @@ def _draw(
             axis.axvline(start_s, color=MUTED, lw=0.5, ls=(0, (1, 2)), zorder=1)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1].set_xlim(0, end_s or 1.0)
-    axes[-1].set_xlabel("seconds from the start of the file", labelpad=2)
-    _draw_legend(figure, analysis, labels, lanes, width_mm, height_mm, left_mm)
+    axes[-1].set_xlabel(words("figure.seconds"), labelpad=2)
+    _draw_legend(figure, analysis, labels, lanes, width_mm, height_mm, left_mm, words)
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
@@ -157,6 +167,7 @@ def _draw_legend(
     width_mm: float,
     height_mm: float,
     left_mm: float,
+    words: Words,
 ) -> None:
     handles: list[object] = []
     for index, model in enumerate(drawn_models(analysis)):
@@ -164,9 +175,11 @@ def _draw_legend(
         name = labels.get(model.model_id, model.model_id)
         handles.append(mpl.lines.Line2D([], [], color=colour, lw=0.8, marker=marker, ms=2.6, mew=0, label=name))
     if any(track.gaps_s for track in lanes):
-        handles.append(Patch(facecolor="white", edgecolor=RULE, hatch="//////", lw=0.4, label="face not found"))
+        handles.append(
+            Patch(facecolor="white", edgecolor=RULE, hatch="//////", lw=0.4, label=words("figure.face_not_found"))
+        )
     if len(analysis.shot_starts_s) > 1:
-        handles.append(mpl.lines.Line2D([], [], color=MUTED, lw=0.5, ls=(0, (1, 2)), label="shot change"))
+        handles.append(mpl.lines.Line2D([], [], color=MUTED, lw=0.5, ls=(0, (1, 2)), label=words("figure.shot_change")))
     figure.legend(
         handles=handles,
         loc="upper left",

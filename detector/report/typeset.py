@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
+import pikepdf
 import typst
 
+from detector.errors import SettingsError
+from detector.report.attachments import Attachment, attachments_of
+from detector.report.language import words_of
 from detector.report.payload import build_payload
 from detector.report.printable import FONTS_DIR
 from detector.report.record import CaseRecord
 
+Form = Literal["full", "short"]
+FORMS: Final[tuple[Form, ...]] = ("full", "short")
+SHORT_PAGES: Final = 2
 _log = logging.getLogger(__name__)
 _TEMPLATES = Path(__file__).resolve().parents[2] / "assets" / "report"
-_STANDARDS: list[typst.PDFStandard] = ["a-2a", "ua-1"]
+_STANDARDS: list[typst.PDFStandard] = ["a-3a", "ua-1"]
+_SQUEEZES = 4  # how often the short form may leave out more until it fits
 
 
 @cache
@@ -26,36 +36,84 @@ def _fonts() -> typst.Fonts:
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS_DIR)])
 
 
-def typeset(record: CaseRecord) -> bytes:
-    """The report as PDF/A-2a and PDF/UA-1. Equal records give equal bytes: the only time in it is the record's, the
-    only fonts are the ones shipped, and packages are looked for in an empty folder, never on a network."""
-    pages = _compile(record, format="pdf", pdf_standards=_STANDARDS, timestamp=int(record.recorded_at.timestamp()))
-    return pages[0]
+def typeset(record: CaseRecord, *, form: str = "full", language: str = "en") -> bytes:
+    """The report as PDF/A-3a and PDF/UA-1, with the analyses, the frame table and the custody log attached inside.
+
+    Equal records give equal bytes: the only time in it is the record's, the only fonts are the ones shipped, and
+    packages are looked for in an empty folder, never on a network. The short form has at most two pages. Raises
+    SettingsError for an unknown form or language.
+    """
+    words = words_of(language)
+    require_form(form)
+    attached = attachments_of(record, form, words)
+    payload = build_payload(record, words, attached)
+    stamp = int(record.recorded_at.timestamp())
+    for squeeze in range(_SQUEEZES):
+        data = {**payload.data, "squeeze": squeeze}
+        pages = _compile(form, data, payload.files, attached, "pdf", pdf_standards=_STANDARDS, timestamp=stamp)
+        packed, page_count = _packed(pages[0])
+        if form != "short" or page_count <= SHORT_PAGES:
+            return packed
+    raise AssertionError(f"The short form took {page_count} pages.")  # the last squeeze has no part without a bound
 
 
-def page_pictures(record: CaseRecord, *, ppi: float = 72.0) -> list[bytes]:
-    """The same pages as PNG, one each, for a preview."""
-    return _compile(record, format="png", ppi=ppi)
+def page_pictures(record: CaseRecord, *, form: str = "full", language: str = "en", ppi: float = 72.0) -> list[bytes]:
+    """The same pages as PNG, one each, for a preview; of the short form before anything is left out."""
+    words = words_of(language)
+    require_form(form)
+    attached = attachments_of(record, form, words)
+    payload = build_payload(record, words, attached)
+    return _compile(form, {**payload.data, "squeeze": 0}, payload.files, attached, "png", ppi=ppi)
 
 
-def _compile(record: CaseRecord, **options: Any) -> list[bytes]:
-    payload = build_payload(record)
+def require_form(form: str) -> None:
+    if form not in FORMS:
+        raise SettingsError(f"The report has the forms {' and '.join(FORMS)}; {form!r} is neither.")
+
+
+def _compile(
+    form: str,
+    data: dict[str, Any],
+    files: dict[str, bytes],
+    attached: Sequence[Attachment],
+    output: Literal["pdf", "png"],
+    **options: Any,
+) -> list[bytes]:
     with tempfile.TemporaryDirectory(prefix="framewitness-report-") as name:
         root = Path(name) / "root"
         shutil.copytree(_TEMPLATES, root)
-        for file_name, content in payload.files.items():
+        for file_name, content in files.items():
             (root / file_name).write_bytes(content)
-        (root / "data.json").write_text(json.dumps(payload.data, ensure_ascii=True), encoding="ascii")
+        (inside := root / "attached").mkdir()
+        for one in attached:
+            (inside / one.name).write_bytes(one.content)
+        (root / "data.json").write_text(json.dumps({**data, "form": form}, ensure_ascii=True), encoding="ascii")
         (empty := Path(name) / "packages").mkdir()
         made, warnings = typst.compile_with_warnings(
-            str(root / "case.typ"),
+            str(root / f"{form}.typ"),
             root=str(root),
             font_paths=_fonts(),
             ignore_system_fonts=True,
             package_path=str(empty),
             package_cache_path=str(empty),
+            format=output,
             **options,
         )
     for warning in warnings:
         _log.warning("typesetting the report: %s", warning.message)
     return made if isinstance(made, list) else [made]
+
+
+def _packed(pdf: bytes) -> tuple[bytes, int]:
+    """The same document with its objects in compressed streams (a tagged table holds one object a cell), and its number
+    of pages. The file identifier follows from the content, so equal documents stay equal."""
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        count = len(document.pages)
+        document.save(
+            out,
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
+            compress_streams=True,
+            deterministic_id=True,
+        )
+    return out.getvalue(), count
