@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def majority_vote(z: Tensor, present: Tensor) -> Tensor:
@@ -169,12 +170,39 @@ class Stacking(Fusion):
         return pull / pull.sum(1, keepdim=True)
 
 
+class NoisyOr(Fusion):
+    """Each member alone can raise suspicion and none can lower it: 1 - prod(1 - p_i) (Pearl, 1988), in log-odds.
+
+    For witnesses of different manipulations: that one finds no seam says nothing against an animated still. `raw_gains`
+    and `offsets` (M,) turn a member's standardised logit into its own probability.
+    """
+
+    def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:
+        super().__init__(members, one_sided=one_sided)
+        self.raw_gains = nn.Parameter(torch.zeros(members))
+        self.offsets = nn.Parameter(torch.full((members,), -1.0))
+
+    def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        doubt = self._doubts(z, present).sum(1)  # -log of the chance that no member's manipulation is there
+        return doubt + torch.log(-torch.expm1(-doubt))
+
+    def shares(self, z: Tensor, present: Tensor) -> Tensor:
+        doubts = self._doubts(z, present)
+        return doubts / doubts.sum(1, keepdim=True)
+
+    def _doubts(self, z: Tensor, present: Tensor) -> Tensor:
+        """-log(1 - p_i) of each member, 0 where absent."""
+        own = functional.softplus(self.raw_gains) * z + self.offsets
+        return functional.softplus(own).clamp(min=1e-6) * present
+
+
 METHODS: dict[str, type[Fusion]] = {
     "majority_vote": MajorityVote,
     "confidence_weighted": ConfidenceWeighted,
     "logit_mean": LogitMean,
     "learned_weights": LearnedWeights,
     "stacking": Stacking,
+    "noisy_or": NoisyOr,
 }
 
 

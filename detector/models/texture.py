@@ -1,7 +1,8 @@
 """Does a face keep one still's fine detail? Measured pairs of moments -> a logit.
 
-A logistic regression on what `detector.faces.texture` measures of a pair, averaged over the pairs of a face: few enough
-parameters to be learned from some hundred clips, and each of them can be read.
+A small perceptron on what `detector.faces.texture` measures of a pair, averaged over the pairs of a face: few enough
+parameters to be learned from some hundred clips. How much likeness is to be expected depends on how much detail there
+is and how far the face has moved, which a weighted sum could not express.
 """
 
 from __future__ import annotations
@@ -9,23 +10,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+_FARTHEST = 5.0
+
 
 class TextureNet(nn.Module):
     """`lengths` number the measures that are lengths or times, taken as logarithms; `likenesses` those that are
-    correlations, stretched towards 1 by the inverse hyperbolic tangent (Fisher, 1915); the rest is taken as it is.
-    `centre` and `scale` (F,) standardise the outcome; `read` weighs it."""
+    correlations, stretched towards 1 by the inverse hyperbolic tangent (Fisher, 1915); the others stay as they are.
+    `centre` and `scale` (F,) standardise the outcome; `read` has one layer of `hidden` units."""
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, measures: int, *, lengths: list[int], likenesses: list[int]) -> None:
+    def __init__(self, measures: int, *, lengths: list[int], likenesses: list[int], hidden: int = 16) -> None:
         super().__init__()
         if measures < 1 or any(not 0 <= index < measures for index in (*lengths, *likenesses)):
             raise ValueError(f"expected numbers of the {measures} measures, found {lengths} and {likenesses}")
         self.measures, self.lengths, self.likenesses = measures, list(lengths), list(likenesses)
         self.register_buffer("centre", torch.zeros(measures))
         self.register_buffer("scale", torch.ones(measures))
-        self.read = nn.Linear(measures, 1)
+        self.read = nn.Sequential(nn.Linear(measures, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def stretched(self, pairs: Tensor) -> Tensor:
         """pairs (…, F) as measured -> (…, F) on scales on which differences count alike."""
@@ -36,7 +39,11 @@ class TextureNet(nn.Module):
 
     def pair_logits(self, pairs: Tensor) -> Tensor:
         """(…, F) -> (…,) the logit of each pair."""
-        return self.read((self.stretched(pairs) - self.centre) / self.scale).squeeze(-1)
+        return self.read(self.standardised(pairs)).squeeze(-1)
+
+    def standardised(self, pairs: Tensor) -> Tensor:
+        """(…, F) as measured -> (…, F) of about unit spread; outliers are held back."""
+        return ((self.stretched(pairs) - self.centre) / self.scale).clamp(-_FARTHEST, _FARTHEST)
 
     def forward(self, pairs: Tensor, present: Tensor) -> Tensor:
         """pairs (B, P, F), present (B, P) bool with at least one True a row -> (B,): the mean over the present pairs.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from sklearn.linear_model import LogisticRegression
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
 from torch import nn
 
 from detector.analysis.texture import around_face, pairs_of
@@ -35,6 +37,7 @@ from detector.training.resynthesis import load_all
 
 _BASES: Final = ("animated_whole", "animated_whole", "animated")
 _STEP_S = 0.12
+_LEARNING_RATE, _BATCH = 0.003, 256
 _LENGTHS: Final = [FEATURES.index(name) for name in ("lag_s", "side_px", "turn", "expression", "flow")]
 _LIKENESSES: Final = [
     index for index, name in enumerate(FEATURES) if index not in _LENGTHS and not name.endswith("_energy")
@@ -45,8 +48,8 @@ _ENERGIES: Final = [name for name in FEATURES if name.endswith("_energy")]
 @dataclass(frozen=True, slots=True)
 class TextureConfig:
     """`draws` of each genuine reading, up to `frames` frames with faces `face_px` across before transmission, `pairs`
-    compared of each clip; `inverse_strength` of the L2 penalty (scikit-learn's C); `balance_bins` quantiles of each
-    band's energy in which genuine and animated pairs count alike."""
+    compared of each clip; `hidden` units, `penalty` (L2, scikit-learn's alpha) and `epochs` of the fit; `balance_bins`
+    quantiles of each band's energy in which genuine and animated pairs count alike."""
 
     model_id: str
     title: str
@@ -54,7 +57,9 @@ class TextureConfig:
     frames: int = 28
     pairs: int = 16
     face_px: tuple[float, float] = (100.0, 224.0)
-    inverse_strength: float = 1.0
+    hidden: int = 16
+    penalty: float = 1.0
+    epochs: int = 20
     balance_bins: int = 5
     seed: int = 11
     limits: tuple[str, ...] = field(default_factory=tuple)
@@ -62,12 +67,18 @@ class TextureConfig:
 
     @property
     def architecture(self) -> dict[str, Any]:
-        return {"kind": "texture", "measures": len(FEATURES), "lengths": _LENGTHS, "likenesses": _LIKENESSES}
+        return {
+            "kind": "texture",
+            "measures": len(FEATURES),
+            "lengths": _LENGTHS,
+            "likenesses": _LIKENESSES,
+            "hidden": self.hidden,
+        }
 
 
 _LIMITS: Final[Limits] = {
-    "draws": (1, 1000), "frames": (8, 1000), "pairs": (1, 1000), "inverse_strength": (1e-6, 1e6),
-    "balance_bins": (1, 20), "seed": (0, 2**31),
+    "draws": (1, 1000), "frames": (8, 1000), "pairs": (1, 1000), "hidden": (1, 1000), "penalty": (0, 1e6),
+    "epochs": (1, 10_000), "balance_bins": (1, 20), "seed": (0, 2**31),
 }  # fmt: skip
 
 
@@ -160,17 +171,24 @@ def fit_texture(config: TextureConfig, table: pd.DataFrame) -> TextureNet:
     """Fit on measured pairs; logit 0 is where a genuine and an animated pair are equally likely."""
     options = {key: value for key, value in config.architecture.items() if key != "kind"}
     network = TextureNet(**options)
-    values = network.stretched(torch.from_numpy(_measures(table)))
+    pairs = torch.from_numpy(_measures(table))
+    values = network.stretched(pairs)
     network.centre.copy_(values.mean(0))
     network.scale.copy_(values.std(0).clamp(min=1e-6))
-    fitted = LogisticRegression(C=config.inverse_strength, max_iter=5000).fit(
-        ((values - network.centre) / network.scale).numpy(),
-        table["label"],
-        sample_weight=energy_weights(table, config.balance_bins),
-    )
-    with torch.no_grad():
-        network.read.weight.copy_(torch.from_numpy(fitted.coef_))
-        network.read.bias.copy_(torch.from_numpy(fitted.intercept_))
+    weights = energy_weights(table, config.balance_bins)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it stops early on purpose
+        fitted = MLPClassifier(
+            (config.hidden,),
+            alpha=config.penalty,
+            max_iter=config.epochs,
+            learning_rate_init=_LEARNING_RATE,
+            batch_size=min(_BATCH, len(table)),
+            random_state=config.seed,
+        ).fit(network.standardised(pairs).numpy(), table["label"], sample_weight=weights / weights.mean())
+    inner, outer = (torch.from_numpy(weight.T) for weight in fitted.coefs_)
+    state = {"0.weight": inner, "0.bias": fitted.intercepts_[0], "2.weight": outer, "2.bias": fitted.intercepts_[1]}
+    network.read.load_state_dict({key: torch.as_tensor(value) for key, value in state.items()})
     return network.eval().requires_grad_(False)
 
 

@@ -245,7 +245,7 @@ def _texture(card: ModelCard, options: Options) -> Diagram:
         Block("other", "Face at another", (apart,), 0, 0.52, 0.98, "input"),
         Block("laid", "Laid over each other", ("by the meshes, then by optical flow",), 1, 0.15, 0.85),
         Block("alike", "How alike the detail is", (f"{options.get('measures')} measures",), 2, 0.15, 0.85),
-        Block("read", "Logistic regression", ("mean over the pairs",), 3, 0.15, 0.85, "head"),
+        Block("read", "Perceptron", ("mean over the pairs",), 3, 0.15, 0.85, "head"),
         Block("score", "Score", ("P(animated from a still)",), 4, 0.3, 0.7, "output"),
     )
     return Diagram(blocks, (("one", "laid"), *pairwise(("other", "laid", "alike", "read", "score"))))

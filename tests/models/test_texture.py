@@ -9,7 +9,7 @@ from detector.models.texture import TextureNet
 
 def network() -> TextureNet:
     torch.manual_seed(0)
-    net = build_network({"kind": "texture", "measures": 4, "lengths": [0], "likenesses": [1, 2]})
+    net = build_network({"kind": "texture", "measures": 4, "lengths": [0], "likenesses": [1, 2], "hidden": 3})
     assert isinstance(net, TextureNet)
     return net.eval()
 
