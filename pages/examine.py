@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -67,7 +65,7 @@ def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who:
         exports.case_pdf(case)
         exports.analysis_json(record.record_id)
     viewer.show(readings, record.record_id, exhibit, who)
-    frames_tab, compare_tab, evidence_tab, *others, method_tab = st.tabs(
+    frames_tab, compare_tab, evidence_tab, notes_tab, opinions_tab, seen_tab, method_tab = st.tabs(
         ["Frames", "Compare models", "Evidence", "Notes and bookmarks", "Opinions", "Seen before", "Method"]
     )
     with frames_tab:
@@ -81,7 +79,12 @@ def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who:
         evidence_facts.show(analysis.evidence)
         file_forensics.show(analysis, key=record.record_id)
     shown = viewer.current(readings)
-    _fill_tabs(others, case, exhibit, who, NOWHERE if shown is None else Place(track=shown[0], pts=shown[1]))
+    with notes_tab:
+        _show_notes(case, exhibit, who, NOWHERE if shown is None else Place(track=shown[0], pts=shown[1]))
+    with opinions_tab:
+        statements.show(case, exhibit, who)
+    with seen_tab:
+        seen_before.show(exhibit, withheld=False)
     with method_tab:
         evidence_facts.show_method(analysis)
 
@@ -91,10 +94,17 @@ def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bo
     with _head(case, exhibit, who):
         pass
     plain_view.show(case, exhibit, who, withheld=withheld)
-    evidence_tab, *others = st.tabs(["Evidence", "Notes and bookmarks", "Opinions", "Seen before"])
+    evidence_tab, notes_tab, truth_tab, seen_tab = st.tabs(
+        ["Evidence", "Notes and bookmarks", "Ground truth", "Seen before"]
+    )
     with evidence_tab:
         evidence_facts.show(exhibit.evidence, player=False)
-    _fill_tabs(others, case, exhibit, who, plain_view.here(exhibit), withheld=withheld)
+    with notes_tab:
+        _show_notes(case, exhibit, who, plain_view.here(exhibit))
+    with truth_tab:
+        statements.show_truth(exhibit, who)
+    with seen_tab:
+        seen_before.show(exhibit, withheld=withheld)
 
 
 def _head(case: Case, exhibit: Exhibit, who: str) -> DeltaGenerator:
@@ -110,29 +120,14 @@ def _head(case: Case, exhibit: Exhibit, who: str) -> DeltaGenerator:
     return row
 
 
-def _fill_tabs(
-    tabs: Sequence[DeltaGenerator],
-    case: Case,
-    exhibit: Exhibit,
-    who: str,
-    here: Place,
-    *,
-    withheld: bool = False,
-) -> None:
-    """What people say of an exhibit, and where else it was seen."""
-    notes_tab, opinions_tab, seen_tab = tabs
-    with notes_tab:
-        left, right = st.columns(2, gap="large")
-        with left:
-            notes.show(case, who, {exhibit.exhibit_id: exhibit}, exhibit=exhibit, here=here)
-        with right:
-            marks.show(case, [exhibit], who, jump=True)
-            if case.status != "archived":
-                marks.add_form(exhibit, who, here)
-    with opinions_tab:
-        statements.show(case, exhibit, who)
-    with seen_tab:
-        seen_before.show(exhibit, withheld=withheld)
+def _show_notes(case: Case, exhibit: Exhibit, who: str, here: Place) -> None:
+    left, right = st.columns(2, gap="large")
+    with left:
+        notes.show(case, who, {exhibit.exhibit_id: exhibit}, exhibit=exhibit, here=here)
+    with right:
+        marks.show(case, [exhibit], who, jump=True)
+        if case.status != "archived":
+            marks.add_form(exhibit, who, here)
 
 
 def _chosen(place: Place) -> tuple[Exhibit, AnalysisRecord | None]:

@@ -57,12 +57,17 @@ def show() -> None:
 def _form(place: str, label: str) -> None:
     with st.form(f"actor_form_{place}", border=False):
         given = st.text_input("Your name", key=f"actor_name_{place}", max_chars=MAX_CHARS, placeholder="as in reports")
-        sent = st.form_submit_button(label, type="primary", key=f"actor_set_{place}")
+        # By callback: a rerun here would come before the page's other widgets are drawn, and lose what they hold.
+        sent = st.form_submit_button(
+            label, type="primary", key=f"actor_set_{place}", on_click=_take, args=(f"actor_name_{place}",)
+        )
     if sent and not _tidy(given):
         markup.problem("No name", "Please type your name as it should stand in the log.")
-    elif sent:
-        st.session_state[_KEY] = _tidy(given)
-        st.rerun()
+
+
+def _take(key: str) -> None:
+    if given := _tidy(st.session_state[key]):
+        st.session_state[_KEY] = given
 
 
 def _tidy(text: str) -> str:

@@ -9,6 +9,8 @@ from detector.errors import StoreError
 from pages.parts import exports, markup, services, verification
 from pages.parts.case_words import STATUS
 
+_PROBLEM = "star_problem"
+
 
 def show(case: Case, who: str, *, withheld: int) -> None:
     """Title and state at the left; star, exports and verification at the right, its outcome below. With scores of
@@ -49,16 +51,21 @@ def show(case: Case, who: str, *, withheld: int) -> None:
 def star(case: Case, who: str) -> None:
     """One's own star on the case: set, or taken away again."""
     mine = who in case.favourite_of
-    if st.button(
+    st.button(
         "Starred" if mine else "Star",
         icon=":material/star:" if mine else ":material/star_border:",
         key=f"star_{case.case_id}",
         type="tertiary",
+        on_click=_star,
+        args=(case.case_id, not mine, who),
         help="Your own mark; the list can be filtered by it.",
-    ):
-        try:
-            services.current().store.marks.set_favourite(case.case_id, not mine, author=who)
-        except StoreError as error:
-            markup.problem("The star was not changed", str(error))
-            return
-        st.rerun()
+    )
+    if problem := st.session_state.pop(_PROBLEM, None):
+        markup.problem("The star was not changed", problem)
+
+
+def _star(case_id: str, starred: bool, who: str) -> None:
+    try:
+        services.current().store.marks.set_favourite(case_id, starred, author=who)
+    except StoreError as error:
+        st.session_state[_PROBLEM] = str(error)

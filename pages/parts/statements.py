@@ -19,9 +19,14 @@ def show(case: Case, exhibit: Exhibit, who: str) -> None:
         if case.status != "archived":
             opinion_form(exhibit, who)
     with right:
-        markup.heading("Ground truth", "learned later")
-        _show_truths(exhibit)
-        _truth_form(exhibit, who)
+        show_truth(exhibit, who)
+
+
+def show_truth(exhibit: Exhibit, who: str) -> None:
+    """What the exhibit turned out to be, newest first, and the form that adds to it."""
+    markup.heading("Ground truth", "learned later")
+    _show_truths(exhibit)
+    _truth_form(exhibit, who)
 
 
 def show_opinions(exhibit: Exhibit) -> None:

@@ -17,7 +17,6 @@ from detector.registry import ModelCard, find_card
 from pages.parts import services
 from tests.pages import family, seed
 
-
 EXAMINER = "A. Tester"
 
 
