@@ -28,6 +28,7 @@ NO_TREE = (
     "Boxes exist in MP4, MOV, 3GP, HEIC and AVIF files only; of this container FFmpeg's demuxer gives the streams, "
     "their times and the stated programs."
 )
+_DURATION = re.compile(r"(\d{2,4}):(\d\d):(\d\d(?:\.\d+)?)$")
 _MAX_STREAMS, _MAX_TAGS, _MAX_TOOLS = 32, 24, 24
 _TOOL_TAGS = (
     "encoder",
@@ -61,6 +62,7 @@ def _stream(stream: Any) -> StreamFacts:
     codec = stream.codec_context
     base = stream.time_base
     details = list(_tags(stream.metadata))
+    stated_s = _stated_duration_s(dict(details))
     if stream.type == "video" and codec is not None:
         details.append(("size", f"{codec.width} x {codec.height}"))
         if stream.average_rate:
@@ -73,11 +75,17 @@ def _stream(stream: Any) -> StreamFacts:
         codec=codec.codec.canonical_name if codec is not None else "unknown",
         profile=shown(stream.profile, 60) if getattr(stream, "profile", None) else None,
         start_s=None if stream.start_time is None or base is None else round(float(stream.start_time * base), 6),
-        duration_s=None if stream.duration is None or base is None else round(float(stream.duration * base), 6),
+        duration_s=stated_s if stream.duration is None or base is None else round(float(stream.duration * base), 6),
         bit_rate=(codec.bit_rate or None) if codec is not None else None,
         frames=stream.frames or None,
         details=tuple(details[:_MAX_TAGS]),
     )
+
+
+def _stated_duration_s(tags: dict[str, str]) -> float | None:
+    """Matroska's writers state each track's length as a tag: "00:01:02.345000000"."""
+    found = _DURATION.match(tags.get("duration", ""))
+    return None if found is None else round(3_600 * int(found[1]) + 60 * int(found[2]) + float(found[3]), 6)
 
 
 def _tags(metadata: dict[str, str]) -> Iterable[tuple[str, str]]:
@@ -86,9 +94,11 @@ def _tags(metadata: dict[str, str]) -> Iterable[tuple[str, str]]:
 
 
 def container_facts(
-    evidence: Evidence, tree: BoxTree | None, opened: Opened, signatures: tuple[str, ...] = ()
+    evidence: Evidence, tree: BoxTree | None, opened: Opened, signatures: tuple[str, ...], content_end: int | None
 ) -> ContainerFacts:
-    """`tree` None where the format has no boxes; `signatures` are the encoders named in the stream itself."""
+    """`tree` None where the format has no boxes; `signatures` are the encoders named in the stream itself;
+    `content_end` where the structure of a file without boxes ends, None where that is not known."""
+    tail_bytes = 0 if content_end is None else evidence.file.size_bytes - content_end
     fields = tree.fields if tree else []
     named = [text for key in _TOOL_TAGS if (text := opened.tags.get(key))]
     named += [item_text(one) for one in fields if one.type == b"data" and one.path[-1:] == (b"\xa9too",)]
@@ -121,7 +131,7 @@ def container_facts(
         edits=tuple(edits(fields)),
         index_first=None if moov is None or mdat is None else moov < mdat,
         fragments=kinds.count(b"moof"),
-        trailing_bytes=tree.trailing_bytes if tree else 0,
+        trailing_bytes=tree.trailing_bytes if tree else tail_bytes,
         unknown_boxes=tuple(
             f"{name} ({count})" if count > 1 else name for name, count in list(tree.unknown.items())[:20]
         )

@@ -54,8 +54,8 @@ class Field:
 @dataclass(slots=True)
 class BoxTree:
     """What one walk found. `boxes` at most `MAX_LISTED`, `total` all that were walked; `cut_short` where a limit or a
-    broken size ended a level early; `trailing_bytes` behind the last whole top-level box, `trailing_head` their first
-    bytes; `missing_bytes` by which the last box reaches beyond the file."""
+    broken size ended a level early; `trailing_bytes` behind the last whole top-level box; `missing_bytes` by which the
+    last box reaches beyond the file."""
 
     boxes: list[Box] = field(default_factory=list)
     total: int = 0
@@ -64,7 +64,6 @@ class BoxTree:
     unknown: dict[str, int] = field(default_factory=dict)
     cut_short: list[str] = field(default_factory=list)
     trailing_bytes: int = 0
-    trailing_head: bytes = b""
     missing_bytes: int = 0
     xmp: bytes | None = None
     has_c2pa: bool = False
@@ -82,9 +81,6 @@ def walk(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> BoxTre
         end = walker.level(0, size_bytes, ())
         tree.trailing_bytes = max(0, size_bytes - end)
         tree.missing_bytes = max(0, end - size_bytes)
-        if tree.trailing_bytes:
-            stream.seek(end)
-            tree.trailing_head = stream.read(4096)
     return tree
 
 

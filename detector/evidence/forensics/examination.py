@@ -20,6 +20,7 @@ from detector.evidence.forensics.packets import PacketTable, read_packets, summa
 from detector.evidence.forensics.provenance import read_provenance
 from detector.evidence.forensics.sampled_pictures import SampledPictures, sample_pictures
 from detector.evidence.forensics.still_metadata import StillMetadata, read_still_metadata
+from detector.evidence.forensics.tails import end_of_content
 from detector.evidence.forensics.text import shown
 from detector.evidence.forensics.types import (
     GROUPS,
@@ -103,7 +104,8 @@ class _Desk:
 
     def _container(self, opened: Opened, signatures: tuple[str, ...]) -> tuple[BoxTree | None, ContainerFacts]:
         tree = self.part("The box tree", self._walk)
-        facts = container_facts(self.evidence, tree, opened, signatures)
+        end = None if tree else self.part("The end of the structure", lambda: end_of_content(self.path))
+        facts = container_facts(self.evidence, tree, opened, signatures, end)
         self.note(lambda: observe_container(self.path, self.evidence, facts, tree, opened.tags))
         return tree, facts
 

@@ -141,7 +141,8 @@ _CONTAINER = {
         "container",
         "Data behind the end of the structure",
         (
-            "Something was appended: another file, a maker's private data, or the rest of an interrupted write.",
+            "Something was appended: another file, a maker's private data, a motion photo's video, further pictures, "
+            "or the rest of an interrupted write.",
             "A file inside a file can be hidden this way.",
         ),
         ("It does not show that the visible video was altered; players ignore this data.",),

@@ -35,8 +35,10 @@ def observe_container(
     yield from _programs(evidence, facts, tags)
     yield from _times(evidence, facts)
     if tree is not None:
-        yield from _structure(path, evidence, facts, tree)
+        yield from _structure(facts, tree)
         yield from _edits(facts)
+    if facts.trailing_bytes:
+        yield _tail(path, evidence, facts)
 
 
 def _programs(evidence: Evidence, facts: ContainerFacts, tags: dict[str, str]) -> Iterator[Observation]:
@@ -145,7 +147,7 @@ def _span(length: timedelta) -> str:
     return f"{seconds} s"
 
 
-def _structure(path: Path, evidence: Evidence, facts: ContainerFacts, tree: BoxTree) -> Iterator[Observation]:
+def _structure(facts: ContainerFacts, tree: BoxTree) -> Iterator[Observation]:
     if facts.fragments:
         yield state("fragmented", f"{facts.fragments} fragment(s) (moof boxes) hold the media, besides the index.")
     elif facts.index_first is not None:
@@ -160,15 +162,17 @@ def _structure(path: Path, evidence: Evidence, facts: ContainerFacts, tree: BoxT
         problems.append(f"the last box reaches {tree.missing_bytes:,} bytes beyond the end of the file")
     if problems:
         yield state("broken_boxes", f"{'; '.join(problems)}.".capitalize())
-    if not facts.trailing_bytes:
-        return
+
+
+def _tail(path: Path, evidence: Evidence, facts: ContainerFacts) -> Observation:
     start = evidence.file.size_bytes - facts.trailing_bytes
     if is_zero_tail(path, start):
-        yield state("trailing_zeros", f"{facts.trailing_bytes:,} zero bytes follow the last box.")
-        return
-    kind = identify(tree.trailing_head)
+        return state("trailing_zeros", f"{facts.trailing_bytes:,} zero bytes follow the end, at byte {start:,}.")
+    with path.open("rb") as stream:
+        stream.seek(start)
+        kind = identify(stream.read(HEAD_BYTES))
     look = f", which begin like {kind.label}" if kind.kind != "unknown" else ""
-    yield state("trailing_data", f"{facts.trailing_bytes:,} bytes follow the last box, from byte {start:,} on{look}.")
+    return state("trailing_data", f"{facts.trailing_bytes:,} bytes follow the end, at byte {start:,}{look}.")
 
 
 def _edits(facts: ContainerFacts) -> Iterator[Observation]:

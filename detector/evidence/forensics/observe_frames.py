@@ -42,13 +42,17 @@ def types_of(table: PacketTable) -> FrameTypes:
 
 
 def observe_frames(table: PacketTable, facts: FrameFacts, settings: str | None) -> Iterator[Observation]:
-    yield state("picture_types", _beat(facts))
+    yield state("picture_types", _beat(facts, int(table.keyframe.sum())))
     stated = _stated(settings)
     yield from _off_beat(table, facts, stated)
     if table.restarts:
         places = listed([_place(table, index) for index in table.restarts], 6)
+        # One that signs every keyframe has that habit; it does not begin again each time.
+        habit = len(table.restarts) >= max(3, int(table.keyframe.sum()) - 1)
         yield state(
-            "encoder_restart", f"{len(table.restarts)} later keyframe(s) carry an encoder's signature: {places}."
+            "encoder_restart",
+            f"{len(table.restarts)} later keyframe(s) carry an encoder's signature: {places}.",
+            weight="note" if habit else None,
         )
     if disagreements := list(_disagreements(facts, stated)):
         yield state("settings_disagree", f"The encoder states {'; '.join(disagreements)}.")
@@ -71,7 +75,7 @@ def observe_frames(table: PacketTable, facts: FrameFacts, settings: str | None) 
         )
 
 
-def _beat(facts: FrameFacts) -> str:
+def _beat(facts: FrameFacts, keyframes: int) -> str:
     types, gop = facts.types, facts.gop
     counted = [f"{count:,} {letter}" for letter, count in (("I", types.I), ("P", types.P), ("B", types.B)) if count]
     if types.unknown:
@@ -80,7 +84,7 @@ def _beat(facts: FrameFacts) -> str:
         )
     text = f"{', '.join(counted)}. "
     if gop is None:
-        return f"{text}One keyframe, at the start, as usual for short clips and some streams."
+        return f"{text}One keyframe, as usual for short clips." if keyframes else f"{text}No keyframe is marked."
     if gop.shortest == gop.longest:
         return f"{text}{gop.count:,} keyframes, {gop.longest:,} pictures apart."
     return f"{text}{gop.count:,} keyframes, {gop.shortest:,} to {gop.longest:,} pictures apart (median {gop.median:g})."

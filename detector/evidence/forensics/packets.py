@@ -34,7 +34,7 @@ _SIGNATURE = re.compile(
 class PacketTable:
     """The packets in decoding order: `pts` and `size_bytes` int64 (N,), `keyframe` bool (N,), `types` one letter each;
     `pts` holds -2**62 where a packet states none. `signatures` are encoders' names found at the
-    start of the stream, `restarts` the places (packet numbers) of later keyframes where x264 or x265 signs again."""
+    start of the stream, `restarts` the places (packet numbers) of later keyframes where x264 signs again."""
 
     pts: NDArray[np.int64]
     size_bytes: NDArray[np.int64]
@@ -137,9 +137,9 @@ def _series(table: PacketTable) -> Series:
 
 
 def _signs(content: memoryview) -> bool:
-    """Whether a keyframe's packet begins with an encoder's signature; x264 writes it only where it is started."""
-    head = bytes(content[:4_096])
-    return b"x264 - core" in head or b"x265 (build" in head
+    """Whether a keyframe's packet begins with x264's signature, which it writes only where it is started; x265 repeats
+    its own wherever it repeats headers."""
+    return b"x264 - core" in bytes(content[:4_096])
 
 
 def _signatures(heads: list[bytes]) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def sample_pictures(
     if not seen.quantisers:
         return SampledPictures(repeats, None, f"FFmpeg's decoder for {name} does not hand out quantisers.")
     if name not in _SCALES:
-        return SampledPictures(repeats, None, f"The scale on which FFmpeg's decoder for {name} counts is not known here.")
+        return SampledPictures(repeats, None, f"The scale of {name}'s quantisers is not known here.")
     return SampledPictures(repeats, _quantiser(seen.quantisers, name), None)
 
 

@@ -182,6 +182,24 @@ def test_a_name_that_does_not_fit_the_content(clip: Path, admit: Admit) -> None:
     )
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avi", ".mkv"])
+def test_what_follows_other_formats_is_told_too(suffix: str, tmp_path: Path, admit: Admit) -> None:
+    path = tmp_path / f"a{suffix}"
+    if suffix in (".avi", ".mkv"):
+        make_video(path, frames=8, codec="mpeg4")
+    else:
+        make_still(path)
+    sound = admit(path)
+    assert not codes(examine_file(sound.file.path, sound)) & {"trailing_data", "trailing_zeros"}
+    tail = b"%PDF-1.7 appended"
+    with path.open("ab") as stream:
+        stream.write(tail)
+    found = examined(path, sound)
+    assert found.container.trailing_bytes == len(tail)
+    assert "17 bytes follow the end" in finding(found, "trailing_data").finding
+    assert "a PDF document" in finding(found, "trailing_data").finding
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".avi", ".webm"])
 def test_other_containers_say_that_they_have_no_tree(suffix: str, tmp_path: Path, admit: Admit) -> None:
     codec = {".webm": "libvpx", ".avi": "mpeg4"}.get(suffix, "libx264")

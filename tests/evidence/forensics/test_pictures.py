@@ -204,6 +204,33 @@ def test_a_join_of_two_recordings_shows_where_the_encoder_began_again(tmp_path: 
     assert not codes(whole) & {"keyframe_off_beat", "encoder_restart"}
 
 
+def test_an_encoder_that_repeats_its_headers_does_not_begin_again(tmp_path: Path, admit: Admit) -> None:
+    options = {"g": "10", "x265-params": "log-level=none"}
+    found = looked_at(admit(make_video(tmp_path / "clip.ts", frames=40, codec="libx265", codec_options=options)))
+    assert found.frames is not None
+    assert found.frames.gop is not None
+    assert found.frames.gop.count >= 4
+    assert "encoder_restart" not in codes(found)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_and_pictures_of_different_length_are_told(suffix: str, tmp_path: Path, admit: Admit) -> None:
+    """The pictures of one file with the longer sound of another, as a replaced sound track leaves them."""
+    short = make_video(tmp_path / "short.mp4", frames=20, fps=20, audio=True)
+    long = make_video(tmp_path / "long.mp4", frames=60, fps=20, audio=True)
+    path = tmp_path / f"mixed{suffix}"
+    with av.open(str(short)) as pictures, av.open(str(long)) as sound, av.open(str(path), "w") as out:
+        templates = (pictures.streams.video[0], sound.streams.audio[0])
+        streams = [out.add_stream_from_template(template) for template in templates]
+        for source, template, stream in zip((pictures, sound), templates, streams, strict=True):
+            for packet in source.demux(template):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    out.mux(packet)
+    assert "The sound last 2." in finding(looked_at(admit(path)), "length_mismatch").finding
+    assert "length_mismatch" not in codes(looked_at(admit(short)))
+
+
 def test_settings_that_the_stream_does_not_keep(tmp_path: Path, admit: Admit) -> None:
     path = make_video(tmp_path / "clip.ts", frames=60, codec_options={"g": "50", "bf": "0"})
     content = path.read_bytes()
