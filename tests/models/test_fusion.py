@@ -90,3 +90,19 @@ def test_a_stacker_may_have_a_hidden_layer_and_others_may_not() -> None:
     ):
         with pytest.raises(ValueError, match=r"unknown fusion|hidden layer|one_sided"):
             build_fusion(**{"members": 3, **refused})  # type: ignore[arg-type]
+
+
+def test_noisy_or_is_the_chance_that_any_member_is_right_and_none_lowers_it() -> None:
+    fusion = build_fusion("noisy_or", 3).requires_grad_(False)
+    gains = torch.nn.functional.softplus(fusion.raw_gains)  # type: ignore[arg-type]
+    own = torch.sigmoid(gains * LOGITS + fusion.offsets)
+    torch.testing.assert_close(torch.sigmoid(fusion(LOGITS, ALL)), 1 - (1 - own).prod(1))
+    base = fusion(LOGITS, ALL)
+    for member in range(3):
+        without = ALL.clone()
+        without[:, member] = False
+        assert (fusion(LOGITS, without) < base).all()
+        louder = LOGITS.clone()
+        louder[:, member] += 1
+        assert (fusion(louder, ALL) > base).all()
+    assert torch.isfinite(fusion(torch.tensor([[-80.0, -80.0, -80.0], [80.0, 80.0, 80.0]]), ALL)).all()
