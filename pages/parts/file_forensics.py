@@ -151,10 +151,11 @@ def _tables(found: FileForensics, key: str) -> None:
             markup.facts([(f"{one.where} {one.name}", one.value or "zero") for one in container.timestamps])
     fields = found.metadata.fields
     if fields or container.encoder_settings:
-        with st.expander(f"Stated metadata ({len(fields)}), unverified", icon=":material/label:"):
-            markup.facts([(f"{section} · {name}", value) for section, name, value in fields])
-            if container.encoder_settings:
-                markup.facts([("Encoder settings", container.encoder_settings)], mono=("Encoder settings",))
+        rows = [(f"{section} · {name}", value) for section, name, value in fields]
+        if container.encoder_settings:
+            rows.append(("Encoder settings", container.encoder_settings))
+        with st.expander(f"Stated metadata ({len(rows)}), unverified", icon=":material/label:"):
+            markup.facts(rows, mono=("Encoder settings",))
     if found.metadata.history:
         with st.expander(f"Editing history ({len(found.metadata.history)})", icon=":material/history:"):
             markup.bullets(found.metadata.history)

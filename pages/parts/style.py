@@ -87,6 +87,7 @@ _CSS = """
 .fw-observation summary { cursor: pointer; overflow-wrap: anywhere; }
 .fw-observation summary .fw-note { font-size: .82rem; }
 .fw-observation ul { margin: .1rem 0 .3rem; padding-left: 1.15rem; }
+.fw-observation li { font-size: .86rem; }
 .fw-observation div { padding-left: 1.6rem; }
 .fw-drawing { max-width: 100%; height: auto; display: block; }
 .fw-outcome { display: flex; gap: .7rem; padding: .6rem .8rem; border: 1px solid var(--fw-line); border-radius: 4px;

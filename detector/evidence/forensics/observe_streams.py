@@ -55,7 +55,7 @@ def _described(stream: StreamFacts) -> str:
     parts = [stream.codec, stream.profile, details.get("size"), details.get("average rate"), details.get("sound")]
     if stream.duration_s is not None:
         parts.append(f"{stream.duration_s:.2f} s")
-    return f"{stream.kind} {stream.index}: {', '.join(part for part in parts if part)}"
+    return f"{stream.kind.capitalize()} {stream.index}: {', '.join(part for part in parts if part)}"
 
 
 def find_gaps(timeline: Timeline) -> Gaps | None:
