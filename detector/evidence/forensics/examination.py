@@ -164,7 +164,11 @@ class _Desk:
         except FramewitnessError as error:
             self.limits.append(f"{name} could not be examined: {error}")
         except Exception as error:  # hostile files find ways that no list of exceptions foresees
-            self.limits.append(f"{name} could not be examined ({type(error).__name__}: {shown(error, 120)}).")
+            # A record names no place on this machine, and the messages of file errors do.
+            told = (
+                "" if isinstance(error, OSError) else f": {shown(str(error).replace(str(self.path), 'the file'), 120)}"
+            )
+            self.limits.append(f"{name} could not be examined ({type(error).__name__}{told}).")
         return None
 
     def note(self, observe: Callable[[], Iterator[Observation]]) -> None:

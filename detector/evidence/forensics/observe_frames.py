@@ -70,8 +70,8 @@ def observe_frames(table: PacketTable, facts: FrameFacts, settings: str | None) 
         yield state(
             "earlier_gop",
             f"Predicted pictures stand out every {earlier.period_frames} pictures ({earlier.hits} of "
-            f"{earlier.expected} places, which chance gives less than once in a million), a distance that the file's own "
-            "keyframes do not have.",
+            f"{earlier.expected} places, which chance gives less than once in a million), a distance that the "
+            "file's own keyframes do not have.",
         )
 
 

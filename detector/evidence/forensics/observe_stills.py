@@ -85,7 +85,8 @@ def _software(found: StillMetadata) -> Iterator[Observation]:
         parts = [f"{len(steps)} step(s): {listed(steps, 4)}"] if steps else []
         if derived:
             parts.append("it is stated to be derived from another document")
-        yield state("edit_history", f"{'; '.join(parts)}.")
+        text = "; ".join(parts)
+        yield state("edit_history", f"{text[0].upper()}{text[1:]}.")
 
 
 def _generators(found: StillMetadata) -> Iterator[Observation]:

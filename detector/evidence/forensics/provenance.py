@@ -84,6 +84,8 @@ def read_provenance(path: Path, *, cancelled: Callable[[], bool] = lambda: False
     try:
         with path.open("rb") as stream:
             found = _read(c2pa, _Bounded(stream, cancelled), trusted)
+    except OSError as error:
+        return _unreadable(f"The file cannot be read ({type(error).__name__}).", trusted)
     except Exception as error:  # the library maps hostile content to many kinds, ctypes' own among them
         return _unreadable(_reason_of(c2pa, error), trusted)
     return replace(found, reason=found.reason or problem)

@@ -153,6 +153,16 @@ def test_a_failing_part_is_a_stated_limit(
 
 
 @pytest.mark.parametrize("kind", ["mp4", "jpg"])
+def test_a_file_that_is_gone_is_said_without_its_place(kind: str, sources: dict[str, Path], admit: Admit) -> None:
+    evidence = admit(sources[kind])
+    evidence.file.path.unlink()
+    found = examine_file(evidence.file.path, evidence)
+    assert found.provenance.state == "unreadable"
+    assert found.limits
+    assert str(evidence.file.path.parent) not in repr(found)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "jpg"])
 def test_cancelling_ends_it(kind: str, sources: dict[str, Path], admit: Admit) -> None:
     evidence = admit(sources[kind])
     with pytest.raises(CancelledError):
