@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,12 @@ from detector.evidence import examine, ingest
 from detector.evidence.forensics import FileForensics, Provenance, examine_file
 from detector.evidence.forensics.types import MetadataFacts, Series, Validation
 from detector.registry import ModelCard
-from pages.parts import packet_chart
+from pages.parts import packet_chart, services
 from tests.evidence.media import make_still
 from tests.pages import seed
 from tests.pages.conftest import html_of
 
+OpenPage = Callable[..., AppTest]
 HOSTILE = '<img src=x onerror=alert(1)> **b** [a](http://x) :red[b] "quoted"'
 
 
@@ -115,3 +117,17 @@ def test_the_chart_tells_types_by_shape_as_well_as_colour() -> None:
     assert figure.layout.yaxis.type == "log"
     untimed = packet_chart.figure(Series((), (900, 100), "IP", 1))
     assert untimed.layout.xaxis.title.text == "packet"
+
+
+def test_the_examine_page_shows_it_for_new_records_and_says_so_for_old_ones(
+    open_page: OpenPage, opened: services.Services, seeded: seed.Seeded
+) -> None:
+    old = open_page("examine", exhibit=seeded.exhibit.exhibit_id, record=seeded.record.record_id)
+    assert "was made before the file itself was examined" in html_of(old)
+    evidence = seeded.exhibit.evidence
+    new = replace(seeded.analysis, analysis_id="examined-anew", forensics=examine_file(evidence.file.path, evidence))
+    record = opened.store.save_analysis(seeded.exhibit.exhibit_id, new)
+    page = open_page("examine", exhibit=seeded.exhibit.exhibit_id, record=record.record_id)
+    assert not page.exception
+    assert "Observations about the file" in html_of(page)
+    assert 'class="fw-observation"' in html_of(page)
