@@ -12,6 +12,7 @@ from pages.parts import (
     address,
     case_header,
     evidence_facts,
+    exchange,
     exhibit_comparison,
     exports,
     file_forensics,
@@ -64,7 +65,9 @@ def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who:
         _choose_record(record, exhibit)
         exports.case_pdf(case)
         exports.analysis_json(record.record_id)
-    viewer.show(readings, record.record_id, exhibit, who)
+        exchange.record_forms(case, record, who)
+    with st.container():  # however much it shows, the tabs below keep their place, and the open one stays open
+        viewer.show(readings, record.record_id, exhibit, who)
     frames_tab, compare_tab, evidence_tab, notes_tab, opinions_tab, seen_tab, method_tab = st.tabs(
         ["Frames", "Compare models", "Evidence", "Notes and bookmarks", "Opinions", "Seen before", "Method"]
     )

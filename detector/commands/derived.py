@@ -11,7 +11,7 @@ from detector.commands.console import add_home, open_store, plain
 from detector.commands.find_record import require_record
 from detector.commands.interrupts import Interrupts
 from detector.commands.meter import Meter
-from detector.errors import SettingsError, StoreError
+from detector.errors import SettingsError
 
 if TYPE_CHECKING:
     from detector.cases import AnalysisRecord, CaseStore
@@ -43,11 +43,12 @@ def add_commands(commands: Any) -> None:
 
 def _annotate(args: argparse.Namespace) -> int:
     from detector.report.annotated_video import annotate_video, heatmap_model
+    from detector.report.exchange import require_original
 
     with open_store(args.home) as store:
         record = require_record(store, args.record, args.case)
         analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
-        _require_file(evidence.file.path, evidence.file.sha256)
+        require_original(evidence.file.path, evidence.file.sha256)
         model = heatmap_model(analysis) if args.heatmap else None
         with (
             Interrupts() as interrupts,
@@ -62,7 +63,7 @@ def _annotate(args: argparse.Namespace) -> int:
                 on_progress=meter.show,
                 cancelled=interrupts.asked,
             )
-        _log(store, record, args.out, "annotated video")
+        _log(store, record, args.out, "annotated-video")
     print(made.statement, file=sys.stderr)
     print(args.out)
     return 0
@@ -71,6 +72,7 @@ def _annotate(args: argparse.Namespace) -> int:
 def _contact_sheet(args: argparse.Namespace) -> int:
     from detector.explain import Explainer
     from detector.report.contact_sheet import MOST_FACES, contact_sheet
+    from detector.report.exchange import require_original
     from detector.report.strongest import Illustrator
 
     if not 1 <= args.count <= MOST_FACES:
@@ -78,26 +80,16 @@ def _contact_sheet(args: argparse.Namespace) -> int:
     with open_store(args.home) as store:
         record = require_record(store, args.record, args.case)
         analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
-        _require_file(evidence.file.path, evidence.file.sha256)
+        require_original(evidence.file.path, evidence.file.sha256)
         illustrator = Illustrator(None if args.no_heatmap else Explainer(store.home / "heatmaps"), ())
         args.out.write_bytes(contact_sheet(evidence, analysis, illustrator, count=args.count))
-        _log(store, record, args.out, "contact sheet")
+        _log(store, record, args.out, "contact-sheet")
     print(args.out)
     return 0
 
 
-def _require_file(path: Path, sha256: str) -> None:
-    """Nothing is drawn from a file that is not the one on record."""
-    from detector.cases.codec import file_sha256
-
-    if not path.is_file() or (found := file_sha256(path)) != sha256:
-        what = f"was changed (SHA-256 {found})" if path.is_file() else "is no longer in the store"
-        raise StoreError(f"The original {what}, so no picture is drawn from it. Verify the case.")
-
-
 def _log(store: CaseStore, record: AnalysisRecord, path: Path, form: str) -> None:
     from detector.cases.codec import file_sha256
+    from detector.report.exchange import log_export
 
-    told = {"file_name": path.name, "sha256": file_sha256(path), "form": form}
-    told |= {"exhibit_id": record.exhibit_id, "record_id": record.record_id}
-    store.log(record.case_id, "case_exported", told)
+    log_export(store, record.case_id, form, path.name, file_sha256(path), record_id=record.record_id)

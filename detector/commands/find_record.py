@@ -16,16 +16,14 @@ def require_record(store: CaseStore, name: str | None, case: str | None = None) 
 
     Raises StoreError where there is none or it is not clear which one, and where its scores wait for a blind opinion.
     """
+    from detector.report.exchange import require_opinion
+
     if name is None and case is None:
         raise SettingsError("Name a record, or a case with --case.")
     record = _named(store, name) if name else _newest(store, str(case))
     if name and case and require_case(store, case).case_id != record.case_id:
         raise StoreError(f"The record {record.record_id} belongs to another case than {case!r}.")
-    if store.statements.scores_withheld(record.exhibit_id):
-        raise StoreError(
-            "The case is examined blind first, and nobody has recorded an opinion on this exhibit yet: its scores are "
-            "not handed out. Record one with `python -m detector cases opinion`."
-        )
+    require_opinion(store, record.exhibit_id)
     return record
 
 

@@ -55,13 +55,13 @@ def add_commands(commands: Any) -> None:
 
 def _bundle(args: argparse.Namespace) -> int:
     from detector.replay import write_replay_bundle
+    from detector.report.exchange import log_export
 
     with open_store(args.home) as store:
         record = require_record(store, args.record)
         sha256 = write_replay_bundle(store, record.record_id, args.out, include_input=args.with_input)
-        told = {"file_name": args.out.name, "sha256": sha256, "form": "replay bundle"}
-        told |= {"exhibit_id": record.exhibit_id, "record_id": record.record_id}
-        store.log(record.case_id, "case_exported", told)
+        form = "replay-with-input" if args.with_input else "replay"
+        log_export(store, record.case_id, form, args.out.name, sha256, record_id=record.record_id)
     print(args.out)
     return 0
 

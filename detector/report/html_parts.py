@@ -79,7 +79,8 @@ def lines(text: Iterable[str]) -> Markup:
 def conclusion_card(found: Mapping[str, Any], *heading: Content) -> Markup:
     """A conclusion with its sign, word, meaning, score and reasons."""
     reasons = [
-        [element("b", one["head"]), " ", one["text"]] if one["head"] else one["text"] for one in found["reasons"]
+        [element("b", one["head"]), " ", element("bdi", one["text"])] if one["head"] else one["text"]
+        for one in found["reasons"]
     ]
     return element(
         "div",

@@ -6,7 +6,7 @@ import streamlit as st
 
 from detector.cases import Case
 from detector.errors import StoreError
-from pages.parts import exports, markup, services, verification
+from pages.parts import exchange, exports, markup, services, verification
 from pages.parts.case_words import STATUS
 
 _PROBLEM = "star_problem"
@@ -23,6 +23,7 @@ def show(case: Case, who: str, *, withheld: int) -> None:
         exports.case_pdf(case)
         if not withheld:
             exports.case_bundle(case)
+        exchange.case_forms(case, who, withheld=bool(withheld))
         asked = verification.button()
     marks = [(STATUS[case.status][1], "var(--fw-faint)", STATUS[case.status][0])]
     if case.blind_first:

@@ -15,6 +15,7 @@ import streamlit as st
 
 from detector.cases import CaseStore
 from detector.jobs import JobService
+from pages.parts import video_making
 
 if TYPE_CHECKING:
     from detector.analysis.types import Analysis
@@ -58,6 +59,7 @@ def close_services() -> None:
             return
         closing, _current = _current, None
         try:
+            video_making.stop_all()
             closing.jobs.stop()
         finally:
             closing.store.close()

@@ -125,7 +125,7 @@ def test_the_command_writes_a_bundle_and_the_log_says_so(
         event = store.events(case.case.case_id)[-1]
         assert store.verify(case.case.case_id).ok
     assert event.action == "case_exported"
-    assert (event.details["form"], event.details["record_id"]) == ("replay bundle", room.record_id)
+    assert (event.details["form"], event.details["record_id"]) == ("replay-with-input", room.record_id)
     capsys.readouterr()
     assert main(["bundle", f"R/2/{room.record_id}", "--out", str(tmp_path / "c.zip"), *home]) == 1
     assert not (tmp_path / "c.zip").exists()

@@ -252,8 +252,8 @@ def test_the_commands_write_files_and_the_log_says_so(
         path.chmod(0o600)
         path.write_bytes(b"changed")
     assert [(one["form"], one["file_name"], one["record_id"]) for one in told] == [
-        ("annotated video", "a.mp4", record),
-        ("contact sheet", "a.png", record),
+        ("annotated-video", "a.mp4", record),
+        ("contact-sheet", "a.png", record),
     ]
     assert main(["annotate", record, "--out", str(tmp_path / "c.mp4"), "--quiet"]) == 1
     assert "was changed" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""Every form in which a case or one analysis can be taken away for other programs and readers, by name.
+
+The forms are listed in `detector.cases.export_forms`. Whoever hands one out says so in the case's log (`log_export`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.errors import SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from detector.cases import CaseStore
+    from detector.explain import Explainer
+    from detector.report.tables import NamedAnalysis
+
+
+def case_form(
+    store: CaseStore, case_id: str, key: str, *, explainer: Explainer | None = None, language: str = "en"
+) -> bytes:
+    """A whole case in one of `CASE_FORMS`; what waits for a blind opinion is not in it. `explainer` and `language` are
+    for the HTML report. Raises StoreError, SettingsError for an unknown form."""
+    from detector.report.case_uco import case_uco
+    from detector.report.collect import collect
+    from detector.report.html import render_case_html
+
+    if key == "html":
+        return render_case_html(store, case_id, language=language, explainer=explainer)
+    if key == "case-uco":
+        return case_uco(collect(store, case_id))
+    return _table(_analyses(store, case_id), key)
+
+
+def record_form(store: CaseStore, record_id: str, key: str, *, explainer: Explainer | None = None) -> bytes:
+    """One saved analysis in one of `RECORD_FORMS`. Raises StoreError, also where its scores wait for a blind opinion or
+    the original is not the one on record; SettingsError for an unknown form."""
+    from detector.replay import write_replay_bundle
+    from detector.report.tables import NamedAnalysis
+
+    record = store.record(record_id)
+    require_opinion(store, record.exhibit_id)
+    if key in ("replay", "replay-with-input"):
+        with tempfile.TemporaryDirectory(prefix="framewitness-") as folder:
+            path = Path(folder) / "replay.zip"
+            write_replay_bundle(store, record_id, path, include_input=key != "replay")
+            return path.read_bytes()
+    analysis, exhibit = store.analysis(record_id), store.exhibit(record.exhibit_id)
+    if key != "contact-sheet":
+        return _table([NamedAnalysis(analysis, exhibit.reference, record_id)], key)
+    from detector.explain import Explainer
+    from detector.report.contact_sheet import contact_sheet
+    from detector.report.strongest import Illustrator
+
+    require_original(exhibit.evidence.file.path, exhibit.sha256)
+    return contact_sheet(exhibit.evidence, analysis, Illustrator(explainer or Explainer(store.home / "heatmaps"), ()))
+
+
+def log_export(
+    store: CaseStore, case_id: str, form: str, file_name: str, sha256: str, *, record_id: str = "", actor: str = ""
+) -> None:
+    """Put an export on record: as one of a single analysis where `record_id` names one."""
+    told = {"file_name": file_name, "sha256": sha256, "form": form}
+    if record_id:
+        told |= {"record_id": record_id, "exhibit_id": store.record(record_id).exhibit_id}
+    store.log(case_id, "case_exported", told, actor=actor)
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 (hex)."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def require_opinion(store: CaseStore, exhibit_id: str) -> None:
+    """Raise StoreError where the scores of an exhibit wait for a blind opinion."""
+    if store.statements.scores_withheld(exhibit_id):
+        raise StoreError(
+            "The case is examined blind first, and nobody has recorded an opinion on this exhibit yet: its scores are "
+            "not handed out. Record one first."
+        )
+
+
+def require_original(path: Path, sha256: str) -> None:
+    """Raise StoreError where the stored file is not the one on record: nothing is drawn from another."""
+    from detector.cases.codec import file_sha256
+
+    if not path.is_file() or (found := file_sha256(path)) != sha256:
+        what = f"was changed (SHA-256 {found})" if path.is_file() else "is no longer in the store"
+        raise StoreError(f"The original {what}, so no picture is drawn from it. Verify the case.")
+
+
+def _table(analyses: list[NamedAnalysis], key: str) -> bytes:
+    from detector.report.tables import frame_table, table_csv, table_parquet
+
+    writers = {"csv": table_csv, "parquet": table_parquet}
+    if key not in writers:
+        raise SettingsError(f"There is no form {key!r} of this.")
+    return writers[key](frame_table(analyses))
+
+
+def _analyses(store: CaseStore, case_id: str) -> list[NamedAnalysis]:
+    from detector.report.tables import NamedAnalysis
+
+    return [
+        NamedAnalysis(store.analysis(record.record_id), exhibit.reference, record.record_id)
+        for exhibit in store.exhibits(case_id)
+        if not store.statements.scores_withheld(exhibit.exhibit_id)
+        for record in store.analyses(exhibit_id=exhibit.exhibit_id)
+    ]
