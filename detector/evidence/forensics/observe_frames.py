@@ -85,6 +85,8 @@ def _beat(facts: FrameFacts, keyframes: int) -> str:
     text = f"{', '.join(counted)}. "
     if gop is None:
         return f"{text}One keyframe, as usual for short clips." if keyframes else f"{text}No keyframe is marked."
+    if gop.longest == 1:
+        return f"{text}Every picture is a keyframe."
     if gop.shortest == gop.longest:
         return f"{text}{gop.count:,} keyframes, {gop.longest:,} pictures apart."
     return f"{text}{gop.count:,} keyframes, {gop.shortest:,} to {gop.longest:,} pictures apart (median {gop.median:g})."
@@ -135,6 +137,6 @@ def _repeats(repeats: Repeats, pictures: int) -> Observation:
     if repeats.period:
         text += f"; one every {repeats.period} pictures, as a change of frame rate leaves"
     if repeats.at_s:
-        text += f"; first at {listed([f'{at_s:.2f} s' for at_s in repeats.at_s], 4)}"
+        text += f"; first at {listed([f'{at_s:.2f} s' for at_s in repeats.at_s[:4]])}"
     many = repeats.equal > _MANY_REPEATS * repeats.compared
     return state("repeats", f"{text}.", weight="attention" if many else "note")

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator
 _HEAD_BYTES = 4096
 _MAX_UNITS = 64
 _SLICE_BYTES = 24
-_INTRA_ONLY = frozenset(
-    {"mjpeg", "prores", "dnxhd", "dvvideo", "png", "rawvideo", "ffv1", "huffyuv", "jpeg2000", "gif"}
-)
+_INTRA_ONLY = frozenset({"mjpeg", "prores", "dnxhd", "dvvideo", "png", "rawvideo", "ffv1", "huffyuv", "jpeg2000"})
 _H264 = {0: "P", 1: "B", 2: "I", 3: "P", 4: "I"}
 _HEVC = {0: "B", 1: "P", 2: "I"}
 _MPEG4 = "IPBP"
