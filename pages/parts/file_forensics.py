@@ -121,8 +121,26 @@ def _pictures(frames: FrameFacts, key: str) -> None:
         ]
     else:
         rows.append(("Quantiser", frames.quantiser_reason or "–"))
+    rows += _searches(frames)
     with st.expander("Numbers of the coded pictures", icon=":material/tag:"):
         markup.facts(rows, mono=("Order of types",))
+
+
+def _searches(frames: FrameFacts) -> list[tuple[str, str]]:
+    """What was looked for and how far, so that finding nothing is never read as more than it is."""
+    repeats, gaps, earlier = frames.repeats, frames.gaps, frames.earlier_gop
+    trace = f"every {earlier.period_frames} pictures" if earlier.period_frames else "none found, which says little"
+    return [
+        (
+            "Identical neighbours",
+            frames.repeats_reason or "–" if repeats is None else f"{repeats.equal:,} of {repeats.compared:,} compared",
+        ),
+        (
+            "Gaps in time",
+            "not known" if gaps is None else f"{gaps.count:,}, the longest distance {gaps.longest_s:.3f} s",
+        ),
+        ("Earlier coding", trace if earlier.searched else earlier.reason or "–"),
+    ]
 
 
 def _tables(found: FileForensics, key: str) -> None:
@@ -163,6 +181,6 @@ def _tables(found: FileForensics, key: str) -> None:
     if jpeg is not None and jpeg.tables:
         with st.expander("JPEG quantisation tables", icon=":material/grid_on:"):
             for number, table in enumerate(jpeg.tables):
-                rows = ["  ".join(f"{step:3d}" for step in table[at : at + 8]) for at in range(0, len(table), 8)]
-                st.code("\n".join(rows), language=None)
+                grid = ["  ".join(f"{step:3d}" for step in table[at : at + 8]) for at in range(0, len(table), 8)]
+                st.code("\n".join(grid), language=None)
                 markup.note("Luma." if number == 0 else "Colour.")

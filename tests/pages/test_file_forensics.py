@@ -53,6 +53,8 @@ def test_every_observation_stands_with_both_its_sides(analysis: Analysis) -> Non
     assert "No content credentials" in html
     assert "none had a part in the conclusion" in html
     assert "H.264&#x27;s scale" in html
+    assert "0 of 23 compared" in html
+    assert "It needs 100 pictures" in html
 
 
 def test_an_older_analysis_says_that_nothing_is_known(analysis: Analysis) -> None:
