@@ -62,7 +62,8 @@ def _show_case(case: Case, who: str) -> None:
     store = services.current().store
     looks.record(who, case.case_id)
     withheld = withholding.withheld(case)
-    case_header.show(case, who, withheld=len(withheld))
+    with st.container():  # however much it says, the tabs below keep their place, and the open one stays open
+        case_header.show(case, who, withheld=len(withheld))
     exhibits = store.exhibits(case.case_id)
     exhibits_tab, notes_tab, sign_tab, details_tab, log_tab = st.tabs(
         ["Exhibits", "Notes and bookmarks", "Sign-off", "Details", "Custody log"]

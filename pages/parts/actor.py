@@ -42,16 +42,15 @@ def required() -> str:
 def show() -> None:
     """The name in the page's head, and the way to change it."""
     who = name()
-    with (
-        st.container(key="actor_head"),
-        st.popover(markup.plain(who) or "Who is working?", icon=":material/badge:", help="Whom the custody log names"),
-    ):
-        markup.note("Everything that is opened or changed in this browser is logged under this name.")
-        _form("head", "Change" if who else "Continue")
-    if who and st.context.cookies.get(COOKIE) != quote(who, safe=""):
-        # Percent-encoded, so nothing in a name can end the string.
-        script = f"document.cookie = '{COOKIE}={quote(who, safe='')}; path=/; SameSite=Strict'"
-        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+    with st.container(key="actor_head"):
+        label = markup.plain(who) or "Who is working?"
+        with st.popover(label, icon=":material/badge:", help="Whom the custody log names"):
+            markup.note("Everything that is opened or changed in this browser is logged under this name.")
+            _form("head", "Change" if who else "Continue")
+        if who and st.context.cookies.get(COOKIE) != quote(who, safe=""):
+            # Percent-encoded, so nothing in a name can end the string.
+            script = f"document.cookie = '{COOKIE}={quote(who, safe='')}; path=/; SameSite=Strict'"
+            st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def _form(place: str, label: str) -> None:

@@ -15,7 +15,7 @@ _PROBLEM = "star_problem"
 def show(case: Case, who: str, *, withheld: int) -> None:
     """Title and state at the left; star, exports and verification at the right, its outcome below. With scores of
     `withheld` exhibits held back no copy of the whole record is handed out."""
-    about, actions = st.columns([3, 2], vertical_alignment="center")
+    about, actions = st.columns([2, 3], vertical_alignment="center")
     with about:
         markup.title(case.title, f"{case.reference} · {case.examiner or 'no examiner named'}")
     with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
@@ -41,7 +41,7 @@ def show(case: Case, who: str, *, withheld: int) -> None:
         markup.note(f"Reason for the status: {case.status_reason}")
     if withheld:
         markup.note(
-            f"Scores of {withheld} {'exhibit is' if withheld == 1 else 'exhibits are'} held back until an opinion is "
+            f"The scores of {withheld} exhibit{'' if withheld == 1 else 's'} are held back until an opinion is "
             "recorded; until then the case bundle, which holds them, cannot be taken away, and the PDF leaves them out."
         )
     if asked:

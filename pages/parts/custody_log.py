@@ -14,9 +14,9 @@ from pages.parts import case_words, markup, services, withholding
 
 _HASH = re.compile(r"[0-9a-f]{32,}")
 _ALL, _CHANGES, _LOOKS = "All", "Changes", "Looks and copies"
-_ROW_PX, _MOST_ROWS = 35, 16
-# Digests and settings: long, and of use to `verify` and the analysis's own page alone.
-_LEFT_OUT = {"record", "settings", "head"}
+_ROW_PX, _HEAD_PX, _MOST_ROWS = 31, 34, 16
+# Digests, ids and settings: of use to `verify` and the analysis's own page alone; a bundle has them all.
+_LEFT_OUT = {"record", "settings", "head", "job_id", "record_id", "md5"}
 _OF_SCORES = {"label", "score"}
 
 
@@ -47,14 +47,14 @@ def show(case: Case) -> None:
         rows(shown, names, hidden),
         hide_index=True,
         key=f"log_{case.case_id}",
-        height=40 + _ROW_PX * min(_MOST_ROWS, max(1, len(shown))),
+        height=_HEAD_PX + _ROW_PX * min(_MOST_ROWS, max(1, len(shown))),
         column_config={
-            "no.": st.column_config.NumberColumn("no.", width=50),
-            "time (UTC)": st.column_config.TextColumn("time (UTC)", width=150),
-            "who": st.column_config.TextColumn("who", width=130),
+            "no.": st.column_config.NumberColumn("no.", width=45),
+            "time (UTC)": st.column_config.TextColumn("time (UTC)", width=140),
+            "who": st.column_config.TextColumn("who", width=115),
             "event": st.column_config.TextColumn("event", width=150),
-            "details": st.column_config.TextColumn("details", width="large"),
-            "hash": st.column_config.TextColumn("hash", width=150),
+            "details": st.column_config.TextColumn("details", width=360),
+            "hash": st.column_config.TextColumn("hash", width=130),
         },
     )
     markup.note(
@@ -95,7 +95,7 @@ def _details(details: Mapping[str, Any], names: Mapping[str, str], hidden: Colle
 
 
 def _words(name: str) -> str:
-    return name.removesuffix("_id").replace("_", " ")
+    return name.removesuffix("_ids").removesuffix("_id").replace("_", " ")
 
 
 def _value(value: Any) -> str:

@@ -71,7 +71,7 @@ def show_position(readings: Readings, frame: Frame) -> None:
 
 
 def show_face(readings: Readings, frame: Frame, track_id: int) -> None:
-    """Crop, heatmap and measurements of the chosen track's face in this frame."""
+    """Crop and heatmap of the chosen track's face in this frame."""
     face = readings.faces.get((track_id, frame.pts))
     if face is None:
         markup.empty(
@@ -86,17 +86,20 @@ def show_face(readings: Readings, frame: Frame, track_id: int) -> None:
         track_id,
         crop=lambda spec: crop_face(frame.image, face.face.bbox_xyxy_px, face.face.landmarks, spec),
     )
-    _show_measurements(readings, track_id, frame.pts)
 
 
-def _show_measurements(readings: Readings, track_id: int, pts: int) -> None:
+def show_measurements(readings: Readings, track_id: int, pts: int) -> None:
+    """What every model said of the face, and how good a picture of it this is; nothing where it was not examined."""
+    if (track_id, pts) not in readings.faces:
+        return
+    markup.heading(f"Readings of the face · track {track_id}", clock(readings.pts_s(pts)))
     face = readings.faces[track_id, pts].face
     quality = face.quality
     scores = readings.scores.get((track_id, pts), {})
     rows = [
         (
-            f"Score · {model.model_id}",
-            f"{score_text(scores[model.model_id].score)} (logit {scores[model.model_id].logit:+.2f})"
+            model.model_id,
+            f"score {score_text(scores[model.model_id].score)} (logit {scores[model.model_id].logit:+.2f})"
             if model.model_id in scores
             else "not scored",
         )

@@ -111,10 +111,12 @@ def jump_to(track_id: int | None, pts: int | None) -> None:
 
 def follow_jump() -> None:
     """After a jump from a list at the foot of the page, bring its top into view."""
-    if st.session_state.pop(_TO_TOP, False):
-        nonce = st.session_state["marks_jumps"] = st.session_state.get("marks_jumps", 0) + 1
-        script = f"document.querySelector('.stMain')?.scrollTo({{top: 0}}); /* {nonce} */"
-        st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+    # A place of its own at every run: were elements to shift, the tabs below would forget which of them is open.
+    with st.container(key="marks_jump"):
+        if st.session_state.pop(_TO_TOP, False):
+            count = st.session_state["marks_jumps"] = st.session_state.get("marks_jumps", 0) + 1
+            script = f"document.querySelector('.stMain')?.scrollTo({{top: 0}}); /* {count} */"
+            st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def place_text(track_id: int | None, pts: int | None, time_base: Fraction) -> str:

@@ -25,8 +25,8 @@ def show(case: Case, exhibit: Exhibit, who: str, *, withheld: bool) -> None:
                 "var(--fw-faint)",
                 withholding.WORDS,
                 "This case asks for opinions before scores. Look at the frames and the file, then record what you "
-                "think; the conclusion, scores and heatmaps show right after, and the log says that you had not seen "
-                "them.",
+                "think; the conclusion, scores and heatmaps show right after, and the opinion says whether you had "
+                "been shown any before.",
             )
         else:
             markup.empty("hourglass_empty", "Not analysed yet", "Its analysis may be queued or running: see Analyse.")

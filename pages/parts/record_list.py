@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from pages.parts.address import Place
 from pages.parts.wording import LABELS, score_text
 
 _RECENT = 20
+_NAMED = 2
 
 
 def show_recent() -> None:
@@ -37,7 +38,14 @@ def show_recent() -> None:
 def show(records: Iterable[AnalysisRecord], exhibit: Exhibit) -> None:
     """The analyses of one exhibit, newest first."""
     for record in sorted(records, key=lambda item: item.record_id, reverse=True):
-        _line(record, ", ".join(record.model_ids), f"{record.track_count} tracks, {record.frames_examined:,} frames")
+        tracks = f"{record.track_count} track{'' if record.track_count == 1 else 's'}"
+        _line(record, _models(record.model_ids), f"{tracks}, {record.frames_examined:,} frames")
+
+
+def _models(model_ids: Sequence[str]) -> str:
+    """The first two, and how many more: Examine names them all."""
+    left = len(model_ids) - _NAMED
+    return ", ".join(model_ids[:_NAMED]) + (f" and {left} more" if left > 0 else "")
 
 
 def _line(record: AnalysisRecord, name: str, aside: str, *, withheld: bool = False) -> None:

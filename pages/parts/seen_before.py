@@ -24,9 +24,13 @@ def show(exhibit: Exhibit, *, withheld: bool) -> None:
             "Compares this exhibit with every other one in the store: its SHA-256, perceptual hashes of up to 16 of "
             "its frames, and what its container says about the program that wrote it."
         )
-        if not st.button("Look for it in all cases", icon=":material/manage_search:", key=f"{key}_ask"):
-            return
-        st.session_state[key] = True
+        st.button(
+            "Look for it in all cases",
+            icon=":material/manage_search:",
+            key=f"{key}_ask",
+            on_click=lambda: st.session_state.update({key: True}),
+        )
+        return
     try:
         with st.spinner("Comparing…", show_time=False):
             found = services.current().store.likeness.seen_before(exhibit.exhibit_id)
@@ -62,9 +66,7 @@ def show(exhibit: Exhibit, *, withheld: bool) -> None:
             "people filmed alike before a plain wall can match, a crop or a mirror image goes unnoticed."
         )
     if found.not_compared:
-        markup.note(
-            f"{found.not_compared:,} exhibits have no frame hashes yet and were not compared by their pictures."
-        )
+        _offer_missing(found.not_compared, key)
     markup.heading("Same file family", f"{found.family_size:,} of {found.exhibits_in_store:,} exhibits with this one")
     _list(found.same_family, f"{key}_family", lambda _: "same container, encoder and stream parameters")
     with st.expander("What the family shares", type="compact"):
@@ -85,6 +87,26 @@ def _list(matches: Sequence[Match], key: str, how: Callable[[Match], str]) -> No
             markup.stated(f"{one.case_reference} · {one.file_name}", "", about)
             place = Place(case=one.case_id, exhibit=one.exhibit_id)
             navigation.link("examine", "Examine", place, icon=":material/frame_inspect:")
+
+
+def _offer_missing(number: int, key: str) -> None:
+    """Take the frame hashes that are missing, for as long as it takes; stopping keeps what was taken."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        what = "One exhibit has" if number == 1 else f"{number:,} exhibits have"
+        markup.note(f"{what} no frame hashes yet and could not be compared by pictures.")
+        asked = st.button("Take them now", icon=":material/fingerprint:", key=f"{key}_missing")
+    if not asked:
+        return
+    bar = st.progress(0.0, text="Reading frames…")
+    likeness, taken = services.current().store.likeness, 0
+    try:
+        while step := likeness.fingerprint_missing(limit=1):
+            taken += step
+            bar.progress(min(1.0, taken / number), text=f"Reading frames: {taken:,} of {number:,} exhibits")
+    except StoreError as error:
+        markup.problem("Not all frames were read", str(error))
+        return
+    st.rerun()
 
 
 def _many(number: int) -> str:

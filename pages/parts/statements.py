@@ -44,7 +44,9 @@ def show_opinions(exhibit: Exhibit) -> None:
 
 def opinion_form(exhibit: Exhibit, who: str) -> None:
     """A plain form: one of three verdicts, and the reasons."""
-    key = f"opinion_{exhibit.exhibit_id}"
+    store = services.current().store
+    # A key of its own for each opinion, so that the form is empty after one was recorded and kept where it was not.
+    key = f"opinion_{exhibit.exhibit_id}_{len(store.statements.opinions(exhibit.case_id, exhibit.exhibit_id))}"
     with st.form(f"{key}_form", border=True):
         verdict = st.radio(
             "In my opinion the face or voice in this exhibit is",
@@ -64,7 +66,7 @@ def opinion_form(exhibit: Exhibit, who: str) -> None:
         markup.problem("Nothing was recorded", "Choose one of the three; “Cannot tell” is an opinion too.")
         return
     try:
-        services.current().store.statements.give_opinion(exhibit.exhibit_id, verdict, text, author=who)
+        store.statements.give_opinion(exhibit.exhibit_id, verdict, text, author=who)
     except StoreError as error:
         markup.problem("The opinion was not recorded", str(error))
         return

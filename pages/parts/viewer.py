@@ -89,6 +89,7 @@ def show(readings: Readings, record_id: str, exhibit: Exhibit, who: str) -> None
                 frame_view.offer_picture(readings, frame)
         if frame is not None:
             frame_view.show_position(readings, frame)
+            frame_view.show_measurements(readings, track_id, pts)
     with left:
         markup.heading(f"Face · track {track_id}", clock(readings.pts_s(pts)))
         if frame is not None:

@@ -87,7 +87,7 @@ def test_the_filter_does_not_tell_a_conclusion_that_is_held_back(open_page: Open
 
 def test_after_an_opinion_everything_shows_and_the_opinion_counts_as_blind(open_page: OpenPage, blind: Seeded) -> None:
     app = open_page("examine", exhibit=blind.exhibit.exhibit_id)
-    key = f"opinion_{blind.exhibit.exhibit_id}"
+    key = f"opinion_{blind.exhibit.exhibit_id}_0"
     app.button(key=f"{key}_send").click().run()
     assert "Choose one of the three" in html_of(app)
     app.radio(key=f"{key}_verdict").set_value("manipulated")
@@ -107,7 +107,7 @@ def test_after_an_opinion_everything_shows_and_the_opinion_counts_as_blind(open_
 
 def test_an_opinion_after_scores_is_said_to_be_one(open_page: OpenPage, seeded: Seeded) -> None:
     app = open_page("examine", exhibit=seeded.exhibit.exhibit_id)
-    key = f"opinion_{seeded.exhibit.exhibit_id}"
+    key = f"opinion_{seeded.exhibit.exhibit_id}_0"
     app.radio(key=f"{key}_verdict").set_value("genuine")
     app.button(key=f"{key}_send").click().run()
     assert "after the author was shown scores" in html_of(app)
@@ -145,8 +145,8 @@ def test_an_exhibit_without_an_analysis_can_be_looked_at(open_page: OpenPage, op
     app = open_page("examine", exhibit=exhibit.exhibit_id)
     assert not app.exception
     assert "Not analysed yet" in html_of(app)
-    app.radio(key=f"opinion_{exhibit.exhibit_id}_verdict").set_value("genuine")
-    app.button(key=f"opinion_{exhibit.exhibit_id}_send").click().run()
+    app.radio(key=f"opinion_{exhibit.exhibit_id}_0_verdict").set_value("genuine")
+    app.button(key=f"opinion_{exhibit.exhibit_id}_0_send").click().run()
     assert "before anything was analysed" in html_of(app)
 
 
@@ -179,8 +179,8 @@ def test_an_error_of_the_store_is_told_in_words(
         raise StoreError("The disk is <full>.")
 
     monkeypatch.setattr(services.current().store.statements, "give_opinion", refuse)
-    app.radio(key=f"opinion_{blind.exhibit.exhibit_id}_verdict").set_value("genuine")
-    app.button(key=f"opinion_{blind.exhibit.exhibit_id}_send").click().run()
+    app.radio(key=f"opinion_{blind.exhibit.exhibit_id}_0_verdict").set_value("genuine")
+    app.button(key=f"opinion_{blind.exhibit.exhibit_id}_0_send").click().run()
     assert "The opinion was not recorded" in html_of(app)
     assert "The disk is &lt;full&gt;." in html_of(app)
     assert tells_scores(app, blind) == []
