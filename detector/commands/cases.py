@@ -1,9 +1,8 @@
-"""`python -m detector cases` and `report`: the record without a browser."""
+"""`python -m detector cases`: the record without a browser."""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from dataclasses import asdict
@@ -45,7 +44,6 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--with-evidence", action="store_true", help="put the originals into the bundle")
     bring = actions.add_parser("import", help="take in a bundle, or make an empty store from a backup folder")
     bring.add_argument("source", type=Path, metavar="FILE_OR_FOLDER")
-    report = commands.add_parser("report", help="write the PDF of a case")
     for action, run in (
         (listing, _list),
         (search, _search),
@@ -53,13 +51,12 @@ def add_commands(commands: Any) -> None:
         (verify, _verify),
         (export, _export),
         (bring, _import),
-        (report, _report),
     ):
         if action in (verify, export):
             action.add_argument("case", nargs="?", help="case id, reference or title")
-        if action in (show, report):
+        if action is show:
             action.add_argument("case", help="case id, reference or title")
-        if action in (export, report):
+        if action is export:
             action.add_argument("--out", type=Path, required=True, metavar="FILE")
         add_home(action)
         action.set_defaults(run_command=run)
@@ -194,19 +191,6 @@ def _import(args: argparse.Namespace) -> int:
     print(f"{case.case_id}\t{plain(case.reference)}\t{plain(case.title)}")
     if not outcome.ok:
         print(f"warning: {plain(outcome.problem or '')}", file=sys.stderr)
-    return 0
-
-
-def _report(args: argparse.Namespace) -> int:
-    from detector.report import render_case_pdf
-
-    with open_store(args.home) as store:
-        case_id = require_case(store, args.case).case_id
-        pdf = render_case_pdf(store, case_id)
-        args.out.write_bytes(pdf)
-        told = {"file_name": args.out.name, "sha256": hashlib.sha256(pdf).hexdigest()}
-        store.log(case_id, "report_rendered", told)
-    print(args.out)
     return 0
 
 

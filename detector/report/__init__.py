@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from detector.report.check import Finding, ReportCheck, check_report
 from detector.report.collect import collect
+from detector.report.issue import issue_report, record_for
 from detector.report.language import LANGUAGES
 from detector.report.record import (
     AnalysisEntry,
@@ -16,7 +18,7 @@ from detector.report.record import (
     UnreadableAnalysis,
 )
 from detector.report.timeline import timeline_svg
-from detector.report.typeset import FORMS, page_pictures, require_form, typeset
+from detector.report.typeset import FORMS, page_pictures, typeset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,20 +33,24 @@ __all__ = [
     "AnalysisEntry",
     "CaseRecord",
     "ExhibitEntry",
+    "Finding",
     "LogExcerpt",
     "ModelEntry",
+    "ReportCheck",
     "StrongFrame",
     "UnreadableAnalysis",
-    "build_report",
+    "check_report",
     "collect",
+    "issue_report",
     "page_pictures",
+    "record_for",
     "render_case_pdf",
     "timeline_svg",
     "typeset",
 ]
 
 
-def build_report(
+def render_case_pdf(
     store: CaseStore,
     case_id: str,
     *,
@@ -53,19 +59,11 @@ def build_report(
     explainer: Explainer | None = None,
     models: Iterable[LoadedModel] | None = None,
 ) -> bytes:
-    """The report of a case as it stands, as a PDF; the same record gives the same bytes.
+    """The report of a case as it stands, as a PDF; the same record gives the same bytes. Reads only; `issue_report`
+    also puts on record that a report was made.
 
     `form` is "full" or "short" (two pages), `language` one of `LANGUAGES`. `explainer` and `models` may be those that
     the caller already holds. Raises StoreError for an unknown case, SettingsError for an unknown form or language.
     """
-    from detector.explain import Explainer
-    from detector.report.language import words_of
-
-    require_form(form)
-    words_of(language)
-    drawn = explainer or Explainer(store.home / "heatmaps")
-    record = collect(store, case_id, explainer=drawn if form == "full" else None, models=models)
+    record = record_for(store, case_id, form=form, language=language, explainer=explainer, models=models)
     return typeset(record, form=form, language=language)
-
-
-render_case_pdf = build_report

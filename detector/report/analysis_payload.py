@@ -28,7 +28,13 @@ def model_labels(record: CaseRecord) -> dict[tuple[str, str], str]:
 
 
 def analysis_data(
-    entry: AnalysisEntry, stem: str, record: CaseRecord, files: dict[str, bytes], words: Words
+    entry: AnalysisEntry,
+    stem: str,
+    record: CaseRecord,
+    files: dict[str, bytes],
+    words: Words,
+    *,
+    figures: bool = True,
 ) -> dict[str, Any]:
     analysis = entry.analysis
     labels = model_labels(record)
@@ -56,10 +62,10 @@ def analysis_data(
         "models": [_model_row(analysis, index, short, words) for index in range(len(analysis.models))],
         "deciding_models": [short[model.model_id] for model in voting(analysis.models)],
         "tracks": _tracks(analysis, short, words),
-        "timeline": _timeline(entry, stem, record, short, files, words),
+        "timeline": _timeline(entry, stem, record, short, files, words) if figures else {"file": "", "note": ""},
         "frames": [_strong_frame(frame, stem, short, files, words) for frame in entry.strong_frames],
         "heat_scale": _heat_scale(entry.strong_frames, words),
-        **parts_data(analysis, stem, short, files, words),
+        **parts_data(analysis, stem, short, files, words, figures=figures),
         **file_data(analysis, words),
         "strength": strength_data(analysis, record, short, words),
         "scores": scores_data(analysis, short, words),
@@ -72,7 +78,7 @@ def conclusion_data(conclusion: Conclusion, words: Words) -> dict[str, Any]:
     if conclusion.interval is not None:
         low, high = conclusion.interval
         extra.append(words("score.interval", low=f"{low:.3f}", high=f"{high:.3f}"))
-    if conclusion.likelihood_ratio is not None:
+    if conclusion.calibrated and conclusion.likelihood_ratio is not None:
         extra.append(words("score.ratio", ratio=f"{conclusion.likelihood_ratio:.3g}"))
     kind = "none" if conclusion.score is None else "calibrated" if conclusion.calibrated else "uncalibrated"
     reasons = []

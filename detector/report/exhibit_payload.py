@@ -13,7 +13,9 @@ from detector.report.record import CaseRecord, ExhibitEntry
 _MAX_TAGS = 24
 
 
-def exhibit_data(entry: ExhibitEntry, record: CaseRecord, files: dict[str, bytes], words: Words) -> dict[str, Any]:
+def exhibit_data(
+    entry: ExhibitEntry, record: CaseRecord, files: dict[str, bytes], words: Words, *, figures: bool = True
+) -> dict[str, Any]:
     """`files` receives the pictures under the names that the returned data uses."""
     exhibit, evidence = entry.exhibit, entry.exhibit.evidence
     tags = evidence.container.tags
@@ -46,7 +48,7 @@ def exhibit_data(entry: ExhibitEntry, record: CaseRecord, files: dict[str, bytes
         ],
         "analyses": [
             {
-                **analysis_data(one, f"e{exhibit.number}a{index}", record, files, words),
+                **analysis_data(one, f"e{exhibit.number}a{index}", record, files, words, figures=figures),
                 "title": words("analysis.title", when=wording.time(one.saved.created_at))
                 if count == 1
                 else words(

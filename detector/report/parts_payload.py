@@ -14,11 +14,17 @@ MOST_WINDOWS = 12
 
 
 def parts_data(
-    analysis: Analysis, stem: str, short: dict[str, str], files: dict[str, bytes], words: Words
+    analysis: Analysis,
+    stem: str,
+    short: dict[str, str],
+    files: dict[str, bytes],
+    words: Words,
+    *,
+    figures: bool = True,
 ) -> dict[str, Any]:
     """`cues`, `members` and `sync` as rows of text, empty where no model has any; `over_time` names a figure or is
     empty; `missing` says of each part why it is not there."""
-    figure = over_time_svg(analysis, short, words=words)
+    figure = over_time_svg(analysis, short, words=words) if figures else None
     name = f"{stem}-over-time.svg" if figure else ""
     if figure:
         files[name] = figure

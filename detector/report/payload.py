@@ -25,10 +25,17 @@ class Payload:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
-def build_payload(record: CaseRecord, words: Words = wording.ENGLISH, attached: Sequence[Attachment] = ()) -> Payload:
-    """Everything that either form prints, in the given language; `attached` are the files inside the PDF."""
+def build_payload(
+    record: CaseRecord,
+    words: Words = wording.ENGLISH,
+    attached: Sequence[Attachment] = (),
+    *,
+    figures: bool = True,
+) -> Payload:
+    """Everything that either form prints, in the given language; `attached` are the files inside the PDF. Without
+    `figures` none is drawn: the short form of a case with several exhibits shows none."""
     files: dict[str, bytes] = {}
-    exhibits = [exhibit_data(entry, record, files, words) for entry in record.exhibits]
+    exhibits = [exhibit_data(entry, record, files, words, figures=figures) for entry in record.exhibits]
     data = {
         "language": words.language,
         "direction": words.direction,

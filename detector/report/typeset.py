@@ -46,7 +46,7 @@ def typeset(record: CaseRecord, *, form: str = "full", language: str = "en") -> 
     words = words_of(language)
     require_form(form)
     attached = attachments_of(record, form, words)
-    payload = build_payload(record, words, attached)
+    payload = build_payload(record, words, attached, figures=form == "full" or len(record.exhibits) == 1)
     stamp = int(record.recorded_at.timestamp())
     for squeeze in range(_SQUEEZES):
         data = {**payload.data, "squeeze": squeeze}
@@ -62,7 +62,7 @@ def page_pictures(record: CaseRecord, *, form: str = "full", language: str = "en
     words = words_of(language)
     require_form(form)
     attached = attachments_of(record, form, words)
-    payload = build_payload(record, words, attached)
+    payload = build_payload(record, words, attached, figures=form == "full" or len(record.exhibits) == 1)
     return _compile(form, {**payload.data, "squeeze": 0}, payload.files, attached, "png", ppi=ppi)
 
 
@@ -82,11 +82,8 @@ def _compile(
     with tempfile.TemporaryDirectory(prefix="framewitness-report-") as name:
         root = Path(name) / "root"
         shutil.copytree(_TEMPLATES, root)
-        for file_name, content in files.items():
+        for file_name, content in {**files, **{one.name: one.content for one in attached}}.items():
             (root / file_name).write_bytes(content)
-        (inside := root / "attached").mkdir()
-        for one in attached:
-            (inside / one.name).write_bytes(one.content)
         (root / "data.json").write_text(json.dumps({**data, "form": form}, ensure_ascii=True), encoding="ascii")
         (empty := Path(name) / "packages").mkdir()
         made, warnings = typst.compile_with_warnings(

@@ -302,10 +302,14 @@ def make_exhibit(evidence: Evidence, number: int = 1) -> Exhibit:
     return Exhibit(f"x{number:09d}", "c000000001", number, evidence, START + timedelta(minutes=2))
 
 
-@pytest.fixture
-def full_record() -> CaseRecord:
+def make_full_record() -> CaseRecord:
     evidence = make_evidence()
     return make_record((ExhibitEntry(make_exhibit(evidence), (make_entry(make_analysis(evidence)),)),))
+
+
+@pytest.fixture
+def full_record() -> CaseRecord:
+    return make_full_record()
 
 
 @pytest.fixture

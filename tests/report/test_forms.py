@@ -1,0 +1,262 @@
+"""Two pages are two pages whatever the record holds; the long form stays small and quick; what is missing is said."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from pypdf import PdfReader
+
+from detector.analysis.types import Analysis, Reason
+from detector.cases.statements import GroundTruth, Opinion, Signature, SignOff
+from detector.report import typeset
+from detector.report.lanes import thinned
+from detector.report.language import LANGUAGES
+from detector.report.record import CaseRecord, ExhibitEntry
+from detector.report.scores_payload import MOST_TABLE_ROWS
+from detector.settings import AnalysisSettings
+from tests.report.conftest import (
+    START,
+    make_analysis,
+    make_card,
+    make_entry,
+    make_every_kind,
+    make_evidence,
+    make_exhibit,
+    make_full_record,
+    make_record,
+    make_scores,
+    make_unscored,
+)
+from tests.report.test_typeset import squeezed, text_of
+
+
+def pages(pdf: bytes) -> int:
+    return len(PdfReader(io.BytesIO(pdf)).pages)
+
+
+def many_exhibits(count: int) -> CaseRecord:
+    evidence = make_evidence("a rather long name of a file that someone exported from a phone on 6 May 2030.mp4")
+    return make_record(
+        tuple(
+            ExhibitEntry(
+                make_exhibit(evidence, number),
+                (make_entry(make_every_kind(evidence), number=number, pictures=False),),
+            )
+            for number in range(1, count + 1)
+        )
+    )
+
+
+def wordy(record: CaseRecord) -> CaseRecord:
+    """The record with more reasons, opinions and exhibits' worth of words than two pages hold."""
+    (entry,) = record.exhibits
+    (one,) = entry.analyses
+    conclusion = replace(one.analysis.conclusion, reasons=(Reason("few_frames", "word " * 400),) * 12)
+    changed = replace(one, analysis=replace(one.analysis, conclusion=conclusion))
+    names = tuple(f"Reader {number}" for number in range(40))
+    opinions = tuple(
+        Opinion(
+            f"p{number:09d}", "c000000001", "x000000001", "undetermined", "because " * 90, "A" * 200, 1, names, START
+        )
+        for number in range(20)
+    )
+    return replace(record, exhibits=(replace(entry, analyses=(changed,)),), opinions=opinions)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_short_form_never_exceeds_two_pages(
+    language: str, named_record: Callable[[str], CaseRecord], full_record: CaseRecord
+) -> None:
+    for record in (
+        make_record(()),
+        full_record,
+        wordy(full_record),
+        many_exhibits(2),
+        many_exhibits(40),
+        named_record("W" * 10_000),
+        named_record("漢字 " * 3_000),
+        named_record("עברית " * 2_000),
+    ):
+        assert pages(typeset(record, form="short", language=language)) <= 2
+
+
+def test_the_short_form_says_what_it_leaves_out_and_what_limits_it(full_record: CaseRecord) -> None:
+    text = squeezed(text_of(typeset(full_record, form="short")))
+    for fact in (
+        "Likely manipulated", "0.848", "ab" * 32, f"{3:064x}", "No calibration set backs the scores",
+        "This short form leaves out", "does not show that a recording is authentic", "Proposition 2", "1f" * 16,
+        "No opinion of an examiner is on record",
+    ):  # fmt: skip
+        assert squeezed(fact) in text, fact
+
+
+def test_a_case_of_several_exhibits_has_an_overview_and_a_section_each() -> None:
+    video, still = make_evidence("first.mp4"), make_evidence("second.png", kind="still")
+    record = make_record(
+        (
+            ExhibitEntry(make_exhibit(video, 1), (make_entry(make_analysis(video), number=1),)),
+            ExhibitEntry(
+                make_exhibit(still, 2), (make_entry(make_analysis(still, faces_per_track=1, tracks=1), number=2),)
+            ),
+            ExhibitEntry(make_exhibit(make_evidence("third.mov"), 3)),
+            ExhibitEntry(make_exhibit(video, 4), (make_entry(make_unscored(video), number=4),)),
+        )
+    )
+    reader = PdfReader(io.BytesIO(typeset(record)))
+    first = reader.pages[0].extract_text()
+    for fact in ("first.mp4", "second.png", "third.mov", "Likely manipulated", "Not examined", "Conclusion"):
+        assert fact in first, fact
+    titles = [entry.title for entry in reader.outline if not isinstance(entry, list)]
+    assert [title for title in titles if "Exhibit" in str(title)] == [f"{4 + n} Exhibit {1 + n}" for n in range(4)] or [
+        title for title in titles if "Exhibit" in str(title)
+    ] == [f"Exhibit {1 + n}" for n in range(4)]
+
+
+def an_hour(frames_per_s: float, faces: int) -> Analysis:
+    """Sixty minutes with one face in every examined frame, two models."""
+    evidence = make_evidence("hour.mp4", duration_s=3_600.0)
+    settings = AnalysisSettings(frames_per_second=frames_per_s, max_frames=100_000)
+    analysis = make_analysis(evidence, tracks=1, models=2, settings=settings)
+    from tests.report.conftest import make_track
+
+    track = make_track(1, [round(index * 3_600.0 / faces, 4) for index in range(faces)])
+    models = tuple(
+        replace(model, tracks=(make_scores(track, 0.4 + index),)) for index, model in enumerate(analysis.models)
+    )
+    return replace(analysis, tracks=(track,), models=models, frames_examined=faces)
+
+
+@pytest.mark.parametrize(("frames_per_s", "faces"), [(5.0, 900), (5.0, 18_000)])
+def test_an_hour_of_video_stays_small_and_quick(frames_per_s: float, faces: int) -> None:
+    """900 frames are what the default settings examine of an hour; 18,000 are five a second without their bound."""
+    analysis = an_hour(frames_per_s, faces)
+    record = make_record((ExhibitEntry(make_exhibit(analysis.evidence), (make_entry(analysis),)),))
+    started = time.process_time()  # not the wall: other work on the machine is not the report's
+    pdf = typeset(record)
+    assert time.process_time() - started < 5
+    assert len(pdf) < 10_000_000
+    text = text_of(pdf)
+    assert f"Scored faces: {faces:,}, all listed" in " ".join(text.split())
+    last = analysis.models[0].tracks[0].frames[-1]
+    printed = f"{last.pts_s:.3f}" if faces <= MOST_TABLE_ROWS else f"{last.score:.3f}"[1:]
+    assert printed in text
+
+
+def test_thinning_keeps_every_peak() -> None:
+    frames = an_hour(5.0, 6_000).models[0].tracks[0].frames
+    spiked = (*frames[:4_321], replace(frames[4_321], logit=9.0), *frames[4_322:])
+    kept = thinned(spiked)
+    assert len(kept) <= 1_200
+    assert {kept[0], kept[-1], spiked[4_321]} <= set(kept)
+    assert [face.pts for face in kept] == sorted(face.pts for face in kept)
+    assert thinned(frames[:100]) == frames[:100]
+
+
+def test_sets_that_the_model_ranks_the_wrong_way_are_named_on_the_first_page(full_record: CaseRecord) -> None:
+    results = {
+        "held_out": {"auc": 0.93, "auc_95": [0.9, 0.95], "genuine": 700, "manipulated": 640, "inverted": False},
+        "videos": {"per_generator": {"Portrait animation": {
+            "auc": 0.09, "auc_95": [0.01, 0.21], "genuine": 39, "manipulated": 8, "inverted": True,
+        }}},
+    }  # fmt: skip
+    (model,) = full_record.models
+    record = replace(full_record, models=(replace(model, card=replace(make_card(), results=results)),))
+    reader = PdfReader(io.BytesIO(typeset(record)))
+    first = squeezed(reader.pages[0].extract_text())
+    assert squeezed("BELOW genuine footage: videos, per generator, Portrait animation") in first
+    everything = squeezed(text_of(typeset(record)))
+    for fact in ("0.930", "0.90 – 0.95", "640", "0.090", "ranked below genuine"):
+        assert squeezed(fact) in everything, fact
+    assert "BELOW" in text_of(typeset(record, form="short"))
+
+
+def test_a_likelihood_ratio_is_printed_only_with_a_calibration_set_behind_it(full_record: CaseRecord) -> None:
+    assert "No calibration set backs the scores" in " ".join(text_of(typeset(full_record)).split())
+    (entry,) = full_record.exhibits
+    (one,) = entry.analyses
+    backed = replace(one.analysis.conclusion, calibrated=True, likelihood_ratio=7.25, interval=(0.7, 0.9))
+    changed = replace(one, analysis=replace(one.analysis, conclusion=backed))
+    text = " ".join(text_of(typeset(replace(full_record, exhibits=(replace(entry, analyses=(changed,)),)))).split())
+    assert "A calibration set backs the score" in text
+    assert "7.25" in text
+    assert "No calibration set backs the scores" not in text
+    bare = replace(backed, calibrated=False)
+    changed = replace(one, analysis=replace(one.analysis, conclusion=bare))
+    text = " ".join(text_of(typeset(replace(full_record, exhibits=(replace(entry, analyses=(changed,)),)))).split())
+    assert "not stated: it needs a calibration set" in text
+    assert "7.25" not in text
+
+
+def test_statements_are_printed_with_how_they_came_about(full_record: CaseRecord) -> None:
+    opinions = (
+        Opinion("p000000001", "c000000001", "x000000001", "genuine", "No seam.", "B. Blind", 1, (), START),
+        Opinion("p000000002", "c000000001", "x000000001", "manipulated", "*Seam*", "C. Seen", 1, ("C. Seen",), START),
+    )
+    truth = GroundTruth(
+        "t000000001", "c000000001", "x000000001", "manipulated", "confession", "face swap", "D. Later", START
+    )
+    signature = Signature(
+        "s000000001", "c000000001", "examiner", "I stand for it.", "A. Examiner", 3, f"{3:064x}",
+        START + timedelta(minutes=4),
+    )  # fmt: skip
+    record = replace(
+        full_record,
+        opinions=opinions,
+        truths=(truth,),
+        signatures=(signature,),
+        sign_off=SignOff(signature, None, ("note_added",)),
+    )
+    text = squeezed(text_of(typeset(record)))
+    for fact in (
+        "B. Blind", "blind, before scores were seen", "after scores were shown to C. Seen", "*Seam*", "confession",
+        "face swap", "I stand for it.", "changed after signing: note added", "Declaration", "Place and date",
+    ):  # fmt: skip
+        assert squeezed(fact) in text, fact
+
+
+def test_withheld_scores_are_nowhere_in_the_report(full_record: CaseRecord) -> None:
+    (entry,) = full_record.exhibits
+    waiting = replace(entry, analyses=(), withheld=True)
+    event = replace(full_record.log.events[2], details={"label": "likely_manipulated", "score": 0.848})
+    log = replace(full_record.log, events=(*full_record.log.events[:2], event))
+    record = replace(full_record, exhibits=(waiting,), models=(), log=log)
+    for form in ("full", "short"):
+        pdf = typeset(record, form=form)
+        text = text_of(pdf)
+        assert "Scores are withheld" in " ".join(text.split())
+        assert "0.848" not in text
+        assert set(PdfReader(io.BytesIO(pdf)).attachments) == {"record.json"}
+        assert "likely_manipulated" not in PdfReader(io.BytesIO(pdf)).attachments["record.json"][0].decode()
+
+
+def test_no_heading_stands_alone_at_the_foot_of_a_page() -> None:
+    """The last line of a page's text block is never one of the headings."""
+    evidence = make_evidence()
+    record = make_record((ExhibitEntry(make_exhibit(evidence), (make_entry(make_every_kind(evidence)),)),))
+    reader = PdfReader(io.BytesIO(typeset(record)))
+
+    def titles(outline: list[object]) -> set[str]:
+        found: set[str] = set()
+        for entry in outline:
+            found |= titles(entry) if isinstance(entry, list) else {squeezed(str(entry.title))}  # type: ignore[attr-defined]
+        return found
+
+    headings = titles(reader.outline)
+    assert len(headings) > 15
+    for page in reader.pages:
+        lines = [squeezed(line) for line in page.extract_text().splitlines() if line.strip()]
+        body = [line for line in lines if "Recordasof2030" not in line and not line.startswith("Page")]
+        assert body[-1] not in headings
+
+
+def test_equal_records_give_equal_bytes_in_every_form(full_record: CaseRecord) -> None:
+    for form in ("full", "short"):
+        for language in LANGUAGES:
+            assert typeset(full_record, form=form, language=language) == typeset(
+                make_full_record(), form=form, language=language
+            )

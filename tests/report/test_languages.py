@@ -1,0 +1,110 @@
+"""Every phrase is there in every language, values keep their direction, and no English is left where it was fixed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from detector.errors import SettingsError
+from detector.report import typeset
+from detector.report.language import END_MARK, LANGUAGES, LTR_MARK, RTL_MARK, isolated, unmarked, words_of
+from detector.report.printable import printable
+from detector.report.record import ExhibitEntry
+from tests.report.conftest import (
+    make_entry,
+    make_every_kind,
+    make_evidence,
+    make_exhibit,
+    make_full_record,
+    make_record,
+)
+from tests.report.test_typeset import squeezed, text_of
+
+ROOT = Path(__file__).resolve().parents[2]
+VALUES = re.compile(r"\{\w+\}")
+ENGLISH = words_of("en").phrases
+# Names of standards, units and measures that are the same everywhere.
+SAME_EVERYWHERE = {
+    "overview.sha256", "strong.pts", "strength.auc", "exhibit.frame_size_value", "alternatives.cue", "analysis.logit",
+    "unit.bytes", "no", "custody.hash", "exhibit.rate_variable", "truth.unknown",
+}  # fmt: skip
+
+
+def used_keys() -> set[str]:
+    """Every phrase that a module or a template names outright."""
+    python = "".join(path.read_text() for path in (ROOT / "detector" / "report").glob("*.py"))
+    typst = "".join(path.read_text() for path in (ROOT / "assets" / "report").glob("*.typ"))
+    found = set(re.findall(r'words(?:\.plain)?\(\s*"([a-z_0-9A-Z.]+)"', python))
+    return found | set(re.findall(r'\bw\("([a-z_0-9A-Z.]+)"\)', typst))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_the_same_phrases_with_the_same_values(language: str) -> None:
+    phrases = words_of(language).phrases
+    assert set(phrases) == set(ENGLISH)
+    for key, phrase in phrases.items():
+        assert phrase.strip() == phrase
+        assert phrase
+        assert sorted(VALUES.findall(phrase)) == sorted(VALUES.findall(ENGLISH[key])), key
+
+
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
+def test_nothing_is_left_in_english(language: str) -> None:
+    same = {key for key, phrase in words_of(language).phrases.items() if phrase == ENGLISH[key]}
+    assert same <= SAME_EVERYWHERE | {"language.direction"}
+
+
+def test_every_phrase_that_is_used_exists() -> None:
+    assert len(used_keys()) > 200
+    assert used_keys() <= set(ENGLISH)
+
+
+def test_an_unknown_language_or_form_is_refused() -> None:
+    record = make_full_record()
+    with pytest.raises(SettingsError, match="en, ar, es"):
+        typeset(record, language="fr")
+    with pytest.raises(SettingsError, match="full and short"):
+        typeset(record, form="long")
+
+
+def test_a_value_in_a_phrase_is_marked_with_its_own_direction() -> None:
+    arabic = words_of("ar")
+    assert f"{LTR_MARK}interview.mp4{END_MARK}" in arabic("analysis.title", when="interview.mp4")
+    assert f"{RTL_MARK}صورة.mp4{END_MARK}" in arabic("analysis.title", when="صورة.mp4")
+    assert arabic.plain("figure.track", number=3) == "المسار 3"
+    once = arabic("notes.track", track=1)
+    assert isolated(once) == once
+    assert unmarked(isolated("x")) == "x"
+    # What comes from outside can hold none of the marks.
+    assert not {LTR_MARK, RTL_MARK, END_MARK} & set(printable(f"a{LTR_MARK}b{END_MARK}c{RTL_MARK}"))
+
+
+def test_braces_in_a_value_are_text() -> None:
+    assert unmarked(words_of("en")("notes.exhibit", number="{track} {0.__class__}")) == "exhibit {track} {0.__class__}"
+
+
+@pytest.mark.parametrize("form", ["full", "short"])
+def test_the_arabic_report_is_written_in_arabic_from_right_to_left(form: str) -> None:
+    evidence = make_evidence()
+    record = make_record((ExhibitEntry(make_exhibit(evidence), (make_entry(make_every_kind(evidence)),)),))
+    pdf = typeset(record, form=form, language="ar")
+    text = text_of(pdf)
+    arabic = len(re.findall(r"[\u0600-\u06FF\uFB50-\uFEFC]", text))
+    assert arabic > 1_500
+    for left_over in ("Findings", "Custody", "not examined", "Not examined", "Limits", "Score of", "seconds from"):
+        assert left_over not in text
+    for mark in (LTR_MARK, RTL_MARK, END_MARK, "\u202d", "\u202e"):
+        assert mark not in text
+    # Numbers, times and hashes are read from left to right.
+    for value in ("ab" * 32, "2030-05-06 07:17:09 UTC", "FW-2030-0042", f"{3:064x}"):
+        assert squeezed(value) in squeezed(text), value
+
+
+def test_the_spanish_report_is_written_in_spanish() -> None:
+    text = text_of(typeset(make_full_record(), language="es"))
+    for phrase in ("Resultados en breve", "Custodia", "Fuerza de la prueba", "Límites", "Probablemente manipulado"):
+        assert phrase in text
+    for left_over in ("Findings", "Strength", "Track 1 (", "seconds from", "shot change"):
+        assert left_over not in text
