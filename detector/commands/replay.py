@@ -154,7 +154,12 @@ def _statement(outcome: Replay) -> str:
     allowed = f"logits {comparison.logit_tolerance:g}, scores {comparison.logit_tolerance / 4:g}, other {_OTHER}"
     if outcome.outcome == "within_tolerance":
         return f"{counted}: {within:,} differ, none beyond the tolerance ({allowed})."
-    return f"{counted}: {beyond:,} differ beyond the tolerance ({allowed}), {within:,} within it."
+    parts: dict[str, int] = {}
+    for group in comparison.groups:
+        part = group.path.partition(".")[0].partition("[")[0]
+        parts[part] = parts.get(part, 0) + group.beyond
+    where = ", ".join(f"{part} {count:,}" for part, count in parts.items() if count)
+    return f"{counted}: {beyond:,} differ beyond the tolerance ({allowed}), {within:,} within it. Beyond it: {where}."
 
 
 def _print_text(outcome: Replay, *, everything: bool) -> None:
@@ -167,10 +172,11 @@ def _print_text(outcome: Replay, *, everything: bool) -> None:
         largest = "" if group.largest is None else f", largest distance {group.largest:.3g}"
         verdict = f"{group.beyond:,} beyond tolerance" if group.beyond else f"{group.within:,} within tolerance"
         print(f"  {plain(group.path)}: {verdict}{largest}")
-        shown = group.differences if everything else _examples(group)
+        # What is tolerated needs no examples: the largest distance says it.
+        shown = group.differences if everything else _examples(group) if group.beyond else ()
         for difference in shown:
             print(f"    {plain(_line(difference))}")
-        if len(shown) < len(group.differences):
+        if shown and len(shown) < len(group.differences):
             print(f"    … and {len(group.differences) - len(shown):,} more (--all lists them)")
     for name in outcome.comparison.one_sided:
         print(f"  not compared, the schemas differ: {plain(name)}")

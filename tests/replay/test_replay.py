@@ -88,6 +88,7 @@ def test_another_result_is_found_where_it_is(room: Room, tmp_path: Path, capsys:
     assert out.startswith("Different: ")
     assert "models[tiny].tracks[*].frames[*].logit" in out
     assert "and 3 more (--all lists them)" in out
+    assert "Beyond it: models 6." in out
     assert "torch: 0.1 then" in out
     assert "tool version: 0.0.1 then" in out
     assert main(["replay", str(forged), "--quiet", "--all", "--format", "json"]) == 1
