@@ -1,0 +1,130 @@
+"""Texture over time in an analysis: which stretches and moments are compared, and what a track scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from detector.analysis import analyze
+from detector.analysis.results import NO_FACE, NO_TIME, TOO_SHORT
+from detector.analysis.texture import Moment, around_face, examine_texture, pairs_of, stretches_of
+from detector.analysis.types import Analysis, TrackScore
+from detector.errors import CancelledError
+from detector.evidence import FrameReader, examine, ingest
+from detector.faces import FaceAnalyser, Tracker
+from detector.faces.types import FaceTrack, TrackedFace
+from detector.settings import AnalysisSettings
+from tests.analysis.fakes import (
+    SETTINGS,
+    FakeAnalyser,
+    FakeCard,
+    FakeModel,
+    FakeReader,
+    fake_doors,
+    make_evidence,
+    make_face,
+)
+from tests.synthesis.faces import face_image
+
+SAMPLE = Path(__file__).parents[2] / "assets" / "samples" / "astronaut_genuine.mp4"
+CARD = FakeCard("texture", "66" * 32, kind="texture")
+
+
+class Likeness(FakeModel):
+    """A texture model whose logit of a pair is how alike the finest detail is."""
+
+    def texture(self, pairs: np.ndarray) -> np.ndarray:
+        self.batch_sizes.append(len(pairs))
+        return pairs[:, 5]
+
+
+def track(*times_s: float) -> FaceTrack:
+    return FaceTrack(3, 0, tuple(TrackedFace(i, i, t, make_face()) for i, t in enumerate(times_s)))
+
+
+def run(score, *, analyser: FakeAnalyser | None = None, kind: str = "video") -> Analysis:
+    doors = fake_doors(FakeReader(20), analyser, examine_texture=score)
+    evidence = make_evidence(kind=kind, frames=20)
+    return analyze(evidence, [FakeModel(), FakeModel(card=CARD)], SETTINGS, doors=doors)  # type: ignore[list-item]
+
+
+def test_a_short_track_is_one_stretch_and_a_long_one_three_spread_evenly() -> None:
+    assert list(stretches_of(track(2.0, 4.0))) == [(2.0, pytest.approx(4.001))]
+    assert list(stretches_of(track(0.0, 7.0))) == [(1.0, pytest.approx(6.001))]
+    starts = [start for start, _ in stretches_of(track(10.0, 70.0))]
+    assert starts == pytest.approx([10.0, 37.5, 65.0])
+
+
+def test_moments_are_paired_within_their_lags_only_and_spread_evenly() -> None:
+    face = face_image()
+    moments = [Moment(number * 0.2, face.image, face.landmarks) for number in range(30)]
+    pairs = pairs_of(moments, 10)
+    assert len(pairs) == 10
+    lags = [float(pair[0]) for pair in pairs]
+    assert min(lags) >= 0.3
+    assert max(lags) <= 3.5
+    assert len({round(lag, 3) for lag in lags}) > 4
+    assert pairs_of(moments[:2], 10) == []  # 0.2 seconds apart
+    assert pairs_of(moments[:1], 10) == []
+
+
+def test_a_large_face_is_kept_small_and_its_mesh_follows() -> None:
+    face = face_image()
+    wide = cv2.resize(face.image, None, fx=8, fy=8).astype(np.uint8)
+    moment = around_face(1.0, wide, face.landmarks * np.float32(8))
+    assert float(np.ptp(moment.mesh, axis=0).max()) == pytest.approx(384, rel=0.01)
+    assert max(moment.image.shape[:2]) < 384 * 2
+    small = around_face(1.0, face.image, face.landmarks)
+    back = face.landmarks - small.mesh
+    np.testing.assert_allclose(back, np.broadcast_to(back[0], back.shape), atol=1e-3)
+
+
+def test_the_models_score_of_a_track_reaches_the_result_and_no_frame_has_one() -> None:
+    analysis = run(lambda evidence, tracks, model, *, cancelled: [TrackScore(t.track_id, 2.5, ()) for t in tracks])
+    result = analysis.models[1]
+    assert (result.kind, result.logit, result.reason) == ("texture", 2.5, None)
+    assert all(score.frames == () for score in result.tracks)
+    assert "texture:texture" in analysis.timings
+
+
+def test_without_time_faces_or_length_there_is_a_reason_and_no_score() -> None:
+    nothing = lambda *_, **__: []  # noqa: E731
+    for reason, found in (
+        (NO_TIME, run(nothing, kind="still")),
+        (NO_FACE, run(nothing, analyser=FakeAnalyser(()))),
+        (TOO_SHORT, run(nothing)),
+    ):
+        assert (found.models[1].logit, found.models[1].reason) == (None, reason)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory):
+    evidence = examine(ingest(SAMPLE, tmp_path_factory.mktemp("store")))
+    tracker = Tracker()
+    with (
+        FrameReader(evidence, frames_per_second=2, max_frames=100) as reader,
+        FaceAnalyser(AnalysisSettings()) as analyser,
+    ):
+        for frame in reader:
+            tracker.update(frame, analyser.analyse(frame))
+    return evidence, tuple(tracker.finish())
+
+
+def test_a_still_under_a_moving_camera_keeps_its_detail(sample) -> None:
+    evidence, tracks = sample
+    model = Likeness(card=CARD)
+    [score] = examine_texture(evidence, tracks, model)  # type: ignore[arg-type]
+    assert score.track_id == tracks[0].track_id
+    assert model.batch_sizes[0] >= 12
+    assert score.logit > 0.6
+    [again] = examine_texture(evidence, tracks, model)  # type: ignore[arg-type]
+    assert again == score
+
+
+def test_it_stops_when_cancelled(sample) -> None:
+    evidence, tracks = sample
+    with pytest.raises(CancelledError):
+        examine_texture(evidence, tracks, Likeness(card=CARD), cancelled=lambda: True)  # type: ignore[arg-type]
