@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from detector.analysis.types import Label
-from detector.report.language import Words, words_of
+from detector.report.language import Words, isolated, words_of
 
 ENGLISH = words_of("en")
 _LABELS: tuple[Label, ...] = ("likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined")
@@ -39,7 +39,8 @@ def size(value: int, words: Words = ENGLISH) -> str:
     exact = f"{value:,} {words('unit.bytes')}"
     for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if value >= factor:
-            return f"{exact} ({value / factor:.1f} {unit})"
+            rounded = f"({value / factor:.1f} {unit})"
+            return f"{exact} {isolated(rounded) if words.direction == 'rtl' else rounded}"
     return exact
 
 
