@@ -13,7 +13,12 @@ import streamlit as st
 
 from detector.analysis import analysis_to_json
 from detector.cases import Case, CaseStore
-from pages.parts import services
+from detector.errors import StoreError
+from pages.parts import actor, services
+
+# As detector.report has them, which takes too long to load for a menu.
+FORMS = {"full": "Full report", "short": "Short form, two pages"}
+LANGUAGES = {"en": "English", "ar": "العربية (Arabic)", "es": "Español (Spanish)"}
 
 
 def file_stem(text: str) -> str:
@@ -22,24 +27,34 @@ def file_stem(text: str) -> str:
 
 
 def case_pdf(case: Case) -> None:
-    open_services = services.current()
+    """A menu: which form and language of the report, and the file. That it was made goes into the custody log."""
+    with st.popover("Report", icon=":material/picture_as_pdf:", key=f"report_{case.case_id}"):
+        form = st.selectbox("Form", list(FORMS), format_func=FORMS.__getitem__, key=f"report_form_{case.case_id}")
+        language = st.selectbox(
+            "Language", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=f"report_language_{case.case_id}"
+        )
+        name = f"{file_stem(case.reference or case.title)}-{form}-{language}.pdf"
+        who = actor.name()
+        st.download_button(
+            "Case PDF",
+            lambda: pdf_bytes(services.current().store, case, name, form=form, language=language, who=who),
+            file_name=name,
+            mime="application/pdf",
+            icon=":material/download:",
+            key=f"pdf_{case.case_id}",
+            on_click="ignore",
+            help="PDF/A-3: custody, method, findings, strength, limits, with the analyses and the log attached inside.",
+            width="stretch",
+        )
 
-    explainer = services.explainer(str(open_services.home))
 
-    def render() -> bytes:
-        from detector.report import render_case_pdf  # typst loads only when a report is wanted
+def pdf_bytes(store: CaseStore, case: Case, name: str, *, form: str, language: str, who: str = "") -> bytes:
+    """The report as it stands now, and an event in the case's log that `who` took it away."""
+    from detector.report import issue_report  # typst loads only when a report is wanted
 
-        return render_case_pdf(open_services.store, case.case_id, explainer=explainer)
-
-    st.download_button(
-        "Case PDF",
-        render,
-        file_name=f"{file_stem(case.reference or case.title)}.pdf",
-        mime="application/pdf",
-        icon=":material/picture_as_pdf:",
-        key=f"pdf_{case.case_id}",
-        on_click="ignore",
-        help="Facts, hashes, method, timeline, strongest frames, conclusion and its limits.",
+    explainer = services.explainer(str(store.home))
+    return issue_report(
+        store, case.case_id, file_name=name, form=form, language=language, explainer=explainer, actor=who
     )
 
 
@@ -58,17 +73,21 @@ def analysis_json(record_id: str) -> None:
     )
 
 
-def bundle_bytes(store: CaseStore, case: Case) -> bytes:
-    """The case's zip: records, analyses and log, with a hash of each member; the evidence itself stays here."""
+def bundle_bytes(store: CaseStore, case: Case, who: str = "") -> bytes:
+    """The case's zip: records, analyses and log, with a hash of each member; the evidence itself stays here. `who`
+    takes it away. Raises StoreError while scores of an exhibit wait for an opinion, since the zip holds them."""
+    if any(store.statements.scores_withheld(exhibit.exhibit_id) for exhibit in store.exhibits(case.case_id)):
+        raise StoreError("Scores of this case wait for an opinion; the bundle holds them. Record the opinion first.")
     with tempfile.TemporaryDirectory() as folder:
-        return store.export_case(case.case_id, Path(folder) / f"{file_stem(case.reference)}.zip").read_bytes()
+        path = Path(folder) / f"{file_stem(case.reference)}.zip"
+        return store.export_case(case.case_id, path, author=who).read_bytes()
 
 
 def case_bundle(case: Case) -> None:
-    open_services = services.current()
+    open_services, who = services.current(), actor.name()
     st.download_button(
         "Case bundle",
-        lambda: bundle_bytes(open_services.store, case),
+        lambda: bundle_bytes(open_services.store, case, who),
         file_name=f"{file_stem(case.reference or case.title)}.zip",
         mime="application/zip",
         icon=":material/folder_zip:",

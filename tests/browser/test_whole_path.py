@@ -117,6 +117,7 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     shared.close()
 
     # The case PDF holds the file's name and hash, the conclusion and its page numbers.
+    page.get_by_test_id("stPopoverButton").filter(has_text="Report").click()
     with page.expect_download(timeout=ANALYSIS_LIMIT_MS) as download:
         page.get_by_role("button", name="Case PDF").click()
     text = _pdf_text(Path(download.value.path()))

@@ -1,4 +1,4 @@
-"""The file's structure, as far as it can be read without a PDF/A validator: what ISO 19005-3 and ISO 14289-1 ask for."""
+"""The file's structure as far as it can be read without a validator: what ISO 19005-3 and ISO 14289-1 ask for."""
 
 from __future__ import annotations
 
