@@ -93,9 +93,9 @@ def _video(case: Case, record: AnalysisRecord, who: str) -> None:
             st.progress(min(1.0, max(0.0, now.fraction)))
             markup.note(now.message)
             st.button("Cancel", icon=":material/cancel:", key=f"video_cancel_{record.record_id}", on_click=now.cancel)
-        elif active:
-            st.rerun()  # it has ended: draw once more, without polling
-        else:
+        if (now is not None and now.active) != active:
+            st.rerun()  # it has begun or ended since: draw once more, with or without polling
+        if not active:
             _made_video(case, record, who, heatmap=heatmap)
 
     follow()
