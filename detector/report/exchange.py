@@ -61,11 +61,19 @@ def record_form(store: CaseStore, record_id: str, key: str, *, explainer: Explai
 def log_export(
     store: CaseStore, case_id: str, form: str, file_name: str, sha256: str, *, record_id: str = "", actor: str = ""
 ) -> None:
-    """Put an export on record: as one of a single analysis where `record_id` names one."""
+    """Put an export on record: as one of a single analysis where `record_id` names one. Where scores of the case wait
+    for an opinion, and were left out, it is one event an exhibit whose scores were not: nobody was shown the others."""
     told = {"file_name": file_name, "sha256": sha256, "form": form}
+    shown: list[dict[str, str]] = [{}]
     if record_id:
-        told |= {"record_id": record_id, "exhibit_id": store.record(record_id).exhibit_id}
-    store.log(case_id, "case_exported", told, actor=actor)
+        shown = [{"record_id": record_id, "exhibit_id": store.record(record_id).exhibit_id}]
+    else:
+        ids = [exhibit.exhibit_id for exhibit in store.exhibits(case_id)]
+        open_ids = [found for found in ids if not store.statements.scores_withheld(found)]
+        if len(open_ids) < len(ids):
+            shown = [{"exhibit_id": found} for found in open_ids] or [{"exhibit_id": ""}]
+    for part in shown:
+        store.log(case_id, "case_exported", {**told, **part}, actor=actor)
 
 
 def digest(content: bytes) -> str:

@@ -28,8 +28,10 @@ def required() -> str:
     """The name; where there is none yet, the form that asks for it, and then empty: nothing that is logged may be shown
     or done."""
     who = name()
-    if not who:
-        with st.container(key="actor_asked", width=640):
+    # Its place is there in any case: were what follows to move up once there is a name, an upload begun there would be
+    # lost.
+    with st.container(key="actor_asked", width=640):
+        if not who:
             markup.empty(
                 "badge",
                 "Who is working here?",
