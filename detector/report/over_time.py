@@ -19,7 +19,7 @@ from detector.report.timeline import STYLE, drawing
 from detector.report.wording import ENGLISH
 
 _MM = 1 / 25.4
-_LANE_MM, _HEAD_MM, _FOOT_MM, _LEFT_MM, _RIGHT_MM = 7.0, 2.0, 9.0, 30.0, 34.0
+_LANE_MM, _HEAD_MM, _FOOT_MM, _LEFT_MM, _RIGHT_MM = 7.0, 2.0, 10.5, 30.0, 34.0
 MOST_LANES = 6
 
 

@@ -16,6 +16,8 @@ from detector.report.record import CaseRecord, ModelEntry
 
 MOST_ROWS = 14
 _DEPTH = 5
+_MOST_NAMED = 4
+_WHOLE_VIDEOS = ("videos", "all")
 
 
 def strength_data(analysis: Analysis, record: CaseRecord, short: dict[str, str], words: Words) -> dict[str, Any]:
@@ -47,8 +49,11 @@ def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> dict[st
     sentences = []
     if not rows:
         sentences.append(words("strength.not_measured", model=name))
-    elif turned:
-        sets = "; ".join(_set_name(path) for path in turned[:8])
+    for path, row in rows:
+        if path == _WHOLE_VIDEOS:
+            sentences.append(words("strength.video", model=name, **_whole(row)))
+    if turned:
+        sets = "; ".join(_set_name(path) for path in turned[:_MOST_NAMED])
         sentences.append(words("strength.turned", count=len(turned), sets=sets))
     left = len(rows) - len(kept)
     return {
@@ -58,6 +63,16 @@ def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> dict[st
         "warns": bool(turned),
         "rows": [_row(*rows[index], words) for index in kept],
         "left": words("strength.rows_left", count=left) if left else "",
+    }
+
+
+def _whole(row: Mapping[str, Any]) -> dict[str, str]:
+    interval = _interval(row)
+    spread = "" if interval is None else f" ({interval[0]:.2f} – {interval[1]:.2f})"
+    return {
+        "genuine": _count(row["genuine"]),
+        "manipulated": _count(row["manipulated"]),
+        "auc": f"{row['auc']:.3f}{spread}",
     }
 
 
@@ -75,9 +90,10 @@ def _sets(
 
 
 def _turned(row: Mapping[str, Any]) -> bool:
-    """Manipulated material is put below genuine: by the card's own mark, or because the interval lies below chance."""
+    """Manipulated material is put below genuine, and chance does not explain it; without an interval the card's own mark
+    decides."""
     interval = _interval(row)
-    return bool(row.get("inverted")) or (interval is not None and interval[1] < 0.5)
+    return bool(row.get("inverted")) if interval is None else interval[1] < 0.5
 
 
 def _interval(row: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -114,7 +114,7 @@ def _draw(
     lanes, others = share_lanes(analysis, max_lanes)
     count = len(lanes) + bool(others)
     lane_mm = 34.0 if count <= 1 else 22.0 if count <= 3 else 14.0 if count <= 5 else 10.5
-    head_mm, foot_mm, left_mm, right_mm = 7.0, 9.0, 15.0, 34.0
+    head_mm, foot_mm, left_mm, right_mm = 7.0, 10.5, 15.0, 34.0
     height_mm = head_mm + foot_mm + lane_mm * max(count, 1)
     figure = Figure(figsize=(width_mm * _MM, height_mm * _MM))
     FigureCanvasSVG(figure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +31,13 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
+def home(tmp_path: Path) -> Home:
     with CaseStore.open(tmp_path / "home", actor="tester") as store:
         case = store.create_case("Press clip", reference="LAB-7", examiner="A. Examiner")
         evidence = examine(ingest(clip(tmp_path / "=press.mp4", frames=10), store.evidence_dir))
         exhibit = store.add_exhibit(case.case_id, evidence)
         store.save_analysis(exhibit.exhibit_id, analysed(evidence))
-    yield Home(tmp_path / "home", case.case_id)
+    return Home(tmp_path / "home", case.case_id)
 
 
 def test_a_report_is_written_logged_and_checked(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,11 +134,14 @@ def test_random_text_never_breaks_the_page(named_record: Callable[[str], CaseRec
     assert len(read(typeset(named_record(text))).pages) > 3
 
 
-def ink_in_margins(record: CaseRecord) -> int:
+def ink_in_margins(record: CaseRecord, language: str = "en") -> int:
     """Pixels that are not white in the outer 16 mm left and right of every page (the text block starts at 18 mm)."""
     ppi = 60
     margin = round(16 / 25.4 * ppi)
-    pages = [np.asarray(Image.open(io.BytesIO(page)).convert("L")) for page in page_pictures(record, ppi=ppi)]
+    pages = [
+        np.asarray(Image.open(io.BytesIO(page)).convert("L"))
+        for page in page_pictures(record, language=language, ppi=ppi)
+    ]
     return sum(int((page[:, :margin] < 250).sum() + (page[:, -margin:] < 250).sum()) for page in pages)
 
 
@@ -150,6 +153,27 @@ def test_long_unbroken_names_wrap(letter: str, named_record: Callable[[str], Cas
     assert max(runs) < 300  # broken over lines
     assert sum(runs) >= 3 * 300  # and nothing of it lost
     assert ink_in_margins(record) == 0
+
+
+@pytest.mark.parametrize("name", ["markup", "long", "long_wide", "bidi", "scripts", "zalgo"])
+def test_hostile_text_stays_on_the_page_of_a_right_to_left_report(
+    name: str, named_record: Callable[[str], CaseRecord]
+) -> None:
+    record = named_record(HOSTILE[name])
+    assert ink_in_margins(record, "ar") == 0
+    text = squeezed(text_of(typeset(record, language="ar")))
+    if name in ("markup", "long"):
+        assert text.count(squeezed(HOSTILE[name])) >= 3
+    assert "\u202e" not in text
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_name_of_ten_thousand_letters_is_printed_whole(
+    language: str, named_record: Callable[[str], CaseRecord]
+) -> None:
+    record = named_record("W" * 10_000)
+    assert text_of(typeset(record, language=language)).count("W") >= 30_000
+    assert ink_in_margins(record, language) == 0
 
 
 def test_a_case_without_exhibits(full_record: CaseRecord) -> None:
