@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from detector.analysis.flow import Flow, FlowStoppedError
 from detector.analysis.passes import NetworkPass, describe_failure
 from detector.analysis.results import (
+    HELD_STILL,
     NO_FACE,
     NO_TIME,
     TOO_SHORT,
@@ -131,7 +132,7 @@ class TextureModel(LateModel):
             return failed_result(self.model, NO_FACE)
         scores = self._examine_texture(seen.evidence, seen.deciding, self.model, cancelled=lambda: self._flow.stopped)
         self._go_on()
-        return tracks_result(self.model, scores, seen.deciding, TOO_SHORT)
+        return tracks_result(self.model, scores, seen.deciding, HELD_STILL)
 
 
 def fractions_of(models: Sequence[LateModel]) -> dict[str, float]:

@@ -22,6 +22,10 @@ NO_FACE = "No face was found, so nothing was scored."
 NOT_FINITE = "The model gave no finite value on the faces that decide, so it has no score."
 NO_TIME = "A still shows no change over time, which is all that this model looks at."
 TOO_SHORT = "No face that decides was followed through enough frames to see change over time."
+HELD_STILL = (
+    "No face that decides was followed long enough while its expression changed; who holds still and what is a still "
+    "picture look alike."
+)
 _READING_DIGITS = 4
 
 

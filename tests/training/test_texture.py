@@ -36,7 +36,9 @@ def reading(name: str, seed: int) -> Reading:
         matrix = cv2.getRotationMatrix2D((128, 128), 5 * np.sin(step / 2 + seed), 1 + 0.02 * np.cos(step))
         image = cv2.warpAffine(face.image, matrix, (256, 256), borderMode=cv2.BORDER_REFLECT_101)
         images.append(np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8))
-        meshes.append((face.landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32))
+        lower = (face.landmarks[:, 1] > np.median(face.landmarks[:, 1]))[:, None]
+        spoken = face.landmarks + lower * np.float32([0, 4 * np.sin(1.7 * step)])
+        meshes.append((spoken @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32))
     clip = FaceClip(np.stack(images), np.stack(meshes), np.arange(14) * 0.2)
     return Reading(clip, file=f"{name}.mp4", number=0, group=name, source="camera", split="train")
 
