@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FLOW = ["evidence", "faces", "models", "registry", "analysis", "explain", "calibration", "cases", "replay", "report", "jobs"]
+FLOW = [
+    "evidence",
+    "faces",
+    "models",
+    "registry",
+    "analysis",
+    "explain",
+    "calibration",
+    "cases",
+    "replay",
+    "report",
+    "jobs",
+]
 BESIDE = {
     "synthesis": {"evidence", "faces", "models", "registry", "analysis"},
     "training": {"evidence", "faces", "models", "registry", "analysis", "synthesis"},

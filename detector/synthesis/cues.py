@@ -114,7 +114,7 @@ def _aligned(donor: FaceImage, face: FaceImage) -> FaceImage | None:
         return None
     landmarks = (donor.landmarks @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
     size = np.ptp(landmarks, axis=0) / np.ptp(face.landmarks, axis=0)
-    if not (0.6 < size.min() and size.max() < 1.6):
+    if not (size.min() > 0.6 and size.max() < 1.6):
         return None
     height, width = face.image.shape[:2]
     image = cv2.warpAffine(donor.image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101).astype(np.uint8)
