@@ -80,6 +80,6 @@ def _window(window: SyncWindow, words: Words) -> list[str]:
     return [
         f"{window.start_s:.2f} – {window.end_s:.2f}",
         wording.score(None if window.logit is None else sigmoid(window.logit), words),
-        "–" if window.correlation is None else f"{window.correlation:+.2f}",
-        "–" if window.lag_s is None else f"{window.lag_s:+.2f}",
+        "–" if window.correlation is None else f"{round(window.correlation, 2) + 0.0:+.2f}",
+        "–" if window.lag_s is None else f"{round(window.lag_s, 2) + 0.0:+.2f}",
     ]

@@ -90,8 +90,8 @@ def _sets(
 
 
 def _turned(row: Mapping[str, Any]) -> bool:
-    """Manipulated material is put below genuine, and chance does not explain it; without an interval the card's own mark
-    decides."""
+    """Manipulated material is put below genuine, and chance does not explain it; without an interval the card's own
+    mark decides."""
     interval = _interval(row)
     return bool(row.get("inverted")) if interval is None else interval[1] < 0.5
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from detector.evidence.forensics.types import ContainerFacts, FileForensics, Observation, Provenance, Validation
 from detector.report import typeset
 from detector.report.lanes import drawn_models
+from detector.report.language import words_of
 from detector.report.over_time import over_time_svg
 from detector.report.record import CaseRecord, ExhibitEntry
 from detector.report.strongest import strongest_frames
@@ -36,6 +40,46 @@ def test_what_no_model_looked_at_is_said_to_be_unexamined(full_record: CaseRecor
         "no file forensics is on record", "content credentials were not looked for", "no test of how the score moves",
     ):  # fmt: skip
         assert squeezed(f"Not examined: {reason}") in text, reason
+
+
+def with_forensics(name: str = "Two programs are named") -> CaseRecord:
+    found = FileForensics(
+        provenance=Provenance(
+            "untrusted", "The manifest names a camera.", signer="CN=Someone", actions=("c2pa.created",),
+            validation=(Validation("signingCredential.untrusted", "The signer is in no list."),),
+        ),
+        observations=(
+            Observation("encoder", "container", name, "Lavf61 and x264", ("transcoding",), ("an altered face",)),
+            Observation("gap", "timing", "A gap", "0.4 s", ("an edit",), ("who made it",), "attention"),
+        ),
+        container=ContainerFacts("isom", boxes_total=12, encoder="Lavf61", tools=("x264",)),
+        limits=("The audio packets were not read.",),
+    )  # fmt: skip
+    evidence = make_evidence()
+    analysis = replace(make_every_kind(evidence), forensics=found)
+    return make_record((ExhibitEntry(make_exhibit(evidence), (make_entry(analysis, pictures=False),)),))
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "es"])
+def test_file_forensics_and_provenance_are_printed_with_what_they_cannot_mean(language: str) -> None:
+    words = words_of(language)
+    text = squeezed(text_of(typeset(with_forensics(), language=language)))
+    for fact in (
+        "Two programs are named", "Lavf61 and x264", "transcoding", "an altered face", "A gap", "who made it",
+        "The audio packets were not read.", "The manifest names a camera.", "CN=Someone", "c2pa.created",
+        "signingCredential.untrusted",
+    ):  # fmt: skip
+        assert squeezed(fact) in text, fact
+    if language != "ar":  # joined letters come out of a PDF in shapes of their own
+        for key in ("provenance.untrusted", "forensics.cannot", "forensics.attention"):
+            assert squeezed(words(key)) in text, key
+        assert squeezed(words("forensics.none")) not in text
+        assert text.index(squeezed("A gap")) < text.index(squeezed("Two programs"))  # what calls for attention is first
+
+
+def test_hostile_words_of_a_file_stay_text() -> None:
+    name = '#panic("x") *b* $x$ \u202e<label> @ref'
+    assert squeezed('#panic("x")*b*$x$‹U+202E›<label>@ref') in squeezed(text_of(typeset(with_forensics(name))))
 
 
 def test_the_figure_is_the_same_every_time_and_absent_where_there_is_nothing(full_record: CaseRecord) -> None:
