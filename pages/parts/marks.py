@@ -39,15 +39,16 @@ def on_frames(exhibit: Exhibit) -> tuple[Mark, ...]:
     return tuple(sorted(marks, key=lambda mark: mark.pts))
 
 
-def toggle(exhibit: Exhibit, who: str, track_id: int | None, pts: int) -> None:
-    """A button that bookmarks the frame shown, or takes the bookmarks of it away. For use in a fragment."""
+def toggle(exhibit: Exhibit, who: str, track_id: int | None, pts: int, *, view: str = "") -> None:
+    """A button that bookmarks the frame shown, or takes the bookmarks of it away. For use in a fragment; `view` as in
+    `stepping.show`."""
     marks = services.current().store.marks
     here = [one for one in marks.bookmarks(exhibit.case_id, exhibit.exhibit_id) if one.pts == pts]
     if not st.button(
         "Bookmarked" if here else "Bookmark",
         icon=":material/bookmark_remove:" if here else ":material/bookmark_add:",
         shortcut="b",
-        key="bookmark_frame",
+        key=f"{view}bookmark_frame",
         help="Take the bookmark of this frame away" if here else "Bookmark this frame",
     ):
         return

@@ -14,6 +14,8 @@ from pages.parts import address, evidence_facts, frame_images, marks, markup, st
 from pages.parts.address import NOWHERE, Place
 from pages.parts.wording import clock
 
+_VIEW = "plain_"
+
 
 def show(case: Case, exhibit: Exhibit, who: str, *, withheld: bool) -> None:
     """The form for an opinion at the left, the frames at the right."""
@@ -68,9 +70,9 @@ def _frames(case: Case, exhibit: Exhibit, who: str) -> None:
         markup.problem("The frames cannot be shown", str(error))
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        stepping.show(moments, pts, lambda to: address.go(replace(address.read(), pts=to)))
+        stepping.show(moments, pts, lambda to: address.go(replace(address.read(), pts=to)), view=_VIEW)
         if case.status != "archived":
-            marks.toggle(exhibit, who, None, pts)
+            marks.toggle(exhibit, who, None, pts, view=_VIEW)
     place = moments.index(pts)
     chosen = st.slider(
         "Frame", 1, max(2, len(moments)), place + 1, key=f"plain_frame_{exhibit.exhibit_id}_{pts}",

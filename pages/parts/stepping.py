@@ -16,8 +16,9 @@ STEPS = (
 )
 
 
-def show(moments: tuple[int, ...], pts: int, on_move: Callable[[int], None]) -> None:
-    """Four buttons around the position; `on_move` receives the PTS to go to. `moments` must not be empty."""
+def show(moments: tuple[int, ...], pts: int, on_move: Callable[[int], None], *, view: str = "") -> None:
+    """Four buttons around the position; `on_move` receives the PTS to go to. `moments` must not be empty. Fragments
+    that can follow each other on a page need a `view` each: a key pressed would go to the one that is gone."""
     here = nearest(moments, pts)
     for by, label, icon, shortcut in STEPS:
         at_end = (here == 0 and pts <= moments[0]) if by < 0 else (here == len(moments) - 1 and pts >= moments[-1])
@@ -26,7 +27,7 @@ def show(moments: tuple[int, ...], pts: int, on_move: Callable[[int], None]) -> 
             icon=icon,
             shortcut=shortcut,
             disabled=at_end,
-            key=f"step_{by}",
+            key=f"{view}step_{by}",
             on_click=on_move,
             args=(step(moments, pts, by),),
         )

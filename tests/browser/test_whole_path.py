@@ -10,9 +10,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from pages.parts import actor
 from tests.browser import server
 from tests.pages import runs
 
@@ -47,12 +49,18 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[playwright_api.Pa
     ):
         browser = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)
         context = browser.new_context(base_url=address, viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+        context.add_cookies([named("A. Tester", address)])
         page = context.new_page()
         page.set_default_timeout(90_000)
         yield page
         if folder := os.environ.get("FRAMEWITNESS_SCREENSHOTS"):
             page.screenshot(path=str(Path(folder) / "end.png"), full_page=True)
         browser.close()
+
+
+def named(who: str, address: str) -> dict[str, str]:
+    """The cookie of a browser in which that name was chosen before."""
+    return {"name": actor.COOKIE, "value": quote(who, safe=""), "url": address}
 
 
 def _pts(page: playwright_api.Page) -> int:
@@ -136,6 +144,8 @@ def test_two_sessions_work_at_once_and_do_not_mix(page: playwright_api.Page) -> 
     browser = page.context.browser
     assert browser is not None
     contexts = [browser.new_context(base_url=address, viewport={"width": 1280, "height": 800}) for _ in range(2)]
+    for who, context in zip(("Ada", "Bea"), contexts, strict=True):
+        context.add_cookies([named(who, address)])
     sessions = {label: context.new_page() for label, context in zip(("genuine", "manipulated"), contexts, strict=True)}
     for label, session in sessions.items():
         session.set_default_timeout(90_000)

@@ -116,8 +116,8 @@ def test_an_opinion_after_scores_is_said_to_be_one(open_page: OpenPage, seeded: 
 def test_frames_can_be_looked_at_marked_and_noted_meanwhile(open_page: OpenPage, blind: Seeded) -> None:
     app = open_page("examine", exhibit=blind.exhibit.exhibit_id)
     assert len(app.get("image")) == 1
-    app.button(key="step_1").click().run()
-    app.button(key="bookmark_frame").click().run()
+    app.button(key="plain_step_1").click().run()
+    app.button(key="plain_bookmark_frame").click().run()
     scope = blind.exhibit.exhibit_id
     app.text_area(key=f"note_text_{scope}").set_value("seam")
     app.button(key=f"note_send_{scope}").click().run()
