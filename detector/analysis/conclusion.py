@@ -110,6 +110,15 @@ def _scores_of(findings: Findings, track: FaceTrack) -> list[TrackScore]:
     return [score for result, _ in findings.voters for score in result.tracks if score.track_id == track.track_id]
 
 
+def _mainstay(findings: Findings) -> str:
+    """Which member an ensemble's score mostly rests on: it may be one that scores no single frame."""
+    for result, _ in findings.voters:
+        heaviest = max(result.members, key=lambda member: member.weight or 0.0, default=None)
+        if heaviest is not None and (heaviest.weight or 0.0) > 0.5:
+            return f" {heaviest.weight:.0%} of the score of {result.model_id} rests on {heaviest.model_id}."
+    return ""
+
+
 def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
     scores = _scores_of(findings, worst)
     score = sigmoid(float(np.mean([item.logit for item in scores])))
@@ -135,7 +144,7 @@ def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
             f" over {_count(len(by_time), 'frame')}; its highest frame is at {peak_s:.2f} s "
             f"({sigmoid(means[peak_s]):.2f})"
         )
-    text += "."
+    text += f".{_mainstay(findings)}"
     return Reason("deciding_track", text)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from detector.analysis.aggregate import FaceKey, deciding_tracks, track_score
 from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.results import worst
-from detector.analysis.types import Conclusion, ModelResult
+from detector.analysis.types import Conclusion, Member, ModelResult
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.registry.card import Decision
@@ -205,3 +207,15 @@ def test_good_lip_synchrony_alone_finds_nothing_at_all() -> None:
     assert conclusion.label == "inconclusive"
     assert "between_thresholds" in codes(conclusion)
     assert draw((make_track(1, 20),), (9.0,), kinds=["audiovisual"]).label == "likely_manipulated"
+
+
+def test_the_member_that_an_ensembles_score_mostly_rests_on_is_named() -> None:
+    tracks = (make_track(1, 20),)
+    together = result_of("together", "ensemble", tracks, tracks, (2.0,))
+    silent = Member("sound", "AV", None, None, "No sound.")
+    for share, named in ((0.8, True), (0.4, False)):
+        members = (Member("faces", None, 3.0, share), Member("rest", None, 0.0, 0.5 - share / 2), silent)
+        results, decisions = (replace(together, members=members),), (Decision(1.0, -1.0, ""),)
+        conclusion = conclude(Findings(make_evidence(), SETTINGS, tracks, tracks, results, decisions, 20, 20))
+        text = next(reason.text for reason in conclusion.reasons if reason.code == "deciding_track")
+        assert ("80% of the score of together rests on faces." in text) is named
