@@ -190,6 +190,8 @@ def _is_counts(value: Any) -> bool:
 def _shares(card: ModelCard) -> tuple[float, ...]:
     """An ensemble's shares with every member present and undecided, those aside that may only raise its result; empty
     where they cannot be had."""
+    if card.inputs.get("method") == "noisy_or":  # whoever is loudest has the share: it is another in each file
+        return ()
     members = card.inputs.get("members", [])
     if card.kind != "ensemble" or not members:
         return ()
