@@ -3,6 +3,16 @@
 from detector.explain.attention import TrackAttentionMaps
 from detector.explain.channels import ChannelMaps
 from detector.explain.explainer import Explainer
+from detector.explain.faithfulness import HeatTest, hide_test
 from detector.explain.overlay import Heatmap, overlay, overlay_on_frame
 
-__all__ = ["ChannelMaps", "Explainer", "Heatmap", "TrackAttentionMaps", "overlay", "overlay_on_frame"]
+__all__ = [
+    "ChannelMaps",
+    "Explainer",
+    "HeatTest",
+    "Heatmap",
+    "TrackAttentionMaps",
+    "hide_test",
+    "overlay",
+    "overlay_on_frame",
+]

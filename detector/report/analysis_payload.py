@@ -65,6 +65,9 @@ def analysis_data(
         "timeline": _timeline(entry, stem, record, short, files, words) if figures else {"file": "", "note": ""},
         "frames": [_strong_frame(frame, stem, short, files, words) for frame in entry.strong_frames],
         "heat_scale": _heat_scale(entry.strong_frames, words),
+        "heat_tested": words(
+            "strong.tested" if any(frame.heat_test for frame in entry.strong_frames) else "strong.untested"
+        ),
         **parts_data(analysis, stem, short, files, words, figures=figures),
         **file_data(analysis, words),
         "strength": strength_data(analysis, record, short, words),
@@ -202,7 +205,17 @@ def _strong_frame(
         "weight": f"{frame.weight:.2f}",
         "flags": ", ".join(words.known(f"flag.{flag}", printable(flag)) for flag in frame.flags),
         "missing": [printable(sentence) for sentence in frame.missing],
+        "heat_test": _heat_test(frame, words),
     }
+
+
+def _heat_test(frame: StrongFrame, words: Words) -> list[str]:
+    """What taking the hottest places away did to the logit, in one sentence; empty where it was not tried."""
+    test = frame.heat_test
+    if test is None or frame.overlay_jpeg is None:
+        return []
+    outcome = "strong.hidden" if test.faithful else "strong.unfaithful"
+    return [words(outcome, hot=wording.logit(test.hot, words), elsewhere=wording.logit(test.elsewhere, words))]
 
 
 def _heat_scale(frames: tuple[StrongFrame, ...], words: Words) -> list[dict[str, str]]:

@@ -131,7 +131,7 @@ class ExhibitWriter:
             small(self.w["strong.heat"], " 0 – ", scale["top"], " ", scale["text"]) for scale in analysis["heat_scale"]
         ]
         if analysis["heat_scale"]:
-            parts.append(small(self.w["strong.tested"]))
+            parts.append(small(analysis["heat_tested"]))
         return parts
 
     def _strong_frame(self, frame: Data) -> Markup:
@@ -147,7 +147,7 @@ class ExhibitWriter:
                 "figcaption",
                 element("p", element("b", f"{frame['number']}. "), element("b", frame["time"])),
                 facts([(w[key], frame[name]) for key, name in told]),
-                [small(sentence) for sentence in frame["missing"]],
+                [small(sentence) for sentence in (*frame["missing"], *frame["heat_test"])],
             ),
             [picture(self.files, frame[name], frame[alt]) for name, alt in drawn if frame[name]],
         )

@@ -12,6 +12,7 @@ from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Note, Ver
 from detector.faces.types import Box
 
 if TYPE_CHECKING:
+    from detector.explain import HeatTest
     from detector.registry.card import ModelCard
 
 
@@ -21,7 +22,8 @@ class StrongFrame:
 
     `score` in [0, 1] is the mean over the models (sigmoid of the mean logit); the heatmap is that of `model_id`, the
     model that scored this face highest. Pictures are JPEG bytes, or None where `missing` says why. `heat_scale` is
-    the raw magnitude at the hot end of the colour scale, common to the video.
+    the raw magnitude at the hot end of the colour scale, common to the video; `heat_test` what
+    taking the hottest places away did.
     """
 
     number: int
@@ -39,6 +41,7 @@ class StrongFrame:
     overlay_jpeg: bytes | None = None
     heat_scale: float | None = None
     heat_layer: str | None = None
+    heat_test: HeatTest | None = None
     missing: tuple[str, ...] = ()
 
 

@@ -120,7 +120,7 @@ class Illustrator:
     def _with_heatmap(self, evidence: Evidence, analysis: Analysis, frame: StrongFrame) -> StrongFrame:
         if self._explainer is None:
             return replace(frame, missing=("No heatmap was asked for.",))
-        from detector.explain import overlay
+        from detector.explain import hide_test, overlay
 
         try:
             model = self._model(frame.model_id, analysis)
@@ -135,6 +135,7 @@ class Illustrator:
             overlay_jpeg=crop_picture(overlay(heatmap, _OPACITY)),
             heat_scale=heatmap.scale,
             heat_layer=heatmap.layer,
+            heat_test=hide_test(model, heatmap),
         )
 
     def _model(self, model_id: str, analysis: Analysis) -> LoadedModel:

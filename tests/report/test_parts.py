@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from detector.evidence.forensics.types import ContainerFacts, FileForensics, Observation, Provenance, Validation
+from detector.explain import HeatTest
 from detector.report import typeset
 from detector.report.lanes import drawn_models
-from detector.report.language import words_of
+from detector.report.language import unmarked, words_of
 from detector.report.over_time import over_time_svg
 from detector.report.record import CaseRecord, ExhibitEntry
 from detector.report.strongest import strongest_frames
@@ -105,3 +106,21 @@ def test_strong_frames_follow_what_decides_and_show_a_model_with_heatmaps() -> N
     scores = {frame.pts: frame.score for frame in analysis.models[4].tracks[0].frames}
     assert frames[0].score == max(scores.values())
     assert {frame.model_id for frame in frames} == {"frame-b0"}
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_what_testing_a_heatmap_gave_is_printed_with_it(language: str) -> None:
+    evidence = make_evidence()
+    words = words_of(language)
+    entry = make_entry(make_every_kind(evidence))
+    record = make_record((ExhibitEntry(make_exhibit(evidence), (entry,)),))
+    untested = squeezed(text_of(typeset(record, language=language)))
+    assert squeezed(words("strong.untested")) in untested
+    tests = [HeatTest(-0.7, 0.2), HeatTest(0.4, -0.1), *[None] * (len(entry.strong_frames) - 2)]
+    frames = tuple(replace(frame, heat_test=test) for frame, test in zip(entry.strong_frames, tests, strict=True))
+    tested = make_record((ExhibitEntry(make_exhibit(evidence), (replace(entry, strong_frames=frames),)),))
+    text = squeezed(text_of(typeset(tested, language=language)))
+    assert squeezed(unmarked(words("strong.hidden", hot="−0.700", elsewhere="+0.200"))) in text
+    assert squeezed(unmarked(words("strong.unfaithful", hot="+0.400", elsewhere="−0.100"))) in text
+    assert squeezed(words("strong.tested")) in text
+    assert squeezed(words("strong.untested")) not in text
