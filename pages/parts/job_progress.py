@@ -50,13 +50,15 @@ def _draw(run_every: float | None) -> None:
     @st.fragment(run_every=run_every)
     def queue() -> None:
         listed, moving = _listed()
+        if run_every is not None and not moving:
+            # The last job has ended: draw the whole page without polling. A link drawn here first would be replaced by
+            # that drawing, and a click on it would go nowhere.
+            st.rerun()
         markup.heading("Queue", f"{sum(job.active for job in listed)} waiting or running" if listed else "")
         if not listed:
             markup.empty("inbox", "Nothing queued", "Choose a file and start an analysis; its progress shows here.")
         for job in listed:
             _show_job(job)
-        if run_every is not None and not moving:
-            st.rerun()  # the last job has ended: draw once more, without polling
 
     queue()
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser import server
-from tests.browser.test_whole_path import ANALYSIS_LIMIT_MS, ARGUMENTS, SAMPLE
+from tests.browser.steps import ANALYSIS_LIMIT_MS, open_result
+from tests.browser.test_whole_path import ARGUMENTS, SAMPLE
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -51,10 +52,9 @@ def test_an_opinion_then_the_scores_a_bookmark_and_a_verification(page: playwrig
     start = page.get_by_role("button", name="Start analysis")
     page.wait_for_function("button => !button.disabled", arg=start.element_handle())
     start.click()
-    link = page.get_by_role("link", name="Open in Examine")
-    link.wait_for(timeout=ANALYSIS_LIMIT_MS)
+    page.get_by_role("link", name="Open in Examine").wait_for(timeout=ANALYSIS_LIMIT_MS)
     received.clear()
-    link.click()
+    open_result(page)
 
     # Held back: the frames can be looked at, nothing of the result has reached the browser.
     page.get_by_text("Scores held back until an opinion is recorded").wait_for()

@@ -16,13 +16,13 @@ import pytest
 
 from pages.parts import actor
 from tests.browser import server
+from tests.browser.steps import ANALYSIS_LIMIT_MS, open_result
 from tests.pages import runs
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
 SAMPLE = server.ROOT / "assets" / "samples" / "astronaut_manipulated.mp4"
-ANALYSIS_LIMIT_MS = 600_000
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -84,9 +84,7 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     page.get_by_label("Title").fill("A sample examined in a browser")
     page.locator('input[type="file"]').set_input_files(SAMPLE)
     page.get_by_role("button", name="Start analysis").click()
-    link = page.get_by_role("link", name="Open in Examine")
-    link.wait_for(timeout=ANALYSIS_LIMIT_MS)
-    link.click()
+    open_result(page)
 
     # The conclusion: a word, not a colour alone, with what it does not prove.
     conclusion = re.compile(r"Likely manipulated|No manipulation found|Inconclusive")
@@ -152,12 +150,9 @@ def test_two_sessions_work_at_once_and_do_not_mix(page: playwright_api.Page) -> 
         session.goto("/")
         session.get_by_role("button", name=f"Analyse the {label} clip").click()
     for label, session in sessions.items():
-        link = session.get_by_role("link", name="Open in Examine")
-        link.wait_for(timeout=ANALYSIS_LIMIT_MS)
-        assert link.count() == 1
-        link.click()
+        open_result(session)
         session.get_by_label("Conclusion").wait_for()
-        assert session.locator(".fw-title").inner_text().startswith(f"astronaut_{label}.mp4")
+        session.locator(".fw-title").filter(has_text=re.compile(f"^astronaut_{label}.mp4")).wait_for()
     for context in contexts:
         context.close()
 
