@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 from pypdf import PdfReader
 from skimage.data import astronaut
+from torch import nn
 
 from detector.analysis.types import Analysis, Conclusion, FrameScore, ModelResult, Reason, TrackScore
 from detector.cases import AnalysisRecord, CaseStore
@@ -21,6 +23,7 @@ from detector.errors import ModelError, StoreError
 from detector.evidence import Evidence, examine, frame_times, ingest
 from detector.explain import Heatmap
 from detector.faces.types import FaceTrack, TrackedFace
+from detector.registry import ModelCard
 from detector.report import collect, render_case_pdf, typeset
 from detector.report.strongest import strongest_frames
 from detector.settings import AnalysisSettings
@@ -51,13 +54,23 @@ class World:
     evidence: Evidence
     saved: AnalysisRecord
     explainer: FakeExplainer
-    model: SimpleNamespace
+    model: FakeModel
 
     def pdf(self) -> bytes:
         return render_case_pdf(self.store, self.case_id, explainer=self.explainer, models=[self.model])  # type: ignore
 
     def text(self) -> str:
         return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(self.pdf())).pages).split())
+
+
+class FakeModel:
+    """Scores the brightness of what its one layer lets through."""
+
+    def __init__(self, card: ModelCard) -> None:
+        self.card, self.cam_layer = card, nn.AvgPool2d(8)
+
+    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self.cam_layer(torch.from_numpy(crops).permute(0, 3, 1, 2).float()).mean((1, 2, 3)).numpy() / 100
 
 
 def clip(path: Path, frames: int = 50) -> Path:
@@ -107,7 +120,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         evidence = examine(ingest(clip(tmp_path / "press *clip* #1.mp4"), store.evidence_dir))
         exhibit = store.add_exhibit(case.case_id, evidence)
         saved = store.save_analysis(exhibit.exhibit_id, analysed(evidence))
-        yield World(store, case.case_id, evidence, saved, FakeExplainer(), SimpleNamespace(card=card))
+        yield World(store, case.case_id, evidence, saved, FakeExplainer(), FakeModel(card))
 
 
 def remove_file(path: Path) -> None:
