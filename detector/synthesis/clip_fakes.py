@@ -146,9 +146,11 @@ class _Painter:
         strength = {"self_blend": 1.0, "same": 0.0}.get(plan.base, 0.5 if rng.random() < 0.6 else 0.0)
         self._looks = [draw_look(rng, strength) for _ in range(8 if plan.dynamics == "flicker" else 1)]
         self._network = networks[int(rng.integers(len(networks)))] if len(networks) else None
-        # Portrait animation is drawn by a decoder more often than not.
-        self._redraws = plan.base.startswith("redraw") or (plan.base.startswith("animated") and rng.random() < 0.6)
-        self._redraw_share = float(np.exp(rng.uniform(np.log(0.55), 0.0)))
+        # Portrait animation and lip-sync are drawn by a decoder more often than not, mouths at a low resolution.
+        drawn = plan.base in ("mouth", "animated", "animated_whole") and rng.random() < 0.6
+        self._redraws = plan.base.startswith("redraw") or drawn
+        least_share = 0.35 if plan.base == "mouth" else 0.55
+        self._redraw_share = float(np.exp(rng.uniform(np.log(least_share), 0.0)))
         region = "face"
         if plan.base == "mouth":
             region = str(rng.choice(["mouth", "lower_face"]))

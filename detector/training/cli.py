@@ -1,8 +1,9 @@
-"""`python -m detector train` and `leakage`."""
+"""`python -m detector train`, `leakage` and `peers`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     leakage.add_argument("--files", type=int, default=1200, help="how many files to read at most")
     leakage.add_argument("--out", type=Path, help="write leakage.json and leakage.txt into this folder")
     leakage.set_defaults(run_command=_leakage)
+    peers = subparsers.add_parser(
+        "peers",
+        help="frame models beside classical detectors fitted to the same crops",
+        description="Fit classical detectors to the labelled training pictures of a face bank, and measure them and "
+        "frame models on the same crops of people never seen.",
+    )
+    peers.add_argument("models", nargs="*", metavar="MODEL", help="frame models (default: those of the default set)")
+    peers.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
+    peers.add_argument("--bank", type=Path, required=True, help="face bank of a training run; made where there is none")
+    peers.add_argument("--split", choices=("val", "test"), default="test")
+    peers.add_argument("--out", type=Path, help="write the report here as JSON")
+    peers.add_argument("--device", default="auto")
+    peers.set_defaults(run_command=_peers)
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -54,6 +68,25 @@ def _train(args: argparse.Namespace) -> int:
 
 def _leakage(args: argparse.Namespace) -> int:
     return _report_leakage(args.data, args.kind, args.files, args.out)
+
+
+def _peers(args: argparse.Namespace) -> int:
+    from detector.registry import default_model_ids, load_set
+    from detector.training.facebank import FaceBank, build_bank
+    from detector.training.peers import compare_peers
+
+    models = [model for model in load_set(args.models or default_model_ids(), args.device) if model.kind == "frame"]
+    made = (args.bank / "table.parquet").is_file()
+    bank = FaceBank.open(args.bank) if made else build_bank(args.data, args.bank)
+    report = compare_peers(models, bank, split=args.split)
+    if args.out:
+        args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    for name, one in report.items():
+        shown = {
+            kind: f"{row['auc']:.3f} {row['auc_95']}" if row["auc"] is not None else "-" for kind, row in one.items()
+        }
+        print(f"{name:74}  pictures {shown['pictures']:24}  videos {shown['videos']}")
+    return 0
 
 
 def _report_leakage(data_root: Path, kind: str, files: int, out: Path | None) -> int:

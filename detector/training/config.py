@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, ge
 import yaml
 
 from detector.errors import SettingsError
-from detector.training.pretrained import MODEL, SOURCES
+from detector.training.pretrained import start_problem
 from detector.training.schedule import Schedule
 
 Limits = Mapping[str, Any]
@@ -127,9 +127,10 @@ class TrainConfig:
     `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop.
     A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
     further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.pretrained`), ""
-    for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs;
-    `hard_share` of it are replaced by samples of high loss seen before. The first `coarse_shards` of the pool hold
-    coarse fakes. What else a fit takes is described in `detector.training.fit.FitConfig`.
+    for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs,
+    `clip_share` of them frames of genuine videos and their twins; `hard_share` of it are replaced by samples of high
+    loss seen before. The first `coarse_shards` of the pool hold coarse fakes. What else a fit takes is described in
+    `detector.training.fit.FitConfig`.
     """
 
     model_id: str
@@ -175,6 +176,7 @@ class TrainConfig:
     contrastive_weight: float = 0.0
     hard_share: float = 0.0
     devices: int = 1
+    clip_share: float = 0.0
 
     @property
     def sha256(self) -> str:
@@ -184,7 +186,7 @@ class TrainConfig:
 _LIMITS: Final[Limits] = {
     "input_px": (32, 1024), "margin": (0, 1), "steps": (1, 10**7), "budget_minutes": (0.01, 10**5),
     "batch_size": (2, 4096),
-    "labelled_share": (0, 1), "resynthesis_share": (0, 1), "resynthesiser_minutes": (0.01, 10**4),
+    "labelled_share": (0, 1), "resynthesis_share": (0, 1), "clip_share": (0, 1), "resynthesiser_minutes": (0.01, 10**4),
     "steps_per_epoch": (1, 10**6), "learning_rate": (1e-7, 1), "warmup_steps": (0, 10**6),
     "weight_decay": (0, 1), "clip_norm": (0.01, 100), "ema_decay": (0, 0.99999), "focal_alpha": (0, 1),
     "focal_gamma": (0, 10),
@@ -205,8 +207,8 @@ def check_config(values: dict[str, Any], name: str = "config") -> TrainConfig:
     problems = []
     if isinstance(side := values.get("input_px", 144), int) and side % 16:
         problems.append(f"input_px: expected a multiple of 16, found {side}")
-    if not ((start := str(values.get("init", ""))) in ("", *SOURCES) or start.startswith(MODEL)):
-        problems.append(f"init: expected {MODEL}<id>, {', '.join(SOURCES)} or nothing, found {start!r}")
+    if (problem := start_problem(values.get("init", ""))) is not None:
+        problems.append(problem)
     table = values.get("architecture")
     if isinstance(table, dict) and "kind" not in table:
         problems.append(f"architecture: expected a table with a kind, found {table!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -103,19 +103,20 @@ class CueSource:
 
 
 class CueBatches:
-    """An iterable of batches, each of `quads_a_cue` quads of every cue. Equal arguments and epoch, equal batches."""
+    """An iterable of batches, each of as many quads of a cue as `quads` says. Equal arguments and epoch, equal
+    batches."""
 
     def __init__(
         self,
         source: CueSource,
         *,
         batches: int,
-        quads_a_cue: int,
+        quads: Mapping[str, int],
         seed: int,
         mean: tuple[float, float, float],
         std: tuple[float, float, float],
     ) -> None:
-        self._source, self._batches, self._quads, self._seed = source, batches, quads_a_cue, seed
+        self._source, self._batches, self._quads, self._seed = source, batches, dict(quads), seed
         self._mean, self._std = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
         self._epoch = 0
 
@@ -133,9 +134,9 @@ class CueBatches:
     def _batch(self, rng: np.random.Generator, number: int) -> CueBatch:
         images, masks, labels, cues, kinds, strengths, rows = [], [], [], [], [], [], []
         for index, cue in enumerate(CUES):
-            for place in range(self._quads):
+            for place in range(self._quads.get(cue, 0)):
                 every = list(EDITS[cue])
-                kind = every[(number * self._quads + place) % len(every)]
+                kind = every[(number * self._quads[cue] + place) % len(every)]
                 pictures, truth, quad, row = self._source.quad(cue, rng, kind=kind)
                 images.append(pictures)
                 masks.append(truth)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from detector.errors import SettingsError
+from detector.training.clip_pairs import ClipPairs
 from detector.training.config import TrainConfig, load_config
 from detector.training.facebank import FaceBank, build_bank
 from detector.training.fit import fit
@@ -21,25 +22,30 @@ from detector.training.hard_negatives import HardSamples
 from detector.training.leakage import LeakageReport, check_leakage
 from detector.training.pool import SampleMaker, Shard, keep_filling, read_shard, shard_paths
 from detector.training.properties import describe_images
+from detector.training.readings import open_readings, read_clips
 from detector.training.resynthesis import fit_all, load_all
 
 _HARD_KEPT = 256  # of each label; a row takes 150 kB at 160 px
 
 
 def train_frame(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
-    """The recipe of kind "frame". `run_dir` also receives `bank/`, `resynthesisers/`, `pool/` and, where the config
-    asks for hard samples, `hard_negatives.csv` (name `SHARD:ROW`, label, loss)."""
+    """The recipe of kind "frame". `run_dir` also receives `bank/`, `pool/` and, where the config asks for hard samples,
+    `hard_negatives.csv` (name `SHARD:ROW`, label, loss). Networks that paint faces and, where the config asks for
+    frames of video, the readings of the genuine clips go into `clips` beside it, where sequence models find them."""
     config = load_config(config_path)
-    bank_dir, networks_dir, pool = run_dir / "bank", run_dir / "resynthesisers", run_dir / "pool"
+    bank_dir, pool, clips = run_dir / "bank", run_dir / "pool", run_dir.parent / "clips"
+    networks_dir = clips / "repainters"
     if not (bank_dir / "table.parquet").is_file():
         print("cutting faces …", file=sys.stderr)
         build_bank(data_root, bank_dir)
     bank = FaceBank.open(bank_dir)
     fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes)
-    validation = SampleMaker(bank, "val", config.margin, config.input_px, seed=config.seed + 1).shard(
+    if config.clip_share:
+        read_clips(data_root, clips / "readings")
+    validation = sample_maker(bank, clips, config, "val", seed=config.seed + 1).shard(
         0, pairs=min(400, config.shard_pairs), labelled=min(800, config.shard_labelled)
     )
-    writer = _start_writer(bank_dir, networks_dir, pool, config)
+    writer = _start_writer(bank_dir, clips, pool, config)
     try:
         _await_shards(pool, writer)
         train_on_pool(config, pool, validation, run_dir, device)
@@ -83,12 +89,12 @@ def check_mix(shards: list[Shard]) -> LeakageReport:
     return check_leakage(pd.concat(tables, ignore_index=True), what="crops of the training mix")
 
 
-def _start_writer(bank_dir: Path, networks_dir: Path, pool: Path, config: TrainConfig) -> BaseProcess | None:
+def _start_writer(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig) -> BaseProcess | None:
     """The process that fills the pool: spawned and daemonic, it ends with this one and shares no threads with it."""
     if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several training processes; the first one has it
         return None
     writer = multiprocessing.get_context("spawn").Process(
-        target=_fill, args=(bank_dir, networks_dir, pool, config), daemon=True
+        target=_fill, args=(bank_dir, clips, pool, config), daemon=True
     )
     writer.start()
     return writer
@@ -101,18 +107,26 @@ def _await_shards(pool: Path, writer: BaseProcess | None) -> None:
         time.sleep(1)
 
 
-def _fill(bank_dir: Path, networks_dir: Path, pool: Path, config: TrainConfig) -> None:
-    maker = SampleMaker(
-        FaceBank.open(bank_dir),
-        "train",
+def sample_maker(bank: FaceBank, clips: Path, config: TrainConfig, split: str, *, seed: int) -> SampleMaker:
+    """What draws the samples of a split as the config says, from what lies in `clips`."""
+    networks = load_all(clips / "repainters")
+    video = ClipPairs(list(open_readings(clips / "readings", split)), networks) if config.clip_share else None
+    return SampleMaker(
+        bank,
+        split,
         config.margin,
         config.input_px,
-        seed=config.seed,
-        resynthesisers=load_all(networks_dir),
+        seed=seed,
+        resynthesisers=networks,
         resynthesis_share=config.resynthesis_share,
+        clips=video,
+        clip_share=config.clip_share,
     )
+
+
+def _fill(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig) -> None:
     keep_filling(
-        maker,
+        sample_maker(FaceBank.open(bank_dir), clips, config, "train", seed=config.seed),
         pool,
         pairs=config.shard_pairs,
         labelled=config.shard_labelled,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from torch import nn
 from detector.faces import CropSpec, crop_box, crop_face
 from detector.faces.types import Box
 from detector.synthesis.blend import draw_fake
-from detector.synthesis.degrade import draw_degradation, draw_filter
+from detector.synthesis.degrade import Image, draw_degradation, draw_filter
 from detector.synthesis.resynthesis import draw_whole_face
 from detector.synthesis.sharpness import balance_sharpness, high_frequency_energy
 from detector.synthesis.types import FaceImage
+from detector.training.clip_pairs import ClipPairs, FramePair
 from detector.training.facebank import BANK_PX, WIDE_CROP, FaceBank
 
 STORED_SLACK_PX = 16
@@ -33,6 +34,7 @@ _SHARPNESS_BINS = 12
 _FILTERED_SHARE = 0.3
 # How far the twins' sharpness may lie apart, as the spread of a factor's logarithm.
 _BLEND_SPREAD, _WHOLE_SPREAD = 0.15, 0.3
+Twins = tuple[Image, Image, NDArray[np.uint8]]  # genuine and manipulated crop, mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class SampleMaker:
     `margin` and `input_px` are the model's crop; what is stored is larger, so that training can place its window.
     `resynthesis_share` of the pseudo-fakes are painted anew as a whole (`draw_whole_face`, with the networks
     `resynthesisers`, or by animation alone where there are none), the others are blends, swaps and mouths.
+    `clip_share` of the pairs are frames of `clips` and their twins, the others photographs.
     """
 
     def __init__(
@@ -73,6 +76,8 @@ class SampleMaker:
         seed: int = 0,
         resynthesisers: Sequence[nn.Module] = (),
         resynthesis_share: float = 0.5,
+        clips: ClipPairs | None = None,
+        clip_share: float = 0.0,
     ) -> None:
         table = bank.table
         chosen = (table["split"] == split).to_numpy()
@@ -84,6 +89,7 @@ class SampleMaker:
         self._margin = ((1 + 2 * margin) * self._stored_px / input_px - 1) / 2
         self._resynthesisers = tuple(resynthesisers)
         self._resynthesis_share = resynthesis_share
+        self._clips, self._clip_share = clips, clip_share if clips is not None else 0.0
         usable = np.flatnonzero(chosen & genuine & bank.has_mesh)
         # Sources of very different size count alike up to a point, so that none becomes "the genuine look".
         counts = table["source"].iloc[usable].map(table["source"].iloc[usable].value_counts()).to_numpy(float)
@@ -114,8 +120,10 @@ class SampleMaker:
         masks = np.zeros((total, self._mask_px, self._mask_px), np.uint8)
         labels = np.zeros(total, np.uint8)
         has_mask = np.ones(total, bool)
+        from_clips = self._clip_pairs(rng, round(self._clip_share * pairs))
         for i in range(pairs):
-            images[2 * i], images[2 * i + 1], masks[2 * i + 1] = self._pair(rng, coarse)
+            pair = next(from_clips, None) or self._pair(rng, coarse)
+            images[2 * i], images[2 * i + 1], masks[2 * i + 1] = pair
             labels[2 * i + 1] = 1
         for i in range(2 * pairs, total):
             fake = int(rng.random() < 0.5)
@@ -123,9 +131,28 @@ class SampleMaker:
             labels[i], has_mask[i] = fake, not fake
         return Shard(images, labels, masks, has_mask, 2 * pairs)
 
-    def _pair(
-        self, rng: np.random.Generator, coarse: bool
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    def _clip_pairs(self, rng: np.random.Generator, count: int) -> Iterator[Twins]:
+        """`count` pairs of frames of video, several of each clip drawn."""
+        drawn: list[FramePair] = []
+        for _ in range(count):
+            if not drawn:
+                assert self._clips is not None
+                drawn = self._clips.draw(rng)
+            pair = drawn.pop()
+            box, angle = self._draw_crop(pair.landmarks, rng)
+            yield self._cut_pair(pair.genuine, pair.manipulated, pair.mask, box, angle, bool(rng.random() < 0.5))
+
+    def _cut_pair(
+        self, genuine: Image, manipulated: Image, mask: NDArray[np.uint8], box: Box, angle: float, flip: bool
+    ) -> Twins:
+        cut_mask = self._cut(mask[..., None].repeat(3, 2), box, angle, flip)[..., 0]
+        return (
+            self._cut(genuine, box, angle, flip),
+            self._cut(manipulated, box, angle, flip),
+            cv2.resize(cut_mask, (self._mask_px,) * 2, interpolation=cv2.INTER_AREA).astype(np.uint8),
+        )
+
+    def _pair(self, rng: np.random.Generator, coarse: bool) -> Twins:
         face = self._bank.face(int(rng.choice(self._genuine, p=self._genuine_p)))
         box, angle = self._draw_crop(face.landmarks, rng)
         face, box = self._visible(face, box, angle)
@@ -141,9 +168,8 @@ class SampleMaker:
         degrade = draw_degradation(rng, 0.5 if coarse else 0.7)
         flip = rng.random() < 0.5
         twins = balance_sharpness(twins[0], twins[1], rng, spread=spread)
-        genuine, manipulated = (self._cut(degrade(image), box, angle, flip) for image in twins)
-        mask = self._cut((fake.mask * 255).astype(np.uint8)[..., None].repeat(3, 2), box, angle, flip)
-        return genuine, manipulated, cv2.resize(mask[..., 0], (self._mask_px,) * 2, interpolation=cv2.INTER_AREA)
+        genuine, manipulated = (degrade(image) for image in twins)
+        return self._cut_pair(genuine, manipulated, (fake.mask * 255).astype(np.uint8), box, angle, flip)
 
     def _visible(self, face: FaceImage, box: Box, angle: float) -> tuple[FaceImage, Box]:
         """The part of the picture that the crop will show, and the box inside it: the rest would cost time for nothing,

@@ -44,6 +44,13 @@ SOURCES: Final[dict[str, Source]] = {
 MODEL: Final = "model:"
 
 
+def start_problem(name: object) -> str | None:
+    """What is wrong with a config's `init`, None where nothing is."""
+    if isinstance(name, str) and (name in ("", *SOURCES) or name.startswith(MODEL)):
+        return None
+    return f"init: expected {MODEL}<id>, {', '.join(SOURCES)} or nothing, found {name!r}"
+
+
 def start_from(network: nn.Module, name: str) -> None:
     """Fill the trunk of a network with the weights of `SOURCES[name]`, in place, or all of it with those of a model of
     the registry (`name` "model:" and its id).

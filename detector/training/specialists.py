@@ -27,14 +27,16 @@ from detector.training.cue_samples import (
 )
 from detector.training.facebank import FaceBank, build_bank
 from detector.training.fit import FIT_LIMITS, BinaryModule, FitConfig, StepOutput, fit
-from detector.training.pretrained import SOURCES, start_from
+from detector.training.pretrained import start_from, start_problem
 
 
 @dataclass(frozen=True, slots=True)
 class SpecialistsConfig:
     """What to train and for how long.
 
-    `batches_an_epoch` batches of `fit.batch_size` pictures, a multiple of 16: four cues in fours. `map_weight` weighs
+    `init` names openly licensed weights the trunk starts from, or "model:" and the id of specialists to go on from.
+    `batches_an_epoch` batches of `fit.batch_size` pictures, a multiple of 16: four cues in fours, or as many fours of
+    each cue as `quads` says. `map_weight` weighs
     the map loss beside the label loss, `evidence_weight` that of the modules' evidence channels;
     `other_genuine_weight` what the genuine pictures of the other cues count in a cue's loss.
     """
@@ -50,6 +52,7 @@ class SpecialistsConfig:
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     batches_an_epoch: int = 40
     validation_batches: int = 6
+    quads: dict[str, int] | None = None
     map_weight: float = 2.0
     evidence_weight: float = 0.5
     other_genuine_weight: float = 0.35
@@ -58,7 +61,7 @@ class SpecialistsConfig:
 
 
 _LIMITS: Final[Limits] = {
-    "fit": FIT_LIMITS, "init": ["", *SOURCES], "input_px": (64, 1024), "margin": (0, 1),
+    "fit": FIT_LIMITS, "input_px": (64, 1024), "margin": (0, 1),
     "batches_an_epoch": (1, 10**6), "validation_batches": (1, 10**5), "map_weight": (0, 100),
     "evidence_weight": (0, 100), "other_genuine_weight": (0, 1),
 }  # fmt: skip
@@ -74,6 +77,13 @@ def load_specialists_config(path: Path) -> SpecialistsConfig:
     batch = table.get("batch_size", FitConfig.batch_size) if isinstance(table, dict) else 16
     if isinstance(batch, int) and batch % (4 * len(CUES)):
         problems.append(f"fit.batch_size: expected a multiple of {4 * len(CUES)}, found {batch}")
+    if (problem := start_problem(values.get("init", ""))) is not None:
+        problems.append(problem)
+    quads = values.get("quads")
+    if isinstance(quads, dict) and quads:
+        wrong = set(quads) != set(CUES) or not all(isinstance(count, int) and count > 0 for count in quads.values())
+        if wrong or 4 * sum(quads.values()) != batch:
+            problems.append(f"quads: expected a count of each of {', '.join(CUES)}, in all {batch} / 4, found {quads}")
     return check_fields(SpecialistsConfig, values, path.name, _LIMITS, problems=problems)
 
 
@@ -132,10 +142,11 @@ def fit_specialists(config: SpecialistsConfig, bank: FaceBank, run_dir: Path, de
         start_from(network, config.init)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     module = SpecialistsModule(network, config)
+    alike: dict[str, int] = dict.fromkeys(CUES, config.fit.batch_size // (4 * len(CUES)))
     train = CueBatches(
         CueSource(bank, "train", config.input_px),
         batches=config.batches_an_epoch,
-        quads_a_cue=config.fit.batch_size // (4 * len(CUES)),
+        quads=config.quads or alike,
         seed=config.fit.seed,
         mean=config.mean,
         std=config.std,
@@ -144,7 +155,7 @@ def fit_specialists(config: SpecialistsConfig, bank: FaceBank, run_dir: Path, de
         CueBatches(
             CueSource(bank, "val", config.input_px),
             batches=config.validation_batches,
-            quads_a_cue=config.fit.batch_size // (4 * len(CUES)),
+            quads=alike,
             seed=config.fit.seed + 1,
             mean=config.mean,
             std=config.std,

@@ -40,7 +40,7 @@ def score_quads(
     batches = CueBatches(
         CueSource(bank, split, config.input_px),
         batches=rounds * max(len(kinds) for kinds in EDITS.values()),
-        quads_a_cue=1,
+        quads=dict.fromkeys(CUES, 1),
         seed=seed,
         mean=config.mean,
         std=config.std,

@@ -238,7 +238,7 @@ def test_a_measured_card_carries_thresholds_and_counts_and_is_reproduced(
     report = json.loads((tmp_path / "report.json").read_text())
     steadiness = report["tiny"]["steadiness"]
     assert steadiness["faces"] == 6
-    assert 0 < steadiness["views_cost"] < 1000  # a ratio of times, which a busy machine moves
+    assert steadiness["views_cost"] > 1
     assert {"plain_auc", "views_auc", "dropout_auc", "dropout_cost"} <= set(steadiness)
     assert not [line for line in report["tiny"]["differs_from_card"] if line.startswith("held_out_crops")]
 

@@ -56,7 +56,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> FaceBank:
 
 def batches(bank: FaceBank, seed: int = 1, count: int = 1) -> CueBatches:
     source = CueSource(bank, "train", 64)
-    return CueBatches(source, batches=count, quads_a_cue=1, seed=seed, mean=(0.5,) * 3, std=(0.5,) * 3)
+    return CueBatches(source, batches=count, quads=dict.fromkeys(CUES, 1), seed=seed, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
 def test_a_batch_holds_two_genuine_and_two_manipulated_pictures_of_every_cue(bank: FaceBank) -> None:
@@ -68,6 +68,30 @@ def test_a_batch_holds_two_genuine_and_two_manipulated_pictures_of_every_cue(ban
     assert batch.masks[batch.labels == 0].max() == 0
     assert batch.masks[batch.labels == 1].flatten(1).amax(1).min() > 0.3
     assert bank.table["split"].iloc[batch.rows.numpy()].eq("train").all()
+
+
+def test_a_config_may_give_one_cue_more_of_each_batch(bank: FaceBank, tmp_path: Path) -> None:
+    options = config(tmp_path, quads={"BG": 5, "CM": 1, "RR": 1, "LL": 1}, fit={**TINY["fit"], "batch_size": 32})
+    assert options.quads is not None
+    source = CueSource(bank, "train", 64)
+    batch = next(iter(CueBatches(source, batches=1, quads=options.quads, seed=1, mean=(0.5,) * 3, std=(0.5,) * 3)))
+    assert batch.cues.tolist() == [0] * 20 + [1] * 4 + [2] * 4 + [3] * 4
+    with pytest.raises(SettingsError, match="quads: expected a count of each of BG, CM, RR, LL, in all 16 / 4"):
+        config(tmp_path, quads={"BG": 5, "CM": 1, "RR": 1, "LL": 1})
+
+
+def test_training_goes_on_from_a_model_of_the_registry(
+    bank: FaceBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, out = config(tmp_path), tmp_path / "weights"
+    fit_specialists(first, bank, tmp_path / "run")
+    export_specialists(first, tmp_path / "run", bank, out, rounds=1)
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(out))
+    fit = {**TINY["fit"], "learning_rate": 1e-7, "max_epochs": 1, "ema_decay": 0.0}
+    second = fit_specialists(config(tmp_path, init="model:tiny-specialists", fit=fit), bank, tmp_path / "again")
+    shipped = load_model("tiny-specialists").network.state_dict()
+    name = "heads.BG.map_head.weight"
+    torch.testing.assert_close(second.state_dict()[name], shipped[name], rtol=0, atol=1e-4)
 
 
 def test_batches_repeat_by_seed_and_differ_by_epoch(bank: FaceBank) -> None:
