@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,11 +70,9 @@ def _evaluate(args: argparse.Namespace) -> int:
         device=args.device,
         on_file=_progress,
     )
-    report = {model_id: _described(evaluation) for model_id, evaluation in found.items()}
     if args.steadiness:
-        for model_id, evaluation in found.items():
-            if evaluation.card.kind == "frame":
-                report[model_id]["steadiness"] = _steadiness(evaluation, args.data, args.steadiness, args.device)
+        found = {name: _with_steadiness(one, args.data, args.steadiness, args.device) for name, one in found.items()}
+    report = {model_id: _described(evaluation) for model_id, evaluation in found.items()}
     text = json.dumps(report, indent=2)
     if args.out:
         args.out.write_text(text + "\n", encoding="utf-8")
@@ -100,14 +99,18 @@ def _described(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _steadiness(evaluation: Evaluation, data_root: Path, count: int, device: str) -> dict[str, Any]:
+def _with_steadiness(evaluation: Evaluation, data_root: Path, count: int, device: str) -> Evaluation:
+    """Measured on frame models only: the others score no single pictures."""
     from detector.explain.steadiness import measure_steadiness
     from detector.registry import load_model
     from detector.training.predictions import labelled_faces
 
+    if evaluation.card.kind != "frame":
+        return evaluation
     chosen = evaluation.pictures.groupby("label").sample(frac=1, random_state=0)
     chosen = chosen.groupby("label").head(max(1, count // 2))
-    return measure_steadiness(load_model(evaluation.card.model_id, device), labelled_faces(chosen, data_root))
+    measured = measure_steadiness(load_model(evaluation.card.model_id, device), labelled_faces(chosen, data_root))
+    return replace(evaluation, steadiness=measured)
 
 
 def _table(report: dict[str, Any]) -> str:

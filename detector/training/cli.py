@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,6 +30,13 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
         action="store_true",
         help="train nothing: measure the files' plain properties against their labels, into the run's folder",
     )
+    train.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        metavar="K",
+        help="train K times, each time without a part of the people, and measure on those: RUN/folds.json",
+    )
     train.set_defaults(run_command=_train)
     leakage = subparsers.add_parser("leakage", help="does a plain property of the files give their label away?")
     leakage.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
@@ -46,6 +55,7 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     peers.add_argument("--bank", type=Path, required=True, help="face bank of a training run; made where there is none")
     peers.add_argument("--split", choices=("val", "test"), default="test")
     peers.add_argument("--out", type=Path, help="write the report here as JSON")
+    peers.add_argument("--write-cards", action="store_true", help="put the comparison into the models' cards")
     peers.add_argument("--device", default="auto")
     peers.set_defaults(run_command=_peers)
 
@@ -54,6 +64,8 @@ def _train(args: argparse.Namespace) -> int:
     recipe = recipe_for(args.config)
     if args.check_leakage:
         return _report_leakage(args.data, "all", 1200, args.run)
+    if args.folds:
+        return _train_folds(args)
     recipe(args.config, args.data, args.run, args.device)
     facts = finished_run(args.run)
     if facts is not None and (args.run / "metrics.csv").is_file():  # an ensemble is fitted without epochs
@@ -66,12 +78,22 @@ def _train(args: argparse.Namespace) -> int:
     return 0
 
 
+def _train_folds(args: argparse.Namespace) -> int:
+    from detector.training.folds import train_folds
+
+    if args.folds < 2:
+        raise SettingsError(f"--folds: expected at least 2, found {args.folds}.")
+    report = train_folds(args.config, args.data, args.run, args.device, args.folds)
+    print(f"AUC on people left out: mean {report['auc_mean']}, spread {report['auc_std']}, of {args.folds} folds")
+    return 0
+
+
 def _leakage(args: argparse.Namespace) -> int:
     return _report_leakage(args.data, args.kind, args.files, args.out)
 
 
 def _peers(args: argparse.Namespace) -> int:
-    from detector.registry import default_model_ids, load_set
+    from detector.registry import default_model_ids, load_set, weights_dir
     from detector.training.facebank import FaceBank, build_bank
     from detector.training.peers import compare_peers
 
@@ -81,12 +103,17 @@ def _peers(args: argparse.Namespace) -> int:
     report = compare_peers(models, bank, split=args.split)
     if args.out:
         args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if args.write_cards:
+        for model in models:
+            card = replace(model.card, results={**model.card.results, "beside_peers": report})
+            card.write(weights_dir() / f"{card.model_id}.card.json")
     for name, one in report.items():
-        shown = {
-            kind: f"{row['auc']:.3f} {row['auc_95']}" if row["auc"] is not None else "-" for kind, row in one.items()
-        }
-        print(f"{name:74}  pictures {shown['pictures']:24}  videos {shown['videos']}")
+        print(f"{name:74}  pictures {_auc(one['pictures']):24}  videos {_auc(one['videos'])}")
     return 0
+
+
+def _auc(row: dict[str, Any]) -> str:
+    return "-" if row["auc"] is None else f"{row['auc']:.3f} {row['auc_95']}"
 
 
 def _report_leakage(data_root: Path, kind: str, files: int, out: Path | None) -> int:

@@ -38,6 +38,7 @@ class Evaluation:
     videos: pd.DataFrame
     cues: tuple[str, ...] = ()
     pointing: dict[str, Any] | None = None
+    steadiness: dict[str, Any] | None = None
 
     def video_logits(self, cue: str | None = None) -> NDArray[np.float64]:
         return _logits(self.videos, column_of(self.card.model_id, cue))
@@ -63,6 +64,8 @@ class Evaluation:
             found["cues_on_whole_manipulations"] = {cue: self._cue(cue) for cue in self.cues}
         if self.pointing is not None:
             found["pointing_game"] = self.pointing
+        if self.steadiness is not None:
+            found["steadiness"] = self.steadiness
         return found
 
     def _cue(self, cue: str) -> dict[str, Any]:
@@ -136,9 +139,12 @@ def splits_of(groups: pd.Series, model: LoadedModel, models: Sequence[LoadedMode
 
 
 def differences(card: dict[str, Any], measured: dict[str, Any], place: str = "") -> list[str]:
-    """Where measured numbers are not those of a card, one line each; what only one of them has is not compared."""
+    """Where measured numbers are not those of a card, one line each; what only one of them has is not compared, nor are
+    times (`*_cost`), which are the machine's."""
     lines = []
     for key in card.keys() & measured.keys():
+        if key.endswith("_cost"):
+            continue
         said, found, where = card[key], measured[key], f"{place}{key}"
         if isinstance(said, dict) and isinstance(found, dict):
             lines += differences(said, found, f"{where}.")

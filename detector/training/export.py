@@ -18,10 +18,11 @@ from detector.models import build_network
 from detector.registry import Decision, ModelCard, find_card, load_model, save_weights, weights_dir
 from detector.training.config import TrainConfig, config_sha256, load_config
 from detector.training.ensemble import load_ensemble_config, pinned_members
-from detector.training.facebank import FaceBank, assign_splits
+from detector.training.facebank import FaceBank
 from detector.training.finished import FinishedRun, finished_run, read_run
 from detector.training.heldout import held_out_path, write_held_out
 from detector.training.kinds import kind_of
+from detector.training.splits import assign_splits
 
 UNDECIDED: Final = Decision(1e3, -1e3, "not measured: every file is inconclusive")
 SPLIT: Final = "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation"

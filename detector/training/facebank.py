@@ -5,7 +5,6 @@ Building a bank runs the product's own face search on every picture, so training
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from detector.faces import CropSpec, DetectedFace, FaceAnalyser, crop_box, crop_
 from detector.faces.types import Box
 from detector.settings import AnalysisSettings
 from detector.synthesis.types import FaceImage
+from detector.training.splits import assign_splits
 
 BANK_PX = 256
 # Room around a face for synthesis to work in; pictures that are tight crops already keep their resolution instead.
@@ -71,7 +71,7 @@ def build_bank(data_root: Path, folder: Path, *, frames_per_video: int = 10) -> 
     landmarks: list[NDArray[np.float32]] = []
     rows: list[dict[str, str]] = []
     skipped: list[dict[str, str]] = []
-    columns = [name for name in (*sorted(_REQUIRED), "manipulation", "identity") if name in manifest.columns]
+    columns = [name for name in (*sorted(_REQUIRED), "manipulation", "identity", "split") if name in manifest.columns]
     with FaceAnalyser(AnalysisSettings(tile_faces=False)) as analyser:
         for record in manifest.to_dict("records"):
             row = {name: str(record[name]) for name in columns}
@@ -128,19 +128,3 @@ def _into_crop(face: DetectedFace, spec: CropSpec) -> NDArray[np.float32]:
         return np.full((468, 2), np.nan, np.float32)
     x0, y0, x1, _ = crop_box(face.bbox_xyxy_px, spec)
     return ((face.landmarks[:, :2] - (x0, y0)) * (spec.size_px / (x1 - x0))).astype(np.float32)
-
-
-def assign_splits(table: pd.DataFrame, *, seed: int = 7) -> pd.Series:
-    """`train`, `val` (10 %) or `test` (20 %) for each row, whole groups together, from a hash of the group's name.
-
-    A group with any row marked for validation use is wholly `val`: no person trained on appears beside their own fake.
-    """
-    held = set(table.loc[table["use"] == "validation", "group"])
-
-    def split(group: str) -> str:
-        if group in held:
-            return "val"
-        drawn = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:4], "big") / 2**32
-        return "test" if drawn < 0.2 else "val" if drawn < 0.3 else "train"
-
-    return table["group"].map(split)

@@ -23,7 +23,7 @@ from detector.faces import DetectedFace, FaceAnalyser
 from detector.faces.types import Box
 from detector.settings import AnalysisSettings
 from detector.synthesis.clips import FaceClip
-from detector.training.facebank import assign_splits
+from detector.training.splits import assign_splits
 
 DENSE_FPS, DENSE_FRAMES = 25.0, 72
 SPARSE_FRAMES, SPARSE_FROM_S = 60, 6.0

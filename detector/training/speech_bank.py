@@ -20,7 +20,7 @@ from detector.faces.backend import FaceBackend
 from detector.faces.mediapipe_backend import MediaPipeBackend
 from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouth
 from detector.settings import AnalysisSettings
-from detector.training.facebank import assign_splits
+from detector.training.splits import assign_splits
 
 _REQUIRED = {"file", "label", "kind", "use", "group", "source", "audio"}
 _MOUTH = ("start_s", "crops", "lips", "seen", "eyes_px")

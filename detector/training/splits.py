@@ -2,12 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
+
+from detector.errors import SettingsError
+
+SPLITS: Final = ("train", "val", "test")
+
+
+def assign_splits(table: pd.DataFrame, *, seed: int = 7) -> pd.Series:
+    """`train`, `val` (10 %) or `test` (20 %) for each row, whole groups together: as the column `split` says where a
+    manifest has one, else from a hash of the group's name.
+
+    A group with any row marked for validation use is wholly `val`: no person trained on appears beside their own fake.
+    Raises SettingsError where a split has another name, or a group lies in two.
+    """
+    if "split" in table:
+        return _given_splits(table)
+    held = set(table.loc[table["use"] == "validation", "group"])
+
+    def split(group: str) -> str:
+        if group in held:
+            return "val"
+        drawn = int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:4], "big") / 2**32
+        return "test" if drawn < 0.2 else "val" if drawn < 0.3 else "train"
+
+    return table["group"].map(split)
+
+
+def _given_splits(table: pd.DataFrame) -> pd.Series:
+    if unknown := sorted(set(table["split"]) - set(SPLITS)):
+        raise SettingsError(f"split: expected {', '.join(SPLITS)}, found {', '.join(map(repr, unknown))}.")
+    per_group = table.groupby("group")["split"].nunique()
+    if (torn := per_group[per_group > 1]).size:
+        raise SettingsError(f"split: {len(torn)} groups lie in two splits, {torn.index[0]!r} among them.")
+    return table["split"]
 
 
 def whole_groups(table: pd.DataFrame) -> pd.Series:
@@ -54,19 +89,12 @@ def grouped_folds(
     yield from splitter.split(codes, codes, groups)
 
 
-def grouped_split(table: pd.DataFrame, held_share: float = 0.2, *, seed: int = 7) -> pd.Series:
-    """ "train" or "val" for each row: one fold of about `held_share` held out, whole groups, as `grouped_folds`."""
-    _, held = next(grouped_folds(table, max(2, round(1 / held_share)), seed=seed))
-    split = pd.Series("train", index=table.index)
-    split.iloc[held] = "val"
-    return split
-
-
-def pad_window(length: int, target: int, rng: np.random.Generator | None) -> int:
-    """Where `length` frames start in a window of `target`: anywhere with `rng` (training), in the middle without.
+def pad_window(length: int, target: int, rng: np.random.Generator) -> int:
+    """Where `length` frames start in a window of `target` in training: anywhere. Analysis and evaluation put them in
+    the middle (`detector.analysis.temporal.windows_of`).
 
     A network that only ever saw padding at the end learns where the end is. Raises ValueError where they do not fit.
     """
     if not 0 <= length <= target:
         raise ValueError(f"{length} frames do not fit into a window of {target}")
-    return int(rng.integers(0, target - length + 1)) if rng is not None else (target - length) // 2
+    return int(rng.integers(0, target - length + 1))

@@ -14,6 +14,7 @@ from torch import Tensor
 from detector.analysis.temporal import LEAST_FRAMES, windows_of
 from detector.errors import SettingsError
 from detector.training.features import ClipFeatures
+from detector.training.splits import pad_window
 
 
 class WindowBatch(NamedTuple):
@@ -78,7 +79,7 @@ class TwinWindows:
         start = int(rng.integers(0, count - (length - 1) * stride))
         chosen = start + stride * np.arange(length)
         chosen = chosen[rng.random(length) > 0.05] if length > 2 * LEAST_FRAMES else chosen
-        place = int(rng.integers(0, self._frames - len(chosen) + 1))
+        place = pad_window(len(chosen), self._frames, rng)
         return [_row(clip, chosen, place, self._frames) for clip in (genuine, fake)]
 
 

@@ -9,7 +9,8 @@ import pytest
 from skimage import data
 
 from detector.errors import SettingsError
-from detector.training.facebank import TIGHT_CROP, WIDE_CROP, FaceBank, assign_splits, bank_crop, build_bank
+from detector.training.facebank import TIGHT_CROP, WIDE_CROP, FaceBank, bank_crop, build_bank
+from detector.training.splits import assign_splits
 
 
 def _table(groups: int = 300) -> pd.DataFrame:

@@ -236,7 +236,7 @@ def test_a_measured_card_carries_thresholds_and_counts_and_is_reproduced(
     assert "tiny" in out
     assert "videos.all.genuine: card 30, measured 2" in err
     report = json.loads((tmp_path / "report.json").read_text())
-    steadiness = report["tiny"]["steadiness"]
+    steadiness = report["tiny"]["results"]["steadiness"]
     assert steadiness["faces"] == 6
     assert steadiness["views_cost"] > 1
     assert {"plain_auc", "views_auc", "dropout_auc", "dropout_cost"} <= set(steadiness)
