@@ -105,7 +105,8 @@ def dropout_spread(model: LoadedModel, crop: NDArray[np.uint8], *, passes: int =
     try:
         torch.manual_seed(seed)
         with torch.inference_mode():
-            repeated = torch.from_numpy(features).to(model.device).expand(passes, -1)
+            rests_on = torch.from_numpy(features[:, : model.network.feature_dim])
+            repeated = rests_on.to(model.device).expand(passes, -1)
             logits = _as_logit(head(repeated)).float().cpu().numpy()
     finally:
         torch.random.set_rng_state(generator_state)

@@ -88,11 +88,12 @@ class HybridNet(nn.Module):
         dropout: float = 0.3,
         channels: Sequence[str] = CHANNELS,
         witness: int = 0,
+        looks: int = 0,
     ) -> None:
         super().__init__()
         if variant not in ("single", "dual", "cross"):
             raise ValueError(f"variant: expected single, dual or cross, found {variant!r}")
-        self.reader = FeatureReader(features, channels, gaps=True, witness=witness)
+        self.reader = FeatureReader(features, channels, gaps=True, witness=witness, looks=looks)
         self.project = nn.Sequential(nn.Dropout(dropout), ResidualProjection(self.reader.outputs, projection, dropout))
         self.recurrence = TwoWayRecurrence(projection, hidden, layers, "lstm", dropout)
         width = self.recurrence.outputs  # 1024 by default

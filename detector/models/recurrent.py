@@ -38,7 +38,7 @@ class RecurrentNet(nn.Module):
 
     After Güera & Delp, AVSS 2018, who put an LSTM on a CNN's features. A recurrence counts steps, so the seconds to the
     frames before and after are part of what it reads. forward_all: (B, T, `features`) trunk features, (B, T) seconds,
-    (B, T) present -> `SequenceOutput`. `channels` and `witness` as in `FeatureReader`.
+    (B, T) present -> `SequenceOutput`. `channels`, `witness` and `looks` as in `FeatureReader`.
     """
 
     def __init__(
@@ -52,9 +52,10 @@ class RecurrentNet(nn.Module):
         dropout: float = 0.3,
         channels: Sequence[str] = CHANNELS,
         witness: int = 0,
+        looks: int = 0,
     ) -> None:
         super().__init__()
-        self.reader = FeatureReader(features, channels, gaps=True, witness=witness)
+        self.reader = FeatureReader(features, channels, gaps=True, witness=witness, looks=looks)
         inputs = projection or self.reader.outputs
         self.embed = nn.Sequential(
             nn.Dropout(dropout),

@@ -67,20 +67,29 @@ class FeatureReader(nn.Module):
     Features are standardised by the training data's mean and spread (buffers, see `fit`). Of each, `channels` choose:
     "level" the value, "deviation" from the clip's own mean (who the person is cancels out), "change" from the frames
     just before and after. `witness` > 0 carries a copy of the trunk's label head of that hidden width, fixed: what the
-    frame model itself says is one more input, and `witness_logit` returns it.
+    frame model itself says is one more input, and `witness_logit` returns it. The last `looks` of the features are not
+    the trunk's (`detector.models.looks`), so the witness leaves them out; what comes after `features` is not read.
     """
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, features: int, channels: Sequence[str] = CHANNELS, *, gaps: bool = False, witness: int = 0):
+    def __init__(
+        self,
+        features: int,
+        channels: Sequence[str] = CHANNELS,
+        *,
+        gaps: bool = False,
+        witness: int = 0,
+        looks: int = 0,
+    ) -> None:
         super().__init__()
         if not channels or set(channels) - set(CHANNELS):
             raise ValueError(f"channels: expected some of {', '.join(CHANNELS)}, found {tuple(channels)}")
-        self.channels, self.gaps = tuple(channels), gaps
+        self.channels, self.gaps, self.deep = tuple(channels), gaps, features - looks
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("scale", torch.ones(features))
-        self.witness = _fixed_head(features, witness) if witness else nn.Sequential()
+        self.witness = _fixed_head(self.deep, witness) if witness else nn.Sequential()
         values = features + (witness > 0)
         self.outputs = values * (len(channels) + ("change" in channels)) + 2 * gaps
 
@@ -105,11 +114,11 @@ class FeatureReader(nn.Module):
         """(B, T) the frame model's logit of each frame; 0 without a witness."""
         if not len(self.witness):
             return torch.zeros_like(frames.times_s)
-        return self.witness(frames.features).squeeze(2) * frames.present
+        return self.witness(frames.features[:, :, : self.deep]).squeeze(2) * frames.present
 
     def forward(self, frames: Ordered) -> Tensor:
         there = frames.present[:, :, None]
-        x = (frames.features - self.mean) * self.scale  # (B, T, D)
+        x = (frames.features[:, :, : len(self.mean)] - self.mean) * self.scale  # (B, T, D)
         if len(self.witness):
             x = torch.cat([x, self.witness_logit(frames)[:, :, None]], dim=2)
         x = x.clamp(-8, 8).masked_fill(~there, 0.0)
@@ -218,7 +227,7 @@ class TransformerNet(nn.Module):
     """Encoder over frame features, positions in seconds, attention pooling; returns every weight it attended with.
 
     forward_all: (B, T, `features`) trunk features, (B, T) seconds, (B, T) present -> `SequenceOutput`.
-    `channels` and `witness` as in `FeatureReader`.
+    `channels`, `witness` and `looks` as in `FeatureReader`.
     """
 
     def __init__(
@@ -232,9 +241,10 @@ class TransformerNet(nn.Module):
         dropout: float = 0.1,
         channels: Sequence[str] = CHANNELS,
         witness: int = 0,
+        looks: int = 0,
     ) -> None:
         super().__init__()
-        self.reader = FeatureReader(features, channels, witness=witness)
+        self.reader = FeatureReader(features, channels, witness=witness, looks=looks)
         self.embed = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.reader.outputs, width))
         self.layers = nn.ModuleList(EncoderLayer(width, heads, expansion, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)

@@ -12,6 +12,7 @@ from torch import nn
 
 from detector.errors import ModelError, ModelNotFoundError
 from detector.models import FrameNet
+from detector.models.looks import LOOKS, looks_of
 from detector.models.specialists.signals import face_mean
 from detector.registry.card import ModelCard
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class FrameFeatures(NamedTuple):
-    """`logits` (N,) and `features` (N, D), float32, of N crops."""
+    """`logits` (N,) and `features` (N, D + 64), float32, of N crops: what the label rests on, then how each crop looks
+    (`detector.models.looks`)."""
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32]
@@ -84,9 +86,10 @@ class LoadedModel:
         """Logits and what they rest on, in one pass, of a frame model."""
         network = self._frame_net()
         if len(crops) == 0:
-            return FrameFeatures(np.zeros(0, np.float32), np.zeros((0, network.feature_dim), np.float32))
-        output = network.forward_all(self.prepare(crops))
-        return FrameFeatures(_array(output.logit), _array(output.features))
+            return FrameFeatures(np.zeros(0, np.float32), np.zeros((0, network.feature_dim + LOOKS), np.float32))
+        prepared = self.prepare(crops)
+        output = network.forward_all(prepared)
+        return FrameFeatures(_array(output.logit), _array(torch.cat([output.features, looks_of(prepared)], dim=1)))
 
     @torch.inference_mode()
     def blend_map(self, crops: NDArray[np.uint8]) -> NDArray[np.float32] | None:

@@ -31,14 +31,12 @@ SLOWEST_FPS = 2.0
 class CropPlan:
     """How much to draw. `draws` of each reading; in each `fakes` manipulated twins of one genuine clip, of which every
     second is manipulated for a part of the time only; up to `frames` frames; faces at most `face_px` before
-    transmission; crops of `crop_px` at `margin`."""
+    transmission."""
 
     draws: int = 2
     fakes: int = 3
     frames: int = 36
     face_px: tuple[float, float] = (110.0, 170.0)
-    crop_px: int = 160
-    margin: float = 0.0
     seed: int = 7
 
 
@@ -61,10 +59,9 @@ def make_crops(
     split: str,
     plan: CropPlan,
     networks: Sequence[nn.Module],
-    *,
-    donors: str | None = None,
+    spec: CropSpec,
 ) -> None:
-    """Draw every reading of `split` into `folder`, one shard each; shards that are there are kept.
+    """Draw every reading of `split` into `folder`, cut as `spec` says, one shard each; shards that are there are kept.
 
     People swapped in come from other groups of the same split."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,10 +71,12 @@ def make_crops(
         if path.is_file():
             continue
         candidates = [other for other in others if other.group != reading.group]
-        write_shard(path, draw_shard(reading, candidates, plan, networks))
+        write_shard(path, draw_shard(reading, candidates, plan, networks, spec))
 
 
-def draw_shard(reading: Reading, donors: Sequence[Reading], plan: CropPlan, networks: Sequence[nn.Module]) -> CropShard:
+def draw_shard(
+    reading: Reading, donors: Sequence[Reading], plan: CropPlan, networks: Sequence[nn.Module], spec: CropSpec
+) -> CropShard:
     """A pure function of its arguments."""
     facts = {key: getattr(reading, key) for key in ("file", "group", "source", "split")}
     digest = int.from_bytes(hashlib.sha256(reading.name.encode()).digest()[:4], "big")
@@ -87,7 +86,7 @@ def draw_shard(reading: Reading, donors: Sequence[Reading], plan: CropPlan, netw
         face_px = float(rng.uniform(*plan.face_px))
         genuine = reading.clip.part(draw_frames(reading.clip.times_s, plan.frames, rng), face_px=face_px)
         donor = _donor(donors, plan.frames, face_px, rng)
-        drawn += draw_twins(genuine, donor, f"{reading.name}.{draw}", facts, plan, networks, rng)
+        drawn += draw_twins(genuine, donor, f"{reading.name}.{draw}", facts, plan.fakes, networks, rng, spec)
     return gather(drawn)
 
 
@@ -105,16 +104,17 @@ def draw_twins(
     donor: Callable[[], FaceClip],
     name: str,
     facts: Mapping[str, str],
-    plan: CropPlan,
+    fakes: int,
     networks: Sequence[nn.Module],
     rng: np.random.Generator,
+    spec: CropSpec,
 ) -> list[DrawnClip]:
-    """A genuine clip and its manipulated twins through one transmission, cut with one jitter of the box."""
+    """A genuine clip and `fakes` manipulated twins through one transmission, cut with one jitter of the box."""
     count = len(genuine.times_s)
     transmission = draw_transmission(genuine, rng)
     noise = rng.standard_normal((count, 2)) * rng.uniform(0, 0.006) * genuine.face_px * transmission.scale
     drawn = []
-    for twin in range(plan.fakes + 1):
+    for twin in range(fakes + 1):
         row = {"name": f"{name}.{twin}", "label": int(twin > 0), "kind": "genuine", "intervals_s": (), **facts}
         row["crf"] = transmission.crf
         if twin == 0:
@@ -124,7 +124,7 @@ def draw_twins(
             fake = transmission.shown(made)
             clip, labels = fake.clip, fake.frame_labels
             row |= {"kind": fake.kind, "intervals_s": fake.intervals_s}
-        drawn.append(DrawnClip(_cut(clip, noise, plan), clip.times_s, labels, row))
+        drawn.append(DrawnClip(_cut(clip, noise, spec), clip.times_s, labels, row))
     return drawn
 
 
@@ -158,8 +158,7 @@ def _donor(donors: Sequence[Reading], frames: int, face_px: float, rng: np.rando
     return draw
 
 
-def _cut(clip: FaceClip, noise: NDArray[np.float64], plan: CropPlan) -> NDArray[np.uint8]:
-    spec = CropSpec(plan.crop_px, plan.margin)
+def _cut(clip: FaceClip, noise: NDArray[np.float64], spec: CropSpec) -> NDArray[np.uint8]:
     crops = []
     for image, points, shift in zip(clip.images, clip.landmarks, noise, strict=True):
         low, high = points.min(0) + shift, points.max(0) + shift

@@ -22,7 +22,7 @@ from detector.training.facebank import FaceBank
 from detector.training.finished import FinishedRun, finished_run, read_run
 from detector.training.heldout import held_out_path, write_held_out
 from detector.training.kinds import kind_of
-from detector.training.splits import assign_splits
+from detector.training.splits import SPLITS, assign_splits
 
 UNDECIDED: Final = Decision(1e3, -1e3, "not measured: every file is inconclusive")
 SPLIT: Final = "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation"
@@ -73,8 +73,7 @@ def _export_frame(config_path: Path, data_root: Path, run_dir: Path, out: Path, 
 
 
 def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
-    from detector.training.features import read_features
-    from detector.training.sequence import fit_sequence, load_sequence_config
+    from detector.training.sequence import clip_features, fit_sequence, load_sequence_config
     from detector.training.sequence_report import export_sequence
 
     config = load_sequence_config(config_path)
@@ -83,12 +82,10 @@ def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Pat
         raise SettingsError(f"{config.model_id}: no finished run in {run_dir}.")
     _run_of(config.model_id, config_sha256(config), run_dir, history)
     trunk = load_model(config.trunk)
-    seen = [
-        run_dir.parent / "clips" / f"features-{split}" / trunk.card.weights_sha256[:16] for split in ("train", "val")
-    ]
-    train, validation = (list(read_features(folder)) for folder in seen)
+    clips = run_dir.parent / "clips"
+    train, validation, apart = (clip_features(config, data_root, clips, trunk, split) for split in SPLITS)
     network = fit_sequence(config, trunk, train, validation, run_dir)  # the run is over: this only loads its best epoch
-    card = export_sequence(config, network, trunk, train, validation, facts, out)
+    card = export_sequence(config, network, trunk, (train, validation, apart), facts, out)
     write_held_out(_manifest(data_root), out, config.model_id)
     _bring([config.trunk], out)
     return card

@@ -32,6 +32,7 @@ STORED_SLACK_PX = 16
 MASK_STRIDE = 4
 _SHARPNESS_BINS = 12
 _FILTERED_SHARE = 0.3
+_MOST_OF_PICTURE = 1.1
 # How far the twins' sharpness may lie apart, as the spread of a factor's logarithm.
 _BLEND_SPREAD, _WHOLE_SPREAD = 0.15, 0.3
 Twins = tuple[Image, Image, NDArray[np.uint8]]  # genuine and manipulated crop, mask
@@ -90,7 +91,7 @@ class SampleMaker:
         self._resynthesisers = tuple(resynthesisers)
         self._resynthesis_share = resynthesis_share
         self._clips, self._clip_share = clips, clip_share if clips is not None else 0.0
-        usable = np.flatnonzero(chosen & genuine & bank.has_mesh)
+        usable = np.flatnonzero(chosen & genuine & bank.has_mesh & _shows(bank, margin))
         # Sources of very different size count alike up to a point, so that none becomes "the genuine look".
         counts = table["source"].iloc[usable].map(table["source"].iloc[usable].value_counts()).to_numpy(float)
         self._genuine, self._genuine_p = usable, counts**-0.5 / (counts**-0.5).sum()
@@ -215,6 +216,13 @@ class SampleMaker:
             image = turned.astype(np.uint8)
         crop = crop_face(image, box, None, CropSpec(self._stored_px, self._margin))
         return np.ascontiguousarray(crop[:, ::-1]) if flip else crop
+
+
+def _shows(bank: FaceBank, margin: float) -> NDArray[np.bool_]:
+    """Whether the stored picture shows what a crop of that margin asks for: of faces cut tighter only a border would
+    be seen in its place."""
+    side = np.ptp(np.nan_to_num(bank.landmarks), axis=1).max(1)
+    return side * (1 + 2 * margin) <= _MOST_OF_PICTURE * BANK_PX
 
 
 def write_shard(folder: Path, number: int, shard: Shard) -> Path:

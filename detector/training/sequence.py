@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from detector.errors import SettingsError
 from detector.models import FrameNet, build_network
 from detector.models.hybrid import HybridNet
+from detector.models.looks import LOOKS
 from detector.registry import LoadedModel, load_model
 from detector.training.clip_crops import CropPlan, make_crops
 from detector.training.config import Limits, check_fields, config_sha256, read_yaml
@@ -55,8 +56,7 @@ class SequenceConfig:
 
 
 _CROP_LIMITS: Final[Limits] = {
-    "draws": (1, 1000), "fakes": (1, 1000), "frames": (8, 1000), "crop_px": (32, 1024), "margin": (0, 1),
-    "seed": (0, 2**31),
+    "draws": (1, 1000), "fakes": (1, 1000), "frames": (8, 1000), "seed": (0, 2**31),
 }  # fmt: skip
 _LIMITS: Final[Limits] = {
     "fit": FIT_LIMITS, "frames": (4, 512), "rounds": (1, 1000), "frame_weight": (0, 100), "cue": ["", "TM"],
@@ -124,20 +124,27 @@ def disagreement(frame_logit: Tensor, batch: WindowBatch) -> Tensor:
 def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
     """The recipe: clips read, manipulated and passed through the trunk once (kept in `clips` beside `run_dir`, so that
     several models share them), then `fit`. Networks that redraw faces are taken from `clips/repainters`, where a frame
-    model's run has left some; without them no face is redrawn."""
+    model's run leaves some; without them no face is redrawn."""
     config = load_sequence_config(config_path)
     cv2.setNumThreads(1)
     trunk = load_model(config.trunk, device)
-    clips = run_dir.parent / "clips"
-    read_clips(data_root, clips / "readings")
-    networks = load_all(clips / "repainters")
-    make_crops(clips / "readings", clips / "crops-train", "train", config.crops, networks)
-    make_crops(clips / "readings", clips / "crops-val", "val", config.validation_crops, networks)
-    sets: dict[str, list[ClipFeatures]] = {}
-    for name in ("train", "val"):
-        folder = extract_features(clips / f"crops-{name}", clips / f"features-{name}", trunk)
-        sets[name] = list(read_features(folder))
-    fit_sequence(config, trunk, sets["train"], sets["val"], run_dir, device)
+    train, validation = (
+        clip_features(config, data_root, run_dir.parent / "clips", trunk, split) for split in ("train", "val")
+    )
+    fit_sequence(config, trunk, train, validation, run_dir, device)
+
+
+def clip_features(
+    config: SequenceConfig, data_root: Path, clips: Path, trunk: LoadedModel, split: str
+) -> list[ClipFeatures]:
+    """The genuine clips of `split` and their manipulated twins as the trunk sees them; what lies in `clips` of that is
+    kept. Raises SettingsError where the split holds no clip."""
+    read_clips(data_root, clips / "readings", splits=(split,))
+    spec = trunk.card.crop
+    crops = clips / f"crops-{split}-{spec.size_px}px-margin-{spec.margin:g}"
+    plan = config.crops if split == "train" else config.validation_crops
+    make_crops(clips / "readings", crops, split, plan, load_all(clips / "repainters"), spec)
+    return list(read_features(extract_features(crops, clips / f"features-{split}", trunk)))
 
 
 def fit_sequence(
@@ -182,7 +189,7 @@ def fit_sequence(
 def new_network(config: SequenceConfig, trunk: LoadedModel, train: list[ClipFeatures]) -> nn.Module:
     """The network of a config, standardised by the genuine training frames, with the trunk's label head as witness."""
     features = torch.cat([torch.from_numpy(clip.features) for clip in train if not clip.label])
-    if not isinstance(trunk.network, FrameNet) or features.shape[1] != trunk.network.feature_dim:
+    if not isinstance(trunk.network, FrameNet) or features.shape[1] != trunk.network.feature_dim + LOOKS:
         raise SettingsError(f"{config.model_id}: the features are not those of {config.trunk}.")
     torch.manual_seed(config.fit.seed)
     network: Any = build_network(architecture_of(config, trunk.network))
@@ -196,7 +203,7 @@ def architecture_of(config: SequenceConfig, trunk: FrameNet) -> dict[str, Any]:
     """The card's table: the config's, with what the trunk decides."""
     linear = [layer for layer in trunk.label_head.modules() if isinstance(layer, nn.Linear)]
     witness = {"witness": linear[0].out_features} if config.witness else {}
-    return {**config.architecture, "features": trunk.feature_dim, **witness}
+    return {**config.architecture, "features": trunk.feature_dim + LOOKS, "looks": LOOKS, **witness}
 
 
 @torch.no_grad()

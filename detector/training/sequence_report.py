@@ -53,10 +53,10 @@ def frame_model_score(clip: ClipFeatures) -> ClipScore:
     return ClipScore(float(clip.logits.mean()), clip.logits.astype(np.float64))
 
 
-def measure(network: nn.Module, validation: Sequence[ClipFeatures], frames: int) -> dict[str, Any]:
-    """Results on `validation`, JSON-ready. Wherever a threshold is needed, each person's clips are judged at the one
-    that is best for everybody else's, for the frame model as well."""
-    clips = [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES]
+def measure(network: nn.Module, apart: Sequence[ClipFeatures], frames: int) -> dict[str, Any]:
+    """Results on clips of people kept `apart`, JSON-ready. Wherever a threshold is needed, each person's clips are
+    judged at the one that is best for everybody else's, for the frame model as well."""
+    clips = [clip for clip in apart if len(clip.times_s) >= LEAST_FRAMES]
     scores = {
         "model": [score_clip(network, clip, frames) for clip in clips],
         "frame_model": [frame_model_score(clip) for clip in clips],
@@ -70,9 +70,9 @@ def measure(network: nn.Module, validation: Sequence[ClipFeatures], frames: int)
         "manipulated": int(labels.sum()),
         "people": len(set(groups.tolist())),
         "how": (
-            "clips of people in no training clip; manipulated and genuine twins share frames, rate, resolution and "
-            f"compression; 95 % intervals from {RESAMPLES} resamplings of people; the frame model's score is the mean "
-            "of its logits; accuracy and intervals at thresholds set on the other people"
+            "clips of people neither trained nor chosen on; manipulated and genuine twins share frames, rate, "
+            f"resolution and compression; 95 % intervals from {RESAMPLES} resamplings of people; the frame model's score "
+            "is the mean of its logits; accuracy and intervals at thresholds set on the other people"
         ),
     }
     for name, one in scores.items():
@@ -201,25 +201,27 @@ def export_sequence(
     config: SequenceConfig,
     network: nn.Module,
     trunk: LoadedModel,
-    train: Sequence[ClipFeatures],
-    validation: Sequence[ClipFeatures],
+    clips: tuple[Sequence[ClipFeatures], Sequence[ClipFeatures], Sequence[ClipFeatures]],
     run: dict[str, Any],
     out: Path,
 ) -> ModelCard:
     """Write weights and card of a trained network into `out`; what the card says is measured on the weights as they are
-    stored (fp16). `run` is the run's `run.json`. Raises SettingsError with fewer than ten validation clips a label."""
+    stored (fp16). `clips`: those trained on, those chosen on, on which the thresholds are set too, and those of people
+    kept apart, on which results are measured. `run` is the run's `run.json`. Raises SettingsError with fewer than ten
+    clips a label to set thresholds on."""
+    train, validation, apart = clips
     if not isinstance(trunk.network, FrameNet):
         raise TypeError("expected a frame model as trunk")
     out.mkdir(parents=True, exist_ok=True)
     weights = out / f"{config.model_id}.safetensors"
     digest = save_weights(network, weights)
     network = network.half().float().eval()  # as it will be loaded
-    results = measure(network, validation, config.frames)
-    clips = [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES]
-    scores = [score_clip(network, clip, config.frames) for clip in clips]
+    results = measure(network, apart, config.frames)
+    chosen_on = [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES]
+    scores = [score_clip(network, clip, config.frames) for clip in chosen_on]
     rows = [
         {"label": "fake" if clip.label else "real", "logit": score.logit, "split": "val"}
-        for clip, score in zip(clips, scores, strict=True)
+        for clip, score in zip(chosen_on, scores, strict=True)
     ]
     decision = choose_decision(rows)
     sources = sorted({str(clip.facts["source"]) for clip in train})
@@ -259,7 +261,7 @@ def export_sequence(
             "trunk_weights_sha256": trunk.card.weights_sha256,
             "frames": config.frames,
             "cue": config.cue or None,
-            "interval_margin_logit": round(interval_margin(clips, scores), 3),
+            "interval_margin_logit": round(interval_margin(chosen_on, scores), 3),
         },
     )
     card.write(out / f"{config.model_id}.card.json")

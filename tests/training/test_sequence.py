@@ -16,15 +16,17 @@ import yaml
 from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.models import FrameNet, build_network
+from detector.models.looks import LOOKS
 from detector.registry import Decision, LoadedModel, ModelCard, load_model, save_weights
 from detector.synthesis.video import write_clip
-from detector.training.clip_crops import CropPlan, draw_frames, draw_shard, make_crops, read_shards
-from detector.training.features import ClipFeatures, extract_features, read_features
+from detector.training.clip_crops import CropPlan, draw_frames, draw_shard, read_shards
+from detector.training.features import ClipFeatures, read_features
 from detector.training.fit import FitConfig
 from detector.training.readings import Reading, open_readings
 from detector.training.sequence import (
     SequenceConfig,
     SequenceModule,
+    clip_features,
     disagreement,
     fit_sequence,
     fit_temperature,
@@ -73,7 +75,7 @@ def clips(trunk: LoadedModel, people: int = 12, frames: int = 14) -> list[ClipFe
     """Features of people who differ; manipulated frames are shifted along one direction, spliced or all."""
     assert isinstance(trunk.network, FrameNet)
     rng = np.random.default_rng(0)
-    width = trunk.network.feature_dim
+    width = trunk.network.feature_dim + LOOKS
     direction = rng.normal(0, 1, width).astype(np.float32)
     made = []
     for person in range(people):
@@ -196,7 +198,7 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     assert accuracy["bias"] == pytest.approx(abs(accuracy["genuine"] - accuracy["manipulated"]), abs=1e-3)
     assert min(accuracy["genuine"], accuracy["manipulated"]) > 0.7
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    card = export_sequence(settings, network, trunk, data[:36], data[36:], run, tmp_path / "out")
+    card = export_sequence(settings, network, trunk, (data[:36], data[36:], data[36:]), run, tmp_path / "out")
     assert ModelCard.read(tmp_path / "out" / "tm.card.json") == card
     margin = card.inputs.pop("interval_margin_logit")
     assert card.inputs == {
@@ -228,8 +230,8 @@ def reading(number: int, group: str) -> Reading:
 
 
 def test_crops_of_twins_differ_only_where_manipulated(trunk: LoadedModel, tmp_path: Path) -> None:
-    plan = CropPlan(draws=1, fakes=2, frames=12, crop_px=32)
-    shard = draw_shard(reading(0, "a"), [reading(1, "b")], plan, [])
+    plan = CropPlan(draws=1, fakes=2, frames=12)
+    shard = draw_shard(reading(0, "a"), [reading(1, "b")], plan, [], CropSpec(32, 0.0))
     assert [row["label"] for row in shard.clips] == [0, 1, 1]
     genuine, *fakes = (shard.crops[shard.clip == number] for number in range(3))
     assert all(len(fake) == len(genuine) for fake in fakes)
@@ -237,7 +239,7 @@ def test_crops_of_twins_differ_only_where_manipulated(trunk: LoadedModel, tmp_pa
         inside = shard.manipulated[shard.clip == number]
         change = np.abs(fake.astype(int) - genuine).mean((1, 2, 3))
         assert change[inside].mean() > change[~inside].mean() if (~inside).any() else change.mean() > 1
-    again = draw_shard(reading(0, "a"), [reading(1, "b")], plan, [])
+    again = draw_shard(reading(0, "a"), [reading(1, "b")], plan, [], CropSpec(32, 0.0))
     assert (again.crops == shard.crops).all()
     assert again.clips == shard.clips
 
@@ -281,8 +283,8 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
     settings = {
         "kind": "sequence", "model_id": "tm", "title": "TM", "architecture": SMALL["lstm"], "trunk": "tiny",
-        "frames": 8, "crops": {"draws": 1, "fakes": 1, "crop_px": 32},
-        "validation_crops": {"draws": 1, "fakes": 1, "crop_px": 32},
+        "frames": 8, "crops": {"draws": 1, "fakes": 1},
+        "validation_crops": {"draws": 1, "fakes": 1},
         "fit": {"max_epochs": 1, "min_epochs": 1, "batch_size": 4},
     }  # fmt: skip
     path = tmp_path / "tm.yaml"
@@ -295,12 +297,12 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     assert all(np.ptp(one.clip.landmarks[0], axis=0).min() > 20 for one in readings)
     features = list(read_features(clips_dir / "features-train" / trunk.card.weights_sha256[:16]))
     assert {clip.label for clip in features} == {0, 1}
-    (shard,) = [one for one_path, one in read_shards(clips_dir / "crops-train") if one_path.name.startswith("p1")]
+    made = dict(read_shards(clips_dir / "crops-train-32px-margin-0"))
+    (shard,) = [one for name, one in made.items() if name.name.startswith("p1")]
     expected = trunk.features(shard.crops[shard.clip == 0]).features
     np.testing.assert_allclose(features[0].features, expected, atol=1e-4)
     run = json.loads((tmp_path / "runs" / "tm" / "run.json").read_text())
     assert run["status"] == "finished"
     before = sorted((one, one.stat().st_mtime_ns) for one in clips_dir.rglob("*.npz"))
-    make_crops(clips_dir / "readings", clips_dir / "crops-train", "train", CropPlan(draws=1, fakes=1, crop_px=32), [])
-    extract_features(clips_dir / "crops-train", clips_dir / "features-train", trunk)
+    clip_features(load_sequence_config(path), tmp_path, clips_dir, trunk, "train")
     assert sorted((one, one.stat().st_mtime_ns) for one in clips_dir.rglob("*.npz")) == before
