@@ -71,8 +71,8 @@ def measure(network: nn.Module, apart: Sequence[ClipFeatures], frames: int) -> d
         "people": len(set(groups.tolist())),
         "how": (
             "clips of people neither trained nor chosen on; manipulated and genuine twins share frames, rate, "
-            f"resolution and compression; 95 % intervals from {RESAMPLES} resamplings of people; the frame model's score "
-            "is the mean of its logits; accuracy and intervals at thresholds set on the other people"
+            f"resolution and compression; 95 % intervals from {RESAMPLES} resamplings of people; the frame model's "
+            "score is the mean of its logits; accuracy and intervals at thresholds set on the other people"
         ),
     }
     for name, one in scores.items():
