@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detector.analysis.aggregate import FaceKey
 from detector.analysis.flow import Channel
 from detector.evidence.types import Frame
+from detector.faces.crop import shows_enough
 from detector.faces.types import CropSpec, DetectedFace
 
 
@@ -31,6 +32,8 @@ class Cutter:
         self._pending: list[NDArray[np.uint8]] = []
 
     def add(self, frame: Frame, face: DetectedFace) -> None:
+        if not shows_enough(face.bbox_xyxy_px, frame.image.shape, self._spec):
+            return
         self._pending.append(self._crop_face(frame.image, face.bbox_xyxy_px, face.landmarks, self._spec))
         self.keys.append(FaceKey(frame.frame_index, face.bbox_xyxy_px))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NO_FACE = "No face was found, so nothing was scored."
 NOT_FINITE = "The model gave no finite value on the faces that decide, so it has no score."
+AT_THE_EDGE = "The faces fill the picture or lie at its edge; this model compares a face with what is around it."
 NO_TIME = "A still shows no change over time, which is all that this model looks at."
 TOO_SHORT = "No face that decides was followed through enough frames to see change over time."
 HELD_STILL = (
@@ -35,7 +36,7 @@ def frame_result(
     """A frame model: each track's quality-weighted mean."""
     logits = done.logits()
     scores = tuple(score for track in tracks if (score := track_score(track, logits)) is not None)
-    return _result(model, scores, deciding, done.failure or (NOT_FINITE if tracks else NO_FACE))
+    return _result(model, scores, deciding, _why_none(done, tracks))
 
 
 def specialists_result(
@@ -47,7 +48,7 @@ def specialists_result(
         logits, values = done.cue(cue)
         scores = tuple(score for track in tracks if (score := track_score(track, logits)) is not None)
         logit = worst(scores, deciding)
-        reason = None if logit is not None else done.failure or (NOT_FINITE if tracks else NO_FACE)
+        reason = None if logit is not None else _why_none(done, tracks)
         readings = tuple(_readings(track, values) for track in tracks if values)
         cues.append(CueResult(cue, logit, scores, reason, channels, readings))  # type: ignore[arg-type]
     highest: dict[int, TrackScore] = {}
@@ -56,8 +57,14 @@ def specialists_result(
             if score.track_id not in highest or score.logit > highest[score.track_id].logit:
                 highest[score.track_id] = score
     scores = tuple(highest[track.track_id] for track in tracks if track.track_id in highest)
-    failed = done.failure or (NOT_FINITE if tracks else NO_FACE)
-    return _result(model, scores, deciding, failed, specialists=tuple(cues))
+    return _result(model, scores, deciding, _why_none(done, tracks), specialists=tuple(cues))
+
+
+def _why_none(done: NetworkPass, tracks: Sequence[FaceTrack]) -> str:
+    """What stands in place of a score, should there be none."""
+    if done.failure or not tracks:
+        return done.failure or NO_FACE
+    return NOT_FINITE if done.cutter.keys else AT_THE_EDGE
 
 
 def sequence_result(

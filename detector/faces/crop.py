@@ -31,6 +31,14 @@ def crop_box(bbox_xyxy_px: Box, spec: CropSpec) -> Box:
     return (float(left), float(top), float(left + side), float(top + side))
 
 
+def shows_enough(bbox_xyxy_px: Box, shape: tuple[int, ...], spec: CropSpec) -> bool:
+    """Whether a picture of `shape` (H, W, …) shows as much of the face's square as `spec.least_inside` asks for."""
+    x0, y0, x1, y1 = crop_box(bbox_xyxy_px, spec)
+    width = max(0.0, min(x1, shape[1]) - max(x0, 0.0))
+    height = max(0.0, min(y1, shape[0]) - max(y0, 0.0))
+    return width * height >= spec.least_inside * (x1 - x0) * (y1 - y0)
+
+
 def crop_face(
     image: NDArray[np.uint8], bbox_xyxy_px: Box, landmarks: NDArray[np.float32] | None, spec: CropSpec
 ) -> NDArray[np.uint8]:

@@ -80,6 +80,8 @@ class CropSpec:
     The box is made square on its longer side, grown by `margin` x that side on each of the four sides, cut out
     (edge pixels replicated outside the frame) and resized to `size_px` with `interpolation`; `alignment` "eyes"
     first rotates the frame so that the eyes are level. Pixel values are divided by 255, then (x - mean) / std.
+    A face of whose square a smaller share than `least_inside` lies in the frame is not scored: a model that compares
+    the face with its surroundings would compare it with repeated edge pixels.
     """
 
     size_px: int
@@ -88,3 +90,4 @@ class CropSpec:
     interpolation: Literal["area", "linear", "cubic"] = "area"
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    least_inside: float = 0.0

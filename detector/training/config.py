@@ -124,7 +124,8 @@ def _built(cls: type[Config], values: Mapping[str, Any]) -> Config:
 class TrainConfig:
     """What frame model to train, on what, for how long.
 
-    `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop.
+    `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop,
+    `least_inside` what share of it must lie in the picture for a face to be scored.
     A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
     further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.pretrained`), ""
     for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs,
@@ -177,6 +178,7 @@ class TrainConfig:
     hard_share: float = 0.0
     devices: int = 1
     clip_share: float = 0.0
+    least_inside: float = 0.0
 
     @property
     def sha256(self) -> str:
@@ -186,7 +188,8 @@ class TrainConfig:
 _LIMITS: Final[Limits] = {
     "input_px": (32, 1024), "margin": (0, 1), "steps": (1, 10**7), "budget_minutes": (0.01, 10**5),
     "batch_size": (2, 4096),
-    "labelled_share": (0, 1), "resynthesis_share": (0, 1), "clip_share": (0, 1), "resynthesiser_minutes": (0.01, 10**4),
+    "labelled_share": (0, 1), "resynthesis_share": (0, 1), "clip_share": (0, 1), "least_inside": (0, 1),
+    "resynthesiser_minutes": (0.01, 10**4),
     "steps_per_epoch": (1, 10**6), "learning_rate": (1e-7, 1), "warmup_steps": (0, 10**6),
     "weight_decay": (0, 1), "clip_norm": (0.01, 100), "ema_decay": (0, 0.99999), "focal_alpha": (0, 1),
     "focal_gamma": (0, 10),

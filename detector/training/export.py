@@ -51,7 +51,7 @@ def export_run(config: TrainConfig, run_dir: Path, table: pd.DataFrame, out: Pat
         config,
         "frame",
         config.architecture,
-        CropSpec(config.input_px, config.margin, "none", "area", config.mean, config.std),
+        CropSpec(config.input_px, config.margin, "none", "area", config.mean, config.std, config.least_inside),
         {
             **_origin(run, history),
             "steps": run.steps,

@@ -11,7 +11,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ from detector.analysis.aggregate import deciding_tracks
 from detector.errors import EvidenceError
 from detector.evidence import Evidence, Frame, examine, frame_at, ingest
 from detector.faces import CropSpec, DetectedFace, FaceAnalyser, crop_face
+from detector.faces.crop import shows_enough
 from detector.registry import LoadedModel
 from detector.settings import AnalysisSettings
 from detector.training.conditions import skin_ita_deg
@@ -137,6 +138,7 @@ def _pictures(models: Sequence[LoadedModel], files: list[str], data_root: Path) 
         for start in range(0, len(files), _PICTURES_AT_ONCE):
             rows: list[dict[str, Any]] = []
             crops: dict[CropSpec, list[NDArray[np.uint8]]] = {spec: [] for spec in specs}
+            shown: dict[CropSpec, list[bool]] = {spec: [] for spec in specs}
             for number, file in enumerate(files[start : start + _PICTURES_AT_ONCE], start):
                 image, face = _largest_face(data_root / file, number, analyser)
                 rows.append({"file": file})
@@ -148,9 +150,11 @@ def _pictures(models: Sequence[LoadedModel], files: list[str], data_root: Path) 
                 rows[-1]["ita_deg"] = skin_ita_deg(image, face)
                 for spec in specs:
                     crops[spec].append(crop_face(image, face.bbox_xyxy_px, face.landmarks, spec))
+                    shown[spec].append(shows_enough(face.bbox_xyxy_px, image.shape, spec))
             found = [row for row in rows if "problem" not in row]
             if found:
-                _score_crops(models, {spec: np.stack(cut) for spec, cut in crops.items()}, found)
+                cut = {spec: Cut(np.stack(crops[spec]), np.array(shown[spec])) for spec in specs}
+                _score_crops(models, cut, found)
             yield from rows
 
 
@@ -175,19 +179,29 @@ def _largest_face(
     return image, max(faces, key=lambda face: face.quality.size_px, default=None)
 
 
-def _score_crops(
-    models: Sequence[LoadedModel], crops: dict[CropSpec, NDArray[np.uint8]], rows: list[dict[str, Any]]
-) -> None:
+class Cut(NamedTuple):
+    """`crops` (N, S, S, 3) uint8, and which of them `show` (N,) enough of the face's surroundings to be scored."""
+
+    crops: NDArray[np.uint8]
+    show: NDArray[np.bool_]
+
+    def where_shown(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.where(self.show, logits, np.float32(np.nan))
+
+
+def _score_crops(models: Sequence[LoadedModel], cut: dict[CropSpec, Cut], rows: list[dict[str, Any]]) -> None:
     """Adds the logits of single crops to `rows`; models that need time or sound have none."""
     for model in models:
         name = model.card.model_id
         if model.kind == "frame":
-            _add(rows, column_of(name), model.score(crops[model.card.crop]))
+            own = cut[model.card.crop]
+            _add(rows, column_of(name), own.where_shown(model.score(own.crops)))
         elif model.kind == "specialists":
-            cues = model.specialists(crops[model.card.crop])
-            for cue, scores in cues.items():
-                _add(rows, column_of(name, cue), scores.logits)
-            _add(rows, column_of(name), np.max([scores.logits for scores in cues.values()], axis=0))
+            own = cut[model.card.crop]
+            cues = {cue: own.where_shown(scores.logits) for cue, scores in model.specialists(own.crops).items()}
+            for cue, logits in cues.items():
+                _add(rows, column_of(name, cue), logits)
+            _add(rows, column_of(name), np.max(list(cues.values()), axis=0))
     for model in models:
         if model.kind == "ensemble":
             _add(rows, column_of(model.card.model_id), fuse_table(model, pd.DataFrame(rows)))

@@ -114,6 +114,18 @@ def test_models_of_one_crop_share_it_and_others_get_their_own() -> None:
     assert last.logit == first.logit
 
 
+def test_a_model_that_needs_the_surroundings_leaves_faces_at_the_edge_out() -> None:
+    """The faces' 16 px are asked for with 200 px around them, of which the picture shows little."""
+    wide = FakeCard("wide", crop=replace(FakeCard().crop, margin=6.0, least_inside=0.9))
+    analysis = analyze(make_evidence(), [FakeModel(card=wide), FakeModel()], SETTINGS, doors=fake_doors(FakeReader(6)))
+    left_out, other = analysis.models
+    assert (left_out.logit, left_out.tracks) == (None, ())
+    assert left_out.reason is not None
+    assert "fill the picture or lie at its edge" in left_out.reason
+    assert other.logit is not None
+    assert analysis.conclusion.score == other.score
+
+
 @pytest.mark.parametrize("after", [0, 3, 15])
 def test_cancelling_stops_every_thread_soon(after: int) -> None:
     reader = FakeReader(10_000, delay_s=0.002)

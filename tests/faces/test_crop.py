@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from detector.faces import CropSpec, FaceAnalyser, crop_box, crop_face
+from detector.faces.crop import shows_enough
 from tests.faces.conftest import Picture, frame_of
 
 
@@ -81,3 +82,12 @@ def test_eye_alignment_without_landmarks_leaves_the_crop_upright(astronaut: Pict
     box = (178.0, 70.0, 272.0, 177.0)
     aligned = crop_face(astronaut, box, None, CropSpec(size_px=96, margin=0.2, alignment="eyes"))
     np.testing.assert_array_equal(aligned, crop_face(astronaut, box, None, CropSpec(size_px=96, margin=0.2)))
+
+
+def test_a_crop_that_reaches_out_of_the_frame_may_show_too_little() -> None:
+    spec = CropSpec(size_px=64, margin=0.5, least_inside=0.8)  # twice the face's side
+    assert shows_enough((100.0, 100.0, 200.0, 200.0), (400, 400, 3), spec)
+    assert shows_enough((30.0, 100.0, 130.0, 200.0), (400, 400, 3), spec)  # 20 of 200 columns are missing
+    assert not shows_enough((0.0, 100.0, 100.0, 200.0), (400, 400, 3), spec)
+    assert not shows_enough((900.0, 900.0, 1000.0, 1000.0), (400, 400, 3), spec)
+    assert shows_enough((900.0, 900.0, 1000.0, 1000.0), (400, 400, 3), CropSpec(size_px=64, margin=0.5))
