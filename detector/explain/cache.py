@@ -1,4 +1,8 @@
-"""Arrays kept on disk under the SHA-256 of what they were made from."""
+"""Arrays kept on disk under the SHA-256 of what they were made from.
+
+As safetensors: NumPy's own files have a header that is read as Python source, and CPython 3.11's parser fails now and
+then when threads use it at once (CPython gh-106905).
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import hashlib
 import json
 import os
 import uuid
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 
 class ArrayCache:
@@ -23,9 +28,8 @@ class ArrayCache:
 
     def load(self, key: Mapping[str, Any]) -> dict[str, NDArray[Any]] | None:
         try:
-            with np.load(self._path(key), allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return load(self._path(key).read_bytes())
+        except (OSError, ValueError, SafetensorError):
             return None
 
     def save(self, key: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -33,12 +37,11 @@ class ArrayCache:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{uuid.uuid4().hex}.unfinished")
         try:
-            with unfinished.open("xb") as file:
-                np.savez_compressed(file, **arrays)
+            unfinished.write_bytes(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
 
     def _path(self, key: Mapping[str, Any]) -> Path:
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-        return self._folder / name[:2] / f"{name}.npz"
+        return self._folder / name[:2] / f"{name}.safetensors"

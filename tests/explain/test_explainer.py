@@ -166,7 +166,7 @@ def test_anything_that_changes_the_map_changes_the_key(analysis: Analysis, tmp_p
 def test_a_damaged_entry_is_made_again(analysis: Analysis, tmp_path: Path) -> None:
     model, explainer = make_model(), Explainer(tmp_path, frame_at=Frames())
     first = explainer.heatmap(analysis.evidence, analysis, model, track_id=0, pts=3)
-    for number, path in enumerate(sorted(tmp_path.rglob("*.npz"))):
+    for number, path in enumerate(sorted(tmp_path.rglob("*.safetensors"))):
         path.write_bytes(path.read_bytes()[: 40 * (number % 3)])
     again = explainer.heatmap(analysis.evidence, analysis, model, track_id=0, pts=3)
     np.testing.assert_array_equal(first.raw, again.raw)
