@@ -19,10 +19,13 @@ from torch import nn
 from detector.errors import SettingsError
 from detector.models.fusion import METHODS, Fusion, build_fusion
 from detector.registry import find_card, load_set
+from detector.synthesis.catalogue import KINDS
+from detector.synthesis.repainters import load_repainters
 from detector.training.config import Limits, check_fields, config_sha256, read_yaml
 from detector.training.evaluate import splits_of
 from detector.training.pool import labelled_rows
 from detector.training.predictions import gather, member_logits
+from detector.training.synthesised import write_twins
 
 FOLDS: Final = 5
 LEAST_ROWS: Final = 10
@@ -33,7 +36,8 @@ _STEPS = 200
 class EnsembleConfig:
     """Which members, fused how. `members`: tables with `model_id` and, for one specialist of several, `cue` ("TM" and
     "AV" name what the model is). A member with cue "AV" may only raise the result. `strength` is the L2 penalty on what
-    is learned; `hidden` units of the stacker's hidden layer, 0 for none."""
+    is learned; `hidden` units of the stacker's hidden layer, 0 for none. `synthesised` names manipulations that are
+    made of the genuine validation clips and fitted on beside what the manifest holds."""
 
     model_id: str
     title: str
@@ -42,6 +46,7 @@ class EnsembleConfig:
     hidden: int = 0
     strength: float = 0.02
     seed: int = 7
+    synthesised: tuple[str, ...] = ()
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
 
@@ -66,12 +71,15 @@ def load_ensemble_config(path: Path) -> EnsembleConfig:
         for number, one in enumerate(members):
             if set(one) - {"model_id", "cue"} or not isinstance(one.get("model_id"), str):
                 problems.append(f"members[{number}]: expected model_id and perhaps cue, found {one!r}")
+    kinds = values.get("synthesised", [])
+    if isinstance(kinds, list) and (unknown := [kind for kind in kinds if kind not in KINDS]):
+        problems.append(f"synthesised: unknown manipulations {', '.join(map(repr, unknown))}")
     return check_fields(EnsembleConfig, values, path.name, _LIMITS, problems=problems)
 
 
 def fit_fusion(config: EnsembleConfig, table: pd.DataFrame) -> Fusion:
     """Fit on predictions: rows with `label`, `kind`, `split` and the members' logits. Pictures and videos, genuine and
-    manipulated, count alike whatever their numbers.
+    manipulated, count alike whatever their numbers, and so do synthesised clips.
 
     Raises SettingsError where a row is not of the validation split, or too few have a member's logit.
     """
@@ -174,10 +182,11 @@ def fuse(fusion: Fusion, config: EnsembleConfig, table: pd.DataFrame) -> NDArray
 
 def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
     """The recipe: every member's logits on the validation files (kept in `run_dir/predictions.jsonl`), the fit,
-    `run_dir/best.safetensors`, `validation.csv` with cross-validated logits, and `run.json`."""
+    `run_dir/best.safetensors`, `validation.csv` with cross-validated logits, and `run.json`. Where the config asks for
+    synthesised clips, they lie in `clips/synthesised` beside `run_dir`, shared by all ensembles."""
     config = load_ensemble_config(config_path)
     run_dir.mkdir(parents=True, exist_ok=True)
-    table = validation_predictions(config, data_root, run_dir / "predictions.jsonl", device)
+    table = validation_predictions(config, data_root, run_dir, device)
     started_s = time.monotonic()
     fusion = fit_fusion(config, table)
     save_file({key: value.contiguous() for key, value in fusion.state_dict().items()}, run_dir / "best.safetensors")
@@ -200,13 +209,22 @@ def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: st
     (run_dir / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def validation_predictions(config: EnsembleConfig, data_root: Path, store: Path, device: str) -> pd.DataFrame:
-    """The members' logits on videos and labelled pictures of people in every member's validation split."""
+def validation_predictions(config: EnsembleConfig, data_root: Path, run_dir: Path, device: str) -> pd.DataFrame:
+    """The members' logits on videos and labelled pictures of people in every member's validation split, and on clips
+    synthesised from theirs (`kind` "synthesised")."""
     models = load_set([member["model_id"] for member in config.members], device)
     table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
     every = np.stack([splits_of(table["group"], model, models).to_numpy(str) for model in models])
     chosen = (every == "val").all(axis=0) & ((table["kind"] == "video").to_numpy() | labelled_rows(table))
-    return gather(models, table[chosen], data_root, store).assign(split="val")
+    rows = [gather(models, table[chosen], data_root, run_dir / "predictions.jsonl")]
+    if config.synthesised:
+        clips = run_dir.parent / "clips"
+        genuine = table[chosen & ((table["kind"] == "video") & (table["label"] == "real")).to_numpy()]
+        networks = load_repainters(clips / "repainters")
+        twins = write_twins(genuine, data_root, clips / "synthesised", config.synthesised, networks)
+        said = gather(models, twins, data_root, run_dir / "predictions-synthesised.jsonl")
+        rows.append(said.assign(kind="synthesised"))
+    return pd.concat(rows, ignore_index=True).assign(split="val")
 
 
 def pinned_members(config: EnsembleConfig) -> list[dict[str, Any]]:

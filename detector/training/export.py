@@ -149,7 +149,8 @@ def _export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Pat
         find_card(members[0]["model_id"]).crop,
         {
             **_origin(run, history),
-            "fitted_on": "validation predictions of pictures and videos, which count alike whatever their numbers",
+            "fitted_on": "validation predictions of pictures, videos and clips synthesised from genuine ones, which "
+            "count alike whatever their numbers",
             "rows": facts["rows"],
             "split": SPLIT,
         },

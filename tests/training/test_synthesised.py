@@ -1,0 +1,88 @@
+"""Twins of genuine validation clips as files, and that ensembles are fitted to them beside the manifest's."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from detector.errors import SettingsError
+from detector.synthesis.video import write_clip
+from detector.training.ensemble import load_ensemble_config, train_ensemble
+from detector.training.synthesised import write_twins
+from tests.synthesis.clips import face_clip
+from tests.training.test_ensemble_run import lab  # noqa: F401
+
+
+@pytest.mark.slow
+def test_each_clip_has_its_twins_under_its_own_group_and_is_not_made_twice(tmp_path: Path) -> None:
+    for number, name in enumerate(("anna", "ben", "nobody")):
+        images = face_clip(16, fps=8.0, tint=0.7 + 0.2 * number).images
+        write_clip(tmp_path / f"{name}.mp4", images if name != "nobody" else np.zeros_like(images), 8)
+    clips = pd.DataFrame(
+        {"file": ["anna.mp4", "ben.mp4", "nobody.mp4"], "group": ["a", "b", "c"], "source": ["s", "t", "t"]}
+    )
+    out = tmp_path / "twins"
+    table = write_twins(clips, tmp_path, out, ["swap", "self_blend", "redraw"], [])  # no network: nothing is redrawn
+    assert table.groupby(["group", "source"])["label"].apply(sorted).to_dict() == {
+        ("a", "s"): ["fake", "fake", "real"],
+        ("b", "t"): ["fake", "fake", "real"],
+    }
+    assert set(table["manipulation"]) == {"", "swap", "self_blend"}
+    assert all(Path(file).is_absolute() and Path(file).is_file() for file in table["file"])
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")}
+    pd.testing.assert_frame_equal(write_twins(clips, tmp_path, out, ["swap", "self_blend", "redraw"], []), table)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")} == before
+
+
+def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(
+    lab: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the manifest's files neither member tells anything apart; in the synthesised ones the first does."""
+    store = lab / "run" / "predictions.jsonl"
+    heading, *lines = (json.loads(line) for line in store.read_text().splitlines())
+    rng = np.random.default_rng(1)
+    noise = [{**line, "logit:one": rng.normal(), "logit:other": rng.normal()} for line in lines]
+    store.write_text("\n".join(json.dumps(line) for line in (heading, *noise)) + "\n")
+    labels = np.resize(["fake", "real"], 40)
+    said = [
+        {"file": f"/{i}.mp4", "logit:one": 2.0 if label == "fake" else -2.0, "logit:other": rng.normal()}
+        for i, label in enumerate(labels)
+    ]
+    twins = pd.DataFrame(
+        {
+            "file": [row["file"] for row in said],
+            "kind": "video",
+            "label": labels,
+            "group": [f"person{i}" for i in range(40)],
+            "source": "lab",
+            "manipulation": np.where(labels == "fake", "swap", ""),
+        }
+    )
+    asked: list[pd.DataFrame] = []
+
+    def stand_in(clips: pd.DataFrame, *_: object) -> pd.DataFrame:
+        asked.append(clips)
+        return twins
+
+    monkeypatch.setattr("detector.training.ensemble.write_twins", stand_in)
+    other = lab / "run" / "predictions-synthesised.jsonl"
+    other.write_text("\n".join(json.dumps(line) for line in (heading, *said)) + "\n")
+    values = {**yaml.safe_load((lab / "both.yaml").read_text()), "synthesised": ["swap"]}
+    (lab / "both.yaml").write_text(yaml.safe_dump(values))
+    train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")
+    (clips,) = asked
+    assert set(clips["label"]) == {"real"}
+    assert set(clips["kind"]) == {"video"}
+    facts = json.loads((lab / "run" / "run.json").read_text())
+    assert facts["rows"]["synthesised/fake"] == 20
+    crossed = pd.read_csv(lab / "run" / "validation.csv")
+    own = crossed[crossed["kind"] == "synthesised"]
+    assert own.loc[own["label"] == "fake", "logit"].min() > own.loc[own["label"] == "real", "logit"].max()
+    values["synthesised"] = ["swap", "dream"]
+    (lab / "both.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(SettingsError, match="unknown manipulations 'dream'"):
+        load_ensemble_config(lab / "both.yaml")
