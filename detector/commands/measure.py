@@ -40,6 +40,12 @@ def add_commands(commands: Any) -> None:
     evaluate.add_argument("--predictions", type=Path, help="keep every file's logits here, and go on from them")
     evaluate.add_argument("--out", type=Path, help="write the report here as JSON, and a table to standard output")
     evaluate.add_argument("--write-cards", action="store_true", help="put results and thresholds into the cards")
+    evaluate.add_argument(
+        "--runs",
+        type=Path,
+        help="folder of runs: an ensemble's thresholds hold for RUNS/MODEL/validation.csv as well, its cross-validated "
+        "logits",
+    )
     evaluate.add_argument("--device", default="auto")
     evaluate.set_defaults(run_command=_evaluate)
     export = commands.add_parser("export", help="turn a finished run into weights with a measured card")
@@ -81,9 +87,16 @@ def _evaluate(args: argparse.Namespace) -> int:
         differing = one["differs_from_card"]
         print(f"{model_id}: {'; '.join(differing) if differing else 'as its card says'}", file=sys.stderr)
     if args.write_cards:
-        for evaluation in found.values():
-            write_measured(evaluation, weights_dir())
+        for model_id, evaluation in found.items():
+            crossed = _cross_validated(evaluation, args.runs / model_id) if args.runs else None
+            write_measured(evaluation, weights_dir(), validation=crossed)
     return 0
+
+
+def _cross_validated(evaluation: Evaluation, run: Path) -> pd.DataFrame | None:
+    """What an ensemble's run says of people that each of its fits left out; None where there is nothing of the kind."""
+    path = run / "validation.csv"
+    return pd.read_csv(path) if evaluation.card.kind == "ensemble" and path.is_file() else None
 
 
 def _described(evaluation: Evaluation) -> dict[str, Any]:
@@ -151,10 +164,8 @@ def _export(args: argparse.Namespace) -> int:
     card = export_any(args.config, args.data, args.run, args.out, history=args.history)
     if not args.unmeasured:
         os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
-        validation = args.run / "validation.csv"
-        crossed = pd.read_csv(validation) if card.kind == "ensemble" and validation.is_file() else None
         evaluation = evaluate_model(card.model_id, args.data, on_file=_progress)
-        write_measured(evaluation, args.out, validation=crossed)
+        write_measured(evaluation, args.out, validation=_cross_validated(evaluation, args.run))
     print(f"{card.model_id}: weights {card.weights_sha256} and card in {args.out}", file=sys.stderr)
     return 0
 

@@ -13,7 +13,7 @@ from detector.errors import SettingsError
 from detector.registry import Decision, ModelCard
 from detector.training.decide import choose_decision
 from detector.training.evaluate import Evaluation
-from detector.training.measures import measure_table, measure_videos
+from detector.training.measures import against, measure_table, measure_videos
 
 
 def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFrame | None = None) -> ModelCard:
@@ -55,11 +55,27 @@ def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[s
 
 
 def cross_validated_results(validation: pd.DataFrame, decision: Decision) -> dict[str, Any]:
-    """An ensemble on people that each fit left out: pictures, and videos per generator and source."""
+    """An ensemble on people that each fit left out: pictures, videos per generator and source, synthesised clips per
+    manipulation."""
     pictures = validation[validation["kind"] == "image"]
     videos = validation[validation["kind"] == "video"].reset_index(drop=True)
-    return {
+    found = {
         "crops": measure_table(pictures, pictures["logit"].to_numpy(float)),
         "videos": measure_videos(videos, videos["logit"].to_numpy(float), decision),
         "how": "five folds by person; each fold's logits come from a fit on the other four",
+    }
+    made = validation[validation["kind"] == "synthesised"]
+    if len(made):
+        found["synthesised"] = _synthesised(made)
+    return found
+
+
+def _synthesised(made: pd.DataFrame) -> dict[str, Any]:
+    """Clips synthesised from genuine ones against those, all and each manipulation apart."""
+    logits, fake = made["logit"].to_numpy(float), (made["label"] == "fake").to_numpy()
+    genuine = logits[~fake & np.isfinite(logits)]
+    kinds = {str(kind): rows["logit"].dropna().to_numpy(float) for kind, rows in made[fake].groupby("manipulation")}
+    return {
+        "all": measure_table(made, logits),
+        "per_manipulation": {kind: against(fakes, genuine) for kind, fakes in kinds.items()},
     }

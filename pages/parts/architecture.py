@@ -136,6 +136,8 @@ def _sequence(card: ModelCard, options: Options) -> Diagram:
     taken = f"{frames} frames of one face, with their times in seconds" if frames else "frames of one face, with times"
     reads = ", ".join(str(name) for name in options.get("channels", ()))
     read = [f"of each of {options['features']} features: {reads}"] if reads and options.get("features") else []
+    if options.get("looks"):
+        read.append(f"{options['looks']} of them: light, colour and detail, region by region")
     if options.get("witness"):
         read.append("and what the frame model itself says")
     blocks = [

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from detector.errors import SettingsError
+from detector.registry import Decision
 from detector.synthesis.video import write_clip
 from detector.training.ensemble import load_ensemble_config, train_ensemble
+from detector.training.measured import cross_validated_results
 from detector.training.synthesised import write_twins
 from tests.synthesis.clips import face_clip
 from tests.training.test_ensemble_run import lab  # noqa: F401
@@ -82,6 +84,10 @@ def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(
     crossed = pd.read_csv(lab / "run" / "validation.csv")
     own = crossed[crossed["kind"] == "synthesised"]
     assert own.loc[own["label"] == "fake", "logit"].min() > own.loc[own["label"] == "real", "logit"].max()
+    measured = cross_validated_results(crossed.fillna({"manipulation": ""}), Decision(1.0, -1.0, "set by hand"))
+    assert measured["synthesised"]["all"]["auc"] == 1.0
+    assert measured["synthesised"]["per_manipulation"]["swap"]["manipulated"] == 20
+    assert measured["videos"]["all"]["manipulated"] == 25, "synthesised clips are not counted as the manifest's"
     values["synthesised"] = ["swap", "dream"]
     (lab / "both.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(SettingsError, match="unknown manipulations 'dream'"):
