@@ -20,6 +20,8 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from detector.faces import CropSpec, crop_face
+from detector.faces.crop import shows_enough
+from detector.faces.types import Box
 from detector.registry import LoadedModel
 from detector.training.facebank import BANK_PX, WIDE_CROP, FaceBank
 from detector.training.measures import against
@@ -143,17 +145,17 @@ PEERS: Final[dict[str, Callable[[Images, NDArray[np.bool_]], Score]]] = {
 def cut_bank(bank: FaceBank, rows: NDArray[np.int64], spec: CropSpec) -> Images:
     """The named faces cut as `spec` says: (N, size, size, 3) uint8. Faces without a mesh are taken where the bank put
     them."""
-    crops = []
-    for row in rows:
-        points = bank.landmarks[row]
-        if np.isnan(points[0, 0]):
-            inner = BANK_PX / (1 + 2 * WIDE_CROP.margin)
-            low, high = np.full(2, (BANK_PX - inner) / 2), np.full(2, (BANK_PX + inner) / 2)
-        else:
-            low, high = points.min(0), points.max(0)
-        box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        crops.append(crop_face(np.asarray(bank.images[row]), box, None, spec))
-    return np.stack(crops)
+    return np.stack([crop_face(np.asarray(bank.images[row]), _box(bank, row), None, spec) for row in rows])
+
+
+def _box(bank: FaceBank, row: np.int64) -> Box:
+    points = bank.landmarks[row]
+    if np.isnan(points[0, 0]):
+        inner = BANK_PX / (1 + 2 * WIDE_CROP.margin)
+        low, high = np.full(2, (BANK_PX - inner) / 2), np.full(2, (BANK_PX + inner) / 2)
+    else:
+        low, high = points.min(0), points.max(0)
+    return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
 def compare_peers(
@@ -183,8 +185,12 @@ def compare_peers(
 
 
 def _model_scores(model: LoadedModel, bank: FaceBank, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    crops = cut_bank(bank, rows, model.card.crop)
-    return np.concatenate([model.score(crops[start : start + 64]) for start in range(0, len(crops), 64)])
+    """NaN where the bank shows too little around a face for the model."""
+    spec = model.card.crop
+    crops = cut_bank(bank, rows, spec)
+    shown = [shows_enough(_box(bank, row), bank.images.shape[1:], spec) for row in rows]
+    logits = np.concatenate([model.score(crops[start : start + 64]) for start in range(0, len(crops), 64)])
+    return np.where(shown, logits, np.nan)
 
 
 def _measured(table: Any, logits: NDArray[np.float64]) -> dict[str, Any]:
@@ -195,4 +201,5 @@ def _measured(table: Any, logits: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _by_label(rows: Any) -> dict[str, Any]:
-    return against(*(rows.loc[rows["label"] == label, "logit"].to_numpy(float) for label in ("fake", "real")))
+    scored = rows.dropna(subset="logit")
+    return against(*(scored.loc[scored["label"] == label, "logit"].to_numpy(float) for label in ("fake", "real")))
