@@ -136,10 +136,8 @@ def _sequence(card: ModelCard, options: Options) -> Diagram:
     taken = f"{frames} frames of one face, with their times in seconds" if frames else "frames of one face, with times"
     reads = ", ".join(str(name) for name in options.get("channels", ()))
     read = [f"of each of {options['features']} features: {reads}"] if reads and options.get("features") else []
-    if options.get("looks"):
-        read.append(f"{options['looks']} of them: light, colour and detail, region by region")
-    if options.get("witness"):
-        read.append("and what the frame model itself says")
+    also = {"looks": "light, colour and detail by region among them", "witness": "and what the frame model itself says"}
+    read += [text for name, text in also.items() if options.get(name)]
     blocks = [
         Block("frames", "Face crops over time", (taken,), 0, 0.12, 0.88, "input"),
         Block("trunk", f"Frame model {card.inputs.get('trunk', '')}".strip(), ("its features, computed once",), 1,
