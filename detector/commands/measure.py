@@ -113,14 +113,15 @@ def _described(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _with_steadiness(evaluation: Evaluation, data_root: Path, count: int, device: str) -> Evaluation:
-    """Measured on frame models only: the others score no single pictures."""
+    """Measured on frame models only, since the others score no single pictures, and on pictures that they score."""
     from detector.explain.steadiness import measure_steadiness
     from detector.registry import load_model
-    from detector.training.predictions import labelled_faces
+    from detector.training.predictions import column_of, labelled_faces
 
-    if evaluation.card.kind != "frame":
+    scored = evaluation.pictures.dropna(subset=column_of(evaluation.card.model_id))
+    if evaluation.card.kind != "frame" or scored["label"].nunique() < 2:
         return evaluation
-    chosen = evaluation.pictures.groupby("label").sample(frac=1, random_state=0)
+    chosen = scored.groupby("label").sample(frac=1, random_state=0)
     chosen = chosen.groupby("label").head(max(1, count // 2))
     measured = measure_steadiness(load_model(evaluation.card.model_id, device), labelled_faces(chosen, data_root))
     return replace(evaluation, steadiness=measured)
