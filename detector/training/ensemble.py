@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -183,7 +184,7 @@ def fuse(fusion: Fusion, config: EnsembleConfig, table: pd.DataFrame) -> NDArray
 def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
     """The recipe: every member's logits on the validation files (kept in `run_dir/predictions.jsonl`), the fit,
     `run_dir/best.safetensors`, `validation.csv` with cross-validated logits, and `run.json`. Where the config asks for
-    synthesised clips, they lie in `clips/synthesised` beside `run_dir`, shared by all ensembles."""
+    synthesised clips, they lie in `clips` beside `run_dir`, shared by all ensembles."""
     config = load_ensemble_config(config_path)
     run_dir.mkdir(parents=True, exist_ok=True)
     table = validation_predictions(config, data_root, run_dir, device)
@@ -221,7 +222,8 @@ def validation_predictions(config: EnsembleConfig, data_root: Path, run_dir: Pat
         clips = run_dir.parent / "clips"
         genuine = table[chosen & ((table["kind"] == "video") & (table["label"] == "real")).to_numpy()]
         networks = load_repainters(clips / "repainters")
-        twins = write_twins(genuine, data_root, clips / "synthesised", config.synthesised, networks)
+        name = hashlib.sha256(" ".join(config.synthesised).encode()).hexdigest()[:8]
+        twins = write_twins(genuine, data_root, clips / f"synthesised-{name}", config.synthesised, networks)
         said = gather(models, twins, data_root, run_dir / "predictions-synthesised.jsonl")
         rows.append(said.assign(kind="synthesised"))
     return pd.concat(rows, ignore_index=True).assign(split="val")

@@ -95,7 +95,8 @@ def _export_specialists(config_path: Path, data_root: Path, run_dir: Path, out: 
     from detector.training.specialists import load_specialists_config
     from detector.training.specialists_report import export_specialists
 
-    return export_specialists(load_specialists_config(config_path), run_dir, FaceBank.open(run_dir / "bank"), out)
+    config, bank = load_specialists_config(config_path), FaceBank.open(run_dir / "bank")
+    return export_specialists(config, run_dir, bank, out, history=history)
 
 
 def _export_audiovisual(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:

@@ -200,9 +200,17 @@ def choose_cue_decision(genuine: pd.DataFrame) -> Decision:
 
 
 def export_specialists(
-    config: SpecialistsConfig, run_dir: Path, bank: FaceBank, out: Path, *, rounds: int = 40, seed: int = 101
+    config: SpecialistsConfig,
+    run_dir: Path,
+    bank: FaceBank,
+    out: Path,
+    *,
+    rounds: int = 40,
+    seed: int = 101,
+    history: str = "",
 ) -> ModelCard:
-    """Balance the run's best weights on `val`, measure them on `test`, and write weights, held-out list and card."""
+    """Balance the run's best weights on `val`, measure them on `test`, and write weights, held-out list and card, with
+    the `history` of the run where there is one to tell."""
     network = build_network(config.architecture)
     assert isinstance(network, SpecialistsNet)
     run = read_run(run_dir)
@@ -231,6 +239,7 @@ def export_specialists(
             "pseudo_fakes": "two genuine and two manipulated versions of a picture, one cue each; made while training",
             "split": "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation",
             "balanced_on": {"split": "val", "shift_logit": shifts},
+            **({"history": history} if history else {}),
         },
         results={
             "cues": cue_results(tested),
