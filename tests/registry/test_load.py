@@ -165,7 +165,12 @@ class TestShippedWeights:
             assert card.decision.basis
             assert card.decision.no_manipulation_logit < card.decision.likely_manipulated_logit
             if card.kind == "frame":
-                assert card.results["held_out_crops"]["auc"] > 0.5
+                pictures = card.results["held_out_crops"]
+                if pictures["auc"] is None:  # all cut too tight for it: left out, and counted
+                    assert card.crop.least_inside > 0
+                    assert pictures["not_scored"] > 1000
+                    continue
+                assert pictures["auc"] > 0.5
 
     def test_all_weights_together_stay_small(self) -> None:
         folder = Path(__file__).parents[2] / "assets" / "weights"
