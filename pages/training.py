@@ -80,7 +80,7 @@ def _show_line(name: str, run: Run, *, chosen: bool) -> None:
             icon=":material/arrow_right:" if chosen else ":material/show_chart:",
             on_click=lambda: address.go(replace(address.read(), run=name)),
         )
-        state = RUN_STATES.get(str(run.facts.get("status")))
+        state = RUN_STATES.get(run.state)
         if state is not None:
             markup.states([(state[1], "var(--fw-blue)", state[0])])
         if run.title != run.name:

@@ -11,6 +11,8 @@ import json
 import math
 import os
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ _CURVES = ("metrics.csv", "log.csv")
 _LARGEST_BYTES = 32 * 2**20
 _MOST_RUNS = 200
 _AXES = ("epoch", "step")
+_SILENCE_MIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,22 @@ class Run:
     @property
     def title(self) -> str:
         return str(self.facts.get("title") or self.facts.get("model_id") or self.name)
+
+    @property
+    def state(self) -> str:
+        """What run.json says, "" where it says nothing; "silent" of a run that does not end and has written nothing for
+        half an hour and four of its longest epochs: stopped from outside, or stalled."""
+        status = str(self.facts.get("status") or "")
+        if status != "running":
+            return status
+        try:
+            updated = datetime.fromisoformat(str(self.facts.get("updated")))
+            silent = datetime.now(UTC) - updated
+        except (ValueError, TypeError):  # no date, or one without a time zone
+            return status
+        minutes = [0.0, *(value for value in self.columns.get("minutes", ()) if value is not None)]
+        longest = max((after - before for before, after in pairwise(minutes)), default=0.0)
+        return "silent" if silent > timedelta(minutes=max(_SILENCE_MIN, 4 * longest)) else status
 
     @property
     def best(self) -> float | None:

@@ -83,6 +83,7 @@ JOB_STATES: dict[str, tuple[str, str]] = {
 }
 RUN_STATES: dict[str, tuple[str, str]] = {
     "running": ("Running", "autorenew"),
+    "silent": ("No news: stopped or stalled", "pause_circle"),
     "finished": ("Finished", "check_circle"),
 }
 

@@ -73,6 +73,21 @@ def test_forward_is_the_labels_in_the_order_of_cues_alone_or_in_a_batch(network:
     torch.testing.assert_close(network(crops[1:2]), together[1:2], atol=1e-4, rtol=1e-4)
 
 
+def test_a_mirrored_network_says_the_same_of_a_picture_and_its_mirror_image() -> None:
+    torch.manual_seed(0)
+    network = SpecialistsNet("resnet10t", width=16, head_width=8, mirrored=True).eval()
+    x = torch.randn(2, 3, 96, 96)
+    with torch.inference_mode():
+        plain, turned = network.forward_all(x), network.forward_all(x.flip(-1))
+        network.mirrored = False
+        alone = network.forward_all(x)
+    for cue in network.cues:
+        torch.testing.assert_close(plain[cue].logit, turned[cue].logit)
+        torch.testing.assert_close(plain[cue].map_logit, turned[cue].map_logit.flip(-1))
+        assert torch.equal(plain[cue].channels, alone[cue].channels)
+        assert not torch.allclose(plain[cue].logit, alone[cue].logit)
+
+
 def test_every_parameter_that_is_shipped_takes_part() -> None:
     network = SpecialistsNet(width=16, head_width=8)
     outputs = network.forward_all(torch.rand(4, 3, 96, 96) * 2 - 1)

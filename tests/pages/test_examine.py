@@ -110,6 +110,31 @@ def test_the_heatmap_is_made_and_its_opacity_can_be_set(open_page: OpenPage, see
     assert not app.exception
 
 
+def test_the_heatmap_shown_first_is_of_the_model_that_scored_highest(
+    open_page: OpenPage,
+    opened: services.Services,
+    clip: Path,
+    card: ModelCard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from dataclasses import replace
+
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path / "weights"))
+    seed.write_model(tmp_path / "weights")
+    seeded = seed.fill(opened.store, clip, card)
+    (low,), second = seeded.analysis.models, seed.write_model(tmp_path / "weights", "tiny-two")
+    assert low.logit is not None
+    high = replace(low, model_id="tiny-two", weights_sha256=second.weights_sha256, logit=low.logit + 1)
+    analysis = replace(seeded.analysis, analysis_id="a-two-models", models=(low, high))
+    record = opened.store.save_analysis(seeded.exhibit.exhibit_id, analysis)
+    face = analysis.tracks[0].faces[2]
+    app = _open(open_page, replace(seeded, record=record, analysis=analysis), track=1, pts=face.pts)
+    assert "Grad-CAM of tiny-two" in html_of(app)
+    app.selectbox(key="heatmap_model").set_value("tiny").run()
+    assert "Grad-CAM of tiny," in html_of(app)
+
+
 def test_a_model_with_other_weights_gives_a_reason_instead_of_a_heatmap(
     open_page: OpenPage, opened: services.Services, clip: Path, card: ModelCard
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,19 @@ def test_a_run_tells_outcome_confusion_groups_and_next_steps(open_page: OpenPage
     assert "A plain property predicts the label" in shown
     assert "What the figures suggest" in shown
     assert '"max_epochs": 60' in app.code[0].value
+
+
+def test_a_run_that_stopped_without_a_word_is_not_called_running(open_page: OpenPage, tmp_path: Path) -> None:
+    folder = runs.write_run(tmp_path / "runs" / "cut-off")
+    facts = json.loads((folder / "run.json").read_text())
+    for updated, state in ((datetime.now(UTC), "running"), (datetime.now(UTC) - timedelta(hours=2), "silent")):
+        (folder / "run.json").write_text(json.dumps({**facts, "status": "running", "updated": updated.isoformat()}))
+        assert run_files.read(folder.parent, "cut-off").state == state
+    shown = html_of(open_page("training", runs=folder.parent))
+    assert "No news: stopped or stalled" in shown
+    # Who takes two hours an epoch may be silent for as long.
+    (folder / "metrics.csv").write_text("epoch,minutes,auc\n0,120,0.5\n1,240,0.6\n")
+    assert run_files.read(folder.parent, "cut-off").state == "running"
 
 
 def test_a_clean_run_says_so(open_page: OpenPage, made_runs: Path) -> None:

@@ -88,7 +88,8 @@ class SpecialistsNet(nn.Module):
 
     `trunk` any timm network with the given `strides` (8 first, up to EfficientNet-B4); stages beyond the deepest one
     are cut off where the trunk is an EfficientNet. `mean` and `std` are those of the crop's normalisation: the fixed
-    channels measure in grey levels. `cues` are the specialists, in the order of `forward`'s logits.
+    channels measure in grey levels. `cues` are the specialists, in the order of `forward`'s logits. `mirrored` looks at
+    the crop's mirror image too, outside training: logits and maps are the mean of both, at twice the time.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class SpecialistsNet(nn.Module):
         mean: Sequence[float] = (0.5, 0.5, 0.5),
         std: Sequence[float] = (0.5, 0.5, 0.5),
         cues: Sequence[str] = tuple(SPECIALISTS),
+        mirrored: bool = False,
     ) -> None:
         super().__init__()
         if not strides or strides[0] != 8:
@@ -120,7 +122,7 @@ class SpecialistsNet(nn.Module):
             nn.BatchNorm2d(width),
             nn.ReLU(),
         )
-        self.cues = tuple(cues)
+        self.cues, self.mirrored = tuple(cues), mirrored
         self.heads = nn.ModuleDict({cue: Specialist(SPECIALISTS[cue], width, head_width, dropout) for cue in cues})
         self.channel_names: dict[str, tuple[str, ...]] = {cue: tuple(CHANNELS[cue]) for cue in cues}
         for name, values in (("mean", mean), ("std", std)):
@@ -133,7 +135,20 @@ class SpecialistsNet(nn.Module):
             self.trunk.encoder.blocks = blocks[: max(used)]
 
     def forward_all(self, x: Tensor) -> dict[str, SpecialistOutput]:
-        """x: (B, 3, S, S) normalised crops, S a multiple of the deepest stride -> each cue's output at stride 8."""
+        """x: (B, 3, S, S) normalised crops, S a multiple of the deepest stride -> each cue's output at stride 8; the
+        channels are those of the crop as it is."""
+        outputs = self._look(x)
+        if self.training or not self.mirrored:
+            return outputs
+        other = self._look(x.flip(-1))
+        return {
+            cue: SpecialistOutput(
+                (own.logit + other[cue].logit) / 2, (own.map_logit + other[cue].map_logit.flip(-1)) / 2, own.channels
+            )
+            for cue, own in outputs.items()
+        }
+
+    def _look(self, x: Tensor) -> dict[str, SpecialistOutput]:
         with torch.autocast(x.device.type, enabled=False):
             pixels = (x.float() * self.get_buffer("std") + self.get_buffer("mean")).clamp(0, 1)
             signals = signals_of(pixels)
