@@ -11,13 +11,16 @@ import streamlit as st
 from pages.parts import markup
 from pages.parts.measured import Measurement, OtherTable, auc_text, number_text, place, words
 
-_FEW, _MANY_COLUMNS = 5, 5
+_FEW, _MANY_COLUMNS, _SEVERAL = 5, 5, 3
+_SAMPLES = {"genuine", "manipulated"}
 _INTERVAL = "AUC, 95 % interval"
 
 
 def show(rows: Sequence[Measurement], *, below: int = 0, few: bool = True) -> None:
     """One group of measurements, each named by its path from `below` on. An AUC below one half is named, and with `few`
-    so is a row of too few to judge by."""
+    so is a row of too few to judge by; several rows that say nothing but their numbers share the last line."""
+    bare = [row for row in rows if few and row.auc is None and not row.rates and set(row.counts) <= _SAMPLES]
+    rows = [row for row in rows if len(bare) < _SEVERAL or row not in bare]
     counts = list(dict.fromkeys(name for row in rows for name in row.counts))
     rates = list(dict.fromkeys(name for row in rows for name in row.rates))
     intervals = any(row.interval is not None for row in rows)
@@ -31,6 +34,12 @@ def show(rows: Sequence[Measurement], *, below: int = 0, few: bool = True) -> No
             *[_number(row.rates.get(name)) for name in rates],
         ]
         body.append(f"<tr>{''.join(cells)}</tr>")
+    if len(bare) >= _SEVERAL:
+        names = " · ".join(f"{place(row.path[below:])} ({row.counts.get('manipulated', 0)})" for row in bare)
+        body.append(
+            f'<tr><td colspan="{len(heads)}" class="fw-note">{markup.icon("groups")} too few to judge, with the number '
+            f"of manipulated ones: {escape(names)}</td></tr>"
+        )
     _table(heads, body)
 
 

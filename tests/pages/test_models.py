@@ -40,6 +40,21 @@ def test_measured_rows_name_chance_and_small_numbers(open_page: OpenPage, cards:
     assert len(app.get("plotly_chart")) == 1
 
 
+def test_rows_that_say_only_how_few_there_were_share_one_line() -> None:
+    def script(few: int) -> None:
+        from pages.parts import measured_table
+        from pages.parts.measured import Measurement
+
+        rows = [Measurement(("animation",), 0.7, (0.6, 0.8), {}, {"genuine": 39, "manipulated": 13})]
+        rows += [Measurement((f"swap {n}",), None, None, {}, {"genuine": 39, "manipulated": 1}) for n in range(few)]
+        measured_table.show(rows)
+
+    two, three = (html_of(AppTest.from_function(script, args=(few,)).run()) for few in (2, 3))
+    assert two.count("too few to judge") == two.count("<tr>") - 2 == 2  # without the head and the measured row
+    assert three.count("too few to judge") == three.count("<tr>") - 2 == 1
+    assert "swap 0 (1) · swap 1 (1) · swap 2 (1)" in three
+
+
 def test_verify_tells_a_whole_model_from_a_damaged_one(
     open_page: OpenPage, cards: dict[str, ModelCard], tmp_path: Path
 ) -> None:
