@@ -33,6 +33,7 @@ COMMANDS = {
     "bench": ("detector.commands.bench", "measure speed and memory of an analysis"),
     "train": ("detector.training.cli", "train a model from a YAML config"),
     "leakage": ("detector.training.cli", "does a plain property of the files give their label away?"),
+    "peers": ("detector.training.cli", "measure frame models beside classical detectors on the same crops"),
     "export": ("detector.commands.measure", "turn a finished run into weights with a measured card"),
     "evaluate": ("detector.commands.measure", "measure models on the files of a manifest"),
     "synthesize": (

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +40,24 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def surroundings(room: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(room / "weights"))
     monkeypatch.setenv("FRAMEWITNESS_HOME", str(tmp_path / "home"))
+
+
+def test_every_command_that_a_module_adds_or_the_readme_names_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:
+    added: set[str] = set()
+    for module in {module for module, _ in COMMANDS.values()}:
+        parser = argparse.ArgumentParser().add_subparsers()
+        importlib.import_module(module).add_commands(parser)
+        added |= set(parser.choices)
+    assert added == set(COMMANDS)
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    named = {name for line in re.findall(r"python -m detector ([a-z|-]+)", readme) for name in line.split("|")}
+    assert named <= set(COMMANDS)
+    assert len(named) > 10
+    for name in COMMANDS:
+        with pytest.raises(SystemExit) as left:
+            main([name, "--help"])
+        assert left.value.code == 0
+        assert f"python -m detector {name}" in capsys.readouterr().out
 
 
 def test_analyze_prints_one_object_and_tells_progress_elsewhere(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
