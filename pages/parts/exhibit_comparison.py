@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -20,6 +21,7 @@ from pages.parts.wording import KINDS, clock, model_colour, score_text
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _FIRST_SHOWN = 6
+_ROW_PX = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,6 @@ class Said:
     analysis: Analysis
     result: ModelResult
     decision: Decision | None
-
-    @property
-    def name(self) -> str:
-        """Unlike any other's: two analyses of one minute differ in the last letters of their ids."""
-        return f"{self.result.model_id} · {self.record.created_at:%Y-%m-%d %H:%M} · …{self.record.record_id[-4:]}"
 
     @property
     def call(self) -> str:
@@ -56,7 +53,7 @@ def show(readings: Readings, exhibit_id: str) -> None:
             "Analyse it again with others: the same file is recognised by its hash and they meet here.",
         )
         return
-    names = {said.name: said for said in everything}
+    names = dict(zip(names_of(everything), everything, strict=True))
     chosen = st.multiselect(
         "Models and analyses",
         list(names),
@@ -89,6 +86,17 @@ def gather(exhibit_id: str) -> list[Said]:
         decisions = models.decisions(analysis)
         found += [Said(record, analysis, result, decisions.get(result.model_id)) for result in analysis.models]
     return found
+
+
+def names_of(everything: Sequence[Said]) -> list[str]:
+    """Unlike each other: the model alone where all are of one analysis, else with its time; two analyses of one minute
+    differ in the last letters of their ids."""
+    if len({said.record.record_id for said in everything}) == 1:
+        return [said.result.model_id for said in everything]
+    return [
+        f"{said.result.model_id} · {said.record.created_at:%Y-%m-%d %H:%M} · …{said.record.record_id[-4:]}"
+        for said in everything
+    ]
 
 
 def _table(shown: Sequence[Said]) -> None:
@@ -130,7 +138,7 @@ def highest_scores(result: ModelResult) -> list[tuple[float, float]]:
 def figure(readings: Readings, shown: Sequence[Said]) -> go.Figure:
     """One line a model and analysis. A model without scores of single frames has no line."""
     figure = go.Figure()
-    for index, said in enumerate(shown):
+    for index, (said, name) in enumerate(zip(shown, names_of(shown), strict=True)):
         points = highest_scores(said.result)
         if not points:
             continue
@@ -138,15 +146,17 @@ def figure(readings: Readings, shown: Sequence[Said]) -> go.Figure:
             x=[at for at, _ in points],
             y=[score for _, score in points],
             mode="lines",
-            name=said.name,
+            name=name,
             line={"width": 1.6, "color": model_colour(index), "dash": _DASHES[index % len(_DASHES)]},
             hovertemplate=[
                 f"{clock(at)}<br>{said.result.model_id} {score_text(score)}<extra></extra>" for at, score in points
             ],
         )
+    # Room for every row the legend may have: where it has too little, it is drawn over the lines.
+    legend_px = _ROW_PX * math.ceil(len(figure.data) / 2)
     figure.update_layout(
-        height=320,
-        margin={**timeline.MARGIN, "t": 46, "b": 40},
+        height=280 + legend_px,
+        margin={**timeline.MARGIN, "t": 10 + legend_px, "b": 40},
         dragmode=False,
         hovermode="closest",
         showlegend=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -180,6 +181,11 @@ def test_models_of_two_analyses_meet_on_one_exhibit(app: AppTest, examined: Seed
     # The audio-visual model scores stretches of sound and no single frames.
     drawn = sorted(trace.name.split(" · ")[0] for trace in figure.data)
     assert drawn == ["tiny", "tiny", "tiny-cues", "tiny-time", "tiny-together"]
+    assert len(set(exhibit_comparison.names_of(said))) == len(said) == 6
+    newest = [one for one in said if one.record.record_id == said[0].record.record_id]
+    assert exhibit_comparison.names_of(newest) == [one.result.model_id for one in newest]
+    # The legend has room above the lines, a row for every two names.
+    assert figure.layout.margin.t >= 22 * math.ceil(len(drawn) / 2)
 
 
 def test_the_highest_face_of_each_frame_is_compared(examined: Seeded) -> None:
