@@ -17,6 +17,8 @@ from detector.errors import SettingsError
 if TYPE_CHECKING:
     from detector.training.evaluate import Evaluation
 
+_LEAST_FACES = 20  # of each label, or as many as are asked for
+
 
 def add_commands(commands: Any) -> None:
     evaluate = commands.add_parser(
@@ -113,16 +115,19 @@ def _described(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _with_steadiness(evaluation: Evaluation, data_root: Path, count: int, device: str) -> Evaluation:
-    """Measured on frame models only, since the others score no single pictures, and on pictures that they score."""
+    """Measured on frame models only, since the others score no single pictures, on pictures that they score, and not on
+    a handful: a model that needs more around a face than labelled pictures show is left out."""
     from detector.explain.steadiness import measure_steadiness
     from detector.registry import load_model
     from detector.training.predictions import column_of, labelled_faces
 
     scored = evaluation.pictures.dropna(subset=column_of(evaluation.card.model_id))
-    if evaluation.card.kind != "frame" or scored["label"].nunique() < 2:
+    each = max(1, count // 2)
+    fewest = min((scored["label"] == label).sum() for label in ("real", "fake"))
+    if evaluation.card.kind != "frame" or fewest < min(each, _LEAST_FACES):
         return evaluation
     chosen = scored.groupby("label").sample(frac=1, random_state=0)
-    chosen = chosen.groupby("label").head(max(1, count // 2))
+    chosen = chosen.groupby("label").head(each)
     measured = measure_steadiness(load_model(evaluation.card.model_id, device), labelled_faces(chosen, data_root))
     return replace(evaluation, steadiness=measured)
 
