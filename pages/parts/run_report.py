@@ -25,7 +25,7 @@ def show(run: Run) -> None:
         return
     with st.container(horizontal=True, gap="large"):
         with st.container(width=520):
-            markup.heading("Outcome", str(facts.get("status") or report.get("status") or ""))
+            markup.heading("Outcome", run.state or str(report.get("status") or ""))
             markup.facts(outcome(run))
         with st.container(width=420):
             _show_confusion(report.get("confusion") or facts.get("confusion"))

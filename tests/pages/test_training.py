@@ -67,6 +67,7 @@ def test_a_run_that_stopped_without_a_word_is_not_called_running(open_page: Open
         assert run_files.read(folder.parent, "cut-off").state == state
     shown = html_of(open_page("training", runs=folder.parent))
     assert "No news: stopped or stalled" in shown
+    assert "silent" in shown[shown.index("Outcome") :][:200]
     # Who takes two hours an epoch may be silent for as long.
     (folder / "metrics.csv").write_text("epoch,minutes,auc\n0,120,0.5\n1,240,0.6\n")
     assert run_files.read(folder.parent, "cut-off").state == "running"
