@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,12 @@ def frame_result(
     logits = done.logits()
     scores = tuple(score for track in tracks if (score := track_score(track, logits)) is not None)
     return _result(model, scores, deciding, _why_none(done, tracks))
+
+
+def frame_models_by_score(models: Iterable[ModelResult]) -> list[ModelResult]:
+    """The frame models among `models`, which alone have heatmaps: the highest score first, those without one last."""
+    frame = [model for model in models if model.kind == "frame"]
+    return sorted(frame, key=lambda model: (model.logit is None, -(model.logit or 0.0), model.model_id))
 
 
 def specialists_result(

@@ -16,6 +16,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from detector.analysis.progress import Progress
+from detector.analysis.results import frame_models_by_score
 from detector.analysis.types import Analysis
 from detector.errors import CancelledError, EvidenceError, FramewitnessError, ModelError, WeightsRefusedError
 from detector.evidence.audio import sound_blocks
@@ -98,10 +99,9 @@ def heatmap_model(analysis: Analysis) -> LoadedModel:
     """
     from detector.registry import load_model
 
-    scored = [result for result in analysis.models if result.kind == "frame" and result.logit is not None]
-    if not scored:
+    highest = next(iter(frame_models_by_score(analysis.models)), None)
+    if highest is None or highest.logit is None:
         raise ModelError("No frame model scored this file, so there is no heatmap to draw.")
-    highest = max(scored, key=lambda result: (result.logit or 0.0, result.model_id))
     model = load_model(highest.model_id)
     if model.card.weights_sha256 != highest.weights_sha256:
         raise WeightsRefusedError(

@@ -21,7 +21,7 @@ from detector.synthesis.sharpness import balance_sharpness
 from detector.training.readings import Reading
 
 # A short stretch is enough for a codec to predict frames from each other, and cheap enough to draw thousands.
-_FRAMES, _PAIRS = 12, 4
+_FRAMES, _PAIRS = 12, 8
 _FACE_PX: Final = (90.0, 224.0)
 _SPREAD = 0.2  # how far the twins' sharpness may lie apart, as the spread of a factor's logarithm
 _LEAST_CHANGE = 2.0  # grey levels inside the mask, so that no frame carries a false label
@@ -51,7 +51,7 @@ class ClipPairs:
         self._weights = weights / weights.sum()
 
     def draw(self, rng: np.random.Generator) -> list[FramePair]:
-        """Up to four pairs of one clip: frames that the manipulation visibly changed. Deterministic by `rng`.
+        """Up to eight pairs of one clip: frames that the manipulation visibly changed. Deterministic by `rng`.
 
         Raises ValueError where eight clips in a row cannot be changed visibly."""
         for _ in range(_TRIES):

@@ -130,8 +130,8 @@ class TrainConfig:
     further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.pretrained`), ""
     for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs,
     `clip_share` of them frames of genuine videos and their twins; `hard_share` of it are replaced by samples of high
-    loss seen before. The first `coarse_shards` of the pool hold coarse fakes. What else a fit takes is described in
-    `detector.training.fit.FitConfig`.
+    loss seen before. The first `coarse_shards` of the pool hold coarse fakes; `writers` processes fill it. What else a
+    fit takes is described in `detector.training.fit.FitConfig`.
     """
 
     model_id: str
@@ -179,6 +179,7 @@ class TrainConfig:
     devices: int = 1
     clip_share: float = 0.0
     least_inside: float = 0.0
+    writers: int = 1
 
     @property
     def sha256(self) -> str:
@@ -197,7 +198,7 @@ _LIMITS: Final[Limits] = {
     "shard_labelled": (0, 10**5), "coarse_shards": (0, 10**5), "keep_shards": (1, 10**5),
     "min_epochs": (0, 10**6), "patience": (1, 10**6), "restart_epochs": (1, 10**6), "positive_weight": (0.01, 100),
     "mixup_alpha": (0, 10), "cutmix_alpha": (0, 10), "consistency_weight": (0, 100), "contrastive_weight": (0, 100),
-    "hard_share": (0, 0.5), "devices": (1, 64),
+    "hard_share": (0, 0.5), "devices": (1, 64), "writers": (1, 256),
 }  # fmt: skip
 
 

@@ -9,7 +9,9 @@ import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import cv2
 import pandas as pd
+import torch
 
 from detector.errors import SettingsError
 from detector.training.clip_pairs import ClipPairs
@@ -19,6 +21,7 @@ from detector.training.fit import fit
 from detector.training.frame import FrameModule, fit_config
 from detector.training.frame_data import PoolBatches, Row, ShardBatches
 from detector.training.hard_negatives import HardSamples
+from detector.training.held_pool import HeldPool
 from detector.training.leakage import LeakageReport, check_leakage
 from detector.training.pool import SampleMaker, Shard, keep_filling, read_shard, shard_paths
 from detector.training.properties import describe_images
@@ -42,20 +45,22 @@ def train_frame(config_path: Path, data_root: Path, run_dir: Path, device: str) 
     fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes)
     if config.clip_share:
         read_clips(data_root, clips / "readings")
-    validation = sample_maker(bank, clips, config, "val", seed=config.seed + 1).shard(
-        0, pairs=min(400, config.shard_pairs), labelled=min(800, config.shard_labelled)
-    )
-    writer = _start_writer(bank_dir, clips, pool, config)
+    writers = _start_writers(bank_dir, clips, pool, config)
+    if config.writers > 1:
+        _on_one_thread()
     try:
-        _await_shards(pool, writer)
+        validation = sample_maker(bank, clips, config, "val", seed=config.seed + 1).shard(
+            0, pairs=min(400, config.shard_pairs), labelled=min(800, config.shard_labelled)
+        )
+        _await_shards(pool, writers)
         train_on_pool(config, pool, validation, run_dir, device)
     finally:
-        if writer is not None:
+        for writer in writers:
             writer.terminate()
 
 
 def train_on_pool(config: TrainConfig, pool: Path, validation: Shard, run_dir: Path, device: str) -> None:
-    """Fit a frame model on the shards in `pool`."""
+    """Fit a frame model on the shards in `pool`; a GPU holds them in its memory, unless hard samples are asked for."""
     hard: HardSamples[Row] | None = HardSamples(_HARD_KEPT) if config.hard_share else None
     facts = {
         "kind": "frame",
@@ -66,7 +71,7 @@ def train_on_pool(config: TrainConfig, pool: Path, validation: Shard, run_dir: P
     }
     fit(
         FrameModule(config, hard),
-        PoolBatches(pool, config, hard),
+        PoolBatches(pool, config, hard) if device == "cpu" or hard is not None else HeldPool(pool, config, device),
         ShardBatches(validation, config),
         fit_config(config),
         run_dir,
@@ -89,20 +94,29 @@ def check_mix(shards: list[Shard]) -> LeakageReport:
     return check_leakage(pd.concat(tables, ignore_index=True), what="crops of the training mix")
 
 
-def _start_writer(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig) -> BaseProcess | None:
-    """The process that fills the pool: spawned and daemonic, it ends with this one and shares no threads with it."""
-    if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several training processes; the first one has it
-        return None
-    writer = multiprocessing.get_context("spawn").Process(
-        target=_fill, args=(bank_dir, clips, pool, config), daemon=True
-    )
-    writer.start()
-    return writer
+def _start_writers(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig) -> list[BaseProcess]:
+    """The processes that fill the pool: spawned and daemonic, they end with this one and share no threads with it."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several training processes; the first one has them
+        return []
+    context = multiprocessing.get_context("spawn")
+    writers = [
+        context.Process(target=_fill, args=(bank_dir, clips, pool, config, number), daemon=True)
+        for number in range(config.writers)
+    ]
+    for writer in writers:
+        writer.start()
+    return list(writers)
 
 
-def _await_shards(pool: Path, writer: BaseProcess | None) -> None:
+def _on_one_thread() -> None:
+    """Several processes that share the processors waste least when each works on one thread."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _await_shards(pool: Path, writers: list[BaseProcess]) -> None:
     while len(shard_paths(pool)) < 2:
-        if writer is not None and not writer.is_alive():
+        if writers and not any(writer.is_alive() for writer in writers):
             raise SettingsError("The sample writer stopped; see its message above.")
         time.sleep(1)
 
@@ -124,7 +138,9 @@ def sample_maker(bank: FaceBank, clips: Path, config: TrainConfig, split: str, *
     )
 
 
-def _fill(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig) -> None:
+def _fill(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig, number: int) -> None:
+    if config.writers > 1:
+        _on_one_thread()
     keep_filling(
         sample_maker(FaceBank.open(bank_dir), clips, config, "train", seed=config.seed),
         pool,
@@ -132,4 +148,6 @@ def _fill(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig) -> None:
         labelled=config.shard_labelled,
         coarse_shards=config.coarse_shards,
         keep=config.keep_shards,
+        writer=number,
+        writers=config.writers,
     )

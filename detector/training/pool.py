@@ -250,13 +250,27 @@ def read_shard(path: Path) -> Shard:
 
 
 def keep_filling(
-    maker: SampleMaker, folder: Path, *, pairs: int, labelled: int, coarse_shards: int, keep: int, pause_s: float = 0.0
+    maker: SampleMaker,
+    folder: Path,
+    *,
+    pairs: int,
+    labelled: int,
+    coarse_shards: int,
+    keep: int,
+    pause_s: float = 0.0,
+    writer: int = 0,
+    writers: int = 1,
 ) -> None:
     """Add shards for ever, dropping the oldest beyond `keep`; the first `coarse_shards` hold coarse fakes. Run it in a
-    process of its own and end that process to stop."""
+    process of its own and end that process to stop. Of several, each makes every `writers`-th shard, from `writer` on.
+    """
     while True:
-        present = shard_paths(folder)
-        number = int(present[-1].stem.split("_")[1]) + 1 if present else 0
+        present = [int(path.stem.split("_")[1]) for path in shard_paths(folder)]
+        own = [number for number in present if number % writers == writer]
+        number = max(own) + writers if own else writer
+        # One that fell behind goes on where the others are: what it would add is dropped as old otherwise.
+        while present and number + writers <= max(present) - keep:
+            number += writers
         write_shard(folder, number, maker.shard(number, pairs=pairs, labelled=labelled, coarse=number < coarse_shards))
         for old in shard_paths(folder)[:-keep]:
             old.unlink(missing_ok=True)

@@ -6,13 +6,13 @@ it reads the same in grey and with colour-vision deficiency.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from detector.analysis.results import frame_models_by_score
 from detector.analysis.types import ModelResult
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
@@ -98,8 +98,7 @@ def _heatmap(readings: Readings, frame: Frame, track_id: int, *, quiet: bool = F
 def _chosen_model(readings: Readings, track_id: int, pts: int, *, quiet: bool) -> ModelResult | None:
     """The frame model the user chose, else the one that scored the file highest: its reasons are asked for first."""
     scored = readings.scores.get((track_id, pts), {})
-    offered = [model for model in readings.analysis.models if model.kind == "frame" and model.model_id in scored]
-    offered.sort(key=lambda model: math.inf if model.logit is None else -model.logit)
+    offered = [model for model in frame_models_by_score(readings.analysis.models) if model.model_id in scored]
     if not offered:
         return None
     if not quiet:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from detector.analysis import Analysis, Progress, analyze
+from detector.analysis.results import frame_models_by_score
 from detector.analysis.temporal import windows_of
-from detector.analysis.types import SyncWindow
+from detector.analysis.types import ModelResult, SyncWindow
 from detector.errors import CancelledError
 from tests.analysis.fakes import (
     SETTINGS,
@@ -267,3 +268,15 @@ def test_late_stages_report_their_progress() -> None:
     fractions = [progress.fraction for progress in told]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
+
+
+def test_frame_models_are_ordered_by_score_and_no_other_kind_is_among_them() -> None:
+    weights = "0" * 64
+    models = [
+        ModelResult("without", weights, None, (), reason="no face"),
+        ModelResult("low", weights, -1.0, ()),
+        ModelResult("sequence", weights, 5.0, (), kind="transformer"),
+        ModelResult("zero", weights, 0.0, ()),
+        ModelResult("high", weights, 2.0, ()),
+    ]
+    assert [model.model_id for model in frame_models_by_score(models)] == ["high", "zero", "low", "without"]

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from detector.synthesis.repainters import build_repainter
 from detector.synthesis.sharpness import high_frequency_energy, noise_level
 from detector.training.facebank import FaceBank
-from detector.training.pool import SampleMaker, Shard, read_shard, shard_paths, write_shard
+from detector.training.pool import SampleMaker, Shard, keep_filling, read_shard, shard_paths, write_shard
 from tests.training.banks import small_bank
 
 
@@ -116,3 +116,47 @@ def test_neither_sharpness_nor_size_nor_noise_gives_the_label_away(
         assert 0.43 < auc < 0.57, name
         assert 0.25 < share < 0.75, name
         assert plain[name][1] < share, name
+
+
+class _Maker:
+    """Makes the given number of shards, each holding its number, then ends the writer."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.coarse: list[bool] = []
+
+    def shard(self, number: int, *, pairs: int, labelled: int, coarse: bool) -> Shard:
+        if not self.count:
+            raise KeyboardInterrupt
+        self.count -= 1
+        self.coarse.append(coarse)
+        rows = 2 * pairs + labelled
+        mask = np.zeros((rows, 20, 20), np.uint8)
+        labels = np.zeros(rows, np.uint8)
+        return Shard(np.full((rows, 80, 80, 3), number, np.uint8), labels, mask, np.ones(rows, bool), 2 * pairs)
+
+
+def _fill(folder: Path, count: int, writer: int = 0, writers: int = 1, keep: int = 4) -> _Maker:
+    maker = _Maker(count)
+    with pytest.raises(KeyboardInterrupt):
+        keep_filling(maker, folder, pairs=1, labelled=0, coarse_shards=2, keep=keep, writer=writer, writers=writers)  # type: ignore[arg-type]
+    return maker
+
+
+def _numbers(folder: Path) -> list[int]:
+    return [int(read_shard(path).images[0, 0, 0, 0]) for path in shard_paths(folder)]
+
+
+def test_a_writer_begins_coarse_keeps_the_newest_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    assert _fill(tmp_path, 3).coarse == [True, True, False]
+    _fill(tmp_path, 3)
+    assert _numbers(tmp_path) == [2, 3, 4, 5]
+
+
+def test_several_writers_share_the_numbers_and_one_that_fell_behind_catches_up(tmp_path: Path) -> None:
+    _fill(tmp_path, 2, writer=0, writers=2)
+    _fill(tmp_path, 1, writer=1, writers=2)
+    assert _numbers(tmp_path) == [0, 1, 2]
+    _fill(tmp_path, 5, writer=0, writers=2)
+    _fill(tmp_path, 1, writer=1, writers=2)
+    assert _numbers(tmp_path) == [7, 8, 10, 12]
