@@ -12,7 +12,7 @@ run: env
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: dev browser lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: dev
 	$(BIN)/ruff check .
