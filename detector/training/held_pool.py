@@ -65,14 +65,14 @@ class HeldPool:
             yield self._batch(draw)
 
     def _read(self) -> None:
-        """Every shard once, in order, for as long as the process lives."""
+        """Every shard once, in order, for as long as the process lives; of more than are held, the newest."""
         seen: set[str] = set()
         while True:
             new = [path for path in shard_paths(self._pool) if path.name not in seen]
             for path in new[-self._config.keep_shards :]:
                 with contextlib.suppress(FileNotFoundError):  # the writer dropped it between listing and opening
                     self._waiting.put(read_shard(path))
-                seen.add(path.name)
+            seen.update(path.name for path in new)
             if not new:
                 time.sleep(_LOOK_AGAIN_S)
 

@@ -105,6 +105,14 @@ def test_new_shards_come_in_while_training_and_push_out_the_oldest(pool: Path) -
     assert max(last) < -1.0  # nothing of the first shard is left
 
 
+def test_of_more_shards_than_are_held_the_oldest_are_never_read(pool: Path) -> None:
+    for number in range(1, 5):
+        write_shard(pool, number, _shard(20))
+    held = HeldPool(pool, _config(steps_per_epoch=200), "cpu")
+    brightest = max(float(batch.images[0:6:2].mean((1, 2, 3)).max()) for batch in held)
+    assert brightest < -1.0  # the first shard, the only bright one, is not among the newest two
+
+
 def test_an_empty_pool_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No training shards"):
         next(iter(HeldPool(tmp_path, _config(), "cpu")))
