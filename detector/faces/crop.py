@@ -70,11 +70,16 @@ def crop_face(
 def _cut(image: NDArray[np.uint8], left: int, top: int, side: int) -> NDArray[np.uint8]:
     """The square at (left, top), (side, side, 3), with edge pixels repeated outside the frame."""
     height, width = image.shape[:2]
-    if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
-        return image[top : top + side, left : left + side]
-    rows = np.clip(np.arange(top, top + side), 0, height - 1)
-    columns = np.clip(np.arange(left, left + side), 0, width - 1)
-    return np.asarray(image[rows[:, None], columns[None, :]], dtype=np.uint8)
+    x0, x1 = max(left, 0), min(left + side, width)
+    y0, y1 = max(top, 0), min(top + side, height)
+    if x0 >= x1 or y0 >= y1:  # nothing of it lies inside
+        columns = np.clip(np.arange(left, left + side), 0, width - 1)
+        return image.take(columns, 1).take(np.clip(np.arange(top, top + side), 0, height - 1), 0)
+    inside = image[y0:y1, x0:x1]
+    if inside.shape[:2] == (side, side):
+        return inside
+    borders = (y0 - top, top + side - y1, x0 - left, left + side - x1)
+    return np.asarray(cv2.copyMakeBorder(inside, *borders, cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
 def _eye_angle_deg(landmarks: NDArray[np.float32]) -> float:

@@ -18,6 +18,7 @@ from torch import nn
 from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
 from detector.registry.card import ModelCard
+from detector.registry.fast import folded, keep_freed_memory
 from detector.registry.loaded import LoadedModel
 
 DEFAULT_SET: Final = "default.json"
@@ -115,8 +116,10 @@ def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) 
         return found
     trunk = _load(_trunk_card(card), device, known) if card.kind == "sequence" else None
     _member_cards(card)
+    keep_freed_memory()
     network = _build(card).to(device)
     if card.kind in ("frame", "specialists"):
+        network = folded(network, card.crop.size_px)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     known[card.model_id] = LoadedModel(card, network, device, trunk)
     return known[card.model_id]

@@ -1,5 +1,7 @@
 """The specialists' network: what its named channels measure, in their units, and that cues rest on them alone."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from detector.models import build_network
 from detector.models.specialists import CHANNELS, SPECIALISTS, SpecialistsNet, evidence_channels
+from detector.models.specialists.signals import smoothed
 
 SIZE = 192
 
@@ -206,3 +209,15 @@ def test_wrong_options_are_named() -> None:
         SpecialistsNet("resnet10t", cues=("BG", "XX"))
     with pytest.raises(ValueError, match="strides"):
         SpecialistsNet("resnet10t", strides=(16,))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 12, 10), (1, 1, 24, 24)])
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_smoothing_is_the_mean_of_what_is_there(shape: tuple[int, ...], size: int) -> None:
+    plane, reach = torch.rand(shape), size // 2
+    height, width = shape[2:]
+    expected = torch.empty(shape)
+    for y, x in itertools.product(range(height), range(width)):
+        rows, columns = slice(max(0, y - reach), y + reach + 1), slice(max(0, x - reach), x + reach + 1)
+        expected[:, :, y, x] = plane[:, :, rows, columns].mean((2, 3))
+    torch.testing.assert_close(smoothed(plane, size), expected)
