@@ -89,10 +89,10 @@ class SequenceModel(LateModel):
             return failed_result(self.model, NO_TIME)
         if self.trunk.failure is not None:
             return failed_result(self.model, f"Its trunk has nothing for it to read. {self.trunk.failure}")
-        features = self.trunk.features()
+        looks = self.trunk.looks()
         scores = []
         for number, track in enumerate(seen.tracks):
-            score = read_track(self.model, track, features, each_batch=self._go_on)
+            score = read_track(self.model, track, looks, each_batch=self._go_on)
             if score is not None:
                 scores.append(score)
             self.fraction = (number + 1) / len(seen.tracks)

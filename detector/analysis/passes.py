@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,20 @@ from numpy.typing import NDArray
 from detector.analysis.aggregate import FaceKey
 from detector.analysis.crops import Batch, Cutter
 from detector.analysis.flow import Channel, Flow
+from detector.faces.change import Picture, thumbnail
 from detector.faces.types import CropSpec
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel
 
 BATCHES_AHEAD = 2
+
+
+class Look(NamedTuple):
+    """One face in one frame: `features` (D,) float32 of a trunk, `thumbnail` (64, 64, 3) uint8 of its crop."""
+
+    features: NDArray[np.float32]
+    thumbnail: Picture
 
 
 class NetworkPass:
@@ -37,6 +45,7 @@ class NetworkPass:
         self._keep_features = keep_features
         self._logits: list[NDArray[np.float64]] = []
         self._features: list[NDArray[np.float32]] = []
+        self._thumbnails: list[Picture] = []
         self._cues: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float32]]]] = {}
 
     def work(self) -> None:
@@ -55,11 +64,12 @@ class NetworkPass:
         """The logit of each face, of a frame model; empty after a failure."""
         return self._by_face(self._logits)
 
-    def features(self) -> dict[FaceKey, NDArray[np.float32]]:
-        """The features (D,) of each face; empty after a failure."""
+    def looks(self) -> dict[FaceKey, Look]:
+        """What a model over time reads of each face; empty after a failure."""
         if self.failure is not None or not self._features:
             return {}
-        return dict(zip(self.cutter.keys, np.concatenate(self._features), strict=True))
+        looks = map(Look, np.concatenate(self._features), self._thumbnails)
+        return dict(zip(self.cutter.keys, looks, strict=True))
 
     def cue(self, name: str) -> tuple[dict[FaceKey, float], dict[FaceKey, NDArray[np.float32]]]:
         """One cue of a specialists model: the logit and the channels' readings (C,) of each face."""
@@ -83,6 +93,7 @@ class NetworkPass:
         if self._keep_features:
             logits, features = self.model.features(crops)
             self._features.append(features)
+            self._thumbnails.extend(thumbnail(crop) for crop in crops)
         else:
             logits = self.model.score(crops)
         self._check(logits, len(crops))

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey
 from detector.analysis.intervals import MARGIN_LOGIT, intervals_of
+from detector.analysis.passes import Look
 from detector.analysis.types import Attention, FrameScore, TrackScore
+from detector.faces.change import Picture, changes_along
 from detector.faces.types import FaceTrack, TrackedFace
 
 if TYPE_CHECKING:
@@ -54,18 +56,21 @@ def windows_of(pts_s: Sequence[float], length: int) -> Windows:
 def read_track(
     model: LoadedModel,
     track: FaceTrack,
-    features: Mapping[FaceKey, NDArray[np.float32]],
+    looks: Mapping[FaceKey, Look],
     *,
     each_batch: Callable[[], None] = lambda: None,
 ) -> TrackScore | None:
     """A sequence model on one track: its logit the mean over windows, frames and pooling averaged where they overlap.
 
-    None where fewer than four of its faces have features. Raises ValueError where the model's answer is not finite.
+    None where the trunk looked at fewer than four of its faces. Raises ValueError where the model's answer is not
+    finite.
     """
-    faces = scored_faces(track, features)
+    faces = scored_faces(track, looks)
     if len(faces) < LEAST_FRAMES:
         return None
-    table = np.stack([features[key_of(face)] for face in faces])  # (F, D)
+    seen = [looks[key_of(face)] for face in faces]
+    margin = model.card.crop.margin
+    table = with_changes(np.stack([one.features for one in seen]), [one.thumbnail for one in seen], margin)
     windows = windows_of([face.pts_s for face in faces], int(model.card.inputs["frames"]))
     logits: list[float] = []
     sums = np.zeros((3, len(faces)))  # of frame logits, of pooling, of windows
@@ -90,14 +95,22 @@ def read_track(
         tuple(face.pts_s for face in faces),
         tuple((pooling / pooling.sum()).tolist()),
     )
-    margin = float(model.card.inputs.get("interval_margin_logit", MARGIN_LOGIT))
-    intervals = intervals_of(frame_logits.tolist(), [face.pts_s for face in faces], margin_logit=margin)
+    margin_logit = float(model.card.inputs.get("interval_margin_logit", MARGIN_LOGIT))
+    intervals = intervals_of(frame_logits.tolist(), [face.pts_s for face in faces], margin_logit=margin_logit)
     return TrackScore(track.track_id, float(np.mean(logits)), frames, attention, intervals)
 
 
-def scored_faces(track: FaceTrack, features: Mapping[FaceKey, NDArray[np.float32]]) -> list[TrackedFace]:
-    """The faces of a track that have features, in order of time."""
-    return [face for face in track.faces if key_of(face) in features]
+def with_changes(
+    features: NDArray[np.float32], thumbnails: Sequence[Picture], margin: float, *, before: Picture | None = None
+) -> NDArray[np.float32]:
+    """What a sequence model reads of one face: features (F, D) with what changed since the frame before, (F, D + 42).
+    `thumbnails`, `margin` and `before` as in `detector.faces.change.changes_along`."""
+    return np.concatenate([features, changes_along(thumbnails, margin, before=before)], axis=1)
+
+
+def scored_faces(track: FaceTrack, looks: Mapping[FaceKey, Look]) -> list[TrackedFace]:
+    """The faces of a track that the trunk looked at, in order of time."""
+    return [face for face in track.faces if key_of(face) in looks]
 
 
 def key_of(face: TrackedFace) -> FaceKey:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.temporal import windows_of
+from detector.analysis.temporal import windows_of, with_changes
 from detector.analysis.types import TrackScore
 from detector.errors import ModelError
+from detector.faces.change import thumbnail
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel
@@ -68,8 +69,11 @@ def attention_of(
     frames = [score.frames[row] for row in rows]
     crops = np.stack([crop_at(frame.pts) for frame in frames])
     parts = [model.trunk.features(crops[at : at + batch_size]).features for at in range(0, len(crops), batch_size)]
+    before = thumbnail(crop_at(score.frames[rows[0] - 1].pts)) if rows[0] else None
+    thumbnails = [thumbnail(crop) for crop in crops]
+    features = with_changes(np.concatenate(parts), thumbnails, model.trunk.card.crop.margin, before=before)
     times_s = np.array([[frame.pts_s - frames[0].pts_s for frame in frames]], np.float32)
-    layers, pooling = model.attention(np.concatenate(parts)[None], times_s, np.ones_like(times_s, dtype=bool))
+    layers, pooling = model.attention(features[None], times_s, np.ones_like(times_s, dtype=bool))
     shape = (0, 1, len(frames), len(frames))
     return TrackAttentionMaps(
         tuple(frame.pts for frame in frames),

@@ -64,7 +64,8 @@ def in_order(features: Tensor, times_s: Tensor, present: Tensor) -> Ordered:
 class FeatureReader(nn.Module):
     """Trunk features -> what a sequence network sees: (B, T, D) -> (B, T, `outputs`).
 
-    Features are standardised by the training data's mean and spread (buffers, see `fit`). Of each, `channels` choose:
+    Features are standardised by the training data's mean and spread (buffers, see `fit`); what is unknown of a frame
+    (NaN) is taken as that mean. Of each, `channels` choose:
     "level" the value, "deviation" from the clip's own mean (who the person is cancels out), "change" from the frames
     just before and after. `witness` > 0 carries a copy of the trunk's label head of that hidden width, fixed: what the
     frame model itself says is one more input, and `witness_logit` returns it. The last `looks` of the features are not
@@ -119,6 +120,7 @@ class FeatureReader(nn.Module):
     def forward(self, frames: Ordered) -> Tensor:
         there = frames.present[:, :, None]
         x = (frames.features[:, :, : len(self.mean)] - self.mean) * self.scale  # (B, T, D)
+        x = torch.where(x.isnan(), 0.0, x)
         if len(self.witness):
             x = torch.cat([x, self.witness_logit(frames)[:, :, None]], dim=2)
         x = x.clamp(-8, 8).masked_fill(~there, 0.0)

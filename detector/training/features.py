@@ -6,22 +6,27 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.analysis.temporal import with_changes
 from detector.errors import SettingsError
+from detector.faces.change import thumbnail
 from detector.registry import LoadedModel
-from detector.training.clip_crops import read_shards
+from detector.training.clip_crops import CropShard, read_shards
+
+_LAYOUT = 2  # raise when what is stored of a crop changes
 
 
 @dataclass(frozen=True, slots=True)
 class ClipFeatures:
-    """One clip through one trunk: `features` (T, D) float32, `logits` (T,) the frame model's own, `times_s` (T,),
-    `manipulated` (T,) bool. `twins` names the genuine clip and its manipulated twins, `facts` is its row (label, kind,
-    intervals_s, crf, file, group, source, split, name)."""
+    """One clip through one trunk: `features` (T, D) float32 as a sequence model reads them, `logits` (T,) the frame
+    model's own, `times_s` (T,), `manipulated` (T,) bool. `twins` names the genuine clip and its manipulated twins,
+    `facts` is its row (label, kind, intervals_s, crf, file, group, source, split, name)."""
 
     features: NDArray[np.float32]
     logits: NDArray[np.float32]
@@ -50,7 +55,7 @@ def extract_features(crops: Path, folder: Path, trunk: LoadedModel, *, batch_siz
     One file a shard, written whole, so that an interrupted pass goes on; one shard in memory at a time. Raises
     SettingsError where the crops are of another size than the trunk reads, or there are none.
     """
-    out = folder / trunk.card.weights_sha256[:16]
+    out = folder / f"{trunk.card.weights_sha256[:16]}-{_LAYOUT}"
     out.mkdir(parents=True, exist_ok=True)
     found = False
     for path, shard in read_shards(crops):
@@ -68,7 +73,7 @@ def extract_features(crops: Path, folder: Path, trunk: LoadedModel, *, batch_siz
         partial = out / f".{path.stem}.partial.npz"
         np.savez(
             partial,
-            features=np.concatenate([part.features for part in parts]),
+            features=_with_changes(shard, np.concatenate([part.features for part in parts]), trunk.card.crop.margin),
             logits=np.concatenate([part.logits for part in parts]),
             times_s=shard.times_s,
             clip=shard.clip,
@@ -80,6 +85,18 @@ def extract_features(crops: Path, folder: Path, trunk: LoadedModel, *, batch_siz
     if not found:
         raise SettingsError(f"{crops} holds no crops.")
     return out
+
+
+def _with_changes(shard: CropShard, features: NDArray[np.float32], margin: float) -> NDArray[np.float32]:
+    """As analysis makes them of a track, clip by clip."""
+    thumbnails = [thumbnail(crop) for crop in shard.crops]
+    starts = np.flatnonzero(np.diff(shard.clip, prepend=-1))
+    return np.concatenate(
+        [
+            with_changes(features[start:stop], thumbnails[start:stop], margin)
+            for start, stop in pairwise([*starts, len(thumbnails)])
+        ]
+    )
 
 
 def read_features(folder: Path) -> Iterator[ClipFeatures]:

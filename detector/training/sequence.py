@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from detector.errors import SettingsError
+from detector.faces.change import CHANGES
 from detector.models import FrameNet, build_network
 from detector.models.hybrid import HybridNet
 from detector.models.looks import LOOKS
@@ -26,6 +28,7 @@ from detector.training.windows import TwinWindows, WindowBatch, evaluation_batch
 
 KINDS: Final = ("lstm", "hybrid", "transformer")
 _MIXED_SHARE = 0.5
+_PLAIN: Final = LOOKS + len(CHANGES)  # features that are not the trunk's
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +191,12 @@ def fit_sequence(
 
 def new_network(config: SequenceConfig, trunk: LoadedModel, train: list[ClipFeatures]) -> nn.Module:
     """The network of a config, standardised by the genuine training frames, with the trunk's label head as witness."""
-    features = torch.cat([torch.from_numpy(clip.features) for clip in train if not clip.label])
-    if not isinstance(trunk.network, FrameNet) or features.shape[1] != trunk.network.feature_dim + LOOKS:
+    features = np.concatenate([clip.features for clip in train if not clip.label])
+    if not isinstance(trunk.network, FrameNet) or features.shape[1] != trunk.network.feature_dim + _PLAIN:
         raise SettingsError(f"{config.model_id}: the features are not those of {config.trunk}.")
     torch.manual_seed(config.fit.seed)
     network: Any = build_network(architecture_of(config, trunk.network))
-    network.reader.fit(features.mean(0), features.std(0))
+    network.reader.fit(*(torch.from_numpy(of(features, axis=0)) for of in (np.nanmean, np.nanstd)))
     if config.witness:
         network.reader.take_witness(trunk.network.label_head)
     return network  # type: ignore[no-any-return]
@@ -203,7 +206,7 @@ def architecture_of(config: SequenceConfig, trunk: FrameNet) -> dict[str, Any]:
     """The card's table: the config's, with what the trunk decides."""
     linear = [layer for layer in trunk.label_head.modules() if isinstance(layer, nn.Linear)]
     witness = {"witness": linear[0].out_features} if config.witness else {}
-    return {**config.architecture, "features": trunk.feature_dim + LOOKS, "looks": LOOKS, **witness}
+    return {**config.architecture, "features": trunk.feature_dim + _PLAIN, "looks": _PLAIN, **witness}
 
 
 @torch.no_grad()

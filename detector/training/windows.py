@@ -32,9 +32,9 @@ class WindowBatch(NamedTuple):
 
 class TwinWindows:
     """Batches for training. Each epoch takes every set of twins `rounds` times: one window of the genuine clip and the
-    same window of one manipulated twin. Windows are 16 frames to `frames` long (or the clip), of every frame or every
-    second, and lie at a random place in their padding; one frame in twenty is lost. Equal seed and epoch give equal
-    batches. Raises SettingsError where no clip has a twin.
+    same window of one manipulated twin. Windows are 16 frames to `frames` long (or the clip) and lie at a random place
+    in their padding; one frame in twenty is lost. Equal seed and epoch give equal batches. Raises SettingsError where
+    no clip has a twin.
     """
 
     def __init__(
@@ -73,11 +73,8 @@ class TwinWindows:
         fakes = [clip for clip in twins if clip.label]
         fake = fakes[int(rng.integers(len(fakes)))]
         count = len(genuine.times_s)
-        stride = 2 if count >= 2 * LEAST_FRAMES and rng.random() < 0.3 else 1
-        available = (count - 1) // stride + 1
-        length = min(available, int(rng.integers(min(16, self._frames), self._frames + 1)))
-        start = int(rng.integers(0, count - (length - 1) * stride))
-        chosen = start + stride * np.arange(length)
+        length = min(count, int(rng.integers(min(16, self._frames), self._frames + 1)))
+        chosen = int(rng.integers(0, count - length + 1)) + np.arange(length)
         chosen = chosen[rng.random(length) > 0.05] if length > 2 * LEAST_FRAMES else chosen
         place = pad_window(len(chosen), self._frames, rng)
         return [_row(clip, chosen, place, self._frames) for clip in (genuine, fake)]

@@ -13,8 +13,10 @@ import pytest
 import torch
 import yaml
 
+from detector.analysis.temporal import with_changes
 from detector.errors import SettingsError
 from detector.faces import CropSpec
+from detector.faces.change import CHANGES, thumbnail
 from detector.models import FrameNet, build_network
 from detector.models.looks import LOOKS
 from detector.registry import Decision, LoadedModel, ModelCard, load_model, save_weights
@@ -75,7 +77,7 @@ def clips(trunk: LoadedModel, people: int = 12, frames: int = 14) -> list[ClipFe
     """Features of people who differ; manipulated frames are shifted along one direction, spliced or all."""
     assert isinstance(trunk.network, FrameNet)
     rng = np.random.default_rng(0)
-    width = trunk.network.feature_dim + LOOKS
+    width = trunk.network.feature_dim + LOOKS + len(CHANGES)
     direction = rng.normal(0, 1, width).astype(np.float32)
     made = []
     for person in range(people):
@@ -163,6 +165,19 @@ def test_splicing_twins_moves_labels_with_the_frames(trunk: LoadedModel) -> None
     assert 0 < mask.mean() < 1
     fake = (mixed.features == batch.features[1::2].repeat_interleave(2, 0)).all(2)
     assert torch.equal(fake[batch.present], mixed.frame_labels.bool()[batch.present])
+
+
+def test_what_is_unknown_of_a_frame_is_taken_as_the_mean_of_genuine_ones(trunk: LoadedModel) -> None:
+    data = clips(trunk)
+    for clip in data:
+        clip.features[0, -len(CHANGES) :] = np.nan  # nothing comes before the first frame
+    network: Any = new_network(config(), trunk, data).eval()
+    assert all(value.isfinite().all() for value in network.state_dict().values())
+    batch = evaluation_batches(data[:4], frames=14, batch_size=4)[0]
+    known = torch.where(batch.features.isnan(), network.reader.mean, batch.features)
+    assert not torch.equal(known.nan_to_num(), batch.features.nan_to_num())
+    expected = network(known, batch.times_s, batch.present)
+    torch.testing.assert_close(network(batch.features, batch.times_s, batch.present), expected)
 
 
 def test_only_neighbours_of_one_label_are_asked_to_agree(trunk: LoadedModel) -> None:
@@ -295,11 +310,13 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     readings = list(open_readings(clips_dir / "readings", "train"))
     assert {one.group for one in readings} == {"p1", "p3"}
     assert all(np.ptp(one.clip.landmarks[0], axis=0).min() > 20 for one in readings)
-    features = list(read_features(clips_dir / "features-train" / trunk.card.weights_sha256[:16]))
+    (folder,) = (clips_dir / "features-train").iterdir()
+    features = list(read_features(folder))
     assert {clip.label for clip in features} == {0, 1}
     made = dict(read_shards(clips_dir / "crops-train-32px-margin-0"))
     (shard,) = [one for name, one in made.items() if name.name.startswith("p1")]
-    expected = trunk.features(shard.crops[shard.clip == 0]).features
+    crops = shard.crops[shard.clip == 0]
+    expected = with_changes(trunk.features(crops).features, [thumbnail(crop) for crop in crops], trunk.card.crop.margin)
     np.testing.assert_allclose(features[0].features, expected, atol=1e-4)
     run = json.loads((tmp_path / "runs" / "tm" / "run.json").read_text())
     assert run["status"] == "finished"

@@ -1,0 +1,138 @@
+"""What changed about a face from one frame to the next, region by region, beside what changed around it.
+
+A camera sees face and surroundings in one light, through one lens and one codec: what flickers, jumps, blurs or slides
+in the face alone was put there. The frame before is laid over this one by dense optical flow (DIS; Kroeger et al.,
+ECCV 2016), so that ordinary motion counts for little, and what is left over is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+THUMBNAIL_PX: Final = 64
+REGIONS: Final = ("around", "forehead", "eyes", "cheeks", "mouth")
+CHANGES: Final[tuple[str, ...]] = (
+    *(f"{region}_gain_{colour}" for region in REGIONS for colour in ("red", "green", "blue")),
+    *(f"{region}_left_over" for region in REGIONS),
+    *(f"{region}_detail" for region in REGIONS),
+    *(f"slide_{part}_{axis}" for part in ("shift", "by_column", "by_row") for axis in ("x", "y")),
+    *(f"{region}_uneven_flow" for region in REGIONS),
+    "motion_around",
+    *(f"{region}_uneven_gain" for region in REGIONS),
+)
+
+# Half axes of the face's ellipse as shares of the box's longer side; "around" begins at 1.12 of them.
+_HALF_HEIGHT, _HALF_WIDTH = 0.5, 0.42
+_INSIDE, _AROUND = 0.92, 1.12
+# Rows, as shares of the box's side below its middle, that part the face's regions.
+_ROWS: Final = (-0.24, -0.014, 0.168)
+_DARK, _LEAST_GREY = 12.0, 0.5  # grey levels: added before a logarithm, so that black places and still ones stay finite
+
+
+class _Places(NamedTuple):
+    """Of a thumbnail of P pixels: `weights` (5, P) each region's mean, `inside` and `outside` (P,) bool, `columns` and
+    `rows` (S, S), `plane` (P, 3) the basis of an affine motion, `fit_inside` and `fit_outside` what solves for it."""
+
+    weights: NDArray[np.float32]
+    inside: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+    columns: NDArray[np.float32]
+    rows: NDArray[np.float32]
+    plane: NDArray[np.float32]
+    fit_inside: NDArray[np.float32]
+    fit_outside: NDArray[np.float32]
+
+
+def thumbnail(crop: Picture) -> Picture:
+    """(S, S, 3) uint8 crop -> (64, 64, 3) uint8: as much of it as `changes_along` reads."""
+    size = (THUMBNAIL_PX, THUMBNAIL_PX)
+    return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def changes_along(
+    thumbnails: Sequence[Picture], margin: float, *, before: Picture | None = None
+) -> NDArray[np.float32]:
+    """(T, 42) float32, `CHANGES` in that order, of a face's thumbnails in the order of time, each beside the one before
+    it; the first beside `before`, NaN without. `margin` is the crop's (`CropSpec.margin`)."""
+    table = np.full((len(thumbnails), len(CHANGES)), np.nan, np.float32)
+    last = before
+    for index, picture in enumerate(thumbnails):
+        if last is not None:
+            table[index] = _changes(last, picture, _places(margin))
+        last = picture
+    return table
+
+
+def _changes(before: Picture, now: Picture, places: _Places) -> NDArray[np.float32]:
+    """Gains are natural logarithms times ten, details logarithms times two, left-over light the logarithm of its share
+    of the region's contrast; slides and flows in twentieths of a crop's side and in pixels of the thumbnail."""
+    weights = places.weights
+    grey_before, grey = cv2.cvtColor(before, cv2.COLOR_RGB2GRAY), cv2.cvtColor(now, cv2.COLOR_RGB2GRAY)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(grey, grey_before, None)  # type: ignore[call-overload]
+    laid = cv2.remap(
+        before,
+        places.columns + flow[..., 0],
+        places.rows + flow[..., 1],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).astype(np.float32)
+    picture = now.astype(np.float32)
+    gain = np.log((cv2.blur(picture, (5, 5)) + _DARK) / (cv2.blur(laid, (5, 5)) + _DARK)).reshape(-1, 3)
+    mean_gain = weights @ gain  # (5, 3)
+    uneven_gain = np.sqrt(np.maximum(weights @ gain**2 - mean_gain**2, 0)).mean(1)
+
+    left_over = _spread((picture.mean(2) - laid.mean(2)).ravel(), weights)
+    contrast = _spread(grey.astype(np.float32).ravel(), weights)
+    detail = [np.log(weights @ _detail(plane).ravel() + 0.3) for plane in (grey, grey_before)]
+
+    vectors = flow.reshape(-1, 2)
+    own, around = places.fit_inside @ vectors[places.inside], places.fit_outside @ vectors[places.outside]  # (3, 2)
+    uneven = ((vectors - places.plane @ own) ** 2).sum(1)
+    uneven_around = ((vectors - places.plane @ around) ** 2).sum(1)
+    uneven_flow = np.sqrt(np.concatenate([weights[:1] @ uneven_around, weights[1:] @ uneven]))
+    return np.concatenate(
+        [
+            10 * mean_gain.ravel(),
+            np.log((left_over + _LEAST_GREY) / (contrast + 2)),
+            2 * (detail[0] - detail[1]),
+            (own - around).ravel() * 20 / THUMBNAIL_PX,
+            np.log(uneven_flow + 0.05),
+            [np.log(np.abs(around[0]).sum() + 0.05)],
+            np.log(uneven_gain + 0.003),
+        ]
+    ).astype(np.float32)
+
+
+def _spread(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Standard deviation within each region: (P,) -> (5,)."""
+    return np.sqrt(np.maximum(weights @ values**2 - (weights @ values) ** 2, 0))
+
+
+def _detail(grey: Picture) -> NDArray[np.float32]:
+    """Energy of what a 3 by 3 mean takes away, in grey levels squared."""
+    plane = grey.astype(np.float32)
+    return (plane - cv2.blur(plane, (3, 3))) ** 2
+
+
+@cache
+def _places(margin: float) -> _Places:
+    side = THUMBNAIL_PX
+    rows, columns = np.mgrid[0:side, 0:side].astype(np.float32)
+    x, y = ((plane + 0.5) / side - 0.5 for plane in (columns, rows))  # shares of the crop's side
+    box = 1 + 2 * margin
+    radius = np.hypot(y * box / _HALF_HEIGHT, x * box / _HALF_WIDTH)
+    inside, outside = radius < _INSIDE, radius > _AROUND
+    band = np.digitize(y * box, _ROWS)
+    regions = np.stack([outside, *(inside & (band == number) for number in range(len(REGIONS) - 1))])
+    weights = regions.reshape(len(REGIONS), -1) / regions.sum((1, 2))[:, None]
+    plane = np.stack([np.ones(side * side), x.ravel(), y.ravel()], 1).astype(np.float32)
+    solvers = [np.linalg.pinv(plane[mask.ravel()]).astype(np.float32) for mask in (inside, outside)]
+    return _Places(weights.astype(np.float32), inside.ravel(), outside.ravel(), columns, rows, plane, *solvers)

@@ -1,0 +1,79 @@
+"""What is measured of a face from frame to frame: changes of the face, not motion of the picture."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.faces.change import CHANGES, REGIONS, changes_along, thumbnail
+
+MARGIN = 0.2
+Picture = NDArray[np.uint8]
+
+
+def _crop(astronaut: Picture, shift: tuple[int, int] = (0, 0)) -> Picture:
+    """A crop of the astronaut's face and what is around it, moved by whole pixels."""
+    return np.ascontiguousarray(astronaut[20 + shift[1] : 244 + shift[1], 112 + shift[0] : 336 + shift[0]])
+
+
+def _face(crop: Picture) -> NDArray[np.float32]:
+    """1 inside an ellipse within the face, 0 outside, (S, S, 1)."""
+    side = crop.shape[0]
+    mask = np.zeros(crop.shape[:2], np.float32)
+    cv2.ellipse(mask, (side // 2, side // 2), (round(0.27 * side), round(0.33 * side)), 0, 0, 360, 1.0, -1)
+    return mask[..., None]
+
+
+def _change(before: Picture, now: Picture) -> dict[str, float]:
+    values = changes_along([thumbnail(now)], MARGIN, before=thumbnail(before))[0]
+    return dict(zip(CHANGES, values.tolist(), strict=True))
+
+
+def _mean(change: dict[str, float], measure: str) -> dict[str, float]:
+    return {
+        region: float(np.mean([value for name, value in change.items() if name.startswith(f"{region}_{measure}")]))
+        for region in REGIONS
+    }
+
+
+def test_each_frame_is_held_against_the_one_before(astronaut: Picture) -> None:
+    crops = [thumbnail(_crop(astronaut, (step, 0))) for step in range(4)]
+    table = changes_along(crops, MARGIN)
+    assert table.shape == (4, len(CHANGES)) == (4, 42)
+    assert np.isnan(table[0]).all()
+    assert np.isfinite(table[1:]).all()
+    np.testing.assert_array_equal(changes_along(crops[2:], MARGIN, before=crops[1]), table[2:])
+    assert changes_along([], MARGIN).shape == (0, 42)
+
+
+def test_nothing_changed_is_nothing(astronaut: Picture) -> None:
+    still = _change(_crop(astronaut), _crop(astronaut))
+    assert all(abs(value) < 0.05 for value in _mean(still, "gain").values())
+    assert all(abs(value) < 0.05 for name, value in still.items() if name.startswith("slide") or "detail" in name)
+
+
+def test_light_on_the_face_alone_is_a_gain_of_the_face(astronaut: Picture) -> None:
+    crop = _crop(astronaut)
+    lit = np.clip(crop * (1 + 0.15 * _face(crop)), 0, 255).astype(np.uint8)
+    gain = _mean(_change(crop, lit), "gain")
+    assert min(gain["forehead"], gain["eyes"], gain["cheeks"]) > 10 * np.log(1.08)
+    assert abs(gain["around"]) < 0.25 * gain["cheeks"]
+    everywhere = _mean(_change(crop, np.clip(crop * 1.15, 0, 255).astype(np.uint8)), "gain")
+    assert everywhere["around"] > 0.6 * everywhere["cheeks"]
+
+
+def test_a_face_that_slides_against_its_surroundings_is_told_from_one_that_moves_with_them(astronaut: Picture) -> None:
+    crop = _crop(astronaut)
+    mask = cv2.GaussianBlur(_face(crop), (0, 0), 4)[..., None]
+    slid = (mask * _crop(astronaut, (-7, 0)) + (1 - mask) * crop).astype(np.uint8)
+    alone, together = _change(crop, slid), _change(crop, _crop(astronaut, (-7, 0)))
+    assert abs(alone["slide_shift_x"]) > 3 * abs(together["slide_shift_x"])
+    assert together["motion_around"] > alone["motion_around"]
+
+
+def test_a_face_repainted_softly_loses_detail_there(astronaut: Picture) -> None:
+    crop = _crop(astronaut)
+    mask = _face(crop)
+    soft = (mask * cv2.GaussianBlur(crop, (0, 0), 6) + (1 - mask) * crop).astype(np.uint8)
+    detail = _mean(_change(crop, soft), "detail")
+    assert max(detail["eyes"], detail["mouth"]) < -1
+    assert abs(detail["around"]) < 0.5
