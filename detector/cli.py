@@ -32,6 +32,7 @@ COMMANDS = {
     "exchange": ("detector.commands.exchange", "write a case as HTML, CASE/UCO, CSV or Parquet"),
     "bench": ("detector.commands.bench", "measure speed and memory of an analysis"),
     "train": ("detector.training.cli", "train a model from a YAML config"),
+    "average": ("detector.training.cli", "average the weights of several runs into one"),
     "leakage": ("detector.training.cli", "does a plain property of the files give their label away?"),
     "peers": ("detector.training.cli", "measure frame models beside classical detectors on the same crops"),
     "export": ("detector.commands.measure", "turn a finished run into weights with a measured card"),

@@ -86,6 +86,12 @@ def load_model(model_id: str, device: str = "cpu") -> LoadedModel:
     return _load(find_card(model_id), _device(device), {})
 
 
+def load_weights(model_id: str) -> dict[str, torch.Tensor]:
+    """The verified weights of a model in float32, keyed as its architecture keys them; a loaded network's may be keyed
+    otherwise (`detector.registry.fast.folded`). Raises as `load_model`."""
+    return _build(find_card(model_id)).state_dict()
+
+
 def load_set(
     model_ids: Iterable[str], device: str = "cpu", *, loaded: Iterable[LoadedModel] = ()
 ) -> tuple[LoadedModel, ...]:

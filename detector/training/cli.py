@@ -1,4 +1,4 @@
-"""`python -m detector train`, `leakage` and `peers`."""
+"""`python -m detector train`, `average`, `leakage` and `peers`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,14 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
         help="train K times, each time without a part of the people, and measure on those: RUN/folds.json",
     )
     train.set_defaults(run_command=_train)
+    average = subparsers.add_parser(
+        "average",
+        help="average the weights of several runs into one",
+        description="Average the weights of runs that went on from the same weights; ship the result with `export`.",
+    )
+    average.add_argument("sources", nargs="+", metavar="SOURCE", help="folder of a run, or model:ID of a shipped model")
+    average.add_argument("--run", type=Path, required=True, help="folder that receives the averaged run")
+    average.set_defaults(run_command=_average)
     leakage = subparsers.add_parser("leakage", help="does a plain property of the files give their label away?")
     leakage.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
     leakage.add_argument("--kind", choices=("all", "image", "video"), default="all")
@@ -75,6 +83,14 @@ def _train(args: argparse.Namespace) -> int:
             f"{facts['best_validation_loss']:.4f} in epoch {facts['best_epoch']}; report in {args.run}",
             file=sys.stderr,
         )
+    return 0
+
+
+def _average(args: argparse.Namespace) -> int:
+    from detector.training.soup import average_runs
+
+    average_runs(args.sources, args.run)
+    print(f"the mean of {len(args.sources)} networks is in {args.run}; measure it before it ships", file=sys.stderr)
     return 0
 
 

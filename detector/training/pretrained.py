@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import SettingsError
-from detector.registry import file_sha256, load_model
+from detector.registry import file_sha256, load_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def start_from(network: nn.Module, name: str) -> None:
     another SHA-256, or the trunk is another network.
     """
     if name.startswith(MODEL):
-        network.load_state_dict(load_model(name.removeprefix(MODEL)).network.state_dict())
+        network.load_state_dict(load_weights(name.removeprefix(MODEL)))
         return
     source = SOURCES[name]
     encoder: nn.Module = network.get_submodule("trunk.encoder")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from detector.errors import SettingsError
 from detector.models.specialists import SpecialistsNet
-from detector.registry import load_model
+from detector.registry import load_model, load_weights
 from detector.training.cue_samples import CUES, CueBatch, CueBatches, CueSource, wide_rows
 from detector.training.facebank import FaceBank
 from detector.training.specialists import (
@@ -89,7 +89,7 @@ def test_training_goes_on_from_a_model_of_the_registry(
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(out))
     fit = {**TINY["fit"], "learning_rate": 1e-7, "max_epochs": 1, "ema_decay": 0.0}
     second = fit_specialists(config(tmp_path, init="model:tiny-specialists", fit=fit), bank, tmp_path / "again")
-    shipped = load_model("tiny-specialists").network.state_dict()
+    shipped = load_weights("tiny-specialists")
     name = "heads.BG.map_head.weight"
     torch.testing.assert_close(second.state_dict()[name], shipped[name], rtol=0, atol=1e-4)
 
