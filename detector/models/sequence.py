@@ -65,11 +65,11 @@ class FeatureReader(nn.Module):
     """Trunk features -> what a sequence network sees: (B, T, D) -> (B, T, `outputs`).
 
     Features are standardised by the training data's mean and spread (buffers, see `fit`); what is unknown of a frame
-    (NaN) is taken as that mean. Of each, `channels` choose:
-    "level" the value, "deviation" from the clip's own mean (who the person is cancels out), "change" from the frames
-    just before and after. `witness` > 0 carries a copy of the trunk's label head of that hidden width, fixed: what the
-    frame model itself says is one more input, and `witness_logit` returns it. The last `looks` of the features are not
-    the trunk's (`detector.models.looks`), so the witness leaves them out; what comes after `features` is not read.
+    (NaN) is taken as that mean. Of each, `channels` choose: "level" the value, "deviation" from the clip's own mean
+    (who the person is cancels out), "change" from the frames just before and after. `witness` > 0 carries a copy of the
+    trunk's label head of that hidden width, fixed: what the frame model itself says is one more input, and
+    `witness_logit` returns it. The last `looks` of the features are not the trunk's (`detector.models.looks`,
+    `detector.faces.change`), so the witness leaves them out; what comes after `features` is not read.
     """
 
     mean: Tensor
