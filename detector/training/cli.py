@@ -79,8 +79,8 @@ def _train(args: argparse.Namespace) -> int:
     if facts is not None and (args.run / "metrics.csv").is_file():  # an ensemble is fitted without epochs
         write_report(args.run)
         print(
-            f"trained {facts['epochs']} epochs in {facts['minutes']:.1f} min; lowest validation loss "
-            f"{facts['best_validation_loss']:.4f} in epoch {facts['best_epoch']}; report in {args.run}",
+            f"trained {facts['epochs']} epochs in {facts['minutes']:.1f} min; kept epoch {facts['best_epoch']}, of "
+            f"validation loss {facts['best_validation_loss']:.4f}; report in {args.run}",
             file=sys.stderr,
         )
     return 0

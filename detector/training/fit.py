@@ -30,7 +30,7 @@ from detector.training.feeding import Plain, Share
 from detector.training.finished import finished_run
 from detector.training.leakage import LeakageReport
 from detector.training.losses import focal_loss, smooth_labels
-from detector.training.run_log import RunLog
+from detector.training.run_log import Keep, RunLog
 from detector.training.run_report import write_report
 from detector.training.schedule import Schedule, rate_share
 
@@ -217,6 +217,7 @@ def fit(
     resume: bool = True,
     facts: Mapping[str, Any] | None = None,
     leakage: LeakageReport | None = None,
+    keep: Keep = "loss",
 ) -> FitResult:
     """Train `module` until `config` says it is over; its network then holds the best epoch's averaged weights.
 
@@ -225,6 +226,8 @@ def fit(
     config and its hash, counts) go into `run.json`, `leakage` into `leakage.json`; without it the first training
     samples are measured, where batches say what they hold (`detector.training.batch_properties`). A report without
     plots is written at the end (`detector.training.run_report`). `device` "cpu", "cuda" or "cuda:1".
+    `keep` "loss" keeps the epoch of lowest validation loss, "auc" that of highest validation AUC, for networks whose
+    logits are balanced afterwards; `patience` waits for the same.
     Raises SettingsError where `run_dir` holds a run with other settings, the device is absent or the batches run out at
     once; FloatingPointError where the loss is no longer finite.
     """
@@ -234,7 +237,7 @@ def fit(
     torch.set_flush_denormal(True)  # from-scratch training slows down manyfold on denormals
     L.seed_everything(config.seed, verbose=False)
     run_dir.mkdir(parents=True, exist_ok=True)
-    log = RunLog(module, config, run_dir, {**(facts or {}), "device": device}, resume=resume)
+    log = RunLog(module, config, run_dir, {**(facts or {}), "device": device}, resume=resume, keep=keep)
     if not finished_run(run_dir):
         kind, _, number = device.partition(":")
         if kind == "cuda" and not torch.cuda.is_available():

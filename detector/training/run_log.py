@@ -33,7 +33,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import lightning as L
 import numpy as np
@@ -49,12 +49,24 @@ if TYPE_CHECKING:
     from detector.training.fit import BinaryModule, FitConfig
 
 
+Keep = Literal["loss", "auc"]
+KEPT: Final[Mapping[Keep, str]] = {"loss": "lower validation loss", "auc": "higher validation AUC"}
+
+
 class RunLog(Callback):
     """Gathers an epoch's outputs, writes the run's files, decides when the run is over."""
 
     def __init__(
-        self, module: BinaryModule, config: FitConfig, run_dir: Path, facts: Mapping[str, Any], *, resume: bool
+        self,
+        module: BinaryModule,
+        config: FitConfig,
+        run_dir: Path,
+        facts: Mapping[str, Any],
+        *,
+        resume: bool,
+        keep: Keep = "loss",
     ) -> None:
+        self._keep = keep
         self._module, self._config, self._run_dir = module, config, run_dir
         self._train, self._validation = EpochSamples(), EpochSamples()
         self._started = time.monotonic()
@@ -64,6 +76,7 @@ class RunLog(Callback):
             "config": table,
             "config_sha256": hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest(),
             **facts,
+            "kept_by": keep,
             "status": "running",
             "stopped_because": None,
             "started": _now(),
@@ -141,8 +154,7 @@ class RunLog(Callback):
         if not self._validation.batches:
             raise SettingsError("fit: there is not one validation batch.")
         row = self._row(self._module.learning_rate(self._train.batches))
-        losses = [known["validation_loss"] for known in self._module.history]
-        best = not losses or row["validation_loss"] < min(losses)
+        best = self._worth(row) > max(map(self._worth, self._module.history), default=-math.inf)
         self._module.history.append(row)
         self._judge(trainer, trainer.strategy.broadcast(row["minutes"] >= self._config.budget_minutes))
         if trainer.is_global_zero:
@@ -173,17 +185,23 @@ class RunLog(Callback):
         }
 
     def _judge(self, trainer: L.Trainer, over_budget: bool) -> None:
-        losses = [row["validation_loss"] for row in self._module.history]
-        waited = len(losses) - 1 - int(np.argmin(losses))
+        worth = [self._worth(row) for row in self._module.history]
+        waited = len(worth) - 1 - int(np.argmax(worth))
         reason = None
         if over_budget:
             reason = self._budget_is_spent
-        elif len(losses) >= self._config.max_epochs:
+        elif len(worth) >= self._config.max_epochs:
             reason = f"{self._config.max_epochs} epochs are over"
-        elif len(losses) >= self._config.min_epochs and waited >= self._config.patience:
-            reason = f"{waited} epochs brought no lower validation loss"
+        elif len(worth) >= self._config.min_epochs and waited >= self._config.patience:
+            reason = f"{waited} epochs brought no {KEPT[self._keep]}"
         if reason:
             self._stop(trainer, reason)
+
+    def _worth(self, row: Mapping[str, Any]) -> float:
+        """What makes an epoch the one to keep: the more the better."""
+        if self._keep == "loss":
+            return -float(row["validation_loss"])
+        return float(row["auc"]) if math.isfinite(row["auc"]) else -1.0
 
     def _stop(self, trainer: L.Trainer, reason: str) -> None:
         self.facts["stopped_because"] = reason

@@ -97,4 +97,4 @@ def _scores(axes: Axes, samples: pd.DataFrame) -> None:
 
 
 def _mark_best(axes: Axes, best: int) -> None:
-    axes.axvline(best, color=VERMILION, lw=1, ls=":", label=f"lowest validation loss ({best})")
+    axes.axvline(best, color=VERMILION, lw=1, ls=":", label=f"epoch kept ({best})")

@@ -5,7 +5,8 @@
 
     {"model_id", "title", "kind": text or null, "config_sha256": text, "status", "stopped_because": text or null,
      "epochs": n, "minutes": x,
-     "best_epoch": n (of lowest validation loss, from 0), "best_validation_loss": x,
+     "best_epoch": n (the one kept, from 0), "best_validation_loss": x (there), "kept_by": "loss" or "auc",
+     "lowest_loss": {"epoch": n, "validation_loss": x},
      "at_best": {column of metrics.csv: value or null, …},
      "gap": {"loss": validation minus training loss at the best epoch, "auc": training minus validation AUC or null},
      "rise": {"auc_per_epoch": slope over the last third of the epochs or null, "still_rising": true or false},
@@ -60,6 +61,7 @@ def write_report(run_dir: Path, *, plots: bool = True) -> dict[str, Any]:
 def summarise(facts: dict[str, Any], metrics: pd.DataFrame, leakage: dict[str, Any] | None) -> dict[str, Any]:
     """The report without its plots, from the tables of a run."""
     best = metrics.loc[metrics["epoch"] == facts["best_epoch"]].iloc[0]
+    lowest = metrics.sort_values("validation_loss").iloc[0]
     counts = facts["counts"]["validation"]["groups"]
     groups = [
         {
@@ -76,6 +78,11 @@ def summarise(facts: dict[str, Any], metrics: pd.DataFrame, leakage: dict[str, A
         **{name: facts[name] for name in ("status", "stopped_because", "epochs", "minutes")},
         "best_epoch": facts["best_epoch"],
         "best_validation_loss": facts["best_validation_loss"],
+        "kept_by": facts.get("kept_by", "loss"),
+        "lowest_loss": {
+            "epoch": int(lowest["epoch"]),
+            "validation_loss": float(lowest["validation_loss"]),
+        },
         "at_best": {str(name): _known(value) for name, value in best.items()},
         "gap": {
             "loss": float(best["validation_loss"] - best["train_loss"]),
@@ -107,6 +114,18 @@ def _known(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
+def _kept(report: dict[str, Any]) -> str:
+    lowest, best = report["lowest_loss"], report["at_best"]
+    gap = f"training loss there {best['train_loss']:.4f}, a gap of {report['gap']['loss']:+.4f}."
+    if report["kept_by"] == "loss":
+        return f"**Best validation loss {lowest['validation_loss']:.4f} in epoch {lowest['epoch']}**; {gap}"
+    return (
+        f"**Kept is epoch {report['best_epoch']}, of highest validation AUC**; validation loss there "
+        f"{report['best_validation_loss']:.4f}, {gap} Best validation loss {lowest['validation_loss']:.4f} in epoch "
+        f"{lowest['epoch']}."
+    )
+
+
 def as_markdown(report: dict[str, Any]) -> str:
     """The report to read: what happened, how it was measured, what to do next."""
     best = report["at_best"]
@@ -117,8 +136,7 @@ def as_markdown(report: dict[str, Any]) -> str:
         f"{report['epochs']} epochs in {report['minutes']:.1f} minutes; "
         f"{report['stopped_because'] or 'still going on'}.",
         "",
-        f"**Best validation loss {report['best_validation_loss']:.4f} in epoch {report['best_epoch']}**; "
-        f"training loss there {best['train_loss']:.4f}, a gap of {report['gap']['loss']:+.4f}.",
+        _kept(report),
         "",
         "| measure | validation, best epoch |",
         "|---|---|",

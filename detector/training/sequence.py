@@ -24,6 +24,7 @@ from detector.training.fit import FIT_LIMITS, BinaryModule, FitConfig, StepOutpu
 from detector.training.mixing import Mixup, TimeCutmix, draw_mixup, draw_time_cutmix
 from detector.training.readings import read_clips
 from detector.training.resynthesis import load_all
+from detector.training.run_log import Keep
 from detector.training.windows import TwinWindows, WindowBatch, evaluation_batches
 
 KINDS: Final = ("lstm", "hybrid", "transformer")
@@ -39,6 +40,7 @@ class SequenceConfig:
     number of features, which the trunk gives. `witness` carries the trunk's label head along. `frame_weight` weighs the
     loss of single frames beside that of the clip; half the batches are spliced along time (`fit.cutmix_alpha`) or mixed
     (`fit.mixup_alpha`) with their twins; `fit.consistency_weight` asks neighbouring frames of one label to agree.
+    `keep` says which epoch's weights are kept: of lowest validation "loss", or of highest validation "auc".
     `crops` says how much is drawn for training, `validation_crops` for choosing.
     """
 
@@ -54,6 +56,7 @@ class SequenceConfig:
     crops: CropPlan = field(default_factory=CropPlan)
     validation_crops: CropPlan = field(default_factory=lambda: CropPlan(draws=3, fakes=4, seed=8))
     cue: str = ""
+    keep: Keep = "loss"
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
 
@@ -63,7 +66,7 @@ _CROP_LIMITS: Final[Limits] = {
 }  # fmt: skip
 _LIMITS: Final[Limits] = {
     "fit": FIT_LIMITS, "frames": (4, 512), "rounds": (1, 1000), "frame_weight": (0, 100), "cue": ["", "TM"],
-    "crops": _CROP_LIMITS, "validation_crops": _CROP_LIMITS,
+    "keep": ["loss", "auc"], "crops": _CROP_LIMITS, "validation_crops": _CROP_LIMITS,
 }  # fmt: skip
 
 
@@ -181,7 +184,7 @@ def fit_sequence(
         "trunk_weights_sha256": trunk.card.weights_sha256,
         "clips": {"train": len(train), "validation": len(validation)},
     }
-    fit(module, batches, held, config.fit, run_dir, device=device, facts=facts)
+    fit(module, batches, held, config.fit, run_dir, device=device, facts=facts, keep=config.keep)
     trained = module.network
     recentre(trained, held)
     if isinstance(trained, HybridNet):

@@ -128,6 +128,27 @@ def test_it_stops_when_validation_no_longer_improves_but_not_before_the_fewest_e
     assert "no lower validation loss" in json.loads((tmp_path / "run.json").read_text())["stopped_because"]
 
 
+class Drifting(Toy):
+    """From the third epoch on it tells all validation samples apart, and calls all of them manipulated."""
+
+    def step(self, batch: Any) -> StepOutput:
+        output = super().step(batch)
+        if self.training or self.current_epoch < 2:
+            return output
+        logit = 9 + 2 * output.label
+        return output._replace(loss=self.label_loss(logit, output.label), logit=logit)
+
+
+def test_the_epoch_kept_is_that_of_least_loss_or_of_highest_auc(tmp_path: Path) -> None:
+    by_loss = fit(Drifting(), TRAIN, VALIDATION, FAST, tmp_path / "loss")
+    by_auc = fit(Drifting(), TRAIN, VALIDATION, FAST, tmp_path / "auc", keep="auc")
+    assert (by_loss.best_epoch, by_auc.best_epoch) == (1, 2)
+    assert by_auc.best_validation_loss > by_loss.best_validation_loss
+    text = (tmp_path / "auc" / "report.md").read_text()
+    assert "Kept is epoch 2, of highest validation AUC" in text
+    assert f"Best validation loss {by_loss.best_validation_loss:.4f} in epoch 1" in text
+
+
 def test_a_spent_budget_ends_a_run_even_before_the_fewest_epochs(tmp_path: Path) -> None:
     config = replace(FAST, max_epochs=10_000, min_epochs=10_000, budget_minutes=0.01)
     result = fit(Toy(config), TRAIN, VALIDATION, config, tmp_path)
