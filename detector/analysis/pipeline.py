@@ -6,8 +6,7 @@
 Channels are bounded, so of a long file only results stay in memory, and of each face some hundred numbers and a
 thumbnail. Batches are cut from the crops in frame order and have a fixed size whatever the timing, so equal work gives
 equal numbers. Each distinct network sees each crop once, however many models rest on it. The calling thread owns
-MediaPipe, progress and cancellation; FFmpeg, MediaPipe and torch release the interpreter lock, so the stages truly
-overlap.
+MediaPipe, progress and cancellation; FFmpeg, MediaPipe and torch release the interpreter lock: stages truly overlap.
 """
 
 from __future__ import annotations
