@@ -17,7 +17,7 @@ from torch import Tensor
 
 from detector.errors import SettingsError
 from detector.registry import find_card, load_weights
-from detector.training.finished import read_run
+from detector.training.finished import FinishedRun, read_run
 from detector.training.pretrained import MODEL
 
 
@@ -28,32 +28,31 @@ def average_runs(sources: Sequence[str], run_dir: Path) -> None:
     `run_dir` also receives `run.json`: the first run's with `averaged` naming the sources, steps and minutes added up.
     Raises SettingsError for fewer than two sources, none of them a run, or weights of another architecture.
     """
-    runs = [Path(source) for source in sources if not source.startswith(MODEL)]
+    runs = {source: read_run(Path(source)) for source in sources if not source.startswith(MODEL)}
     if len(sources) < 2 or not runs:
         raise SettingsError("Averaging needs at least two sources, one of them the folder of a run.")
     weights = [
-        load_weights(source.removeprefix(MODEL)) if source.startswith(MODEL) else read_run(Path(source)).weights
-        for source in sources
+        runs[source].weights if source in runs else load_weights(source.removeprefix(MODEL)) for source in sources
     ]
     mean = _mean(weights, sources)
-    facts: dict[str, Any] = json.loads((runs[0] / "run.json").read_text(encoding="utf-8"))
+    facts: dict[str, Any] = json.loads((Path(next(iter(runs))) / "run.json").read_text(encoding="utf-8"))
     facts |= {
         "status": "finished",
         "stopped_because": "averaged from other runs",
-        "averaged": [_name(source) for source in sources],
-        "steps": sum(read_run(run).steps for run in runs),
-        "minutes": round(sum(read_run(run).minutes for run in runs), 1),
+        "averaged": [_name(source, runs.get(source)) for source in sources],
+        "steps": sum(run.steps for run in runs.values()),
+        "minutes": round(sum(run.minutes for run in runs.values()), 1),
     }
     run_dir.mkdir(parents=True, exist_ok=True)
     save_file(mean, run_dir / "best.safetensors")
     (run_dir / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def _name(source: str) -> str:
+def _name(source: str, run: FinishedRun | None) -> str:
     """What a source is called in `run.json`: by its weights' hash or its config's, for folders are renamed."""
-    if source.startswith(MODEL):
+    if run is None:
         return f"{source} {find_card(source.removeprefix(MODEL)).weights_sha256[:12]}"
-    return f"{Path(source).name} {read_run(Path(source)).config_sha256[:12]}"
+    return f"{Path(source).name} {run.config_sha256[:12]}"
 
 
 def _mean(weights: Sequence[dict[str, Tensor]], sources: Sequence[str]) -> dict[str, Tensor]:
