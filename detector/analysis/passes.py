@@ -22,10 +22,12 @@ BATCHES_AHEAD = 2
 
 
 class Look(NamedTuple):
-    """One face in one frame: `features` (D,) float32 of a trunk, `thumbnail` (64, 64, 3) uint8 of its crop."""
+    """One face in one frame: `features` (D,) float32 of a trunk, `thumbnail` (64, 64, 3) uint8 of its crop, and that of
+    the same place in the frame just before, None where there is none."""
 
     features: NDArray[np.float32]
     thumbnail: Picture
+    just_before: Picture | None
 
 
 class NetworkPass:
@@ -39,13 +41,14 @@ class NetworkPass:
         self.model, self.cutter = model, cutter
         self.channel: Channel[Batch] = Channel(flow, BATCHES_AHEAD)
         cutter.channels.append(self.channel)
+        cutter.over_time |= keep_features
         self.done = 0
         self.busy_s = 0.0
         self.failure: str | None = None
         self._keep_features = keep_features
         self._logits: list[NDArray[np.float64]] = []
         self._features: list[NDArray[np.float32]] = []
-        self._thumbnails: list[Picture] = []
+        self._thumbnails: list[tuple[Picture, Picture | None]] = []
         self._cues: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float32]]]] = {}
 
     def work(self) -> None:
@@ -53,7 +56,7 @@ class NetworkPass:
             start_s = time.perf_counter()
             if self.failure is None:
                 try:
-                    self._run(batch.crops)
+                    self._run(batch)
                 except Exception as error:
                     # Whatever a network stumbles over, its neighbours' results stand; the reason reaches the record.
                     self.failure = describe_failure(self.model.card.model_id, error)
@@ -68,8 +71,8 @@ class NetworkPass:
         """What a model over time reads of each face; empty after a failure."""
         if self.failure is not None or not self._features:
             return {}
-        looks = map(Look, np.concatenate(self._features), self._thumbnails)
-        return dict(zip(self.cutter.keys, looks, strict=True))
+        pairs = zip(np.concatenate(self._features), self._thumbnails, strict=True)
+        return dict(zip(self.cutter.keys, (Look(features, *two) for features, two in pairs), strict=True))
 
     def cue(self, name: str) -> tuple[dict[FaceKey, float], dict[FaceKey, NDArray[np.float32]]]:
         """One cue of a specialists model: the logit and the channels' readings (C,) of each face."""
@@ -84,7 +87,8 @@ class NetworkPass:
             return {}
         return dict(zip(self.cutter.keys, np.concatenate(parts).tolist(), strict=True))
 
-    def _run(self, crops: NDArray[np.uint8]) -> None:
+    def _run(self, batch: Batch) -> None:
+        crops = batch.crops
         if self.model.kind == "specialists":
             for cue, scores in self.model.specialists(crops).items():
                 self._check(scores.logits, len(crops))
@@ -93,7 +97,7 @@ class NetworkPass:
         if self._keep_features:
             logits, features = self.model.features(crops)
             self._features.append(features)
-            self._thumbnails.extend(thumbnail(crop) for crop in crops)
+            self._thumbnails.extend(zip(map(thumbnail, crops), batch.just_before, strict=True))
         else:
             logits = self.model.score(crops)
         self._check(logits, len(crops))

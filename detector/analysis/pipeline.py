@@ -48,7 +48,7 @@ FRAMES_AHEAD = 6
 class Doors:
     """The neighbouring rooms' entrances that the pipeline uses; tests put other rooms behind them."""
 
-    open_frames: Callable[[Evidence, AnalysisSettings], Any]
+    open_frames: Callable[[Evidence, AnalysisSettings, bool], Any]
     open_faces: Callable[[AnalysisSettings], AbstractContextManager[Any]]
     new_tracker: Callable[[], Any]
     crop_face: Callable[..., NDArray[np.uint8]]
@@ -62,8 +62,9 @@ def _real_doors() -> Doors:
     from detector.evidence.forensics import examine_file
     from detector.faces import FaceAnalyser, Tracker, crop_face  # MediaPipe takes seconds to import
 
-    def open_frames(evidence: Evidence, settings: AnalysisSettings) -> FrameReader:
-        return FrameReader(evidence, frames_per_second=settings.frames_per_second, max_frames=settings.max_frames)
+    def open_frames(evidence: Evidence, settings: AnalysisSettings, with_before: bool) -> FrameReader:
+        rate, most = settings.frames_per_second, settings.max_frames
+        return FrameReader(evidence, frames_per_second=rate, max_frames=most, with_before=with_before)
 
     def examine_sync(*args: Any, **options: Any) -> Any:
         from detector.analysis.audiovisual import examine_sync  # reads sound, which few sets of models ask for
@@ -117,13 +118,12 @@ class _Run:
         self.cancelled = cancelled or (lambda: False)
         self.meter = ProgressMeter(on_progress)
         self.flow = Flow()
-        self.reader = doors.open_frames(evidence, settings)
         self.frames: Channel[Frame] = Channel(self.flow, FRAMES_AHEAD)
         self.models = tuple(models)
         specs = dict.fromkeys(model.card.crop for model in readers_of_crops(models))
         cutters = {spec: Cutter(spec, settings.batch_size, doors.crop_face) for spec in specs}
-        self.cutters = tuple(cutters.values())
-        self.passes = passes_of(self.flow, models, cutters)
+        self.cutters, self.passes = tuple(cutters.values()), passes_of(self.flow, models, cutters)
+        self.reader = doors.open_frames(evidence, settings, any(one.over_time for one in self.cutters))
         self.sequences = [
             SequenceModel(self.flow, model, self.passes[identity(model.trunk)])
             for model in models

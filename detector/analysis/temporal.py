@@ -12,7 +12,7 @@ from detector.analysis.aggregate import FaceKey
 from detector.analysis.intervals import MARGIN_LOGIT, intervals_of
 from detector.analysis.passes import Look
 from detector.analysis.types import Attention, FrameScore, TrackScore
-from detector.faces.change import Picture, changes_along
+from detector.faces.change import Picture, changes_along, changes_since
 from detector.faces.types import FaceTrack, TrackedFace
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def read_track(
     faces = scored_faces(track, looks)
     if len(faces) < LEAST_FRAMES:
         return None
-    seen = [looks[key_of(face)] for face in faces]
-    margin = model.card.crop.margin
-    table = with_changes(np.stack([one.features for one in seen]), [one.thumbnail for one in seen], margin)
+    table = with_changes([looks[key_of(face)] for face in faces], model.card.crop.margin)
     windows = windows_of([face.pts_s for face in faces], int(model.card.inputs["frames"]))
     logits: list[float] = []
     sums = np.zeros((3, len(faces)))  # of frame logits, of pooling, of windows
@@ -100,12 +98,14 @@ def read_track(
     return TrackScore(track.track_id, float(np.mean(logits)), frames, attention, intervals)
 
 
-def with_changes(
-    features: NDArray[np.float32], thumbnails: Sequence[Picture], margin: float, *, before: Picture | None = None
-) -> NDArray[np.float32]:
-    """What a sequence model reads of one face: features (F, D) with what changed since the frame before, (F, D + 42).
-    `thumbnails`, `margin` and `before` as in `detector.faces.change.changes_along`."""
-    return np.concatenate([features, changes_along(thumbnails, margin, before=before)], axis=1)
+def with_changes(looks: Sequence[Look], margin: float, *, before: Picture | None = None) -> NDArray[np.float32]:
+    """What a sequence model reads of F looks at one face, in the order of time: features (F, D) with what changed since
+    the look before and since the frame just before, (F, D + 84). `margin` and `before`, the thumbnail of a look before
+    the first, as in `detector.faces.change.changes_along`."""
+    thumbnails = [one.thumbnail for one in looks]
+    along = changes_along(thumbnails, margin, before=before)
+    since = changes_since([one.just_before for one in looks], thumbnails, margin)
+    return np.concatenate([np.stack([one.features for one in looks]), along, since], axis=1)
 
 
 def scored_faces(track: FaceTrack, looks: Mapping[FaceKey, Look]) -> list[TrackedFace]:

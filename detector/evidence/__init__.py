@@ -2,9 +2,10 @@
 
 from detector.evidence.examine import examine
 from detector.evidence.reader import FrameReader
-from detector.evidence.seek import frame_at, frame_times
+from detector.evidence.seek import frame_at, frame_before, frame_times
 from detector.evidence.store import hash_file, ingest, stored_path
 from detector.evidence.types import (
+    JUST_BEFORE_S,
     AudioStream,
     Container,
     Evidence,
@@ -15,6 +16,7 @@ from detector.evidence.types import (
 )
 
 __all__ = [
+    "JUST_BEFORE_S",
     "AudioStream",
     "Container",
     "Evidence",
@@ -25,6 +27,7 @@ __all__ = [
     "VideoStream",
     "examine",
     "frame_at",
+    "frame_before",
     "frame_times",
     "hash_file",
     "ingest",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from detector.errors import NoFramesError, SettingsError
 from detector.evidence.decoder import Decoder
@@ -17,28 +19,32 @@ from detector.evidence.sampling import Sampler
 from detector.evidence.shots import ShotDetector
 from detector.evidence.stills import read_still
 from detector.evidence.timeline import Timeline, timeline_of
-from detector.evidence.types import Evidence, Frame, Integrity
+from detector.evidence.types import JUST_BEFORE_S, Evidence, Frame, Integrity
 
 
 class FrameReader:
     """Iterate over the frames to examine, in presentation order, while every frame of the file is decoded once.
 
-    Every decoded frame is looked at as a thumbnail for shot changes; only sampled ones become RGB pictures. Memory
-    does not grow with the length of the file. Use as a context manager; one thread at a time. A damaged stretch does
-    not end the iteration, it is counted in `integrity`. Raises `SettingsError` for a rate or bound that is not
-    positive, `EvidenceError` if the stored file is gone, `NoFramesError` at the end if nothing decoded.
+    Every decoded frame is looked at as a thumbnail for shot changes; only sampled ones become RGB pictures. With
+    `with_before` each carries the picture displayed just before it: at most a tenth of a second earlier, in the same
+    shot and of the same size. Memory does not grow with the length of the file. Use as a context manager; one thread
+    at a time. A damaged stretch does not end the iteration, it is counted in `integrity`. Raises `SettingsError` for a
+    rate or bound that is not positive, `EvidenceError` if the stored file is gone, `NoFramesError` at the end if
+    nothing decoded.
 
     Attributes: `shot_starts_s` the seconds at which shots begin, so far, the first included; `decode_s`, `convert_s`
     and `shots_s` the seconds spent so far on reading and decoding, on RGB pictures, and on shot detection.
     """
 
-    def __init__(self, evidence: Evidence, *, frames_per_second: float, max_frames: int) -> None:
+    def __init__(
+        self, evidence: Evidence, *, frames_per_second: float, max_frames: int, with_before: bool = False
+    ) -> None:
         if not frames_per_second > 0 or max_frames < 1:
             raise SettingsError(
                 f"Expected a positive rate and at least one frame, found {frames_per_second!r} frames per second "
                 f"and max_frames {max_frames!r}."
             )
-        self._evidence = evidence
+        self._evidence, self._with_before = evidence, with_before
         self.shot_starts_s: list[float] = []
         self.decode_s = self.convert_s = self.shots_s = 0.0
         self._decoded = self._unordered = self._sizes_changed = 0
@@ -122,8 +128,8 @@ class FrameReader:
 
     def _sampled_frames(self, whole: FullPass, timeline: Timeline) -> Iterator[Frame]:
         shots = ShotDetector()
-        reformatter = VideoReformatter()
-        last_pts: int | None = None
+        converted = _Converter(VideoReformatter())
+        last: _Shown | None = None
         size: tuple[int, int] | None = None
         cut = False
         for picture in self._timed(whole):
@@ -135,19 +141,21 @@ class FrameReader:
             cut |= shots.is_cut(picture)
             self.shots_s += time.perf_counter() - started
             pts = timeline.pts_of(index) if timeline.counted else picture.pts
-            if pts is None or (last_pts is not None and pts <= last_pts):
+            if pts is None or (last is not None and pts <= last.pts):
                 # Without a place of its own in time the frame could not be found again; a cut at it holds for the next.
                 self._unordered += 1
                 continue
-            last_pts = pts
             pts_s = float(pts * timeline.time_base)
+            before, last = last, _Shown(picture, pts, pts_s)
             if cut or not self.shot_starts_s:
                 self.shot_starts_s.append(pts_s)
             new_shot, cut = cut, False
             if not self._sampler.wants(pts_s, new_shot=new_shot):
                 continue
             started = time.perf_counter()
-            image = to_rgb(picture, reformatter)
+            near = self._with_before and before is not None and not new_shot and _just_before(before, last)
+            earlier = converted(before) if near and before is not None else None
+            image = converted(last)
             self.convert_s += time.perf_counter() - started
             yield Frame(
                 frame_index=timeline.index_of(pts),
@@ -155,6 +163,7 @@ class FrameReader:
                 pts_s=pts_s,
                 shot_index=len(self.shot_starts_s) - 1,
                 image=image,
+                before=earlier,
             )
         self._finished = True
         if self._decoded == 0:
@@ -188,3 +197,29 @@ class FrameReader:
         if self._finished and lost > 0:
             warnings.append(f"{lost} of {self._evidence.video.frame_count} frames in the file did not decode.")
         return warnings
+
+
+class _Shown(NamedTuple):
+    """A decoded picture with its place in time."""
+
+    picture: Any
+    pts: int
+    pts_s: float
+
+
+def _just_before(one: _Shown, other: _Shown) -> bool:
+    alike = (one.picture.width, one.picture.height) == (other.picture.width, other.picture.height)
+    return alike and other.pts_s - one.pts_s <= JUST_BEFORE_S
+
+
+class _Converter:
+    """Decoded pictures to RGB; the last one is not converted twice."""
+
+    def __init__(self, reformatter: VideoReformatter) -> None:
+        self._reformatter = reformatter
+        self._last: tuple[int, NDArray[np.uint8]] | None = None
+
+    def __call__(self, shown: _Shown) -> NDArray[np.uint8]:
+        if self._last is None or self._last[0] != shown.pts:
+            self._last = shown.pts, to_rgb(shown.picture, self._reformatter)
+        return self._last[1]

@@ -16,7 +16,7 @@ from detector.evidence.opening import open_video
 from detector.evidence.pixels import to_rgb
 from detector.evidence.stills import read_still
 from detector.evidence.timeline import Timeline, timeline_of
-from detector.evidence.types import Evidence, Frame
+from detector.evidence.types import JUST_BEFORE_S, Evidence, Frame
 
 # How many keyframes before the nearest one decoding may begin, in turn.
 _STEPS_BACK = (0, 1, 2, 4)
@@ -53,6 +53,18 @@ def frame_at(evidence: Evidence, pts: int) -> Frame:
         shot_index=0,
         image=to_rgb(picture, VideoReformatter()),
     )
+
+
+def frame_before(evidence: Evidence, pts: int) -> Frame | None:
+    """The frame displayed just before that at `pts`, at most a tenth of a second earlier and of the same size; None
+    where there is none. Raises `EvidenceError` as `frame_at` does."""
+    frame = frame_at(evidence, pts)
+    times = frame_times(evidence)
+    if frame.frame_index == 0 or frame.frame_index >= len(times):
+        return None
+    earlier = frame_at(evidence, times[frame.frame_index - 1])
+    near = frame.pts_s - earlier.pts_s <= JUST_BEFORE_S and earlier.image.shape == frame.image.shape
+    return earlier if near else None
 
 
 def _stamped_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+JUST_BEFORE_S: Final = 0.1  # a picture longer ago is not a frame's `before`
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Frame:
     """One displayed frame. `image` (H, W, 3) uint8 RGB, rotation applied. `frame_index` counts presentation order.
 
     `pts` is in the stream's time base; `pts_s` = pts x time_base. `shot_index` rises by one at each shot change.
+    `before` is the picture displayed just before it, as `image`, where a reader was asked for it and there is one.
     """
 
     frame_index: int
@@ -98,3 +101,4 @@ class Frame:
     pts_s: float
     shot_index: int
     image: NDArray[np.uint8]
+    before: NDArray[np.uint8] | None = None

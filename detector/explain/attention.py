@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.analysis.passes import Look
 from detector.analysis.temporal import windows_of, with_changes
 from detector.analysis.types import TrackScore
 from detector.errors import ModelError
@@ -60,18 +61,23 @@ def attention_of(
     score: TrackScore,
     rows: Sequence[int],
     crop_at: Callable[[int], NDArray[np.uint8]],
+    just_before: Callable[[int], NDArray[np.uint8] | None],
     batch_size: int,
 ) -> TrackAttentionMaps:
-    """The maps of one window; `crop_at(pts)` gives the trunk's crop of the track's face. Raises ModelError for a model
-    without a trunk."""
+    """The maps of one window; `crop_at(pts)` gives the trunk's crop of the track's face, `just_before(pts)` that of the
+    same place in the frame just before, None where there is none. Raises ModelError for a model without a trunk."""
     if model.trunk is None:
         raise ModelError(f"{model.card.model_id} is no sequence model: it has no attention over time.")
     frames = [score.frames[row] for row in rows]
     crops = np.stack([crop_at(frame.pts) for frame in frames])
     parts = [model.trunk.features(crops[at : at + batch_size]).features for at in range(0, len(crops), batch_size)]
     before = thumbnail(crop_at(score.frames[rows[0] - 1].pts)) if rows[0] else None
-    thumbnails = [thumbnail(crop) for crop in crops]
-    features = with_changes(np.concatenate(parts), thumbnails, model.trunk.card.crop.margin, before=before)
+    earlier = [just_before(frame.pts) for frame in frames]
+    looks = [
+        Look(features, thumbnail(crop), None if cut is None else thumbnail(cut))
+        for features, crop, cut in zip(np.concatenate(parts), crops, earlier, strict=True)
+    ]
+    features = with_changes(looks, model.trunk.card.crop.margin, before=before)
     times_s = np.array([[frame.pts_s - frames[0].pts_s for frame in frames]], np.float32)
     layers, pooling = model.attention(features[None], times_s, np.ones_like(times_s, dtype=bool))
     shape = (0, 1, len(frames), len(frames))

@@ -37,9 +37,15 @@ class Explainer:
     """Explanations of an analysis, cached on disk under `cache_dir`; only uncertainty, which has a cost to show, is
     measured each time. Safe to share between threads and processes."""
 
-    def __init__(self, cache_dir: Path, *, frame_at: Callable[[Evidence, int], Frame] | None = None) -> None:
+    def __init__(
+        self,
+        cache_dir: Path,
+        *,
+        frame_at: Callable[[Evidence, int], Frame] | None = None,
+        frame_before: Callable[[Evidence, int], Frame | None] | None = None,
+    ) -> None:
         self._cache = ArrayCache(cache_dir)
-        self._frame_at = frame_at
+        self._frame_at, self._frame_before = frame_at, frame_before
 
     def heatmap(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
@@ -128,7 +134,10 @@ class Explainer:
             def crop_at(at: int) -> NDArray[np.uint8]:
                 return self._crop(evidence, _find(evidence, analysis, track_id, at), trunk)
 
-            maps = attention_of(model, score, rows, crop_at, analysis.settings.batch_size)
+            def just_before(at: int) -> NDArray[np.uint8] | None:
+                return self._crop_before(evidence, analysis, _find(evidence, analysis, track_id, at), trunk)
+
+            maps = attention_of(model, score, rows, crop_at, just_before, analysis.settings.batch_size)
             return {"layers": maps.layers, "pooling": maps.pooling}
 
         key = {"what": "attention", "track": track_id, "window": [frame.pts for frame in frames]}
@@ -202,6 +211,17 @@ class Explainer:
         frame = self._frame(evidence, tracked.pts)
         return crop_face(frame.image, tracked.face.bbox_xyxy_px, tracked.face.landmarks, spec)
 
+    def _crop_before(
+        self, evidence: Evidence, analysis: Analysis, tracked: TrackedFace, model: LoadedModel
+    ) -> NDArray[np.uint8] | None:
+        """The same place in the frame just before; None where there is none in the same shot."""
+        from detector.evidence import frame_before
+
+        earlier = (self._frame_before or frame_before)(evidence, tracked.pts)
+        if earlier is None or any(earlier.pts_s < start_s <= tracked.pts_s for start_s in analysis.shot_starts_s):
+            return None
+        return crop_face(earlier.image, tracked.face.bbox_xyxy_px, tracked.face.landmarks, model.card.crop)
+
     def _face_key(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, track_id: int, tracked: TrackedFace
     ) -> dict[str, Any]:
@@ -209,11 +229,9 @@ class Explainer:
         return {**self._key(evidence, analysis, model), **face}
 
     def _frame(self, evidence: Evidence, pts: int) -> Frame:
-        if self._frame_at is not None:
-            return self._frame_at(evidence, pts)
         from detector.evidence import frame_at
 
-        return frame_at(evidence, pts)
+        return (self._frame_at or frame_at)(evidence, pts)
 
     def _key(self, evidence: Evidence, analysis: Analysis, model: LoadedModel) -> dict[str, Any]:
         return {

@@ -62,12 +62,17 @@ def changes_along(
 ) -> NDArray[np.float32]:
     """(T, 42) float32, `CHANGES` in that order, of a face's thumbnails in the order of time, each beside the one before
     it; the first beside `before`, NaN without. `margin` is the crop's (`CropSpec.margin`)."""
+    return changes_since([before, *thumbnails][: len(thumbnails)], thumbnails, margin)
+
+
+def changes_since(
+    earlier: Sequence[Picture | None], thumbnails: Sequence[Picture], margin: float
+) -> NDArray[np.float32]:
+    """As `changes_along`, each thumbnail beside its own `earlier` one; NaN where that is None."""
     table = np.full((len(thumbnails), len(CHANGES)), np.nan, np.float32)
-    last = before
-    for index, picture in enumerate(thumbnails):
+    for index, (last, picture) in enumerate(zip(earlier, thumbnails, strict=True)):
         if last is not None:
             table[index] = _changes(last, picture, _places(margin))
-        last = picture
     return table
 
 

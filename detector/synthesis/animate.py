@@ -64,7 +64,9 @@ def pose_path(times_s: NDArray[np.float64], rng: np.random.Generator, strength: 
     count = len(times_s)
     step_s = float(np.median(np.diff(times_s))) if count > 1 else 0.04
     slow = math.exp(-step_s / 0.6)
-    yaw, pitch, tilt, smile, brow = (wander(count, rng, slow) * reach for reach in (0.04, 0.025, 2.0, 0.02, 0.01))
+    yaw, pitch, tilt, smile, brow = (
+        wander(np.arange(count), rng, slow) * reach for reach in (0.04, 0.025, 2.0, 0.02, 0.01)
+    )
     phase = rng.uniform(0, 2 * math.pi, 2)
     syllables = np.maximum(0, np.sin(2 * math.pi * 3.9 * times_s + phase[0]))
     mouth = 0.06 * syllables * (0.6 + 0.4 * np.sin(2 * math.pi * 0.7 * times_s + phase[1]))

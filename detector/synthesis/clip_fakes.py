@@ -8,7 +8,7 @@ wobble, change in brightness, or be there for a second only. Everything is paint
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -108,7 +108,7 @@ def manipulate(
         raise ValueError("redrawing a face needs a network")
     space = FaceSpace.of(clip)
     painter = _Painter(clip, space, plan, rng, donor, networks)
-    motion = _Motion.draw(plan.dynamics, len(clip.times_s), space.face_px, rng)
+    motion = _Motion.draw(plan.dynamics, clip.ticks, space.face_px, rng)
     start, end = plan.interval_s or (0.0, clip.duration_s)
     images, landmarks = np.array(clip.images), clip.landmarks.copy()
     masks = np.zeros(images.shape[:3], np.uint8)
@@ -123,7 +123,7 @@ def manipulate(
         move = motion.matrix(int(index), space.size_px)
         images[index], masks[index] = space.paste(images[index], painted, opacity, int(index), move)
         landmarks[index] = space.moved(clip.landmarks[index], points, painter.mask, int(index), move)
-    return FakeClip(FaceClip(images, landmarks, clip.times_s), masks, ((start, end),), plan.kind)
+    return FakeClip(replace(clip, images=images, landmarks=landmarks), masks, ((start, end),), plan.kind)
 
 
 class _Painter:
@@ -199,19 +199,21 @@ class _Painter:
 
 
 def _source_frames(base: str, clip: FaceClip, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Which frame each frame's face or mouth is taken from: itself, one for all, or (mouths) other times."""
+    """Which frame each frame's face or mouth is taken from: itself, one for all, or (mouths) other times. Frames of a
+    pair are taken from a pair."""
     count = len(clip.times_s)
     own = np.arange(count)
+    size = 1 + clip.pairs
     choice = rng.random()
     if base == "frozen" or (base == "mouth" and choice < 0.25):
         return np.full(count, int(rng.integers(count)))
     if base != "mouth":
         return own
     if choice < 0.65:  # shifted by a tenth of the clip to half of it
-        return np.roll(own, int(rng.integers(max(2, count // 10), max(3, count // 2))))
+        return np.roll(own, int(rng.integers(max(2, count // 10), max(3, count // 2))) // size * size)
     if choice < 0.85:  # backwards
         return own[::-1].copy()
-    return (own * int(rng.integers(2, 4))) % count  # in haste
+    return (own // size * int(rng.integers(2, 4))) % (count // size) * size + own % size  # in haste
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +227,14 @@ class _Motion:
     opacity: NDArray[np.float64]
 
     @classmethod
-    def draw(cls, dynamics: str, count: int, face_px: float, rng: np.random.Generator) -> _Motion:
+    def draw(cls, dynamics: str, ticks: NDArray[np.int64], face_px: float, rng: np.random.Generator) -> _Motion:
         memory = float(rng.choice([0.0, 0.5, 0.8]))
         amount = float(rng.uniform(0.006, 0.025)) if dynamics == "wobble" else 0.0015
-        paths = [wander(count, rng, memory) for _ in range(4)]
-        gain = np.zeros((count, 3))
+        paths = [wander(ticks, rng, memory) for _ in range(4)]
+        count = int(ticks[-1]) + 1
+        gain = np.zeros((len(ticks), 3))
         if dynamics in ("gain", "flicker"):
-            common, tint = wander(count, rng, memory), rng.standard_normal((count, 3))
+            common, tint = wander(ticks, rng, memory), rng.standard_normal((len(ticks), 3))
             gain = rng.uniform(0.03, 0.1) * (common[:, None] + 0.3 * tint)
         opacity = np.full(count, float(rng.choice([1.0, 1.0, 0.8])))
         if dynamics == "flicker":
@@ -239,9 +242,8 @@ class _Motion:
         if dynamics == "dropout":  # the swap misses the face for a moment
             for start in np.flatnonzero(rng.random(count) < rng.uniform(0.03, 0.12)):
                 opacity[start : start + int(rng.integers(1, 4))] = 0.0
-        return cls(
-            np.stack(paths[:2], 1) * amount * face_px, paths[2] * amount * 40, 1 + paths[3] * amount, 1 + gain, opacity
-        )
+        shift_px = np.stack(paths[:2], 1) * amount * face_px
+        return cls(shift_px, paths[2] * amount * 40, 1 + paths[3] * amount, 1 + gain, opacity[ticks])
 
     def matrix(self, index: int, size_px: int) -> NDArray[np.float64]:
         centre = (size_px / 2, size_px / 2)

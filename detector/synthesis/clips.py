@@ -25,11 +25,13 @@ Points = NDArray[np.float32]
 @dataclass(frozen=True, slots=True)
 class FaceClip:
     """`images` (T, H, W, 3) uint8 RGB, H and W even; `landmarks` (T, 468, 2) float32 pixels; `times_s` (T,) ascending
-    seconds, the first 0."""
+    seconds, the first 0. `pairs` where frames 2i and 2i + 1 follow each other in the video and what lies between pairs
+    was left out."""
 
     images: Images
     landmarks: Points
     times_s: NDArray[np.float64]
+    pairs: bool = False
 
     def __post_init__(self) -> None:
         count = len(self.times_s)
@@ -52,14 +54,20 @@ class FaceClip:
         """From the first frame to the end of the last."""
         return float(self.times_s[-1] + np.median(np.diff(self.times_s)))
 
-    def part(self, index: NDArray[np.int64], *, face_px: float) -> FaceClip:
+    @property
+    def ticks(self) -> NDArray[np.int64]:
+        """(T,) the number of each frame, counted in typical steps from one frame of the video to the next."""
+        steps = np.diff(self.times_s)
+        return np.round((self.times_s - self.times_s[0]) / np.median(steps[::2] if self.pairs else steps)).astype(int)
+
+    def part(self, index: NDArray[np.int64], *, face_px: float, pairs: bool = False) -> FaceClip:
         """The frames at ascending `index`, shrunk so that the face is at most `face_px`."""
         scale = min(1.0, face_px / self.face_px)
         height, width = (round(side * scale / 2) * 2 for side in self.images.shape[1:3])
         images = [cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in self.images[index]]
         factor = np.array([width / self.images.shape[2], height / self.images.shape[1]], np.float32)
         times = self.times_s[index]
-        return FaceClip(np.stack(images).astype(np.uint8), self.landmarks[index] * factor, times - times[0])
+        return FaceClip(np.stack(images).astype(np.uint8), self.landmarks[index] * factor, times - times[0], pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +129,7 @@ class Transmission:
             if crf is not None:
                 moving = compress_clip(moving, crf)
         factor = np.array([width / images.shape[2], height / images.shape[1]], np.float32)
-        return FaceClip(moving, landmarks * factor, clip.times_s)
+        return replace(clip, images=moving, landmarks=landmarks * factor)
 
     def shown(self, fake: FakeClip) -> FakeClip:
         """As `__call__`, with masks that follow. A frame shown later than it was made keeps its place's label."""
@@ -134,7 +142,7 @@ class Transmission:
 def draw_transmission(clip: FaceClip, rng: np.random.Generator) -> Transmission:
     """Half the clips lose resolution (face 90 px at least, where it had them), a third are noisy, a quarter stutter, a
     quarter change in exposure, a third were compressed before."""
-    count = len(clip.times_s)
+    ticks = clip.ticks
     scale = 1.0
     if rng.random() < 0.5:
         scale = float(min(1.0, np.exp(rng.uniform(np.log(min(1.0, 90 / clip.face_px)), 0.0))))
@@ -145,30 +153,33 @@ def draw_transmission(clip: FaceClip, rng: np.random.Generator) -> Transmission:
         gain=gain,  # type: ignore[arg-type]
         bias=0.0 if plain else float(rng.uniform(-8, 8)),
         gamma=1.0 if plain else float(2 ** rng.uniform(-0.25, 0.25)),
-        exposure=1 + (rng.uniform(0.01, 0.06) * wander(count, rng, 0.95) if rng.random() < 0.25 else np.zeros(count)),
+        exposure=1 + (rng.uniform(0.01, 0.06) * wander(ticks, rng, 0.95) if rng.random() < 0.25 else 0.0 * ticks),
         noise=float(rng.uniform(0.5, 5)) if rng.random() < 0.33 else 0.0,
-        index=_stutter(count, rng) if rng.random() < 0.25 else np.arange(count),
+        index=_stutter(clip, rng) if rng.random() < 0.25 else np.arange(len(ticks)),
         crf=int(rng.integers(17, 33)),
         first_crf=int(rng.integers(17, 28)) if rng.random() < 0.33 else None,
         seed=int(rng.integers(2**31)),
     )
 
 
-def wander(count: int, rng: np.random.Generator, memory: float) -> NDArray[np.float64]:
-    """A random walk drawn back to 0: (count,) of about unit spread; `memory` 0 is white noise, near 1 it is slow."""
+def wander(ticks: NDArray[np.int64], rng: np.random.Generator, memory: float) -> NDArray[np.float64]:
+    """A random walk drawn back to 0, at ascending `ticks` (T,): (T,) of about unit spread; `memory` 0 is white noise,
+    near 1 it is slow."""
+    count = int(ticks[-1]) + 1
     steps = rng.standard_normal(count) * np.sqrt(1 - memory**2)
     value, path = float(rng.standard_normal()), np.empty(count)
     for index, step in enumerate(steps):
         value = memory * value + step
         path[index] = value
-    return path
+    return path[ticks]
 
 
-def _stutter(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _stutter(clip: FaceClip, rng: np.random.Generator) -> NDArray[np.int64]:
     """Which frame is shown in each place where up to one frame in seven is lost and the one before it shown on."""
-    index = np.arange(count)
-    for lost in np.flatnonzero(rng.random(count) < rng.uniform(0.02, 0.14)):
-        index[lost] = index[max(0, lost - 1)]
+    index = np.arange(len(clip.times_s))
+    for lost in np.flatnonzero(rng.random(len(index)) < rng.uniform(0.02, 0.14)):
+        if not clip.pairs or lost % 2:  # what came before the first of a pair is not there to be shown
+            index[lost] = index[max(0, lost - 1)]
     return index
 
 

@@ -13,18 +13,22 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from detector.evidence import JUST_BEFORE_S
 from detector.faces import CropSpec, crop_face
+from detector.faces.change import THUMBNAIL_PX, thumbnail
 from detector.synthesis.clip_fakes import draw_fake_clip
 from detector.synthesis.clips import FaceClip, draw_transmission
 from detector.training.readings import Reading, open_readings
 
 SLOWEST_FPS = 2.0
+_STEP_S = 0.04  # from the frame just before a sampled one to that one, where the reading does not say
+_ARRAYS: Final = ("crops", "before", "has_before", "clip", "times_s", "manipulated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,14 @@ class CropPlan:
 
 @dataclass(frozen=True, slots=True)
 class CropShard:
-    """All clips drawn from one reading. `crops` (N, S, S, 3) uint8, clip after clip; `clip` (N,) which clip each is of;
-    `times_s` (N,); `manipulated` (N,) bool. `clips`: a row a clip with name, label, kind, intervals_s, crf, and the
+    """All clips drawn from one reading. `crops` (N, S, S, 3) uint8, clip after clip; `before` (N, 64, 64, 3) uint8 the
+    same place in the frame just before, as a thumbnail, where `has_before` (N,) bool; `clip` (N,) which clip each is
+    of; `times_s` (N,); `manipulated` (N,) bool. `clips`: a row a clip with name, label, kind, intervals_s, crf, and the
     file, group, source and split it comes from."""
 
     crops: NDArray[np.uint8]
+    before: NDArray[np.uint8]
+    has_before: NDArray[np.bool_]
     clip: NDArray[np.int64]
     times_s: NDArray[np.float64]
     manipulated: NDArray[np.bool_]
@@ -84,23 +91,53 @@ def draw_shard(
     for draw in range(plan.draws):
         rng = np.random.default_rng((plan.seed, digest, draw))
         face_px = float(rng.uniform(*plan.face_px))
-        genuine = reading.clip.part(draw_frames(reading.clip.times_s, plan.frames, rng), face_px=face_px)
-        donor = _donor(donors, plan.frames, face_px, rng)
+        genuine = draw_stretch(reading, plan.frames, face_px, rng)
+        donor = _donor(donors, genuine, face_px, rng)
         drawn += draw_twins(genuine, donor, f"{reading.name}.{draw}", facts, plan.fakes, networks, rng, spec)
     return gather(drawn)
 
 
 class DrawnClip(NamedTuple):
-    """One clip as it arrives, cut: `crops` (T, S, S, 3), `times_s` (T,), `manipulated` (T,), and its row."""
+    """One clip as it arrives, cut: arrays as in `CropShard`, and its row."""
 
     crops: NDArray[np.uint8]
+    before: NDArray[np.uint8]
+    has_before: NDArray[np.bool_]
     times_s: NDArray[np.float64]
     manipulated: NDArray[np.bool_]
     row: dict[str, Any]
 
 
+class DrawnStretch(NamedTuple):
+    """What a genuine clip and its twins are made from: `clip`, and which of its frames are `sampled` (T,) bool; the
+    others are there because they come just before one that is."""
+
+    clip: FaceClip
+    sampled: NDArray[np.bool_]
+
+    @property
+    def has_before(self) -> NDArray[np.bool_]:
+        """Of each sampled frame, whether the frame before it in the clip is the one just before it in the video."""
+        return np.diff(self.clip.times_s, prepend=-np.inf)[self.sampled] <= JUST_BEFORE_S
+
+
+def draw_stretch(reading: Reading, most: int, face_px: float, rng: np.random.Generator) -> DrawnStretch:
+    """Up to `most` frames of a reading at a rate drawn, each with the one just before it where the reading has it."""
+    clip, before = reading.clip, reading.before
+    if before is not None:
+        both = _paired(clip, before, draw_frames(clip.times_s, most, rng), face_px)
+        return DrawnStretch(both, np.arange(len(both.times_s)) % 2 == 1)
+    if np.median(np.diff(clip.times_s)) > JUST_BEFORE_S:
+        chosen = draw_frames(clip.times_s, most, rng)
+        return DrawnStretch(clip.part(chosen, face_px=face_px), np.ones(len(chosen), bool))
+    chosen = 1 + draw_frames(clip.times_s[1:], most, rng)
+    index = np.union1d(chosen - 1, chosen)
+    pairs = len(index) == 2 * len(chosen)
+    return DrawnStretch(clip.part(index, face_px=face_px, pairs=pairs), np.isin(index, chosen))
+
+
 def draw_twins(
-    genuine: FaceClip,
+    genuine: DrawnStretch,
     donor: Callable[[], FaceClip],
     name: str,
     facts: Mapping[str, str],
@@ -110,32 +147,38 @@ def draw_twins(
     spec: CropSpec,
 ) -> list[DrawnClip]:
     """A genuine clip and `fakes` manipulated twins through one transmission, cut with one jitter of the box."""
-    count = len(genuine.times_s)
-    transmission = draw_transmission(genuine, rng)
-    noise = rng.standard_normal((count, 2)) * rng.uniform(0, 0.006) * genuine.face_px * transmission.scale
+    sampled, has_before = genuine.sampled, genuine.has_before
+    count = int(sampled.sum())
+    transmission = draw_transmission(genuine.clip, rng)
+    noise = rng.standard_normal((count, 2)) * rng.uniform(0, 0.006) * genuine.clip.face_px * transmission.scale
+    times = genuine.clip.times_s[sampled]
     drawn = []
     for twin in range(fakes + 1):
         row = {"name": f"{name}.{twin}", "label": int(twin > 0), "kind": "genuine", "intervals_s": (), **facts}
         row["crf"] = transmission.crf
         if twin == 0:
-            clip, labels = transmission(genuine), np.zeros(count, bool)
+            clip, labels = transmission(genuine.clip), np.zeros(count, bool)
         else:
-            made = draw_fake_clip(genuine, donor, networks, rng, spliced=twin % 2 == 0)
+            made = draw_fake_clip(genuine.clip, donor, networks, rng, spliced=twin % 2 == 0)
             fake = transmission.shown(made)
-            clip, labels = fake.clip, fake.frame_labels
-            row |= {"kind": fake.kind, "intervals_s": fake.intervals_s}
-        drawn.append(DrawnClip(_cut(clip, noise, spec), clip.times_s, labels, row))
+            clip, labels = fake.clip, fake.frame_labels[sampled]
+            intervals = [(start - times[0], end - times[0]) for start, end in fake.intervals_s]
+            row |= {"kind": fake.kind, "intervals_s": intervals}
+        crops, before = _cut(clip, np.flatnonzero(sampled), has_before, noise, spec)
+        drawn.append(DrawnClip(crops, before, has_before, times - times[0], labels, row))
     return drawn
 
 
 def gather(drawn: Sequence[DrawnClip]) -> CropShard:
     """Clips one after another in one shard."""
+
+    def joined(name: str) -> Any:
+        return np.concatenate([getattr(one, name) for one in drawn])
+
     return CropShard(
-        np.concatenate([one.crops for one in drawn]),
-        np.repeat(np.arange(len(drawn)), [len(one.times_s) for one in drawn]),
-        np.concatenate([one.times_s for one in drawn]),
-        np.concatenate([one.manipulated for one in drawn]),
-        [one.row for one in drawn],
+        **{name: joined(name) for name in ("crops", "before", "has_before", "times_s", "manipulated")},
+        clip=np.repeat(np.arange(len(drawn)), [len(one.times_s) for one in drawn]),
+        clips=[one.row for one in drawn],
     )
 
 
@@ -150,33 +193,57 @@ def draw_frames(times_s: NDArray[np.float64], count: int, rng: np.random.Generat
     return start + step * np.arange(held)
 
 
-def _donor(donors: Sequence[Reading], frames: int, face_px: float, rng: np.random.Generator) -> Callable[[], FaceClip]:
+def _donor(
+    donors: Sequence[Reading], like: DrawnStretch, face_px: float, rng: np.random.Generator
+) -> Callable[[], FaceClip]:
+    """Draws the start of another person's reading, up to as many frames as `like` has, in pairs where it is."""
+    pairs, count = like.clip.pairs, len(like.clip.times_s)
+
     def draw() -> FaceClip:
-        clip = donors[int(rng.integers(len(donors)))].clip
-        return clip.part(np.arange(min(frames, len(clip.times_s))), face_px=face_px)
+        reading = donors[int(rng.integers(len(donors)))]
+        held = len(reading.clip.times_s)
+        if pairs and reading.before is not None:
+            return _paired(reading.clip, reading.before, np.arange(min(count // 2, held)), face_px)
+        return reading.clip.part(np.arange(min(count, held)), face_px=face_px)
 
     return draw
 
 
-def _cut(clip: FaceClip, noise: NDArray[np.float64], spec: CropSpec) -> NDArray[np.uint8]:
-    crops = []
-    for image, points, shift in zip(clip.images, clip.landmarks, noise, strict=True):
+def _paired(clip: FaceClip, before: FaceClip, index: NDArray[np.int64], face_px: float) -> FaceClip:
+    """The frames at `index` of a clip, each after the one just before it."""
+    times = clip.times_s[index]
+    both = FaceClip(
+        np.stack([before.images[index], clip.images[index]], 1).reshape(-1, *clip.images.shape[1:]),
+        np.stack([before.landmarks[index], clip.landmarks[index]], 1).reshape(-1, *clip.landmarks.shape[1:]),
+        np.stack([times, times + _STEP_S], 1).ravel(),
+        pairs=True,
+    )
+    return both.part(np.arange(2 * len(index)), face_px=face_px, pairs=True)
+
+
+def _cut(
+    clip: FaceClip,
+    rows: NDArray[np.int64],
+    has_before: NDArray[np.bool_],
+    noise: NDArray[np.float64],
+    spec: CropSpec,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The faces in `rows` (N,), and thumbnails of the same places one frame earlier, black where there is none."""
+    crops, before = [], np.zeros((len(rows), THUMBNAIL_PX, THUMBNAIL_PX, 3), np.uint8)
+    for number, (row, shift) in enumerate(zip(rows, noise, strict=True)):
+        points = clip.landmarks[row]
         low, high = points.min(0) + shift, points.max(0) + shift
         box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        crops.append(crop_face(image, box, None, spec))
-    return np.stack(crops)
+        crops.append(crop_face(np.asarray(clip.images[row]), box, None, spec))
+        if has_before[number]:
+            before[number] = thumbnail(crop_face(np.asarray(clip.images[row - 1]), box, None, spec))
+    return np.stack(crops), before
 
 
 def write_shard(path: Path, shard: CropShard) -> None:
     partial = path.with_name(f".{path.stem}.partial.npz")
-    np.savez(
-        partial,
-        crops=shard.crops,
-        clip=shard.clip,
-        times_s=shard.times_s,
-        manipulated=shard.manipulated,
-        clips=np.array(json.dumps(shard.clips)),
-    )
+    arrays = {name: getattr(shard, name) for name in _ARRAYS}
+    np.savez(partial, **arrays, clips=np.array(json.dumps(shard.clips)))
     os.replace(partial, path)
 
 
@@ -185,4 +252,4 @@ def read_shards(folder: Path) -> Iterator[tuple[Path, CropShard]]:
     for path in sorted(folder.glob("[!.]*.npz")):
         with np.load(path) as data:
             rows = json.loads(str(data["clips"]))
-            yield path, CropShard(data["crops"], data["clip"], data["times_s"], data["manipulated"], rows)
+            yield path, CropShard(**{name: data[name] for name in _ARRAYS}, clips=rows)

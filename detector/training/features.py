@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.analysis.passes import Look
 from detector.analysis.temporal import with_changes
 from detector.errors import SettingsError
 from detector.faces.change import thumbnail
 from detector.registry import LoadedModel
 from detector.training.clip_crops import CropShard, read_shards
 
-_LAYOUT = 2  # raise when what is stored of a crop changes
+_LAYOUT = 3  # raise when what is stored of a crop changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +90,10 @@ def extract_features(crops: Path, folder: Path, trunk: LoadedModel, *, batch_siz
 
 def _with_changes(shard: CropShard, features: NDArray[np.float32], margin: float) -> NDArray[np.float32]:
     """As analysis makes them of a track, clip by clip."""
-    thumbnails = [thumbnail(crop) for crop in shard.crops]
+    before = [picture if there else None for picture, there in zip(shard.before, shard.has_before, strict=True)]
+    looks = [Look(*one) for one in zip(features, map(thumbnail, shard.crops), before, strict=True)]
     starts = np.flatnonzero(np.diff(shard.clip, prepend=-1))
-    return np.concatenate(
-        [
-            with_changes(features[start:stop], thumbnails[start:stop], margin)
-            for start, stop in pairwise([*starts, len(thumbnails)])
-        ]
-    )
+    return np.concatenate([with_changes(looks[start:stop], margin) for start, stop in pairwise([*starts, len(looks)])])
 
 
 def read_features(folder: Path) -> Iterator[ClipFeatures]:

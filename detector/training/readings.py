@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -32,11 +33,14 @@ _LEAST_FRAMES = 8
 # Window kept while reading, then around the path of the face, both in sides of the face.
 _REACH, _ROOM = 2.0, 0.4
 _SAME_FACE_IOU = 0.3
+_BEFORE = "-before"
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One stretch of one genuine clip. `number` 0 is dense (up to 25 frames a second), 1 spreads over a longer clip."""
+    """One stretch of one genuine clip. `number` 0 is dense (up to 25 frames a second), 1 spreads over a longer clip.
+
+    `before` holds, of a stretch that spreads, the frame just before each of `clip`, where the video has one."""
 
     clip: FaceClip
     file: str
@@ -44,6 +48,7 @@ class Reading:
     group: str
     source: str
     split: str
+    before: FaceClip | None = None
 
     @property
     def name(self) -> str:
@@ -70,9 +75,9 @@ def read_clips(data_root: Path, folder: Path, *, splits: Sequence[str] = ("train
         except EvidenceError as error:
             found = []
             failed.append(f"{row['file']}: {error}")
-        for number, clip in found:
+        for number, stretch in found:
             facts = {key: str(row[key]) for key in ("file", "group", "source", "split")}
-            _write(folder, Reading(clip, number=number, **facts))
+            _write(folder, Reading(stretch.clip, number=number, before=stretch.before, **facts))
         if not found:
             failed.append(f"{row['file']}: no face that stays for {_LEAST_FRAMES} frames")
         done.touch()
@@ -84,23 +89,30 @@ def open_readings(folder: Path, split: str) -> Iterator[Reading]:
     for path in sorted(folder.glob("*.json")):
         facts = json.loads(path.read_text(encoding="utf-8"))
         if facts["split"] == split:
-            images = np.load(path.with_suffix(".npy"), mmap_mode="r")
-            with np.load(path.with_suffix(".npz")) as data:
-                clip = FaceClip(images, data["landmarks"], data["times_s"])
-            yield Reading(clip, **facts)
+            stem = path.with_suffix("")
+            before = Path(f"{stem}{_BEFORE}")
+            earlier = _read_clip(before) if Path(f"{before}.npz").is_file() else None
+            yield Reading(_read_clip(stem), before=earlier, **facts)
+
+
+def _read_clip(stem: Path) -> FaceClip:
+    with np.load(f"{stem}.npz") as data:
+        return FaceClip(np.load(f"{stem}.npy", mmap_mode="r"), data["landmarks"], data["times_s"])
 
 
 def _write(folder: Path, reading: Reading) -> None:
     stem = folder / reading.name
-    np.save(f"{stem}.npy", reading.clip.images)
-    np.savez(f"{stem}.npz", landmarks=reading.clip.landmarks, times_s=reading.clip.times_s)
+    for name, clip in ((str(stem), reading.clip), (f"{stem}{_BEFORE}", reading.before)):
+        if clip is not None:
+            np.save(f"{name}.npy", clip.images)
+            np.savez(f"{name}.npz", landmarks=clip.landmarks, times_s=clip.times_s)
     facts = {key: getattr(reading, key) for key in ("file", "number", "group", "source", "split")}
     partial = Path(f"{stem}.partial")
     partial.write_text(json.dumps(facts), encoding="utf-8")
     os.replace(partial, f"{stem}.json")
 
 
-def _readings_of(path: Path) -> Iterator[tuple[int, FaceClip]]:
+def _readings_of(path: Path) -> Iterator[tuple[int, Stretch]]:
     sha256, md5 = hash_file(path)
     evidence = examine(StoredFile(sha256, md5, path.stat().st_size, path.name, path))
     duration_s = evidence.video.duration_s
@@ -109,35 +121,44 @@ def _readings_of(path: Path) -> Iterator[tuple[int, FaceClip]]:
         rates.append((max(2.0, SPARSE_FRAMES / duration_s), SPARSE_FRAMES))
     for number, (rate, count) in enumerate(rates):
         with (
-            FrameReader(evidence, frames_per_second=rate, max_frames=100_000) as reader,
+            FrameReader(evidence, frames_per_second=rate, max_frames=100_000, with_before=number > 0) as reader,
             FaceAnalyser(AnalysisSettings(tile_faces=False)) as analyser,
         ):
-            clip = follow_face(reader, analyser, count)
-        if clip is not None:
-            yield number, clip
+            stretch = follow_face(reader, analyser, count)
+        if stretch is not None:
+            yield number, stretch
 
 
-def follow_face(frames: Iterable[Frame], analyser: FaceAnalyser, count: int) -> FaceClip | None:
+class Stretch(NamedTuple):
+    """Frames of one face, and the frame just before each of them where every one has such."""
+
+    clip: FaceClip
+    before: FaceClip | None
+
+
+def follow_face(frames: Iterable[Frame], analyser: FaceAnalyser, count: int) -> Stretch | None:
     """The first stretch of up to `count` frames in which one face stays in one shot and in reach of where it began.
 
     Stretches shorter than `count` are passed over for a longer one later. Faces above 224 px are shrunk to it. None
     where no stretch has eight frames.
     """
-    best: _Stretch | None = None
-    now: _Stretch | None = None
+    best: _Path | None = None
+    now: _Path | None = None
     for frame in frames:
         faces = analyser.analyse(frame)
         if now is not None and not now.take(frame, faces):
             best, now = _longer(best, now), None
         if now is None and faces and faces[0].landmarks is not None:
-            now = _Stretch(frame, faces[0])
+            now = _Path(frame, faces[0])
+        if now is not None and frame.before is not None:
+            now.take_before(frame.before, analyser.analyse(replace(frame, image=frame.before, before=None)))
         if now is not None and len(now.images) >= count:
             break
     best = _longer(best, now)
-    return best.clip() if best is not None and len(best.images) >= _LEAST_FRAMES else None
+    return best.stretch() if best is not None and len(best.images) >= _LEAST_FRAMES else None
 
 
-class _Stretch:
+class _Path:
     """Frames of one face, cut to a window around where it was first seen."""
 
     def __init__(self, frame: Frame, face: DetectedFace) -> None:
@@ -152,6 +173,7 @@ class _Stretch:
         self.images: list[NDArray[np.uint8]] = []
         self.landmarks: list[NDArray[np.float32]] = []
         self.times_s: list[float] = []
+        self._before: dict[int, tuple[NDArray[np.uint8], NDArray[np.float32]]] = {}  # by the number of the frame
         self.take(frame, (face,))
 
     def take(self, frame: Frame, faces: Sequence[DetectedFace]) -> bool:
@@ -168,29 +190,50 @@ class _Stretch:
         if _iou(face.bbox_xyxy_px, self._box) < _SAME_FACE_IOU or (self.images and not inside):
             return False
         self._box = face.bbox_xyxy_px
-        window = frame.image[self._y0 : self._y1, self._x0 : self._x1]
-        if self._scale < 1:
-            size = (round(window.shape[1] * self._scale), round(window.shape[0] * self._scale))
-            window = cv2.resize(window, size, interpolation=cv2.INTER_AREA)
-        self.images.append(np.ascontiguousarray(window, np.uint8))
-        self.landmarks.append(((face.landmarks[:, :2] - (self._x0, self._y0)) * self._scale).astype(np.float32))
+        image, points = self._cut(frame.image, face.landmarks)
+        self.images.append(image)
+        self.landmarks.append(points)
         self.times_s.append(frame.pts_s)
         return True
 
-    def clip(self) -> FaceClip:
-        """Cut once more, to the path of the face and some room; even sides, as video codecs want them."""
+    def take_before(self, image: NDArray[np.uint8], faces: Sequence[DetectedFace]) -> None:
+        """The picture just before the frame taken last, where it shows the face."""
+        face = max(faces, key=lambda found: _iou(found.bbox_xyxy_px, self._box), default=None)
+        if face is not None and face.landmarks is not None and _iou(face.bbox_xyxy_px, self._box) > _SAME_FACE_IOU:
+            self._before[len(self.images) - 1] = self._cut(image, face.landmarks)
+
+    def _cut(
+        self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        window = image[self._y0 : self._y1, self._x0 : self._x1]
+        if self._scale < 1:
+            size = (round(window.shape[1] * self._scale), round(window.shape[0] * self._scale))
+            window = cv2.resize(window, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        points = ((landmarks[:, :2] - (self._x0, self._y0)) * self._scale).astype(np.float32)
+        return np.ascontiguousarray(window, np.uint8), points
+
+    def stretch(self) -> Stretch:
+        """Cut once more, to the path of the face and some room; even sides, as video codecs want them. Where most
+        frames have one before them, those without are left out."""
         points = np.stack(self.landmarks)
         room = _ROOM * float(np.median(np.ptp(points, axis=1).max(1)))
         height, width = self.images[0].shape[:2]
         x0, y0 = (max(0, int(value)) for value in points.min((0, 1)) - room)
         x1, y1 = (int(value) for value in np.minimum(points.max((0, 1)) + room, (width, height)))
         x1, y1 = x0 + (x1 - x0) // 2 * 2, y0 + (y1 - y0) // 2 * 2
-        images = np.stack([image[y0:y1, x0:x1] for image in self.images])
-        times = np.array(self.times_s)
-        return FaceClip(images, points - np.array((x0, y0), np.float32), times - times[0])
+        paired = len(self._before) >= max(_LEAST_FRAMES, len(self.images) / 2)
+        kept = sorted(self._before) if paired else range(len(self.images))
+        times = np.array(self.times_s)[list(kept)]
+
+        def clip(images: Sequence[NDArray[np.uint8]], landmarks: Sequence[NDArray[np.float32]]) -> FaceClip:
+            cut = np.stack([image[y0:y1, x0:x1] for image in images])
+            return FaceClip(cut, np.stack(landmarks) - np.array((x0, y0), np.float32), times - times[0])
+
+        own = clip([self.images[number] for number in kept], [self.landmarks[number] for number in kept])
+        return Stretch(own, clip(*zip(*(self._before[number] for number in kept), strict=True)) if paired else None)
 
 
-def _longer(first: _Stretch | None, second: _Stretch | None) -> _Stretch | None:
+def _longer(first: _Path | None, second: _Path | None) -> _Path | None:
     if first is None or (second is not None and len(second.images) > len(first.images)):
         return second
     return first

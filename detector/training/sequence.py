@@ -29,7 +29,7 @@ from detector.training.windows import TwinWindows, WindowBatch, evaluation_batch
 
 KINDS: Final = ("lstm", "hybrid", "transformer")
 _MIXED_SHARE = 0.5
-_PLAIN: Final = LOOKS + len(CHANGES)  # features that are not the trunk's
+_PLAIN: Final = LOOKS + 2 * len(CHANGES)  # features that are not the trunk's
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,8 @@ def new_network(config: SequenceConfig, trunk: LoadedModel, train: list[ClipFeat
         raise SettingsError(f"{config.model_id}: the features are not those of {config.trunk}.")
     torch.manual_seed(config.fit.seed)
     network: Any = build_network(architecture_of(config, trunk.network))
-    network.reader.fit(*(torch.from_numpy(of(features, axis=0)) for of in (np.nanmean, np.nanstd)))
+    known = np.where(np.isnan(features).all(axis=0), 0.0, features)  # what no frame tells is read as nothing
+    network.reader.fit(*(torch.from_numpy(of(known, axis=0)) for of in (np.nanmean, np.nanstd)))
     if config.witness:
         network.reader.take_witness(trunk.network.label_head)
     return network  # type: ignore[no-any-return]

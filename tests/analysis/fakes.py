@@ -65,13 +65,18 @@ def make_track(track_id: int, frames: int, **face: object) -> FaceTrack:
 
 
 class FakeReader:
-    def __init__(self, count: int, *, fail_at: int | None = None, delay_s: float = 0.0) -> None:
+    """Frame n is n everywhere. With `with_before` each but the first brings a picture of its number and `step` more."""
+
+    def __init__(
+        self, count: int, *, fail_at: int | None = None, delay_s: float = 0.0, with_before: bool = False, step: int = 0
+    ) -> None:
         self.expected_frames, self.progress = count, 0.0
         self.integrity = Integrity(2, ("opened with a warning", "late warning"))
         self.shot_starts_s = [0.0]
         self.closed = False
         self.yielded = 0
         self._fail_at, self._delay_s = fail_at, delay_s
+        self._with_before, self._step = with_before, step
 
     def __iter__(self) -> Iterator[Frame]:
         for index in range(self.expected_frames):
@@ -80,7 +85,8 @@ class FakeReader:
             time.sleep(self._delay_s)
             self.progress = (index + 1) / self.expected_frames
             self.yielded += 1
-            yield Frame(index, index, index / 10, 0, np.full((48, 64, 3), index, np.uint8))
+            before = np.full((48, 64, 3), index + self._step, np.uint8) if self._with_before and index else None
+            yield Frame(index, index, index / 10, 0, np.full((48, 64, 3), index, np.uint8), before)
 
     def close(self) -> None:
         self.closed = True

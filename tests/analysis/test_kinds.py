@@ -14,6 +14,7 @@ from detector.analysis.results import frame_models_by_score
 from detector.analysis.temporal import windows_of
 from detector.analysis.types import ModelResult, SyncWindow
 from detector.errors import CancelledError
+from detector.faces.change import CHANGES
 from tests.analysis.fakes import (
     SETTINGS,
     SPEC,
@@ -97,6 +98,32 @@ def test_a_sequence_model_reads_its_own_track_in_order() -> None:
     assert (stretch.start_s, stretch.end_s) == pytest.approx((0.95, 1.9))
     (cue,) = sequence.specialists
     assert (cue.cue, cue.logit, cue.tracks) == ("TM", sequence.logit, sequence.tracks)
+
+
+def test_a_sequence_model_reads_what_changed_since_the_frame_just_before() -> None:
+    asked: list[bool] = []
+
+    def read(*models: object, step: int = 0) -> list[np.ndarray]:
+        def open_frames(_: object, __: object, with_before: bool) -> FakeReader:
+            asked.append(with_before)
+            return FakeReader(20, with_before=with_before, step=step)
+
+        doors = replace(fake_doors(FakeReader(0)), open_frames=open_frames)
+        analyze(make_evidence(), list(models), SETTINGS, doors=doors)  # type: ignore[arg-type]
+        return [window[0] for model in models if isinstance(model, FakeSequence) for window in model.windows]
+
+    changes = len(CHANGES)
+    still, brighter = (np.concatenate(read(FakeSequence(FakeModel()), step=step)) for step in (0, 9))
+    assert still.shape[2] == 3 + 2 * changes
+    same = still.shape[2] - changes
+    np.testing.assert_array_equal(still[..., :same], brighter[..., :same])
+    first = still[..., 0] == 0
+    assert np.isnan(still[first][:, same:]).all()
+    gains = [same + index for index, name in enumerate(CHANGES) if name.endswith("gain_red")]
+    assert np.abs(still[~first][:, gains]).max() < 1e-3
+    assert (brighter[~first][:, gains] < -1).all()  # the picture just before was brighter
+    read(FakeModel())
+    assert asked == [True, True, False]  # nobody decodes it for frame models alone
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from detector.errors import EvidenceError, NoFramesError
-from detector.evidence import Evidence, FrameReader, examine, frame_at, ingest
-from tests.evidence.media import damaged, make_audio, make_video
+from detector.evidence import Evidence, FrameReader, examine, frame_at, frame_before, ingest
+from tests.evidence.media import damaged, make_audio, make_video, number_in
 
 Admit = Callable[..., Evidence]
 
@@ -199,3 +199,35 @@ def test_two_recordings_joined_are_timed_by_order_and_stay_exact(tmp_path: Path,
     assert any("picture size changes" in warning for warning in reader.integrity.warnings)
     for frame in frames[::6]:
         assert np.array_equal(frame_at(evidence, frame.pts).image, frame.image)
+
+
+def test_each_frame_brings_the_picture_shown_just_before_it(tmp_path: Path, admit: Admit) -> None:
+    evidence = admit(make_video(tmp_path / "clip.mp4", frames=48))
+    with FrameReader(evidence, frames_per_second=5, max_frames=100, with_before=True) as reader:
+        first, *others = list(reader)
+    assert first.before is None
+    assert len(others) == 7
+    for frame in others:
+        earlier = frame_before(evidence, frame.pts)
+        assert frame.before is not None
+        assert earlier is not None
+        assert number_in(frame.before) == number_in(frame.image) - 1
+        assert np.array_equal(frame.before, earlier.image)
+    assert frame_before(evidence, first.pts) is None
+    with FrameReader(evidence, frames_per_second=5, max_frames=100) as reader:
+        assert all(frame.before is None for frame in reader)
+
+
+def test_a_picture_of_another_shot_or_long_ago_is_not_just_before(tmp_path: Path, admit: Admit) -> None:
+    def two_shots(number: int) -> np.ndarray:
+        return np.full((120, 160, 3), 30 if number < 12 else 220, np.uint8)
+
+    cut = admit(make_video(tmp_path / "cut.mp4", frames=24, picture=two_shots))
+    with FrameReader(cut, frames_per_second=30, max_frames=100, with_before=True) as reader:
+        assert [frame.frame_index for frame in reader if frame.before is None] == [0, 12]
+    slow = admit(make_video(tmp_path / "slow.mp4", frames=12, fps=5))
+    with FrameReader(slow, frames_per_second=5, max_frames=100, with_before=True) as reader:
+        frames = list(reader)
+    assert len(frames) == 12
+    assert all(frame.before is None for frame in frames)
+    assert frame_before(slow, frames[5].pts) is None

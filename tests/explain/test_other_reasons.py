@@ -87,7 +87,7 @@ def test_attention_is_that_of_the_window_the_analysis_used(
     analysis: Analysis, models: dict[str, LoadedModel], tmp_path: Path
 ) -> None:
     frames = Frames()
-    explainer = Explainer(tmp_path, frame_at=frames)
+    explainer = Explainer(tmp_path, frame_at=frames, frame_before=lambda *_: None)
     maps = explainer.attention(analysis.evidence, analysis, models["time"], 0, pts=1)
     assert maps.pts == (0, 1, 2, 3, 4, 5)
     assert maps.layers.shape == (2, 2, 6, 6)

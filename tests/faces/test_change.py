@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.change import CHANGES, REGIONS, changes_along, thumbnail
+from detector.faces.change import CHANGES, REGIONS, changes_along, changes_since, thumbnail
 
 MARGIN = 0.2
 Picture = NDArray[np.uint8]
@@ -43,6 +43,9 @@ def test_each_frame_is_held_against_the_one_before(astronaut: Picture) -> None:
     assert np.isfinite(table[1:]).all()
     np.testing.assert_array_equal(changes_along(crops[2:], MARGIN, before=crops[1]), table[2:])
     assert changes_along([], MARGIN).shape == (0, 42)
+    since = changes_since([None, crops[0], crops[0]], crops[:3], MARGIN)
+    np.testing.assert_array_equal(since[:2], table[:2])
+    assert np.abs(since[2] - table[2]).max() > 0.1
 
 
 def test_nothing_changed_is_nothing(astronaut: Picture) -> None:

@@ -148,7 +148,7 @@ def test_short_clips_are_never_spliced_and_redrawing_needs_networks(clip: FaceCl
 
 
 def test_a_random_walk_remembers_as_asked() -> None:
-    white, slow = (wander(4000, np.random.default_rng(0), memory) for memory in (0.0, 0.9))
+    white, slow = (wander(np.arange(4000), np.random.default_rng(0), memory) for memory in (0.0, 0.9))
     assert white.std() == pytest.approx(1, abs=0.1)
     assert slow.std() == pytest.approx(1, abs=0.2)
     assert np.corrcoef(slow[1:], slow[:-1])[0, 1] == pytest.approx(0.9, abs=0.05)

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 
+from detector.analysis.passes import Look
 from detector.analysis.temporal import with_changes
 from detector.errors import SettingsError
 from detector.faces import CropSpec
@@ -21,7 +22,7 @@ from detector.models import FrameNet, build_network
 from detector.models.looks import LOOKS
 from detector.registry import Decision, LoadedModel, ModelCard, load_model, save_weights
 from detector.synthesis.video import write_clip
-from detector.training.clip_crops import CropPlan, draw_frames, draw_shard, read_shards
+from detector.training.clip_crops import CropPlan, draw_frames, draw_shard, draw_stretch, read_shards
 from detector.training.features import ClipFeatures, read_features
 from detector.training.fit import FitConfig
 from detector.training.readings import Reading, open_readings
@@ -77,7 +78,7 @@ def clips(trunk: LoadedModel, people: int = 12, frames: int = 14) -> list[ClipFe
     """Features of people who differ; manipulated frames are shifted along one direction, spliced or all."""
     assert isinstance(trunk.network, FrameNet)
     rng = np.random.default_rng(0)
-    width = trunk.network.feature_dim + LOOKS + len(CHANGES)
+    width = trunk.network.feature_dim + LOOKS + 2 * len(CHANGES)
     direction = rng.normal(0, 1, width).astype(np.float32)
     made = []
     for person in range(people):
@@ -271,6 +272,45 @@ def test_frames_are_drawn_at_rates_between_the_readings_and_two_a_second() -> No
     assert max(steps) >= 6
 
 
+def test_sampled_frames_come_with_those_just_before_them() -> None:
+    dense = replace(reading(0, "a"), clip=face_clip(40, fps=25.0))
+    whole = {step: clip for seed in range(12) if (clip := draw_stretch(dense, 36, 100.0, np.random.default_rng(seed)))
+             for step in [int(np.diff(clip.clip.ticks[clip.sampled]).max())]}  # fmt: skip
+    assert min(whole) == 1
+    assert max(whole) >= 3
+    for step, drawn in whole.items():
+        assert drawn.has_before.all()
+        assert drawn.clip.pairs == (step > 1)
+        np.testing.assert_array_equal(np.diff(drawn.clip.ticks, prepend=-9)[drawn.sampled], 1)
+    earlier = replace(dense.clip, images=255 - dense.clip.images)
+    slow = replace(dense, clip=replace(dense.clip, times_s=np.arange(40) / 4), before=None)
+    alone = draw_stretch(slow, 36, 100.0, np.random.default_rng(0))
+    assert alone.sampled.all()
+    assert not alone.has_before.any()
+    both = draw_stretch(replace(slow, before=replace(earlier, times_s=slow.clip.times_s)), 36, 100.0,
+                        np.random.default_rng(0))  # fmt: skip
+    assert both.clip.pairs
+    assert both.has_before.all()
+    np.testing.assert_array_equal(both.clip.images[both.sampled], alone.clip.images)
+    assert np.abs(both.clip.images[~both.sampled].astype(int) - (255 - alone.clip.images)).max() <= 2
+
+
+def test_what_comes_just_before_is_manipulated_and_cut_alike() -> None:
+    plan = CropPlan(draws=4, fakes=2, frames=12)
+    dense = replace(reading(0, "a"), clip=face_clip(40, fps=25.0))
+    shard = draw_shard(dense, [reading(1, "b")], plan, [], CropSpec(64, 0.2))
+    assert shard.before.shape == (len(shard.crops), 64, 64, 3)
+    assert shard.has_before.all()
+    genuine = shard.clip == 0
+    for number in (1, 2):  # a manipulated frame's earlier picture is manipulated as well
+        inside = shard.manipulated[shard.clip == number]
+        change = np.abs(shard.before[shard.clip == number].astype(int) - shard.before[genuine]).mean((1, 2, 3))
+        assert change[inside].mean() > 1
+    still = np.abs(shard.before[genuine].astype(int) - shard.crops[genuine]).mean()
+    apart = np.abs(shard.before[genuine].astype(int) - np.roll(shard.crops[genuine], 5, 0)).mean()
+    assert still < apart
+
+
 def test_every_shipped_config_is_valid_and_problems_come_together(tmp_path: Path) -> None:
     loaded = [
         load_sequence_config(path) for path in CONFIGS if yaml.safe_load(path.read_text()).get("kind") == "sequence"
@@ -316,7 +356,9 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     made = dict(read_shards(clips_dir / "crops-train-32px-margin-0"))
     (shard,) = [one for name, one in made.items() if name.name.startswith("p1")]
     crops = shard.crops[shard.clip == 0]
-    expected = with_changes(trunk.features(crops).features, [thumbnail(crop) for crop in crops], trunk.card.crop.margin)
+    assert not shard.has_before.any()  # these videos show no frame within a tenth of a second of another
+    looks = [Look(one, thumbnail(crop), None) for one, crop in zip(trunk.features(crops).features, crops, strict=True)]
+    expected = with_changes(looks, trunk.card.crop.margin)
     np.testing.assert_allclose(features[0].features, expected, atol=1e-4)
     run = json.loads((tmp_path / "runs" / "tm" / "run.json").read_text())
     assert run["status"] == "finished"
