@@ -14,7 +14,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import lightning as L
 import torch
@@ -237,9 +237,10 @@ def fit(
     torch.set_flush_denormal(True)  # from-scratch training slows down manyfold on denormals
     L.seed_everything(config.seed, verbose=False)
     run_dir.mkdir(parents=True, exist_ok=True)
-    log = RunLog(module, config, run_dir, {**(facts or {}), "device": device}, resume=resume, keep=keep)
+    kind, _, number = device.partition(":")
+    ran_on = {"device": device, "precision": precision_of(config, kind)}
+    log = RunLog(module, config, run_dir, {**(facts or {}), **ran_on}, resume=resume, keep=keep)
     if not finished_run(run_dir):
-        kind, _, number = device.partition(":")
         if kind == "cuda" and not torch.cuda.is_available():
             raise SettingsError("There is no CUDA device here: train with --device cpu.")
         many = config.devices > 1
@@ -248,7 +249,7 @@ def fit(
             devices=[int(number)] if number and not many else config.devices,
             strategy="ddp_find_unused_parameters_true" if many else "auto",
             use_distributed_sampler=False,
-            precision="bf16-mixed" if config.bf16 else "32-true",
+            precision=precision_of(config, kind),
             max_epochs=config.max_epochs,
             gradient_clip_val=config.clip_norm,
             logger=TensorBoardLogger(run_dir, name="tensorboard", version=""),
@@ -279,6 +280,13 @@ def fit(
     return FitResult(
         done["best_epoch"], done["best_validation_loss"], done["epochs"], done["minutes"], run_dir / "metrics.csv"
     )
+
+
+def precision_of(config: FitConfig, kind: str) -> Literal["bf16-mixed", "32-true"]:
+    """Lightning's name of what is computed in: bfloat16 where it is asked for, but not on processors that only emulate
+    it (those without AVX-512), where it takes many times as long."""
+    emulated = kind == "cpu" and not torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    return "bf16-mixed" if config.bf16 and not emulated else "32-true"
 
 
 def _quieten() -> None:

@@ -97,7 +97,8 @@ class RunLog(Callback):
             known = json.loads(path.read_text(encoding="utf-8"))
             if known["config_sha256"] != self.facts["config_sha256"]:
                 raise SettingsError(f"{self._run_dir} holds a run with other settings: choose another folder for this.")
-            self.facts = {**self.facts, **known, "device": self.facts.get("device")}
+            here = {name: self.facts[name] for name in ("device", "precision") if name in self.facts}
+            self.facts = {**self.facts, **known, **here}
             self._before_s = known["minutes"] * 60
             return
         if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several processes: the first one clears away

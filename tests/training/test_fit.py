@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from detector.errors import SettingsError
-from detector.training.fit import BinaryModule, FitConfig, StepOutput, fit
+from detector.training.fit import BinaryModule, FitConfig, StepOutput, fit, precision_of
 
 FAST = FitConfig(max_epochs=4, min_epochs=1, patience=9, learning_rate=0.02, warmup_steps=4, ema_decay=0.5)
 
@@ -181,3 +181,20 @@ def test_no_batches_are_refused(tmp_path: Path) -> None:
         fit(Toy(), [], VALIDATION, FAST, tmp_path / "a")
     with pytest.raises(SettingsError, match="validation batch"):
         fit(Toy(), TRAIN, [], FAST, tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("processor", "kind", "precision"),
+    [("AVX512", "cpu", "bf16-mixed"), ("AVX2", "cpu", "32-true"), ("DEFAULT", "cpu", "32-true"),
+     ("AVX2", "cuda", "bf16-mixed")],
+)  # fmt: skip
+def test_bfloat16_is_not_emulated(processor: str, kind: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: processor)
+    assert precision_of(replace(FAST, bf16=True), kind) == precision
+    assert precision_of(FAST, kind) == "32-true"
+
+
+def test_a_run_says_what_it_was_computed_in(tmp_path: Path) -> None:
+    config = replace(FAST, max_epochs=1, bf16=True)
+    fit(Toy(config), TRAIN, VALIDATION, config, tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text())["precision"] == precision_of(config, "cpu")
