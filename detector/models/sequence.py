@@ -69,7 +69,8 @@ class FeatureReader(nn.Module):
     (who the person is cancels out), "change" from the frames just before and after. `witness` > 0 carries a copy of the
     trunk's label head of that hidden width, fixed: what the frame model itself says is one more input, and
     `witness_logit` returns it. The last `looks` of the features are not the trunk's (`detector.models.looks`,
-    `detector.faces.change`), so the witness leaves them out; what comes after `features` is not read.
+    `detector.faces.change`), so the witness leaves them out; what comes after `features` is not read. Without `deep`
+    the trunk's own features are for the witness alone: they tell people apart, which few clips teach to ignore.
     """
 
     mean: Tensor
@@ -83,21 +84,25 @@ class FeatureReader(nn.Module):
         gaps: bool = False,
         witness: int = 0,
         looks: int = 0,
+        deep: bool = True,
     ) -> None:
         super().__init__()
         if not channels or set(channels) - set(CHANNELS):
             raise ValueError(f"channels: expected some of {', '.join(CHANNELS)}, found {tuple(channels)}")
-        self.channels, self.gaps, self.deep = tuple(channels), gaps, features - looks
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("scale", torch.ones(features))
+        self.channels, self.gaps, self.features, self.deep = tuple(channels), gaps, features, features - looks
+        self.first = 0 if deep else self.deep  # of the features that are read
+        self.register_buffer("mean", torch.zeros(features - self.first))
+        self.register_buffer("scale", torch.ones(features - self.first))
         self.witness = _fixed_head(self.deep, witness) if witness else nn.Sequential()
-        values = features + (witness > 0)
+        values = len(self.mean) + (witness > 0)
+        if not values:
+            raise ValueError("expected something to read: deep features, looks or a witness")
         self.outputs = values * (len(channels) + ("change" in channels)) + 2 * gaps
 
     def fit(self, mean: Tensor, std: Tensor) -> None:
-        """Standardise by these from now on; features that never vary stay 0."""
-        self.mean.copy_(mean)
-        self.scale.copy_(torch.where(std > 1e-6, 1 / std.clamp(min=1e-6), 0.0))
+        """Standardise by these of all features, (`features`,) each, from now on; features that never vary stay 0."""
+        self.mean.copy_(mean[self.first :])
+        self.scale.copy_(torch.where(std > 1e-6, 1 / std.clamp(min=1e-6), 0.0)[self.first :])
 
     def take_witness(self, label_head: nn.Module) -> None:
         """Copy a frame model's label head: two linear layers with a ReLU between. Raises ValueError for another."""
@@ -119,7 +124,7 @@ class FeatureReader(nn.Module):
 
     def forward(self, frames: Ordered) -> Tensor:
         there = frames.present[:, :, None]
-        x = (frames.features[:, :, : len(self.mean)] - self.mean) * self.scale  # (B, T, D)
+        x = (frames.features[:, :, self.first : self.features] - self.mean) * self.scale  # (B, T, D)
         x = torch.where(x.isnan(), 0.0, x)
         if len(self.witness):
             x = torch.cat([x, self.witness_logit(frames)[:, :, None]], dim=2)
@@ -229,7 +234,7 @@ class TransformerNet(nn.Module):
     """Encoder over frame features, positions in seconds, attention pooling; returns every weight it attended with.
 
     forward_all: (B, T, `features`) trunk features, (B, T) seconds, (B, T) present -> `SequenceOutput`.
-    `channels`, `witness` and `looks` as in `FeatureReader`.
+    `channels`, `witness`, `looks` and `deep` as in `FeatureReader`.
     """
 
     def __init__(
@@ -244,9 +249,10 @@ class TransformerNet(nn.Module):
         channels: Sequence[str] = CHANNELS,
         witness: int = 0,
         looks: int = 0,
+        deep: bool = True,
     ) -> None:
         super().__init__()
-        self.reader = FeatureReader(features, channels, witness=witness, looks=looks)
+        self.reader = FeatureReader(features, channels, witness=witness, looks=looks, deep=deep)
         self.embed = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.reader.outputs, width))
         self.layers = nn.ModuleList(EncoderLayer(width, heads, expansion, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)

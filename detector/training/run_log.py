@@ -97,7 +97,7 @@ class RunLog(Callback):
             known = json.loads(path.read_text(encoding="utf-8"))
             if known["config_sha256"] != self.facts["config_sha256"]:
                 raise SettingsError(f"{self._run_dir} holds a run with other settings: choose another folder for this.")
-            here = {name: self.facts[name] for name in ("device", "precision") if name in self.facts}
+            here: dict[str, Any] = {name: self.facts[name] for name in ("device", "precision") if name in self.facts}
             self.facts = {**self.facts, **known, **here}
             self._before_s = known["minutes"] * 60
             return

@@ -135,8 +135,9 @@ def _sequence(card: ModelCard, options: Options) -> Diagram:
     frames = card.inputs.get("frames")
     taken = f"{frames} frames of one face, with their times in seconds" if frames else "frames of one face, with times"
     reads = ", ".join(str(name) for name in options.get("channels", ()))
-    read = [f"of each of {options['features']} features: {reads}"] if reads and options.get("features") else []
-    also = {"looks": "light, colour and detail by region among them", "witness": "and what the frame model itself says"}
+    count = options.get("features") if options.get("deep", True) else options.get("looks")
+    read = [f"of each of {count} features: {reads}"] if reads and count else []
+    also = {"looks": "light, detail and change by region among them", "witness": "and what the frame model itself says"}
     read += [text for name, text in also.items() if options.get(name)]
     blocks = [
         Block("frames", "Face crops over time", (taken,), 0, 0.12, 0.88, "input"),

@@ -188,3 +188,23 @@ def test_seconds_encoding_tells_a_twenty_fifth_of_a_second_apart() -> None:
     encoded = seconds_encoding(torch.tensor([[0.0, 0.04, 30.0]]), 32)[0]
     assert (encoded[0] - encoded[1]).abs().max() > 0.5
     assert (encoded[0] - encoded[2]).abs().max() > 0.5
+
+
+def test_without_deep_features_the_trunk_is_heard_through_its_witness_alone() -> None:
+    network = TransformerNet(FEATURES, width=16, layers=1, heads=2, witness=4, looks=3, deep=False).eval()
+    features, times_s, present = clip()
+    network.reader.fit(torch.zeros(FEATURES), torch.ones(FEATURES))
+    assert network.reader.mean.shape == (3,)
+    plain = network(features, times_s, present)
+    other = features.clone()
+    other[..., -3:] += 1
+    assert not torch.allclose(network(other, times_s, present), plain)  # what is not the trunk's is read
+    other = features.clone()
+    other[..., :-3] += torch.randn(FEATURES - 3)
+    assert not torch.allclose(network(other, times_s, present), plain)  # and so is what the witness says
+    for layer in network.reader.witness:
+        if isinstance(layer, nn.Linear):
+            layer.weight.zero_()
+    torch.testing.assert_close(network(other, times_s, present), network(features, times_s, present))
+    with pytest.raises(ValueError, match="something to read"):
+        TransformerNet(FEATURES, deep=False)
