@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -56,15 +57,15 @@ def frame_at(evidence: Evidence, pts: int) -> Frame:
 
 
 def frame_before(evidence: Evidence, pts: int) -> Frame | None:
-    """The frame displayed just before that at `pts`, at most a tenth of a second earlier and of the same size; None
-    where there is none. Raises `EvidenceError` as `frame_at` does."""
-    frame = frame_at(evidence, pts)
+    """The frame displayed just before that at `pts`, at most a tenth of a second earlier, whatever its size; None where
+    there is none. Raises `EvidenceError` if no frame has this PTS or the one before it does not decode."""
     times = frame_times(evidence)
-    if frame.frame_index == 0 or frame.frame_index >= len(times):
+    index = bisect_left(times, pts)
+    if index == len(times) or times[index] != pts:
+        raise EvidenceError(f"Expected the PTS of a displayed frame, found {pts}.")
+    if index == 0 or float((pts - times[index - 1]) * evidence.video.time_base) > JUST_BEFORE_S:
         return None
-    earlier = frame_at(evidence, times[frame.frame_index - 1])
-    near = frame.pts_s - earlier.pts_s <= JUST_BEFORE_S and earlier.image.shape == frame.image.shape
-    return earlier if near else None
+    return frame_at(evidence, times[index - 1])
 
 
 def _stamped_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:

@@ -132,11 +132,10 @@ def _listed(options: Options, *names: str) -> tuple[str, ...]:
 
 
 def _sequence(card: ModelCard, options: Options) -> Diagram:
-    frames = card.inputs.get("frames")
-    taken = f"{frames} frames of one face, with their times in seconds" if frames else "frames of one face, with times"
+    taken = f"{card.inputs.get('frames', '')} frames of one face, with their times in seconds".strip()
     reads = ", ".join(str(name) for name in options.get("channels", ()))
-    count = options.get("features") if options.get("deep", True) else options.get("looks")
-    read = [f"of each of {count} features: {reads}"] if reads and count else []
+    count = options.get("features" if options.get("deep", True) else "looks", 0)
+    read = [f"of each of {count} features: {reads}"] * bool(reads and count)
     also = {"looks": "light, detail and change by region among them", "witness": "and what the frame model itself says"}
     read += [text for name, text in also.items() if options.get(name)]
     blocks = [

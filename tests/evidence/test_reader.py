@@ -214,6 +214,8 @@ def test_each_frame_brings_the_picture_shown_just_before_it(tmp_path: Path, admi
         assert number_in(frame.before) == number_in(frame.image) - 1
         assert np.array_equal(frame.before, earlier.image)
     assert frame_before(evidence, first.pts) is None
+    with pytest.raises(EvidenceError, match="PTS"):
+        frame_before(evidence, first.pts + 1)
     with FrameReader(evidence, frames_per_second=5, max_frames=100) as reader:
         assert all(frame.before is None for frame in reader)
 
