@@ -39,6 +39,12 @@ def add_commands(commands: Any) -> None:
         metavar="N",
         help="on N labelled pictures, what averaging over views and dropout gains and costs",
     )
+    evaluate.add_argument(
+        "--clips",
+        type=Path,
+        help="folder of clips of a training run: adds what sequence models make of clips synthesised from people kept "
+        "apart",
+    )
     evaluate.add_argument("--predictions", type=Path, help="keep every file's logits here, and go on from them")
     evaluate.add_argument("--out", type=Path, help="write the report here as JSON, and a table to standard output")
     evaluate.add_argument("--write-cards", action="store_true", help="put results and thresholds into the cards")
@@ -80,6 +86,8 @@ def _evaluate(args: argparse.Namespace) -> int:
     )
     if args.steadiness:
         found = {name: _with_steadiness(one, args.data, args.steadiness, args.device) for name, one in found.items()}
+    if args.clips:
+        found = {name: _with_clips(one, args.data, args.clips) for name, one in found.items()}
     report = {model_id: _described(evaluation) for model_id, evaluation in found.items()}
     text = json.dumps(report, indent=2)
     if args.out:
@@ -130,6 +138,16 @@ def _with_steadiness(evaluation: Evaluation, data_root: Path, count: int, device
     chosen = chosen.groupby("label").head(each)
     measured = measure_steadiness(load_model(evaluation.card.model_id, device), labelled_faces(chosen, data_root))
     return replace(evaluation, steadiness=measured)
+
+
+def _with_clips(evaluation: Evaluation, data_root: Path, clips: Path) -> Evaluation:
+    if evaluation.card.kind != "sequence":
+        return evaluation
+    from detector.registry import load_model
+    from detector.training.sequence_report import measure_shipped
+
+    model = load_model(evaluation.card.model_id, "cpu")
+    return replace(evaluation, synthesised=measure_shipped(model, data_root, clips))
 
 
 def _table(report: dict[str, Any]) -> str:

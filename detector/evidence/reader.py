@@ -153,8 +153,9 @@ class FrameReader:
             if not self._sampler.wants(pts_s, new_shot=new_shot):
                 continue
             started = time.perf_counter()
-            near = self._with_before and before is not None and not new_shot and _just_before(before, last)
-            earlier = converted(before) if near and before is not None else None
+            earlier = None
+            if self._with_before and before is not None and not new_shot and _just_before(before, last):
+                earlier = converted(before)
             image = converted(last)
             self.convert_s += time.perf_counter() - started
             yield Frame(

@@ -39,6 +39,7 @@ class Evaluation:
     cues: tuple[str, ...] = ()
     pointing: dict[str, Any] | None = None
     steadiness: dict[str, Any] | None = None
+    synthesised: dict[str, Any] | None = None
 
     def video_logits(self, cue: str | None = None) -> NDArray[np.float64]:
         return _logits(self.videos, column_of(self.card.model_id, cue))
@@ -66,6 +67,8 @@ class Evaluation:
             found["pointing_game"] = self.pointing
         if self.steadiness is not None:
             found["steadiness"] = self.steadiness
+        if self.synthesised is not None:
+            found["synthesised_clips"] = self.synthesised
         return found
 
     def _cue(self, cue: str) -> dict[str, Any]:

@@ -83,7 +83,10 @@ def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Pat
     _run_of(config.model_id, config_sha256(config), run_dir, history)
     trunk = load_model(config.trunk)
     clips = run_dir.parent / "clips"
-    train, validation, apart = (clip_features(config, data_root, clips, trunk, split) for split in SPLITS)
+    plans = (config.crops, config.validation_crops, config.validation_crops)
+    train, validation, apart = (
+        clip_features(plan, data_root, clips, trunk, split) for plan, split in zip(plans, SPLITS, strict=True)
+    )
     network = fit_sequence(config, trunk, train, validation, run_dir)  # the run is over: this only loads its best epoch
     card = export_sequence(config, network, trunk, (train, validation, apart), facts, out)
     write_held_out(_manifest(data_root), out, config.model_id)

@@ -29,6 +29,7 @@ from detector.training.windows import TwinWindows, WindowBatch, evaluation_batch
 
 KINDS: Final = ("lstm", "hybrid", "transformer")
 _MIXED_SHARE = 0.5
+VALIDATION_CROPS: Final = CropPlan(draws=3, fakes=4, seed=8)
 _PLAIN: Final = LOOKS + 2 * len(CHANGES)  # features that are not the trunk's
 
 
@@ -54,7 +55,7 @@ class SequenceConfig:
     witness: bool = True
     frame_weight: float = 1.0
     crops: CropPlan = field(default_factory=CropPlan)
-    validation_crops: CropPlan = field(default_factory=lambda: CropPlan(draws=3, fakes=4, seed=8))
+    validation_crops: CropPlan = VALIDATION_CROPS
     cue: str = ""
     keep: Keep = "loss"
     limits: tuple[str, ...] = field(default_factory=tuple)
@@ -134,21 +135,18 @@ def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: st
     config = load_sequence_config(config_path)
     cv2.setNumThreads(1)
     trunk = load_model(config.trunk, device)
-    train, validation = (
-        clip_features(config, data_root, run_dir.parent / "clips", trunk, split) for split in ("train", "val")
-    )
+    clips = run_dir.parent / "clips"
+    train = clip_features(config.crops, data_root, clips, trunk, "train")
+    validation = clip_features(config.validation_crops, data_root, clips, trunk, "val")
     fit_sequence(config, trunk, train, validation, run_dir, device)
 
 
-def clip_features(
-    config: SequenceConfig, data_root: Path, clips: Path, trunk: LoadedModel, split: str
-) -> list[ClipFeatures]:
+def clip_features(plan: CropPlan, data_root: Path, clips: Path, trunk: LoadedModel, split: str) -> list[ClipFeatures]:
     """The genuine clips of `split` and their manipulated twins as the trunk sees them; what lies in `clips` of that is
-    kept. Raises SettingsError where the split holds no clip."""
+    kept, whatever the plan. Raises SettingsError where the split holds no clip."""
     read_clips(data_root, clips / "readings", splits=(split,))
     spec = trunk.card.crop
     crops = clips / f"crops-{split}-{spec.size_px}px-margin-{spec.margin:g}"
-    plan = config.crops if split == "train" else config.validation_crops
     make_crops(clips / "readings", crops, split, plan, load_all(clips / "repainters"), spec)
     return list(read_features(extract_features(crops, clips / f"features-{split}", trunk)))
 

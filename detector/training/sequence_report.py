@@ -20,7 +20,7 @@ from detector.registry import LoadedModel, ModelCard, save_weights
 from detector.training.config import config_sha256
 from detector.training.decide import choose_decision
 from detector.training.features import ClipFeatures
-from detector.training.sequence import SequenceConfig, architecture_of
+from detector.training.sequence import VALIDATION_CROPS, SequenceConfig, architecture_of, clip_features
 
 FOUND_IOU: Final = 0.5
 _LEAST_SPLICED_FRAMES = 3
@@ -195,6 +195,14 @@ def _interval(groups: NDArray[np.str_], statistic: Any) -> tuple[float | None, f
         draws.append(statistic(rows))
     low, high = np.nanquantile(draws, [0.025, 0.975])
     return round(float(low), 4), round(float(high), 4)
+
+
+def measure_shipped(model: LoadedModel, data_root: Path, clips: Path) -> dict[str, Any]:
+    """`measure` of a shipped sequence model, on clips made from those of `data_root` whose people are kept apart; what
+    lies in `clips`, a folder as training leaves it, is used."""
+    assert model.trunk is not None
+    apart = clip_features(VALIDATION_CROPS, data_root, clips, model.trunk, "test")
+    return measure(model.network, apart, int(model.card.inputs["frames"]))
 
 
 def export_sequence(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -264,3 +265,19 @@ def test_export_ships_a_run_of_the_checkpoint_format(shipped: Path, tmp_path: Pa
     assert changed["config_sha256"] == card.training["config_sha256"]
     assert (tmp_path / "out" / card.weights_file).is_file()
     assert [one.model_id for one in available_models()] == ["tiny"]
+
+
+def test_clips_synthesised_anew_are_held_against_a_sequence_models_card(
+    shipped: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from detector.commands.measure import _with_clips
+
+    evaluation = evaluate_models(["tiny"], shipped / "data")["tiny"]
+    assert _with_clips(evaluation, shipped / "data", shipped / "clips") is evaluation  # a frame model sees no clips
+    monkeypatch.setattr("detector.registry.load_model", lambda name, device: (name, device))
+    monkeypatch.setattr("detector.training.sequence_report.measure_shipped", lambda *asked: {"model": {"auc": 0.75}})
+    sequence = replace(evaluation, card=replace(evaluation.card, kind="sequence"))
+    results = _with_clips(sequence, shipped / "data", shipped / "clips").results()
+    assert results["synthesised_clips"] == {"model": {"auc": 0.75}}
+    said = {"synthesised_clips": {"model": {"auc": 0.7}}}
+    assert differences(said, results) == ["synthesised_clips.model.auc: card 0.7, measured 0.75"]

@@ -38,7 +38,7 @@ from detector.training.sequence import (
     recentre,
     train_sequence,
 )
-from detector.training.sequence_report import export_sequence, measure
+from detector.training.sequence_report import export_sequence, measure, measure_shipped
 from detector.training.windows import TwinWindows, evaluation_batches
 from tests.synthesis.clips import face_clip
 
@@ -329,8 +329,9 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     trunk: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = []
-    # Two groups whose names fall into the training split, two into validation.
-    for number, (group, split) in enumerate((("p1", "train"), ("p3", "train"), ("p10", "val"), ("p23", "val"))):
+    # Two groups whose names fall into each split.
+    groups = {"p1": "train", "p3": "train", "p10": "val", "p23": "val", "p2": "test", "p7": "test"}
+    for number, (group, split) in enumerate(groups.items()):
         clip = face_clip(12, fps=8.0, tint=0.7 + 0.1 * number)
         write_clip(tmp_path / f"{group}.mp4", clip.images, 8)
         rows.append({"file": f"{group}.mp4", "label": "real", "kind": "video", "use": "train", "group": group,
@@ -363,5 +364,12 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     run = json.loads((tmp_path / "runs" / "tm" / "run.json").read_text())
     assert run["status"] == "finished"
     before = sorted((one, one.stat().st_mtime_ns) for one in clips_dir.rglob("*.npz"))
-    clip_features(load_sequence_config(path), tmp_path, clips_dir, trunk, "train")
+    clip_features(load_sequence_config(path).crops, tmp_path, clips_dir, trunk, "train")
     assert sorted((one, one.stat().st_mtime_ns) for one in clips_dir.rglob("*.npz")) == before
+    network = new_network(load_sequence_config(path), trunk, features).eval()
+    shipped = LoadedModel(replace(trunk.card, inputs={"frames": 8}), network, torch.device("cpu"), trunk)
+    monkeypatch.setattr("detector.training.sequence_report.RESAMPLES", 10)
+    again = measure_shipped(shipped, tmp_path, clips_dir)
+    assert (again["genuine"], again["manipulated"], again["people"]) == (6, 24, 2)  # three draws, four twins
+    held = list(read_features(next((clips_dir / "features-test").iterdir())))
+    assert again == measure(network, held, 8)
