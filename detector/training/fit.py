@@ -30,6 +30,7 @@ from detector.training.feeding import Plain, Share
 from detector.training.finished import finished_run
 from detector.training.leakage import LeakageReport
 from detector.training.losses import focal_loss, smooth_labels
+from detector.training.precision import emulates_bfloat16
 from detector.training.run_log import Keep, RunLog
 from detector.training.run_report import write_report
 from detector.training.schedule import Schedule, rate_share
@@ -283,10 +284,8 @@ def fit(
 
 
 def precision_of(config: FitConfig, kind: str) -> Literal["bf16-mixed", "32-true"]:
-    """Lightning's name of what is computed in: bfloat16 where it is asked for, but not on processors that only emulate
-    it (those without AVX-512), where it takes many times as long."""
-    emulated = kind == "cpu" and not torch.backends.cpu.get_cpu_capability().startswith("AVX512")
-    return "bf16-mixed" if config.bf16 and not emulated else "32-true"
+    """Lightning's name of what is computed in: bfloat16 where it is asked for and not merely emulated."""
+    return "bf16-mixed" if config.bf16 and not emulates_bfloat16(kind) else "32-true"
 
 
 def _quieten() -> None:

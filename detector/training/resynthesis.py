@@ -23,6 +23,7 @@ from detector.errors import SettingsError
 from detector.synthesis.repainters import UP_SAMPLINGS, build_repainter, load_repainters, save_repainter
 from detector.synthesis.sharpness import high_frequency_energy
 from detector.training.facebank import FaceBank
+from detector.training.precision import emulates_bfloat16
 from detector.training.pretrained import SOURCES, start_from
 
 load_all = load_repainters  # fitting and loading side by side, for those who train
@@ -101,7 +102,8 @@ def fit_repainter(
     perceptual: PerceptualLoss | None = None,
     least_steps: int = 1,
 ) -> nn.Module:
-    """Train one network on the genuine training faces for `minutes`, and for `least_steps` however long they take."""
+    """Train one network on the genuine training faces for `minutes`, and for `least_steps` however long they take: the
+    learning rate falls with whichever of the two is behind."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
     rng = np.random.default_rng(seed)
@@ -109,11 +111,11 @@ def fit_repainter(
     network = build_repainter(kind, options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.9, 0.98))
     started, step, last_log = time.monotonic(), 0, 0.0
-    while (done := (time.monotonic() - started) / (minutes * 60)) < 1 or step < least_steps:
+    while (done := min((time.monotonic() - started) / (minutes * 60), step / least_steps)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 50, max(0.0, 1.2 * (1 - done)) + 0.01)
         target = _patches(bank, rows, batch_size, rng).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not emulates_bfloat16("cpu")):
             output = network(target)
         output = output.float()
         loss = pixel_loss(output, target) + 1.5 * texture_loss(output, target)
