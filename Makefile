@@ -11,8 +11,9 @@ PORT ?= 8501
 run: env
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
+# Two test processes of one thread each: torch would give each as many threads as there are cores, and they would wait for each other.
 test: dev browser lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: dev
 	$(BIN)/ruff check .

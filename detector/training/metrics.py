@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 
 def binary_metrics(labels: ArrayLike, logits: ArrayLike, *, threshold_logit: float = 0.0) -> dict[str, float]:
@@ -12,7 +13,7 @@ def binary_metrics(labels: ArrayLike, logits: ArrayLike, *, threshold_logit: flo
     truth, logit = np.asarray(labels).astype(int), np.asarray(logits, float)
     called = logit >= threshold_logit
     return {
-        "auc": float(roc_auc_score(truth, logit)) if len(set(truth.tolist())) == 2 else float("nan"),
+        "auc": rank_auc(truth, logit),
         "accuracy": float(accuracy_score(truth, called)),
         "f1": float(f1_score(truth, called, zero_division=0)),
         "precision": float(precision_score(truth, called, zero_division=0)),
@@ -27,9 +28,18 @@ def auc_interval(labels: ArrayLike, logits: ArrayLike, *, resamples: int = 1000,
     if not len(fake) or not len(genuine):
         raise ValueError("an AUC needs both labels")
     rng = np.random.default_rng(seed)
-    draws = []
-    for _ in range(resamples):
-        f, g = rng.choice(fake, len(fake)), rng.choice(genuine, len(genuine))
-        draws.append(roc_auc_score(np.r_[np.ones(len(f)), np.zeros(len(g))], np.r_[f, g]))
+    drawn = np.repeat([1, 0], [len(fake), len(genuine)])
+    draws = [
+        rank_auc(drawn, np.r_[rng.choice(fake, len(fake)), rng.choice(genuine, len(genuine))]) for _ in range(resamples)
+    ]
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(low), float(high)
+
+
+def rank_auc(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
+    """ROC-AUC by ranks (Mann-Whitney), many times faster than by thresholds; NaN where one label is missing."""
+    fakes = int(labels.sum())
+    genuine = len(labels) - fakes
+    if not fakes or not genuine:
+        return float("nan")
+    return float((rankdata(logits)[labels == 1].sum() - fakes * (fakes + 1) / 2) / (fakes * genuine))

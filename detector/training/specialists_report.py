@@ -25,6 +25,7 @@ from detector.training.cue_samples import CUES, KINDS, CueBatch, CueBatches, Cue
 from detector.training.facebank import FaceBank
 from detector.training.finished import read_run
 from detector.training.heldout import write_held_out
+from detector.training.metrics import rank_auc
 from detector.training.specialists import SpecialistsConfig
 
 FALSE_ALARM_SHARE: Final = 0.05
@@ -126,7 +127,10 @@ def cue_results(quads: pd.DataFrame, *, resamples: int = 500, seed: int = 7) -> 
             "people": int(own["group"].nunique()),
             "auc": _rounded(roc_auc_score(own["label"], own[logit])),
             "auc_95": _interval(
-                own, lambda rows, logit=logit: roc_auc_score(rows["label"], rows[logit]), resamples, seed
+                own,
+                lambda rows, logit=logit: rank_auc(rows["label"].to_numpy(), rows[logit].to_numpy()),
+                resamples,
+                seed,
             ),
             "accuracy_genuine": _rounded(accuracies[0]),
             "accuracy_manipulated": _rounded(accuracies[1]),

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from detector.training.metrics import auc_interval, binary_metrics
+from detector.training.metrics import auc_interval, binary_metrics, rank_auc
 
 
 def test_known_values() -> None:
@@ -14,6 +15,13 @@ def test_known_values() -> None:
     assert metrics["accuracy"] == pytest.approx(0.75)
     assert metrics["precision"] == pytest.approx(2 / 3)
     assert metrics["recall"] == pytest.approx(1.0)
+
+
+def test_by_ranks_and_by_thresholds_are_the_same_number() -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 300)
+    for logits in (rng.normal(labels, 1.0), np.round(rng.normal(labels, 1.0))):  # the second is full of ties
+        assert rank_auc(labels, logits) == pytest.approx(roc_auc_score(labels, logits), abs=1e-12)
 
 
 def test_one_class_has_no_auc() -> None:
