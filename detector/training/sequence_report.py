@@ -19,7 +19,7 @@ from detector.registry import LoadedModel, ModelCard, save_weights
 from detector.training.config import config_sha256
 from detector.training.decide import choose_decision
 from detector.training.features import ClipFeatures
-from detector.training.metrics import rank_auc
+from detector.training.metrics import interval_by_group, rank_auc
 from detector.training.sequence import VALIDATION_CROPS, SequenceConfig, architecture_of, clip_features
 
 FOUND_IOU: Final = 0.5
@@ -145,7 +145,9 @@ def _splices(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore], groups:
                 people.append(str(name))
             elif not clips[index].label:
                 alarms.append(_alarms(clips[index], scores[index], margin))
-    low, high = _interval(np.array(people), lambda rows: float(np.array(found)[rows].mean()))
+    low, high = interval_by_group(
+        np.array(people), lambda rows: float(np.array(found)[rows].mean()), resamples=RESAMPLES
+    )
     return {
         "clips": len(found),
         "found_share": round(float(np.mean(found)), 4) if found else None,
@@ -165,27 +167,12 @@ def _within(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore]) -> float
 
 
 def _against(labels: NDArray[np.int64], logits: NDArray[np.float64], groups: NDArray[np.str_]) -> dict[str, Any]:
-    low, high = _interval(groups, lambda rows: rank_auc(labels[rows], logits[rows]))
+    low, high = interval_by_group(groups, lambda rows: rank_auc(labels[rows], logits[rows]), resamples=RESAMPLES)
     return {
         "auc": round(rank_auc(labels, logits), 4),
         "auc_95": [low, high],
         "manipulated": int(labels.sum()),
     }
-
-
-def _interval(groups: NDArray[np.str_], statistic: Any) -> tuple[float | None, float | None]:
-    """95 % bootstrap interval with people, not clips, drawn again: clips of one person are no independent evidence."""
-    names = np.unique(groups)
-    if not len(names):
-        return None, None
-    rows_of = {name: np.flatnonzero(groups == name) for name in names}
-    rng = np.random.default_rng(7)
-    draws = []
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([rows_of[name] for name in rng.choice(names, len(names))])
-        draws.append(statistic(rows))
-    low, high = np.nanquantile(draws, [0.025, 0.975])
-    return round(float(low), 4), round(float(high), 4)
 
 
 def measure_shipped(model: LoadedModel, data_root: Path, clips: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from detector.training.metrics import auc_interval, binary_metrics, rank_auc
+from detector.training.metrics import auc_interval, binary_metrics, interval_by_group, rank_auc
 
 
 def test_known_values() -> None:
@@ -40,3 +40,18 @@ def test_the_interval_holds_the_value_and_narrows_with_more_data() -> None:
         assert low < binary_metrics(labels, logits)["auc"] < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
+
+
+def test_rows_of_one_person_are_no_independent_evidence() -> None:
+    rng = np.random.default_rng(2)
+    values = np.repeat(rng.normal(0, 1, 12), 50)
+
+    def width(groups: np.ndarray) -> float:
+        low, high = interval_by_group(groups, lambda rows: float(values[rows].mean()))
+        assert low is not None
+        assert high is not None
+        assert low < values.mean() < high
+        return high - low
+
+    assert width(np.repeat(np.arange(12), 50)) > 4 * width(np.arange(600))
+    assert interval_by_group(np.array([]), lambda rows: 0.0) == (None, None)
