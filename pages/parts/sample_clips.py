@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+LABELS: Final = ("genuine", "manipulated", "animated")
 _FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
 
 
 @dataclass(frozen=True, slots=True)
 class SampleClip:
-    """A clip whose truth is known, because the program made it."""
+    """A clip whose truth is known, because the program made it; `label` is one of `LABELS`."""
 
     path: Path
     label: str
@@ -19,16 +21,14 @@ class SampleClip:
 
 
 def available(folder: Path = _FOLDER) -> tuple[SampleClip, ...]:
-    """The genuine and manipulated clips that `samples.json` lists and that are there; empty without a list."""
+    """The clips of a known label that `samples.json` lists and that are there; empty without a list."""
     listing = folder / "samples.json"
     if not listing.is_file():
         return ()
     clips = []
     for entry in json.loads(listing.read_text(encoding="utf-8")):
         path = folder / Path(entry["file"]).name
-        if entry["label"] not in ("genuine", "manipulated") or not path.is_file():
+        if entry["label"] not in LABELS or not path.is_file():
             continue
-        span = entry["manipulated_s"]
-        truth = f"Manipulated from {span[0]:g} to {span[1]:g} s" if span else "Not manipulated"
-        clips.append(SampleClip(path, entry["label"], f"{truth}. {entry['source']}."))
+        clips.append(SampleClip(path, entry["label"], f"{entry['truth']}. {entry['source']}."))
     return tuple(clips)

@@ -1,0 +1,34 @@
+"""The shipped clips: the files their list names, and what the default set says of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from detector.analysis import analyze
+from detector.evidence import examine, hash_file, ingest
+from detector.registry import default_model_ids, load_set
+from detector.settings import AnalysisSettings
+from pages.parts.sample_clips import LABELS, available
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "samples"
+
+
+def test_every_listed_file_is_the_one_that_was_listed() -> None:
+    entries = json.loads((FOLDER / "samples.json").read_text(encoding="utf-8"))
+    assert {entry["file"] for entry in entries} == {path.name for path in FOLDER.glob("*.mp4")}
+    for entry in entries:
+        assert hash_file(FOLDER / entry["file"])[0] == entry["sha256"]
+    assert tuple(clip.label for clip in available(FOLDER)) == LABELS
+    assert all(clip.truth for clip in available(FOLDER))
+
+
+@pytest.mark.parametrize(
+    ("label", "conclusion"), [("genuine", "no_manipulation_found"), ("animated", "likely_manipulated")]
+)
+def test_the_default_set_sees_the_animated_still_and_leaves_the_portrait_alone(
+    label: str, conclusion: str, tmp_path: Path
+) -> None:
+    evidence = examine(ingest(FOLDER / f"astronaut_{label}.mp4", tmp_path))
+    analysis = analyze(evidence, load_set(default_model_ids()), AnalysisSettings())
+    assert analysis.conclusion.label == conclusion
