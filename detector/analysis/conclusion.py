@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DAMAGED_SHARE = 0.01  # decoder complaints per frame of the stream above which no label stands
 LOW_COVERAGE = 0.5
+STRETCHES_NAMED = 3  # in words; all are in the record
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def conclude(findings: Findings) -> Conclusion:
         caps.append(Reason("between_thresholds", _between_text(logit, low, high)))
     if caps:
         label = "inconclusive"
-    return Conclusion(label, sigmoid(logit), (*caps, _deciding_reason(findings, worst), *_caveats(findings)))
+    why = (_deciding_reason(findings, worst), *_stretches(findings, worst))
+    return Conclusion(label, sigmoid(logit), (*caps, *why, *_caveats(findings)))
 
 
 def _between_text(logit: float, low: float, high: float) -> str:
@@ -146,6 +148,24 @@ def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
         )
     text += f".{_mainstay(findings)}"
     return Reason("deciding_track", text)
+
+
+def _stretches(findings: Findings, worst: FaceTrack) -> list[Reason]:
+    """What models over time single out within the deciding track, whose score says nothing of when."""
+    found = []
+    for result in findings.results:
+        stretches = [item for score in result.tracks if score.track_id == worst.track_id for item in score.intervals]
+        if not stretches:
+            continue
+        spans = [f"{item.start_s:.2f} s to {item.end_s:.2f} s" for item in stretches[:STRETCHES_NAMED]]
+        if len(stretches) > STRETCHES_NAMED:
+            spans.append(f"{len(stretches) - STRETCHES_NAMED} more")
+        text = (
+            f"{result.model_id} singles out {_listed(spans)} as unlike the rest of the track. The score is that of the "
+            "whole track: look there. Cuts and sudden changes of light can be singled out too."
+        )
+        found.append(Reason("stretch", text))
+    return found
 
 
 def _caps(findings: Findings, worst: FaceTrack) -> list[Reason]:
@@ -238,6 +258,10 @@ def _sampling_caveats(findings: Findings, settings: AnalysisSettings) -> list[Re
         )
         caveats.append(Reason("sampled", text))
     return caveats
+
+
+def _listed(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _count(number: int, noun: str) -> str:
