@@ -12,6 +12,7 @@ import pytest
 import yaml
 from skimage import data
 
+from detector.cli import main
 from detector.registry import ModelCard
 from tests.evidence.media import make_video
 
@@ -81,15 +82,11 @@ def test_from_pictures_to_a_measured_model(folder: Path) -> None:
     assert card.decision.basis.startswith("10 genuine clips (10 of them held out) and 10 manipulated")
 
 
-def test_mistakes_are_usage_errors(folder: Path, tmp_path: Path) -> None:
+def test_mistakes_are_usage_errors(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.yaml").write_text("model_id: 3\n")
-    wrong = _run("train", tmp_path / "bad.yaml", "--data", folder / "data", "--run", tmp_path / "run")
-    assert wrong.returncode == 2
-    assert "missing setting 'title'" in wrong.stderr
-    untrained = _run(
-        "export", folder / "tiny.yaml", "--data", folder / "data", "--run", tmp_path, "--out", tmp_path / "weights"
-    )
-    assert untrained.returncode == 2
-    unknown = _run("evaluate", "nobody", "--data", folder / "data")
-    assert unknown.returncode == 4
-    assert json.dumps("nobody")[1:-1] in unknown.stderr
+    places = ["--data", str(folder / "data"), "--run", str(tmp_path / "run")]
+    assert main(["train", str(tmp_path / "bad.yaml"), *places]) == 2
+    assert "missing setting 'title'" in capsys.readouterr().err
+    assert main(["export", str(folder / "tiny.yaml"), *places, "--out", str(tmp_path / "weights")]) == 2
+    assert main(["evaluate", "nobody", "--data", str(folder / "data")]) == 4
+    assert "nobody" in capsys.readouterr().err
