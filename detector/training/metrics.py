@@ -60,9 +60,13 @@ def interval_by_group(
 
 
 def rank_auc(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
-    """ROC-AUC by ranks (Mann-Whitney), many times faster than by thresholds; NaN where one label is missing."""
+    """ROC-AUC by ranks (Mann-Whitney), many times faster than by thresholds; NaN where one label is missing.
+
+    Raises ValueError for a logit that is NaN."""
     fakes = int(labels.sum())
     genuine = len(labels) - fakes
     if not fakes or not genuine:
         return float("nan")
-    return float((rankdata(logits)[labels == 1].sum() - fakes * (fakes + 1) / 2) / (fakes * genuine))
+    return float(
+        (rankdata(logits, nan_policy="raise")[labels == 1].sum() - fakes * (fakes + 1) / 2) / (fakes * genuine)
+    )

@@ -22,6 +22,8 @@ def test_by_ranks_and_by_thresholds_are_the_same_number() -> None:
     labels = rng.integers(0, 2, 300)
     for logits in (rng.normal(labels, 1.0), np.round(rng.normal(labels, 1.0))):  # the second is full of ties
         assert rank_auc(labels, logits) == pytest.approx(roc_auc_score(labels, logits), abs=1e-12)
+    with pytest.raises(ValueError, match="nan"):
+        rank_auc(np.array([0, 1]), np.array([0.0, np.nan]))
 
 
 def test_one_class_has_no_auc() -> None:
