@@ -84,9 +84,10 @@ def test_from_pictures_to_a_measured_model(folder: Path) -> None:
 
 def test_mistakes_are_usage_errors(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.yaml").write_text("model_id: 3\n")
-    places = ["--data", str(folder / "data"), "--run", str(tmp_path / "run")]
-    assert main(["train", str(tmp_path / "bad.yaml"), *places]) == 2
-    assert "missing setting 'title'" in capsys.readouterr().err
-    assert main(["export", str(folder / "tiny.yaml"), *places, "--out", str(tmp_path / "weights")]) == 2
+    wrong = _run("train", tmp_path / "bad.yaml", "--data", folder / "data", "--run", tmp_path / "run")
+    assert wrong.returncode == 2
+    assert "missing setting 'title'" in wrong.stderr
+    places = ["--data", str(folder / "data"), "--run", str(tmp_path), "--out", str(tmp_path / "weights")]
+    assert main(["export", str(folder / "tiny.yaml"), *places]) == 2
     assert main(["evaluate", "nobody", "--data", str(folder / "data")]) == 4
     assert "nobody" in capsys.readouterr().err
