@@ -12,7 +12,7 @@ from detector.analysis.aggregate import FaceKey
 from detector.analysis.intervals import MARGIN_LOGIT, intervals_of
 from detector.analysis.passes import Look
 from detector.analysis.types import Attention, FrameScore, TrackScore
-from detector.faces.change import Picture, changes_along, changes_since
+from detector.faces.change import Picture, changes_along, changes_since, frame_pair
 from detector.faces.types import FaceTrack, TrackedFace
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def read_track(
     faces = scored_faces(track, looks)
     if len(faces) < LEAST_FRAMES:
         return None
-    table = with_changes([looks[key_of(face)] for face in faces], model.card.crop.margin)
+    table = read_of(model, [looks[key_of(face)] for face in faces])
     windows = windows_of([face.pts_s for face in faces], int(model.card.inputs["frames"]))
     logits: list[float] = []
     sums = np.zeros((3, len(faces)))  # of frame logits, of pooling, of windows
@@ -98,10 +98,20 @@ def read_track(
     return TrackScore(track.track_id, float(np.mean(logits)), frames, attention, intervals)
 
 
+def read_of(model: LoadedModel, looks: Sequence[Look], *, before: Picture | None = None) -> NDArray[np.float32]:
+    """What a sequence model reads of F looks at one face, in the order of time: `with_changes`, and after it, for a
+    model that reads pairs of frames, what it makes of each frame and the one just before it, (F, D + 85)."""
+    table = with_changes(looks, model.card.crop.margin, before=before)
+    if not model.reads_pairs:
+        return table
+    pairs = np.stack([frame_pair(one.just_before, one.thumbnail) for one in looks])
+    return np.concatenate([table, model.changes(pairs)[:, None]], axis=1)
+
+
 def with_changes(looks: Sequence[Look], margin: float, *, before: Picture | None = None) -> NDArray[np.float32]:
-    """What a sequence model reads of F looks at one face, in the order of time: features (F, D) with what changed since
-    the look before and since the frame just before, (F, D + 84). `margin` and `before`, the thumbnail of a look before
-    the first, as in `detector.faces.change.changes_along`."""
+    """Of F looks at one face, in the order of time: features (F, D) with what changed since the look before and since
+    the frame just before, (F, D + 84). `margin` and `before`, the thumbnail of a look before the first, as in
+    `detector.faces.change.changes_along`."""
     thumbnails = [one.thumbnail for one in looks]
     along = changes_along(thumbnails, margin, before=before)
     since = changes_since([one.just_before for one in looks], thumbnails, margin)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.passes import Look
-from detector.analysis.temporal import windows_of, with_changes
+from detector.analysis.temporal import read_of, windows_of
 from detector.analysis.types import TrackScore
 from detector.errors import ModelError
 from detector.faces.change import thumbnail
@@ -77,7 +77,7 @@ def attention_of(
         Look(features, thumbnail(crop), None if cut is None else thumbnail(cut))
         for features, crop, cut in zip(np.concatenate(parts), crops, earlier, strict=True)
     ]
-    features = with_changes(looks, model.trunk.card.crop.margin, before=before)
+    features = read_of(model, looks, before=before)
     times_s = np.array([[frame.pts_s - frames[0].pts_s for frame in frames]], np.float32)
     layers, pooling = model.attention(features[None], times_s, np.ones_like(times_s, dtype=bool))
     shape = (0, 1, len(frames), len(frames))

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 Picture = NDArray[np.uint8]
 
 THUMBNAIL_PX: Final = 64
+PAIR_PLANES: Final = 11  # of `frame_pair`
+FLOW_STEPS: Final = 24  # of its flow, a pixel
 REGIONS: Final = ("around", "forehead", "eyes", "cheeks", "mouth")
 CHANGES: Final[tuple[str, ...]] = (
     *(f"{region}_gain_{colour}" for region in REGIONS for colour in ("red", "green", "blue")),
@@ -38,14 +40,12 @@ _DARK, _LEAST_GREY = 12.0, 0.5  # grey levels: added before a logarithm, so that
 
 
 class _Places(NamedTuple):
-    """Of a thumbnail of P pixels: `weights` (5, P) each region's mean, `inside` and `outside` (P,) bool, `columns` and
-    `rows` (S, S), `plane` (P, 3) the basis of an affine motion, `fit_inside` and `fit_outside` what solves for it."""
+    """Of a thumbnail of P pixels: `weights` (5, P) each region's mean, `inside` and `outside` (P,) bool, `plane` (P, 3)
+    the basis of an affine motion, `fit_inside` and `fit_outside` what solves for it."""
 
     weights: NDArray[np.float32]
     inside: NDArray[np.bool_]
     outside: NDArray[np.bool_]
-    columns: NDArray[np.float32]
-    rows: NDArray[np.float32]
     plane: NDArray[np.float32]
     fit_inside: NDArray[np.float32]
     fit_outside: NDArray[np.float32]
@@ -76,20 +76,34 @@ def changes_since(
     return table
 
 
+def frame_pair(before: Picture | None, now: Picture) -> NDArray[np.uint8]:
+    """(64, 64, 11) uint8 of two thumbnails: `now`, `before` laid over it by flow, `before` as it is (3 planes each),
+    and the flow from `now` to `before` in x and y, 24 steps a pixel around 128. All 0 without `before`."""
+    pair = np.zeros((*now.shape[:2], PAIR_PLANES), np.uint8)
+    if before is not None:
+        flow, laid = _laid_over(before, now)
+        steps = np.clip(np.round(flow * FLOW_STEPS) + 128, 0, 255).astype(np.uint8)
+        np.concatenate([now, laid, before, steps], axis=2, out=pair)
+    return pair
+
+
+def _laid_over(before: Picture, now: Picture) -> tuple[NDArray[np.float32], Picture]:
+    """The flow from `now` to `before`, (64, 64, 2) pixels, and `before` drawn where `now` has what it shows."""
+    greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (now, before))
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(*greys, None)  # type: ignore[call-overload]
+    rows, columns = np.mgrid[0 : now.shape[0], 0 : now.shape[1]].astype(np.float32)
+    places = columns + flow[..., 0], rows + flow[..., 1]
+    laid = cv2.remap(before, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return flow, laid.astype(np.uint8)
+
+
 def _changes(before: Picture, now: Picture, places: _Places) -> NDArray[np.float32]:
     """Gains are natural logarithms times ten, details logarithms times two, left-over light the logarithm of its share
     of the region's contrast; slides and flows in twentieths of a crop's side and in pixels of the thumbnail."""
     weights = places.weights
     grey_before, grey = cv2.cvtColor(before, cv2.COLOR_RGB2GRAY), cv2.cvtColor(now, cv2.COLOR_RGB2GRAY)
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(grey, grey_before, None)  # type: ignore[call-overload]
-    laid = cv2.remap(
-        before,
-        places.columns + flow[..., 0],
-        places.rows + flow[..., 1],
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    ).astype(np.float32)
-    picture = now.astype(np.float32)
+    flow, laid = _laid_over(before, now)
+    laid, picture = laid.astype(np.float32), now.astype(np.float32)
     gain = np.log((cv2.blur(picture, (5, 5)) + _DARK) / (cv2.blur(laid, (5, 5)) + _DARK)).reshape(-1, 3)
     mean_gain = weights @ gain  # (5, 3)
     uneven_gain = np.sqrt(np.maximum(weights @ gain**2 - mean_gain**2, 0)).mean(1)
@@ -140,4 +154,4 @@ def _places(margin: float) -> _Places:
     weights = regions.reshape(len(REGIONS), -1) / regions.sum((1, 2))[:, None]
     plane = np.stack([np.ones(side * side), x.ravel(), y.ravel()], 1).astype(np.float32)
     solvers = [np.linalg.pinv(plane[mask.ravel()]).astype(np.float32) for mask in (inside, outside)]
-    return _Places(weights.astype(np.float32), inside.ravel(), outside.ravel(), columns, rows, plane, *solvers)
+    return _Places(weights.astype(np.float32), inside.ravel(), outside.ravel(), plane, *solvers)

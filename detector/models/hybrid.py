@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from detector.models.feature_reader import CHANNELS, FeatureReader, in_order
 from detector.models.outputs import SequenceOutput
 from detector.models.recurrent import TwoWayRecurrence
-from detector.models.sequence import CHANNELS, AttentionPooling, FeatureReader, Heads, VisibleAttention, in_order
+from detector.models.sequence import AttentionPooling, Heads, VisibleAttention
 
 Variant = Literal["single", "dual", "cross"]
 

@@ -8,8 +8,9 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from detector.models.feature_reader import CHANNELS, FeatureReader, in_order
 from detector.models.outputs import SequenceOutput
-from detector.models.sequence import CHANNELS, AttentionPooling, FeatureReader, Heads, in_order
+from detector.models.sequence import AttentionPooling, Heads
 
 Cell = Literal["lstm", "gru"]
 

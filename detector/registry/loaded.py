@@ -12,6 +12,7 @@ from torch import nn
 
 from detector.errors import ModelError, ModelNotFoundError
 from detector.models import FrameNet
+from detector.models.change import pair_logits
 from detector.models.looks import LOOKS, looks_of
 from detector.models.specialists.signals import face_mean
 from detector.registry.card import ModelCard
@@ -128,6 +129,19 @@ class LoadedModel:
         """A sequence model on N windows: `features` (N, T, D) of its trunk, `times_s` (N, T), `present` (N, T)."""
         output = self._sequence(features, times_s, present)
         return WindowScores(_array(output.logit), _array(output.frame_logit), _array(output.pooling))
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether a sequence model reads pairs of frames besides its trunk's features (`changes`)."""
+        return getattr(self.network, "change", None) is not None
+
+    @torch.inference_mode()
+    def changes(self, pairs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What a sequence model that `reads_pairs` says of (N, 64, 64, 11) uint8 pairs of frames (`frame_pair`), (N,)
+        float32: the value it reads of each frame after its trunk's features. NaN for a pair without an earlier frame.
+        """
+        self._require("sequence")
+        return pair_logits(self._any.change, pairs)
 
     @torch.inference_mode()
     def attention(

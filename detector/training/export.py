@@ -84,8 +84,10 @@ def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Pat
     trunk = load_model(config.trunk)
     clips = run_dir.parent / "clips"
     plans = (config.crops, config.validation_crops, config.validation_crops)
+    pairs = "change" in config.architecture
     train, validation, apart = (
-        clip_features(plan, data_root, clips, trunk, split) for plan, split in zip(plans, SPLITS, strict=True)
+        clip_features(plan, data_root, clips, trunk, split, pairs=pairs)
+        for plan, split in zip(plans, SPLITS, strict=True)
     )
     network = fit_sequence(config, trunk, train, validation, run_dir)  # the run is over: this only loads its best epoch
     card = export_sequence(config, network, trunk, (train, validation, apart), facts, out)

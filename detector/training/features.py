@@ -27,13 +27,15 @@ _LAYOUT = 3  # raise when what is stored of a crop changes
 class ClipFeatures:
     """One clip through one trunk: `features` (T, D) float32 as a sequence model reads them, `logits` (T,) the frame
     model's own, `times_s` (T,), `manipulated` (T,) bool. `twins` names the genuine clip and its manipulated twins,
-    `facts` is its row (label, kind, intervals_s, crf, file, group, source, split, name)."""
+    `facts` is its row (label, kind, intervals_s, crf, file, group, source, split, name); `pairs` (T, 64, 64, 11) uint8
+    its pairs of frames (`detector.training.change`), where they were asked for, read from disk as they are used."""
 
     features: NDArray[np.float32]
     logits: NDArray[np.float32]
     times_s: NDArray[np.float32]
     manipulated: NDArray[np.bool_]
     facts: dict[str, Any]
+    pairs: NDArray[np.uint8] | None = None
 
     @property
     def label(self) -> int:
@@ -96,8 +98,9 @@ def _with_changes(shard: CropShard, features: NDArray[np.float32], margin: float
     return np.concatenate([with_changes(looks[start:stop], margin) for start, stop in pairwise([*starts, len(looks)])])
 
 
-def read_features(folder: Path) -> Iterator[ClipFeatures]:
-    """Every clip in a folder of `extract_features`, in a fixed order. Raises SettingsError where it holds none."""
+def read_features(folder: Path, pairs: Path | None = None) -> Iterator[ClipFeatures]:
+    """Every clip in a folder of `extract_features`, in a fixed order, with what `pairs` holds of it, a folder of
+    `detector.training.change.extract_pairs`. Raises SettingsError where it holds none."""
     paths = sorted(folder.glob("[!.]*.npz"))
     if not paths:
         raise SettingsError(f"{folder} holds no features.")
@@ -105,7 +108,9 @@ def read_features(folder: Path) -> Iterator[ClipFeatures]:
         with np.load(path) as data:
             rows = json.loads(str(data["clips"]))
             arrays = [data[name] for name in ("features", "logits", "times_s", "manipulated")]
-            clip_of = data["clip"]
-        for number, row in enumerate(rows):
-            features, logits, times, manipulated = (array[clip_of == number] for array in arrays)
-            yield ClipFeatures(features, logits, times.astype(np.float32), manipulated, row)
+            starts = np.searchsorted(data["clip"], np.arange(len(rows) + 1))
+        stored = np.load(pairs / f"{path.stem}.npy", mmap_mode="r") if pairs else None
+        for row, start, stop in zip(rows, starts, starts[1:], strict=False):
+            features, logits, times, manipulated = (array[start:stop] for array in arrays)
+            own = None if stored is None else stored[start:stop]
+            yield ClipFeatures(features, logits, times.astype(np.float32), manipulated, row, own)

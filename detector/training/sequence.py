@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from detector.models import FrameNet, build_network
 from detector.models.hybrid import HybridNet
 from detector.models.looks import LOOKS
 from detector.registry import LoadedModel, load_model
+from detector.training.change import extract_pairs, fit_change, fit_change_gain, with_change
 from detector.training.clip_crops import CropPlan, make_crops
 from detector.training.config import Limits, check_fields, config_sha256, read_yaml
 from detector.training.features import ClipFeatures, extract_features, read_features
@@ -42,7 +43,8 @@ class SequenceConfig:
     loss of single frames beside that of the clip; half the batches are spliced along time (`fit.cutmix_alpha`) or mixed
     (`fit.mixup_alpha`) with their twins; `fit.consistency_weight` asks neighbouring frames of one label to agree.
     `keep` says which epoch's weights are kept: of lowest validation "loss", or of highest validation "auc".
-    `crops` says how much is drawn for training, `validation_crops` for choosing.
+    `crops` says how much is drawn for training, `validation_crops` for choosing. Where `architecture` has a `change`
+    network, `change_fit` says how that is fitted.
     """
 
     model_id: str
@@ -56,6 +58,7 @@ class SequenceConfig:
     frame_weight: float = 1.0
     crops: CropPlan = field(default_factory=CropPlan)
     validation_crops: CropPlan = VALIDATION_CROPS
+    change_fit: FitConfig = field(default_factory=FitConfig)
     cue: str = ""
     keep: Keep = "loss"
     limits: tuple[str, ...] = field(default_factory=tuple)
@@ -66,8 +69,8 @@ _CROP_LIMITS: Final[Limits] = {
     "draws": (1, 1000), "fakes": (1, 1000), "frames": (8, 1000), "seed": (0, 2**31),
 }  # fmt: skip
 _LIMITS: Final[Limits] = {
-    "fit": FIT_LIMITS, "frames": (4, 512), "rounds": (1, 1000), "frame_weight": (0, 100), "cue": ["", "TM"],
-    "keep": ["loss", "auc"], "crops": _CROP_LIMITS, "validation_crops": _CROP_LIMITS,
+    "fit": FIT_LIMITS, "change_fit": FIT_LIMITS, "frames": (4, 512), "rounds": (1, 1000), "frame_weight": (0, 100),
+    "cue": ["", "TM"], "keep": ["loss", "auc"], "crops": _CROP_LIMITS, "validation_crops": _CROP_LIMITS,
 }  # fmt: skip
 
 
@@ -136,19 +139,25 @@ def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: st
     cv2.setNumThreads(1)
     trunk = load_model(config.trunk, device)
     clips = run_dir.parent / "clips"
-    train = clip_features(config.crops, data_root, clips, trunk, "train")
-    validation = clip_features(config.validation_crops, data_root, clips, trunk, "val")
+    pairs = "change" in config.architecture
+    train = clip_features(config.crops, data_root, clips, trunk, "train", pairs=pairs)
+    validation = clip_features(config.validation_crops, data_root, clips, trunk, "val", pairs=pairs)
     fit_sequence(config, trunk, train, validation, run_dir, device)
 
 
-def clip_features(plan: CropPlan, data_root: Path, clips: Path, trunk: LoadedModel, split: str) -> list[ClipFeatures]:
-    """The genuine clips of `split` and their manipulated twins as the trunk sees them; what lies in `clips` of that is
-    kept, whatever the plan. Raises SettingsError where the split holds no clip."""
+def clip_features(
+    plan: CropPlan, data_root: Path, clips: Path, trunk: LoadedModel, split: str, *, pairs: bool = False
+) -> list[ClipFeatures]:
+    """The genuine clips of `split` and their manipulated twins as the trunk sees them, with their pairs of frames where
+    asked; what lies in `clips` of that is kept, whatever the plan. Raises SettingsError where the split holds no clip.
+    """
     read_clips(data_root, clips / "readings", splits=(split,))
     spec = trunk.card.crop
     crops = clips / f"crops-{split}-{spec.size_px}px-margin-{spec.margin:g}"
     make_crops(clips / "readings", crops, split, plan, load_all(clips / "repainters"), spec)
-    return list(read_features(extract_features(crops, clips / f"features-{split}", trunk)))
+    features = extract_features(crops, clips / f"features-{split}", trunk)
+    stored = extract_pairs(crops, clips / f"pairs-{split}-{spec.size_px}px-margin-{spec.margin:g}") if pairs else None
+    return list(read_features(features, stored))
 
 
 def fit_sequence(
@@ -160,11 +169,31 @@ def fit_sequence(
     device: str = "cpu",
 ) -> nn.Module:
     """Train on features of one trunk; returns the network of the best epoch, centred and (hybrid) its temperature
-    fitted on the validation windows.
+    fitted on the validation windows. A `change` network is fitted first, in `run_dir / "change"`.
 
     Raises SettingsError where the features are not of this trunk's width.
     """
-    network = new_network(config, trunk, train)
+    network: Any = new_network(config, trunk, train)
+    facts = {
+        "model_id": config.model_id,
+        "title": config.title,
+        "kind": "sequence",
+        "config_sha256": config_sha256(config),
+        "trunk_weights_sha256": trunk.card.weights_sha256,
+        "clips": {"train": len(train), "validation": len(validation)},
+    }
+    reads_pairs = "change" in config.architecture
+    if reads_pairs:
+        own = {**facts, "title": f"{config.title}: pairs of frames"}
+        change = fit_change(
+            config.architecture["change"], config.change_fit, train, validation, run_dir / "change", device, own
+        )
+        network.change.load_state_dict(change.state_dict())
+        # What it says of clips it was fitted to is better than what it will say of others, so those come without it.
+        train = [
+            replace(clip, features=np.pad(clip.features, ((0, 0), (0, 1)), constant_values=np.nan)) for clip in train
+        ]
+        validation = with_change(network, validation)
     batches = TwinWindows(
         train,
         frames=config.frames,
@@ -174,16 +203,10 @@ def fit_sequence(
     )
     held = evaluation_batches(validation, frames=config.frames, batch_size=config.fit.batch_size)
     module = SequenceModule(network, config)
-    facts = {
-        "model_id": config.model_id,
-        "title": config.title,
-        "kind": "sequence",
-        "config_sha256": config_sha256(config),
-        "trunk_weights_sha256": trunk.card.weights_sha256,
-        "clips": {"train": len(train), "validation": len(validation)},
-    }
     fit(module, batches, held, config.fit, run_dir, device=device, facts=facts, keep=config.keep)
     trained = module.network
+    if reads_pairs:
+        fit_change_gain(trained, held)
     recentre(trained, held)
     if isinstance(trained, HybridNet):
         fit_temperature(trained, held)

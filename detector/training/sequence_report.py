@@ -16,6 +16,7 @@ from detector.analysis.intervals import intervals_of, overlap
 from detector.analysis.temporal import LEAST_FRAMES, windows_of
 from detector.models import FrameNet
 from detector.registry import LoadedModel, ModelCard, save_weights
+from detector.training.change import with_change
 from detector.training.config import config_sha256
 from detector.training.decide import choose_decision
 from detector.training.features import ClipFeatures
@@ -36,7 +37,8 @@ class ClipScore(NamedTuple):
 
 @torch.inference_mode()
 def score_clip(network: nn.Module, clip: ClipFeatures, frames: int) -> ClipScore:
-    """As analysis does: the mean over half-overlapping windows; frames averaged where windows overlap."""
+    """As analysis does: the mean over half-overlapping windows; frames averaged where windows overlap. `clip` is one
+    that went through `with_change`."""
     windows = windows_of(clip.times_s.tolist(), frames)
     features = clip.features[windows.rows] * windows.present[..., None]
     tensors = (torch.from_numpy(array) for array in (features, windows.times_s, windows.present))
@@ -56,7 +58,7 @@ def frame_model_score(clip: ClipFeatures) -> ClipScore:
 def measure(network: nn.Module, apart: Sequence[ClipFeatures], frames: int) -> dict[str, Any]:
     """Results on clips of people kept `apart`, JSON-ready. Wherever a threshold is needed, each person's clips are
     judged at the one that is best for everybody else's, for the frame model as well."""
-    clips = [clip for clip in apart if len(clip.times_s) >= LEAST_FRAMES]
+    clips = with_change(network, [clip for clip in apart if len(clip.times_s) >= LEAST_FRAMES])
     scores = {
         "model": [score_clip(network, clip, frames) for clip in clips],
         "frame_model": [frame_model_score(clip) for clip in clips],
@@ -179,7 +181,7 @@ def measure_shipped(model: LoadedModel, data_root: Path, clips: Path) -> dict[st
     """`measure` of a shipped sequence model, on clips made from those of `data_root` whose people are kept apart; what
     lies in `clips`, a folder as training leaves it, is used."""
     assert model.trunk is not None
-    apart = clip_features(VALIDATION_CROPS, data_root, clips, model.trunk, "test")
+    apart = clip_features(VALIDATION_CROPS, data_root, clips, model.trunk, "test", pairs=model.reads_pairs)
     return measure(model.network, apart, int(model.card.inputs["frames"]))
 
 
@@ -203,7 +205,7 @@ def export_sequence(
     digest = save_weights(network, weights)
     network = network.half().float().eval()  # as it will be loaded
     results = measure(network, apart, config.frames)
-    chosen_on = [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES]
+    chosen_on = with_change(network, [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES])
     scores = [score_clip(network, clip, config.frames) for clip in chosen_on]
     rows = [
         {"label": "fake" if clip.label else "real", "logit": score.logit, "split": "val"}

@@ -145,17 +145,16 @@ def _sequence(card: ModelCard, options: Options) -> Diagram:
         Block("read", "Feature reader", tuple(read), 2, 0.06, 0.94),
         *_encoder_blocks(str(options.get("kind")), options),
     ]  # fmt: skip
-    row = blocks[-1].row + 1
+    row, pairs = blocks[-1].row + 1, ("plus what a CNN says of frame pairs",) * ("change" in options)
     blocks += [
         Block("pool", "Attention pooling", ("a weight a frame, summing to 1",), row, 0.02, 0.48, "head"),
-        Block("per_frame", "Frame head", ("a logit a frame, in its context",), row, 0.52, 0.98, "head"),
-        Block("score", "Score of the clip", ("P(manipulated), 0 to 1",), row + 1, 0.02, 0.48, "output"),
+        Block("per_frame", "Frame head", ("a logit a frame, in its context", *pairs), row, 0.52, 0.98, "head"),
+        Block("score", "Score of the clip", ("P(manipulated), 0 to 1", *pairs), row + 1, 0.02, 0.48, "output"),
         Block("times", "When", ("intervals that stand out",), row + 1, 0.52, 0.98, "output"),
     ]
     chain = [block.key for block in blocks[:-4]]
-    arrows = list(pairwise(chain))
-    arrows += [(chain[-1], "pool"), (chain[-1], "per_frame"), ("pool", "score"), ("per_frame", "times")]
-    return Diagram(tuple(blocks), tuple(arrows))
+    ends = [(chain[-1], "pool"), (chain[-1], "per_frame"), ("pool", "score"), ("per_frame", "times")]
+    return Diagram(tuple(blocks), (*pairwise(chain), *ends))
 
 
 def _encoder_blocks(kind: str, options: Options) -> list[Block]:

@@ -192,7 +192,13 @@ class FakeModel:
 
 class FakeSequence(FakeModel):
     """Frame logit = the trunk's + offset, and + `late` from the tenth frame on; logit = their mean; pooling even over
-    the frames present."""
+    the frames present. Where it `reads_pairs`, it says of each the mean of its planes."""
+
+    reads_pairs = False
+
+    def changes(self, pairs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert self.reads_pairs
+        return pairs.mean((1, 2, 3), dtype=np.float32)
 
     def __init__(
         self, trunk: FakeModel, *, model_id: str = "tm", frames: int = 8, offset: float = 0.0, late: float = 0.0

@@ -126,6 +126,23 @@ def test_a_sequence_model_reads_what_changed_since_the_frame_just_before() -> No
     assert asked == [True, True, False]  # nobody decodes it for frame models alone
 
 
+def test_a_sequence_model_that_reads_pairs_gets_what_it_makes_of_each_after_the_changes() -> None:
+    class ReadsPairs(FakeSequence):
+        reads_pairs = True
+
+    def read(kind: type[FakeSequence]) -> np.ndarray:
+        model = kind(FakeModel())
+        doors = replace(fake_doors(FakeReader(0)), open_frames=lambda *_: FakeReader(20, with_before=True, step=9))
+        analyze(make_evidence(), [model], SETTINGS, doors=doors)  # type: ignore[list-item]
+        return np.concatenate([window[0][0] for window in model.windows])
+
+    plain, told = read(FakeSequence), read(ReadsPairs)
+    np.testing.assert_array_equal(told[:, :-1], plain)
+    first = told[:, 0] == 0
+    assert (told[first, -1] == 0).all()  # a pair without an earlier frame is black
+    assert (told[~first, -1] > 0).all()
+
+
 @pytest.mark.parametrize(
     ("count", "length", "starts"),
     [(3, 8, [0]), (8, 8, [0]), (9, 8, [0, 1]), (20, 8, [0, 4, 8, 12]), (21, 8, [0, 4, 8, 12, 13])],

@@ -4,7 +4,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.change import CHANGES, REGIONS, changes_along, changes_since, thumbnail
+from detector.faces.change import (
+    CHANGES,
+    FLOW_STEPS,
+    PAIR_PLANES,
+    REGIONS,
+    changes_along,
+    changes_since,
+    frame_pair,
+    thumbnail,
+)
 
 MARGIN = 0.2
 Picture = NDArray[np.uint8]
@@ -33,6 +42,20 @@ def _mean(change: dict[str, float], measure: str) -> dict[str, float]:
         region: float(np.mean([value for name, value in change.items() if name.startswith(f"{region}_{measure}")]))
         for region in REGIONS
     }
+
+
+def test_a_pair_holds_both_frames_and_the_motion_between_them(astronaut: Picture) -> None:
+    now, before = (thumbnail(_crop(astronaut, (shift, 0))) for shift in (0, 7))  # 7 of 224 pixels: 2 of 64
+    pair = frame_pair(before, now)
+    assert (pair.shape, pair.dtype) == ((64, 64, PAIR_PLANES), np.uint8)
+    np.testing.assert_array_equal(pair[..., :3], now)
+    np.testing.assert_array_equal(pair[..., 6:9], before)
+    middle = pair[12:52, 12:52].astype(int)
+    laid, moved = (np.abs(middle[..., :3] - middle[..., plane : plane + 3]).mean() for plane in (3, 6))
+    assert laid < 0.4 * moved
+    across, down = ((np.median(middle[..., plane]) - 128) / FLOW_STEPS for plane in (9, 10))
+    np.testing.assert_allclose((across, down), (-2, 0), atol=0.4)
+    assert not frame_pair(None, now).any()
 
 
 def test_each_frame_is_held_against_the_one_before(astronaut: Picture) -> None:

@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
+from detector.models.feature_reader import FeatureReader
 from detector.models.looks import LOOKS, looks_of
-from detector.models.sequence import FeatureReader, TransformerNet
+from detector.models.sequence import TransformerNet
 
 
 def test_a_brighter_corner_moves_its_own_cell_and_detail_its_own_measure() -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from detector.analysis.passes import Look
 from detector.analysis.temporal import with_changes
@@ -224,6 +225,39 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     both = card.results["synthesised_clips"]
     assert both["frame_model"]["auc"] == pytest.approx(1, abs=0.1), "its logits were made from the labels"
     assert set(both["model"]["per_kind"]) == {"spliced", "steady", "swap"}
+
+
+def test_a_network_over_pairs_is_fitted_first_weighs_in_and_ships(
+    trunk: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def with_pairs(clip: ClipFeatures) -> ClipFeatures:
+        pairs = rng.integers(60, 160, (len(clip.times_s), 64, 64, 11), dtype=np.uint8)
+        pairs[clip.manipulated, 16:48, 16:48, :3] += 40
+        noise = rng.normal(0, 1, clip.features.shape).astype(np.float32)  # nothing but the pairs tells
+        return replace(clip, pairs=pairs, features=noise)
+
+    data = [with_pairs(clip) for clip in clips(trunk, people=24)]
+    architecture = {**SMALL["transformer"], "change": {"width": 4}}
+    settings = replace(config(), architecture=architecture, change_fit=config().fit)
+    network: Any = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "change" / "run.json").read_text())["status"] == "finished"
+    assert float(network.change_gain) > 0
+    monkeypatch.setattr("detector.training.sequence_report.RESAMPLES", 10)
+    report = measure(network, data[36:], 12)
+    network.change_gain.fill_(0)
+    assert report["model"]["auc"] > measure(network, data[36:], 12)["model"]["auc"]
+    again: Any = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    card = export_sequence(settings, again, trunk, (data[:36], data[36:], data[36:]), run, tmp_path / "out")
+    assert card.architecture["change"] == {"width": 4}
+    shipped = build_network(card.architecture)
+    shipped.load_state_dict(load_file(tmp_path / "out" / "tm.safetensors"))
+    stored = measure(shipped.float().eval(), data[36:], 12)
+    assert stored["model"]["auc"] == pytest.approx(card.results["synthesised_clips"]["model"]["auc"], abs=1e-3)
+    with pytest.raises(SettingsError, match="pairs"):
+        measure(shipped, [replace(clip, pairs=None) for clip in data[36:]], 12)
 
 
 def test_recentring_balances_the_calls_and_keeps_the_order(trunk: LoadedModel) -> None:
