@@ -89,7 +89,8 @@ class TransformerNet(nn.Module):
     forward_all: (B, T, `features`) trunk features, (B, T) seconds, (B, T) present -> `SequenceOutput`.
     `channels`, `witness`, `looks` and `deep` as in `FeatureReader`. `change` carries a `ChangeNet` of these arguments
     along, `self.change`: its logit of each frame is then the value after `features`, NaN where no frame came just
-    before; `change_gain` of it, set after training, is added to the logits of frames, and of its mean to the clip's.
+    before; `change_gain` of it, set after training, is added to the logits of frames, and of the mean of its higher
+    half to the clip's.
     """
 
     change_gain: Tensor
@@ -137,12 +138,16 @@ class TransformerNet(nn.Module):
         return SequenceOutput(logit, frames.as_given(frame_logit), frames.as_given(pooling), tuple(attention))
 
     def _change(self, frames: Ordered) -> tuple[Tensor, Tensor]:
-        """What the pairs say of each frame (B, T), their mean where a frame has none, and that mean (B,); 0 for a clip
-        without any."""
+        """What the pairs say of each frame (B, T), their mean where a frame has none, and of the clip (B,), the mean of
+        the higher half, for a manipulation need not last; 0 for a clip without any."""
         logit = frames.features[:, :, self.reader.features]
         known = frames.present & ~logit.isnan()
-        mean = logit.masked_fill(~known, 0.0).sum(1) / known.sum(1).clamp(min=1)
-        return torch.where(known, logit, mean[:, None]), mean
+        count = known.sum(1)
+        mean = logit.masked_fill(~known, 0.0).sum(1) / count.clamp(min=1)
+        highest = logit.masked_fill(~known, -torch.inf).sort(dim=1, descending=True).values
+        half = torch.arange(logit.shape[1], device=logit.device) < (count[:, None] + 1) // 2
+        upper = highest.masked_fill(~half, 0.0).sum(1) / half.sum(1).clamp(min=1)
+        return torch.where(known, logit, mean[:, None]), upper
 
     def forward(self, features: Tensor, times_s: Tensor, present: Tensor) -> Tensor:
         """-> (B,) logits of P(manipulated)."""

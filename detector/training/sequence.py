@@ -169,7 +169,7 @@ def fit_sequence(
     device: str = "cpu",
 ) -> nn.Module:
     """Train on features of one trunk; returns the network of the best epoch, centred and (hybrid) its temperature
-    fitted on the validation windows. A `change` network is fitted first, in `run_dir / "change"`.
+    fitted on the validation windows. A `change` network is fitted beside it, in `run_dir / "change"`.
 
     Raises SettingsError where the features are not of this trunk's width.
     """
@@ -183,34 +183,34 @@ def fit_sequence(
         "clips": {"train": len(train), "validation": len(validation)},
     }
     reads_pairs = "change" in config.architecture
-    if reads_pairs:
-        own = {**facts, "title": f"{config.title}: pairs of frames"}
-        change = fit_change(
-            config.architecture["change"], config.change_fit, train, validation, run_dir / "change", device, own
-        )
-        network.change.load_state_dict(change.state_dict())
-        # What it says of clips it was fitted to is better than what it will say of others, so those come without it.
-        train = [
-            replace(clip, features=np.pad(clip.features, ((0, 0), (0, 1)), constant_values=np.nan)) for clip in train
-        ]
-        validation = with_change(network, validation)
+    # What it says of clips that it was fitted to is better than what it will say of others: it is told of none here.
+    fitted, chosen_on = ([_untold(clip) for clip in part] if reads_pairs else part for part in (train, validation))
     batches = TwinWindows(
-        train,
+        fitted,
         frames=config.frames,
         batch_size=config.fit.batch_size,
         rounds=config.rounds,
         seed=config.fit.seed,
     )
-    held = evaluation_batches(validation, frames=config.frames, batch_size=config.fit.batch_size)
+    held = evaluation_batches(chosen_on, frames=config.frames, batch_size=config.fit.batch_size)
     module = SequenceModule(network, config)
     fit(module, batches, held, config.fit, run_dir, device=device, facts=facts, keep=config.keep)
-    trained = module.network
+    trained: Any = module.network
     if reads_pairs:
+        table, own = config.architecture["change"], {**facts, "title": f"{config.title}: pairs of frames"}
+        change = fit_change(table, config.change_fit, train, validation, run_dir / "change", device, own)
+        trained.change.load_state_dict(change.state_dict())
+        told = with_change(trained, validation)
+        held = evaluation_batches(told, frames=config.frames, batch_size=config.fit.batch_size)
         fit_change_gain(trained, held)
     recentre(trained, held)
     if isinstance(trained, HybridNet):
         fit_temperature(trained, held)
     return trained.eval()
+
+
+def _untold(clip: ClipFeatures) -> ClipFeatures:
+    return replace(clip, features=np.pad(clip.features, ((0, 0), (0, 1)), constant_values=np.nan))
 
 
 def new_network(config: SequenceConfig, trunk: LoadedModel, train: list[ClipFeatures]) -> nn.Module:

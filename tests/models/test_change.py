@@ -74,7 +74,7 @@ def test_its_word_is_added_to_the_logits_in_proportion_to_the_gain(network: Any)
     torch.testing.assert_close(network.forward_all(*clip([0.0] * 5)).logit, without.logit)  # the gain is 0 at first
     network.change_gain.fill_(0.5)
     output = network.forward_all(features, times_s, present)
-    torch.testing.assert_close(output.logit, without.logit + 0.5 * 2.0)
+    torch.testing.assert_close(output.logit, without.logit + 0.5 * 2.5)  # the higher half of three: 2 and 3
     added = torch.tensor([[2.0, 1.0, 2.0, 3.0, 2.0]])  # the mean where a frame has no pair
     torch.testing.assert_close(output.frame_logit, without.frame_logit + 0.5 * added)
     silent = network.forward_all(*clip([torch.nan] * 5))
