@@ -7,7 +7,6 @@ chosen on validation clips (`fit_change_gain`).
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from detector.errors import SettingsError
 from detector.faces.change import frame_pair, thumbnail
@@ -31,8 +29,8 @@ from detector.training.mixing import Mixup, draw_mixup
 from detector.training.windows import WindowBatch
 
 GAINS: Final = tuple(np.linspace(0, 3, 31).round(2).tolist())
-_EPOCHS_A_PASS: Final = 3
-_MIXED_SHARE, _MOVED_SHARE, _HIDDEN_SHARE, _MUTED_SHARE, _MOST_NOISE = 0.5, 0.7, 0.6, 0.2, 0.15
+_MIXED_SHARE, _HIDDEN_SHARE, _MUTED_SHARE = 0.5, 0.6, 0.2
+_MOST_SHIFT_PX, _MOST_NOISE = 3, 0.15
 _GROUPS: Final = (slice(0, 3), slice(3, 6), slice(6, 8), slice(8, 9))  # of `ChangeNet.inputs`: what may be muted
 _FLOW_X: Final = 6
 
@@ -63,9 +61,9 @@ def extract_pairs(crops: Path, folder: Path) -> Path:
 
 
 class TwinPairs:
-    """Batches for training: each epoch takes a third of the genuine frames that have one just before them, each beside
-    one of its twins that is manipulated at that moment. Equal seed and epoch give equal batches. Raises SettingsError
-    where there is no such frame."""
+    """Batches for training: each epoch takes every genuine frame with one just before it once, beside one of its twins
+    that is manipulated at that moment. Equal seed and epoch give equal batches. Raises SettingsError where there is no
+    such frame."""
 
     def __init__(self, clips: Sequence[ClipFeatures], *, batch_size: int, seed: int = 0) -> None:
         sets: dict[str, list[ClipFeatures]] = defaultdict(list)
@@ -82,19 +80,16 @@ class TwinPairs:
         if not self._moments:
             raise SettingsError("There is no genuine frame with one just before it and a manipulated twin to train on.")
         self._half, self._seed, self._epoch = max(1, batch_size // 2), seed, 0
-        self._taken = max(1, len(self._moments) // _EPOCHS_A_PASS)
 
     def set_epoch(self, number: int) -> None:
         self._epoch = number
 
     def __len__(self) -> int:
-        return max(1, self._taken // self._half)
+        return max(1, len(self._moments) // self._half)
 
     def __iter__(self) -> Iterator[PairBatch]:
-        passed, part = divmod(self._epoch, _EPOCHS_A_PASS)
-        order = np.random.default_rng((self._seed, passed)).permutation(len(self._moments))
-        order = np.take(order, part * self._taken + np.arange(self._taken), mode="wrap")
-        rng = np.random.default_rng((self._seed, passed, part))
+        rng = np.random.default_rng((self._seed, self._epoch))
+        order = rng.permutation(len(self._moments))
         for step in range(len(self)):
             rows = []
             for number in order[step * self._half : (step + 1) * self._half]:
@@ -155,11 +150,9 @@ def vary(inputs: Tensor) -> Tensor:
     """(2N, 9, 64, 64) inputs of twins -> the same, each two mirrored, scaled, moved, partly hidden or muted, and noisy
     alike. Changes `inputs`."""
     side = inputs.shape[2]
+    shift = torch.randint(-_MOST_SHIFT_PX, _MOST_SHIFT_PX + 1, (2,)).tolist()
+    inputs = torch.roll(inputs, shift, (2, 3))
     for twins in inputs.split(2):
-        if torch.rand(()) < _MOVED_SHARE:
-            twins.copy_(
-                F.grid_sample(twins, _drawn_grid(side).to(inputs.device).expand(2, -1, -1, -1), align_corners=False)
-            )
         if torch.rand(()) < 0.5:
             twins.copy_(twins.flip(3))
             twins[:, _FLOW_X].neg_()
@@ -175,15 +168,6 @@ def vary(inputs: Tensor) -> Tensor:
                 twins[:, group] = 0
         twins += torch.randn(twins.shape[1:], device=inputs.device) * (_MOST_NOISE * float(torch.rand(())))
     return inputs
-
-
-def _drawn_grid(side: int) -> Tensor:
-    """(1, S, S, 2) places of a picture turned by up to 10 degrees, zoomed by up to a sixth and moved by up to 4 px."""
-    turn, zoom, *shift = (2 * torch.rand(4) - 1).tolist()
-    angle, size = math.radians(10 * turn), math.exp(zoom / 6)
-    across, along = size * math.cos(angle), size * math.sin(angle)
-    x, y = (8 * part / side for part in shift)
-    return F.affine_grid(torch.tensor([[[across, -along, x], [along, across, y]]]), [1, 1, side, side], False)
 
 
 def fit_change(
