@@ -21,6 +21,7 @@ from detector.faces.change import FLOW_STEPS
 INPUTS = 9
 _LEFT_OVER, _DIFFERENCE, _FLOW, _DETAIL = 12.0, 24.0, 1.5, 12.0  # grey levels and pixels that count as one
 _MOST = 5.0
+_FLOW_X = 6  # of the inputs
 
 
 class ChangeNet(nn.Module):
@@ -57,7 +58,16 @@ class ChangeNet(nn.Module):
         return self.head(torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)).squeeze(1)
 
     def forward(self, pairs: Tensor) -> Tensor:
-        return self.judge(self.inputs(pairs))
+        """The mean over the pair and its mirror image."""
+        inputs = self.inputs(pairs)
+        return (self.judge(inputs) + self.judge(mirrored(inputs))) / 2
+
+
+def mirrored(inputs: Tensor) -> Tensor:
+    """(B, 9, H, W) as of `ChangeNet.inputs` -> those of the pair's mirror image."""
+    flipped = inputs.flip(3)
+    flipped[:, _FLOW_X].neg_()
+    return flipped
 
 
 class _Stage(nn.Module):
@@ -80,7 +90,10 @@ class _Stage(nn.Module):
 
 @torch.inference_mode()
 def pair_logits(network: ChangeNet, pairs: NDArray[np.uint8], *, batch_size: int = 64) -> NDArray[np.float32]:
-    """Logits (N,) float32 of (N, 64, 64, 11) pairs, NaN where nothing came before (a pair of zeros)."""
+    """Logits (N,) float32 of (N, 64, 64, 11) pairs, NaN where nothing came before (a pair of zeros). Raises ValueError
+    for a network in training mode, whose answers depend on the batch and which would learn from it."""
+    if network.training:
+        raise ValueError("expected a network in evaluation mode")
     logits = np.full(len(pairs), np.nan, np.float32)
     device = next(network.parameters()).device
     for start in range(0, len(pairs), batch_size):

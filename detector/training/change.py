@@ -20,19 +20,18 @@ from torch import Tensor, nn
 
 from detector.errors import SettingsError
 from detector.faces.change import frame_pair, thumbnail
-from detector.models.change import ChangeNet, pair_logits
+from detector.models.change import ChangeNet, mirrored, pair_logits
 from detector.training.clip_crops import read_shards
 from detector.training.features import ClipFeatures
 from detector.training.fit import BinaryModule, FitConfig, StepOutput, fit
 from detector.training.metrics import rank_auc
 from detector.training.mixing import Mixup, draw_mixup
-from detector.training.windows import WindowBatch
+from detector.training.windows import score_clip
 
 GAINS: Final = tuple(np.linspace(0, 3, 31).round(2).tolist())
 _MIXED_SHARE, _HIDDEN_SHARE, _MUTED_SHARE = 0.5, 0.6, 0.2
 _MOST_SHIFT_PX, _MOST_NOISE = 3, 0.15
 _GROUPS: Final = (slice(0, 3), slice(3, 6), slice(6, 8), slice(8, 9))  # of `ChangeNet.inputs`: what may be muted
-_FLOW_X: Final = 6
 
 
 class PairBatch(NamedTuple):
@@ -154,8 +153,7 @@ def vary(inputs: Tensor) -> Tensor:
     inputs = torch.roll(inputs, shift, (2, 3))
     for twins in inputs.split(2):
         if torch.rand(()) < 0.5:
-            twins.copy_(twins.flip(3))
-            twins[:, _FLOW_X].neg_()
+            twins.copy_(mirrored(twins))
         light = float(torch.exp(0.2 * torch.randn(())))
         twins[:, : _GROUPS[1].stop] *= light
         twins[:, _GROUPS[3]] *= light
@@ -206,15 +204,16 @@ def with_change(network: nn.Module, clips: Sequence[ClipFeatures]) -> list[ClipF
 
 
 @torch.no_grad()
-def fit_change_gain(network: nn.Module, batches: Sequence[WindowBatch]) -> float:
-    """Set `change_gain` to that of `GAINS` which ranks the windows of `batches` best; returns it."""
+def fit_change_gain(network: nn.Module, clips: Sequence[ClipFeatures], frames: int) -> float:
+    """Set `change_gain` to that of `GAINS` with which `score_clip` ranks `clips` (of `with_change`) best; return it."""
     network.eval()
-    labels = torch.cat([batch.labels for batch in batches]).numpy().astype(np.int64)
-    worth = []
-    for gain in GAINS:
-        network.change_gain.fill_(gain)  # type: ignore[union-attr, operator]
-        logits = torch.cat([network(batch.features, batch.times_s, batch.present) for batch in batches])
-        worth.append(rank_auc(labels, logits.double().numpy()))
-    best = GAINS[int(np.argmax(worth))]
+    labels = np.array([clip.label for clip in clips])
+    without, once = (np.array([_scored(network, clip, frames, gain) for clip in clips]) for gain in (0.0, 1.0))
+    best = max(GAINS, key=lambda gain: rank_auc(labels, without + gain * (once - without)))
     network.change_gain.fill_(best)  # type: ignore[union-attr, operator]
     return best
+
+
+def _scored(network: nn.Module, clip: ClipFeatures, frames: int, gain: float) -> float:
+    network.change_gain.fill_(gain)  # type: ignore[union-attr, operator]
+    return score_clip(network, clip, frames).logit

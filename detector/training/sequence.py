@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from detector.analysis.temporal import LEAST_FRAMES
 from detector.errors import SettingsError
 from detector.faces.change import CHANGES
 from detector.models import FrameNet, build_network
@@ -195,14 +196,14 @@ def fit_sequence(
     held = evaluation_batches(chosen_on, frames=config.frames, batch_size=config.fit.batch_size)
     module = SequenceModule(network, config)
     fit(module, batches, held, config.fit, run_dir, device=device, facts=facts, keep=config.keep)
-    trained: Any = module.network
+    trained: Any = module.network.eval()
     if reads_pairs:
         table, own = config.architecture["change"], {**facts, "title": f"{config.title}: pairs of frames"}
         change = fit_change(table, config.change_fit, train, validation, run_dir / "change", device, own)
         trained.change.load_state_dict(change.state_dict())
-        told = with_change(trained, validation)
+        told = with_change(trained, [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES])
+        fit_change_gain(trained, told, config.frames)
         held = evaluation_batches(told, frames=config.frames, batch_size=config.fit.batch_size)
-        fit_change_gain(trained, held)
     recentre(trained, held)
     if isinstance(trained, HybridNet):
         fit_temperature(trained, held)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from detector.analysis.intervals import intervals_of, overlap
-from detector.analysis.temporal import LEAST_FRAMES, windows_of
+from detector.analysis.temporal import LEAST_FRAMES
 from detector.models import FrameNet
 from detector.registry import LoadedModel, ModelCard, save_weights
 from detector.training.change import with_change
@@ -22,32 +21,11 @@ from detector.training.decide import choose_decision
 from detector.training.features import ClipFeatures
 from detector.training.metrics import interval_by_group, rank_auc
 from detector.training.sequence import VALIDATION_CROPS, SequenceConfig, architecture_of, clip_features
+from detector.training.windows import ClipScore, score_clip
 
 FOUND_IOU: Final = 0.5
 _LEAST_SPLICED_FRAMES = 3
 RESAMPLES: Final = 1000
-
-
-class ClipScore(NamedTuple):
-    """One clip: `logit`, and `frame_logits` (T,)."""
-
-    logit: float
-    frame_logits: NDArray[np.float64]
-
-
-@torch.inference_mode()
-def score_clip(network: nn.Module, clip: ClipFeatures, frames: int) -> ClipScore:
-    """As analysis does: the mean over half-overlapping windows; frames averaged where windows overlap. `clip` is one
-    that went through `with_change`."""
-    windows = windows_of(clip.times_s.tolist(), frames)
-    features = clip.features[windows.rows] * windows.present[..., None]
-    tensors = (torch.from_numpy(array) for array in (features, windows.times_s, windows.present))
-    output = network.forward_all(*tensors)  # type: ignore[operator]
-    sums = np.zeros((2, len(clip.times_s)))
-    held = windows.rows[windows.present]
-    np.add.at(sums[0], held, output.frame_logit.numpy()[windows.present])
-    np.add.at(sums[1], held, 1.0)
-    return ClipScore(float(output.logit.mean()), sums[0] / sums[1])
 
 
 def frame_model_score(clip: ClipFeatures) -> ClipScore:
@@ -102,9 +80,9 @@ def balanced_threshold(labels: NDArray[np.int64], logits: NDArray[np.float64]) -
 
 def interval_margin(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore]) -> float:
     """The margin over a clip's own level that finds the most spliced stretches, less the share of genuine clips in
-    which it finds any; 13 margins from 0 to 3."""
+    which it finds any; 25 margins from 0 to 6."""
     pairs = list(zip(clips, scores, strict=True))
-    grid = np.linspace(0, 3, 13)
+    grid = np.linspace(0, 6, 25)
     worth: list[float] = []
     for value in grid:
         found = [_found(clip, score, value) for clip, score in pairs if _can_be_found(clip)]

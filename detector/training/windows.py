@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from detector.analysis.temporal import LEAST_FRAMES, windows_of
 from detector.errors import SettingsError
@@ -123,3 +123,25 @@ def collate(rows: Sequence[dict[str, Any]]) -> WindowBatch:
         for name in ("features", "times_s", "present", "labels", "frame_labels")
     }
     return WindowBatch(**arrays, names=[str(row["names"]) for row in rows])
+
+
+class ClipScore(NamedTuple):
+    """One clip: `logit`, and `frame_logits` (T,)."""
+
+    logit: float
+    frame_logits: NDArray[np.float64]
+
+
+@torch.inference_mode()
+def score_clip(network: nn.Module, clip: ClipFeatures, frames: int) -> ClipScore:
+    """As analysis does: the mean over half-overlapping windows; frames averaged where windows overlap. `clip` is one
+    that went through `with_change`."""
+    windows = windows_of(clip.times_s.tolist(), frames)
+    features = clip.features[windows.rows] * windows.present[..., None]
+    tensors = (torch.from_numpy(array) for array in (features, windows.times_s, windows.present))
+    output = network.forward_all(*tensors)  # type: ignore[operator]
+    sums = np.zeros((2, len(clip.times_s)))
+    held = windows.rows[windows.present]
+    np.add.at(sums[0], held, output.frame_logit.numpy()[windows.present])
+    np.add.at(sums[1], held, 1.0)
+    return ClipScore(float(output.logit.mean()), sums[0] / sums[1])

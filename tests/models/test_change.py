@@ -11,7 +11,7 @@ from torch import Tensor
 
 from detector.faces.change import PAIR_PLANES, frame_pair
 from detector.models import build_network
-from detector.models.change import INPUTS, ChangeNet, pair_logits
+from detector.models.change import INPUTS, ChangeNet, mirrored, pair_logits
 
 FEATURES = 12
 
@@ -42,6 +42,19 @@ def test_colours_and_levels_are_not_seen() -> None:
     torch.testing.assert_close(*(network.inputs(torch.from_numpy(one[None])) for one in (pair, lighter)))
 
 
+def test_a_mirror_image_is_judged_alike() -> None:
+    torch.manual_seed(0)
+    network = ChangeNet(width=8).eval()
+    before, now = pictures()
+    seen = network.inputs(torch.from_numpy(frame_pair(before, now)[None]))
+    pair = frame_pair(before, now)
+    flipped = pair[:, ::-1].copy()
+    flipped[..., 9] = 256 - flipped[..., 9].astype(int)  # the flow's x turns round
+    torch.testing.assert_close(mirrored(seen), network.inputs(torch.from_numpy(flipped[None])))
+    assert network.judge(seen) != network.judge(mirrored(seen))
+    torch.testing.assert_close(*(network(torch.from_numpy(one[None])) for one in (pair, flipped)))
+
+
 def test_nothing_is_said_of_a_frame_without_one_before_it() -> None:
     network = ChangeNet(width=8).eval()
     before, now = pictures()
@@ -52,6 +65,8 @@ def test_nothing_is_said_of_a_frame_without_one_before_it() -> None:
     np.testing.assert_allclose(logits[[1, 3]], alone, atol=1e-5)
     assert np.isnan(pair_logits(network, pairs[[0, 2]])).all()
     assert pair_logits(network, np.zeros((0, 64, 64, PAIR_PLANES), np.uint8)).shape == (0,)
+    with pytest.raises(ValueError, match="evaluation"):
+        pair_logits(network.train(), pairs)
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from detector.training.change import (
 from detector.training.clip_crops import CropShard, write_shard
 from detector.training.features import ClipFeatures
 from detector.training.fit import FitConfig
-from detector.training.windows import evaluation_batches
 
 FEATURES = 6
 FIT = FitConfig(max_epochs=3, min_epochs=3, batch_size=16, learning_rate=0.01, warmup_steps=0, ema_decay=0.5,
@@ -129,12 +128,11 @@ def test_a_gain_is_given_for_what_tells_clips_apart_and_none_for_noise() -> None
     def told(values: Any) -> list[ClipFeatures]:
         return [replace(one, features=np.column_stack([one.features, values(one)]).astype(np.float32)) for one in held]
 
-    knows = evaluation_batches(told(lambda clip: 2.0 * clip.manipulated), frames=8, batch_size=8)
-    gain = fit_change_gain(network, knows)
+    gain = fit_change_gain(network, told(lambda clip: 2.0 * clip.manipulated), 8)
     assert gain in GAINS[1:]
     assert float(network.change_gain) == pytest.approx(gain)
-    misleads = evaluation_batches(told(lambda clip: -2.0 * clip.manipulated), frames=8, batch_size=8)
-    assert fit_change_gain(network, misleads) == 0.0
+    assert fit_change_gain(network, told(lambda clip: -2.0 * clip.manipulated), 8) == 0.0
+    assert float(network.change_gain) == 0
 
 
 def test_clips_without_pairs_are_refused_and_other_networks_leave_clips_alone() -> None:

@@ -221,7 +221,7 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     assert card.inputs == {
         "trunk": "tiny", "trunk_weights_sha256": trunk.card.weights_sha256, "frames": 12, "cue": "TM"
     }  # fmt: skip
-    assert 0 <= margin <= 3
+    assert 0 <= margin <= 6
     both = card.results["synthesised_clips"]
     assert both["frame_model"]["auc"] == pytest.approx(1, abs=0.1), "its logits were made from the labels"
     assert set(both["model"]["per_kind"]) == {"spliced", "steady", "swap"}
