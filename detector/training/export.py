@@ -81,6 +81,8 @@ def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Pat
     if facts is None:
         raise SettingsError(f"{config.model_id}: no finished run in {run_dir}.")
     _run_of(config.model_id, config_sha256(config), run_dir, history)
+    if change := finished_run(run_dir / "change"):
+        facts = {**facts, "change": change}
     trunk = load_model(config.trunk)
     clips = run_dir.parent / "clips"
     plans = (config.crops, config.validation_crops, config.validation_crops)

@@ -173,7 +173,8 @@ def export_sequence(
 ) -> ModelCard:
     """Write weights and card of a trained network into `out`; what the card says is measured on the weights as they are
     stored (fp16). `clips`: those trained on, those chosen on, on which the thresholds are set too, and those of people
-    kept apart, on which results are measured. `run` is the run's `run.json`. Raises SettingsError with fewer than ten
+    kept apart, on which results are measured. `run` is the run's `run.json`, with that of a `change` network under
+    "change". Raises SettingsError with fewer than ten
     clips a label to set thresholds on."""
     train, validation, apart = clips
     if not isinstance(trunk.network, FrameNet):
@@ -183,6 +184,7 @@ def export_sequence(
     digest = save_weights(network, weights)
     network = network.half().float().eval()  # as it will be loaded
     results = measure(network, apart, config.frames)
+    gain = round(float(getattr(network, "change_gain", 0.0)), 2)
     chosen_on = with_change(network, [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES])
     scores = [score_clip(network, clip, config.frames) for clip in chosen_on]
     rows = [
@@ -205,10 +207,8 @@ def export_sequence(
         ),
         training={
             "config_sha256": config_sha256(config),
-            "epochs": run["epochs"],
-            "best_epoch": run["best_epoch"],
-            "minutes": round(run["minutes"], 1),
-            "stopped_because": run["stopped_because"],
+            **_course(run),
+            **({"pairs_of_frames": {**_course(run["change"]), "gain": gain}} if "change" in run else {}),
             "clips": {
                 "genuine": sum(not clip.label for clip in train),
                 "manipulated": sum(clip.label for clip in train),
@@ -232,3 +232,8 @@ def export_sequence(
     )
     card.write(out / f"{config.model_id}.card.json")
     return card
+
+
+def _course(run: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: run[key] for key in ("epochs", "best_epoch", "stopped_because")}
+    return {**kept, "minutes": round(run["minutes"], 1)}

@@ -249,9 +249,12 @@ def test_a_network_over_pairs_is_fitted_first_weighs_in_and_ships(
     network.change_gain.fill_(0)
     assert report["model"]["auc"] > measure(network, data[36:], 12)["model"]["auc"]
     again: Any = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
-    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    run, own = (json.loads((tmp_path / "run" / name / "run.json").read_text()) for name in (".", "change"))
+    run["change"] = own
     card = export_sequence(settings, again, trunk, (data[:36], data[36:], data[36:]), run, tmp_path / "out")
     assert card.architecture["change"] == {"width": 4}
+    assert card.training["pairs_of_frames"]["epochs"] == own["epochs"]
+    assert card.training["pairs_of_frames"]["gain"] == pytest.approx(float(again.change_gain), abs=0.01)
     shipped = build_network(card.architecture)
     shipped.load_state_dict(load_file(tmp_path / "out" / "tm.safetensors"))
     stored = measure(shipped.float().eval(), data[36:], 12)
