@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detector.faces.change import FLOW_STEPS
-
 INPUTS = 9
+FLOW_STEPS = 24  # a pixel, as `frame_pair` writes the flow
 _LEFT_OVER, _DIFFERENCE, _FLOW, _DETAIL = 12.0, 24.0, 1.5, 12.0  # grey levels and pixels that count as one
 _MOST = 5.0
 _FLOW_X = 6  # of the inputs
@@ -86,20 +83,3 @@ class _Stage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.bend(x) + self.straight(x))
-
-
-@torch.inference_mode()
-def pair_logits(network: ChangeNet, pairs: NDArray[np.uint8], *, batch_size: int = 64) -> NDArray[np.float32]:
-    """Logits (N,) float32 of (N, 64, 64, 11) pairs, NaN where nothing came before (a pair of zeros). Raises ValueError
-    for a network in training mode, whose answers depend on the batch and which would learn from it."""
-    if network.training:
-        raise ValueError("expected a network in evaluation mode")
-    logits = np.full(len(pairs), np.nan, np.float32)
-    device = next(network.parameters()).device
-    for start in range(0, len(pairs), batch_size):
-        batch = np.ascontiguousarray(pairs[start : start + batch_size])
-        known = batch.any((1, 2, 3))
-        if known.any():
-            told = network(torch.from_numpy(batch[known]).to(device))
-            logits[start : start + batch_size][known] = told.float().cpu().numpy()
-    return logits

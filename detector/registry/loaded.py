@@ -12,7 +12,7 @@ from torch import nn
 
 from detector.errors import ModelError, ModelNotFoundError
 from detector.models import FrameNet
-from detector.models.change import pair_logits
+from detector.models.change import ChangeNet
 from detector.models.looks import LOOKS, looks_of
 from detector.models.specialists.signals import face_mean
 from detector.registry.card import ModelCard
@@ -201,3 +201,20 @@ class LoadedModel:
 
 def _array(value: torch.Tensor) -> NDArray[np.float32]:
     return value.float().cpu().numpy()
+
+
+@torch.inference_mode()
+def pair_logits(network: ChangeNet, pairs: NDArray[np.uint8], *, batch_size: int = 64) -> NDArray[np.float32]:
+    """Logits (N,) float32 of (N, 64, 64, 11) pairs, NaN where nothing came before (a pair of zeros). Raises ValueError
+    for a network in training mode, whose answers depend on the batch and which would learn from it."""
+    if network.training:
+        raise ValueError("expected a network in evaluation mode")
+    logits = np.full(len(pairs), np.nan, np.float32)
+    device = next(network.parameters()).device
+    for start in range(0, len(pairs), batch_size):
+        batch = np.ascontiguousarray(pairs[start : start + batch_size])
+        known = batch.any((1, 2, 3))
+        if known.any():
+            told = network(torch.from_numpy(batch[known]).to(device))
+            logits[start : start + batch_size][known] = told.float().cpu().numpy()
+    return logits

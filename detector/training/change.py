@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from detector.errors import SettingsError
 from detector.faces.change import frame_pair, thumbnail
-from detector.models.change import ChangeNet, mirrored, pair_logits
+from detector.models.change import ChangeNet, mirrored
+from detector.registry.loaded import pair_logits
 from detector.training.clip_crops import read_shards
 from detector.training.features import ClipFeatures
 from detector.training.fit import BinaryModule, FitConfig, StepOutput, fit

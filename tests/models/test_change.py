@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from detector.faces import change as faces_change
 from detector.faces.change import PAIR_PLANES, frame_pair
 from detector.models import build_network
-from detector.models.change import INPUTS, ChangeNet, mirrored, pair_logits
+from detector.models.change import FLOW_STEPS, INPUTS, ChangeNet, mirrored
+from detector.registry.loaded import pair_logits
 
 FEATURES = 12
 
@@ -40,6 +42,7 @@ def test_colours_and_levels_are_not_seen() -> None:
     lighter[..., :9] += 40  # all three pictures alike
     network = ChangeNet(width=8)
     torch.testing.assert_close(*(network.inputs(torch.from_numpy(one[None])) for one in (pair, lighter)))
+    assert FLOW_STEPS == faces_change.FLOW_STEPS, "the flow is read in the unit it is written in"
 
 
 def test_a_mirror_image_is_judged_alike() -> None:
