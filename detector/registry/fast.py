@@ -9,6 +9,7 @@ from functools import cache
 from itertools import pairwise
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -63,3 +64,13 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):  # a C library without it
         return False
     return all([mallopt(_M_ARENA_MAX, 1), mallopt(_M_MMAP_MAX, 0), mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE_BYTES)])
+
+
+@cache
+def calm_small_products() -> None:
+    """Give numpy's linear algebra one thread, for the rest of the process.
+
+    What is multiplied here beside the networks is small (a few regions by 64 x 64 places): handing it to two threads
+    costs several times what it saves, in time that the second core owes to a network. PyTorch's own threads stay.
+    """
+    threadpool_limits(limits=1, user_api="blas")

@@ -18,7 +18,7 @@ from torch import nn
 from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
 from detector.registry.card import ModelCard
-from detector.registry.fast import folded, keep_freed_memory
+from detector.registry.fast import calm_small_products, folded, keep_freed_memory
 from detector.registry.loaded import LoadedModel
 
 DEFAULT_SET: Final = "default.json"
@@ -123,6 +123,7 @@ def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) 
     trunk = _load(_trunk_card(card), device, known) if card.kind == "sequence" else None
     _member_cards(card)
     keep_freed_memory()
+    calm_small_products()
     network = _build(card).to(device)
     if card.kind in ("frame", "specialists"):
         network = folded(network, card.crop.size_px)

@@ -4,10 +4,11 @@ import sys
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from detector.models import build_network
-from detector.registry.fast import folded, keep_freed_memory
+from detector.registry.fast import calm_small_products, folded, keep_freed_memory
 
 
 def _settled(network: nn.Module, side_px: int) -> nn.Module:
@@ -67,3 +68,12 @@ def test_a_norm_that_runs_elsewhere_is_left_alone() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="speaks to glibc's allocator")
 def test_the_allocator_listens() -> None:
     assert keep_freed_memory()
+
+
+def test_linear_algebra_beside_the_networks_takes_one_thread() -> None:
+    threads = torch.get_num_threads()
+    calm_small_products()
+    pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert pools
+    assert set(pools) == {1}
+    assert torch.get_num_threads() == threads
