@@ -1,8 +1,8 @@
 """Train the network over pairs of frames that a sequence model carries along (`detector.models.change`).
 
-It is fitted first, on pairs of genuine and manipulated twins at one moment, and then left as it is. The sequence model
-is not fitted to what it says, which is too sure of the clips that it was fitted to itself; how much its word weighs is
-chosen on validation clips (`fit_change_gain`).
+It is fitted by itself, on pairs of genuine and manipulated twins at one moment. The sequence model is not fitted to
+what it says, which is too sure of the clips that it was fitted to itself; how much its word weighs is chosen on
+validation clips (`fit_change_gain`).
 """
 
 from __future__ import annotations
@@ -103,17 +103,12 @@ def known_pairs(clip: ClipFeatures) -> NDArray[np.bool_]:
     return ~np.isnan(clip.features[:, -1])
 
 
-def pair_batches(clips: Sequence[ClipFeatures], *, batch_size: int) -> list[list[tuple[ClipFeatures, int]]]:
-    """Every frame with one just before it, in batches of (clip, row)."""
-    rows = [(clip, int(row)) for clip in clips for row in np.flatnonzero(known_pairs(clip))]
-    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-
-
 class _Held:
-    """Validation batches, read anew each time: all at once they would fill the memory."""
+    """Every frame with one just before it, in batches read anew each time: all at once they would fill the memory."""
 
     def __init__(self, clips: Sequence[ClipFeatures], batch_size: int) -> None:
-        self._batches = pair_batches(clips, batch_size=batch_size)
+        rows = [(clip, int(row)) for clip in clips for row in np.flatnonzero(known_pairs(clip))]
+        self._batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 
     def __len__(self) -> int:
         return len(self._batches)

@@ -227,7 +227,7 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     assert set(both["model"]["per_kind"]) == {"spliced", "steady", "swap"}
 
 
-def test_a_network_over_pairs_is_fitted_first_weighs_in_and_ships(
+def test_a_network_over_pairs_is_fitted_by_itself_weighs_in_and_ships(
     trunk: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
