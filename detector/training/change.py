@@ -7,7 +7,6 @@ validation clips (`fit_change_gain`).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from detector.training.features import ClipFeatures
 from detector.training.fit import BinaryModule, FitConfig, StepOutput, fit
 from detector.training.metrics import rank_auc
 from detector.training.mixing import Mixup, draw_mixup
-from detector.training.windows import score_clip
+from detector.training.windows import score_clip, twin_sets
 
 GAINS: Final = tuple(np.linspace(0, 3, 31).round(2).tolist())
 _MIXED_SHARE, _HIDDEN_SHARE, _MUTED_SHARE = 0.5, 0.6, 0.2
@@ -66,12 +65,9 @@ class TwinPairs:
     such frame."""
 
     def __init__(self, clips: Sequence[ClipFeatures], *, batch_size: int, seed: int = 0) -> None:
-        sets: dict[str, list[ClipFeatures]] = defaultdict(list)
-        for clip in clips:
-            sets[clip.twins].append(clip)
         self._moments = [
             (genuine, row, fakes)
-            for twins in sets.values()
+            for twins in twin_sets(clips)
             for genuine in twins
             if not genuine.label
             for row in np.flatnonzero(known_pairs(genuine))
@@ -184,7 +180,7 @@ def fit_change(
     return network.eval().cpu()
 
 
-def with_change(network: nn.Module, clips: Sequence[ClipFeatures]) -> list[ClipFeatures]:
+def with_pair_logits(network: nn.Module, clips: Sequence[ClipFeatures]) -> list[ClipFeatures]:
     """The clips as a sequence network with a `ChangeNet` reads them: its logit of each frame after the features. Clips
     of a network without one are returned as they are. Raises SettingsError where the pairs of a clip are not there."""
     change = getattr(network, "change", None)
@@ -201,7 +197,8 @@ def with_change(network: nn.Module, clips: Sequence[ClipFeatures]) -> list[ClipF
 
 @torch.no_grad()
 def fit_change_gain(network: nn.Module, clips: Sequence[ClipFeatures], frames: int) -> float:
-    """Set `change_gain` to that of `GAINS` with which `score_clip` ranks `clips` (of `with_change`) best; return it."""
+    """Set `change_gain` to that of `GAINS` with which `score_clip` ranks `clips`, of `with_pair_logits`, best; return
+    it."""
     network.eval()
     labels = np.array([clip.label for clip in clips])
     without, once = (np.array([_scored(network, clip, frames, gain) for clip in clips]) for gain in (0.0, 1.0))

@@ -18,7 +18,7 @@ from detector.models import FrameNet, build_network
 from detector.models.hybrid import HybridNet
 from detector.models.looks import LOOKS
 from detector.registry import LoadedModel, load_model
-from detector.training.change import extract_pairs, fit_change, fit_change_gain, with_change
+from detector.training.change import extract_pairs, fit_change, fit_change_gain, with_pair_logits
 from detector.training.clip_crops import CropPlan, make_crops
 from detector.training.config import Limits, check_fields, config_sha256, read_yaml
 from detector.training.features import ClipFeatures, extract_features, read_features
@@ -201,7 +201,7 @@ def fit_sequence(
         table, own = config.architecture["change"], {**facts, "title": f"{config.title}: pairs of frames"}
         change = fit_change(table, config.change_fit, train, validation, run_dir / "change", device, own)
         trained.change.load_state_dict(change.state_dict())
-        told = with_change(trained, [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES])
+        told = with_pair_logits(trained, [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES])
         fit_change_gain(trained, told, config.frames)
         held = evaluation_batches(told, frames=config.frames, batch_size=config.fit.batch_size)
     recentre(trained, held)

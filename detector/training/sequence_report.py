@@ -15,7 +15,7 @@ from detector.analysis.intervals import intervals_of, overlap
 from detector.analysis.temporal import LEAST_FRAMES
 from detector.models import FrameNet
 from detector.registry import LoadedModel, ModelCard, save_weights
-from detector.training.change import with_change
+from detector.training.change import with_pair_logits
 from detector.training.config import config_sha256
 from detector.training.decide import choose_decision
 from detector.training.features import ClipFeatures
@@ -36,7 +36,7 @@ def frame_model_score(clip: ClipFeatures) -> ClipScore:
 def measure(network: nn.Module, apart: Sequence[ClipFeatures], frames: int) -> dict[str, Any]:
     """Results on clips of people kept `apart`, JSON-ready. Wherever a threshold is needed, each person's clips are
     judged at the one that is best for everybody else's, for the frame model as well."""
-    clips = with_change(network, [clip for clip in apart if len(clip.times_s) >= LEAST_FRAMES])
+    clips = with_pair_logits(network, [clip for clip in apart if len(clip.times_s) >= LEAST_FRAMES])
     scores = {
         "model": [score_clip(network, clip, frames) for clip in clips],
         "frame_model": [frame_model_score(clip) for clip in clips],
@@ -185,7 +185,7 @@ def export_sequence(
     network = network.half().float().eval()  # as it will be loaded
     results = measure(network, apart, config.frames)
     gain = round(float(getattr(network, "change_gain", 0.0)), 2)
-    chosen_on = with_change(network, [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES])
+    chosen_on = with_pair_logits(network, [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES])
     scores = [score_clip(network, clip, config.frames) for clip in chosen_on]
     rows = [
         {"label": "fake" if clip.label else "real", "logit": score.logit, "split": "val"}

@@ -46,7 +46,7 @@ class TwinWindows:
         rounds: int = 2,
         seed: int = 0,
     ) -> None:
-        self._sets = _twins(clips)
+        self._sets = twin_sets(clips)
         if not self._sets:
             raise SettingsError("There is no genuine clip with a manipulated twin to train on.")
         self._taken = np.tile(np.arange(len(self._sets)), rounds)
@@ -80,7 +80,7 @@ class TwinWindows:
         return [_row(clip, chosen, place, self._frames) for clip in (genuine, fake)]
 
 
-def _twins(clips: Sequence[ClipFeatures]) -> list[list[ClipFeatures]]:
+def twin_sets(clips: Sequence[ClipFeatures]) -> list[list[ClipFeatures]]:
     """Sets of one genuine clip and its manipulated twins, in the order of the clips."""
     sets: dict[str, list[ClipFeatures]] = defaultdict(list)
     for clip in clips:
@@ -135,7 +135,7 @@ class ClipScore(NamedTuple):
 @torch.inference_mode()
 def score_clip(network: nn.Module, clip: ClipFeatures, frames: int) -> ClipScore:
     """As analysis does: the mean over half-overlapping windows; frames averaged where windows overlap. `clip` is one
-    that went through `with_change`."""
+    that went through `with_pair_logits`."""
     windows = windows_of(clip.times_s.tolist(), frames)
     features = clip.features[windows.rows] * windows.present[..., None]
     tensors = (torch.from_numpy(array) for array in (features, windows.times_s, windows.present))

@@ -23,7 +23,7 @@ from detector.training.change import (
     fit_change_gain,
     known_pairs,
     vary,
-    with_change,
+    with_pair_logits,
 )
 from detector.training.clip_crops import CropShard, write_shard
 from detector.training.features import ClipFeatures
@@ -108,7 +108,7 @@ def test_twins_are_varied_alike() -> None:
 def test_it_learns_what_flickers_and_reloads_bit_equal(tmp_path: Path) -> None:
     train, held = clips(12), clips(4, seed=1)
     network = fit_change({"width": 4}, FIT, train, held, tmp_path / "change")
-    told = with_change(sequence_network(network), held)
+    told = with_pair_logits(sequence_network(network), held)
     logit = np.concatenate([clip.features[:, -1] for clip in told])
     inside = np.concatenate([clip.manipulated for clip in held])
     known = np.concatenate([known_pairs(clip) for clip in held])
@@ -137,9 +137,9 @@ def test_a_gain_is_given_for_what_tells_clips_apart_and_none_for_noise() -> None
 
 def test_clips_without_pairs_are_refused_and_other_networks_leave_clips_alone() -> None:
     held = clips(2)
-    assert with_change(torch.nn.Linear(1, 1), held) == held
+    assert with_pair_logits(torch.nn.Linear(1, 1), held) == held
     with pytest.raises(SettingsError, match="pairs"):
-        with_change(sequence_network(), [replace(held[0], pairs=None)])
+        with_pair_logits(sequence_network(), [replace(held[0], pairs=None)])
 
 
 def test_pairs_are_made_of_each_crop_once(tmp_path: Path) -> None:
