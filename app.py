@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from detector.cases import default_home
 from pages import router  # noqa: F401  seconds of imports, which the first visitor would otherwise wait for
-from pages.parts import media, services
+from pages.parts.shared import media, services
 
 
 @asynccontextmanager

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from detector.settings import AnalysisSettings
-from pages.parts import actor, case_choice, intake, job_progress, markup, models, sample_clips, settings_form
-from pages.parts.intake import Incoming, Refusal
+from pages.parts.analyse import case_choice, job_progress, sample_clips, settings_form
+from pages.parts.models import model_choice
+from pages.parts.shared import actor, intake, markup
+from pages.parts.shared.intake import Incoming, Refusal
 
 _REFUSALS = "analyse_refusals"
 _ROUND = "analyse_round"
@@ -24,7 +26,7 @@ def render() -> None:
         markup.heading("2 · Case")
         case = case_choice.choose(who)
         markup.heading("3 · How to examine")
-        model_ids = models.choose()
+        model_ids = model_choice.choose()
         settings = settings_form.choose()
         if st.button(
             "Start analysis",

@@ -6,24 +6,10 @@ import streamlit as st
 
 from detector.cases import Case
 from detector.errors import StoreError
-from pages.parts import (
-    actor,
-    address,
-    case_details,
-    case_exhibits,
-    case_header,
-    case_list,
-    custody_log,
-    looks,
-    marks,
-    markup,
-    notes,
-    services,
-    sign_off,
-    store_care,
-    withholding,
-)
-from pages.parts.address import Place
+from pages.parts.cases import case_details, case_exhibits, case_header, case_list, custody_log, sign_off, store_care
+from pages.parts.examine import bookmarks, notes
+from pages.parts.shared import actor, address, markup, services, view_log, withholding
+from pages.parts.shared.address import Place
 
 
 def render() -> None:
@@ -60,7 +46,7 @@ def render() -> None:
 
 def _show_case(case: Case, who: str) -> None:
     store = services.current().store
-    looks.record(who, case.case_id)
+    view_log.record(who, case.case_id)
     withheld = withholding.withheld(case)
     with st.container():  # however much it says, the tabs below keep their place, and the open one stays open
         case_header.show(case, who, withheld=len(withheld))
@@ -75,7 +61,7 @@ def _show_case(case: Case, who: str) -> None:
         with left:
             notes.show(case, who, {exhibit.exhibit_id: exhibit for exhibit in exhibits})
         with right:
-            marks.show(case, exhibits, who, jump=False)
+            bookmarks.show(case, exhibits, who, jump=False)
     with sign_tab:
         sign_off.show(case, who)
     with details_tab:

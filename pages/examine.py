@@ -7,31 +7,22 @@ from streamlit.delta_generator import DeltaGenerator
 
 from detector.cases import AnalysisRecord, Case, Exhibit
 from detector.errors import StoreError
-from pages.parts import (
-    actor,
-    address,
-    case_header,
+from pages.parts.cases import case_header, exchange, exports, record_list
+from pages.parts.examine import (
+    bookmarks,
     evidence_facts,
-    exchange,
     exhibit_comparison,
-    exports,
     file_forensics,
     frame_table,
-    looks,
-    marks,
-    markup,
-    navigation,
     notes,
     plain_view,
-    record_list,
     seen_before,
-    services,
-    statements,
     viewer,
 )
-from pages.parts.address import NOWHERE, Place
-from pages.parts.readings import Readings
-from pages.parts.wording import LABELS
+from pages.parts.shared import actor, address, markup, navigation, services, statements, view_log
+from pages.parts.shared.address import NOWHERE, Place
+from pages.parts.shared.readings import Readings
+from pages.parts.shared.wording import LABELS
 
 
 def render() -> None:
@@ -42,16 +33,16 @@ def render() -> None:
     if place.exhibit is None and place.record is None:
         record_list.show_recent()
         return
-    marks.follow_jump()
+    bookmarks.follow_jump()
     try:
         exhibit, record = _chosen(place)
         case = services.current().store.case(exhibit.case_id)
         withheld = services.current().store.statements.scores_withheld(exhibit.exhibit_id)
         if record is None or withheld:
-            looks.record(who, case.case_id, exhibit_id=exhibit.exhibit_id)
+            view_log.record(who, case.case_id, exhibit_id=exhibit.exhibit_id)
             _show_without_scores(case, exhibit, who, withheld=withheld and record is not None)
         else:
-            looks.record(who, case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True)
+            view_log.record(who, case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True)
             _show_with_scores(case, exhibit, record, who)
     except StoreError as error:
         markup.problem("This record cannot be opened", str(error))
@@ -128,9 +119,9 @@ def _show_notes(case: Case, exhibit: Exhibit, who: str, here: Place) -> None:
     with left:
         notes.show(case, who, {exhibit.exhibit_id: exhibit}, exhibit=exhibit, here=here)
     with right:
-        marks.show(case, [exhibit], who, jump=True)
+        bookmarks.show(case, [exhibit], who, jump=True)
         if case.status != "archived":
-            marks.add_form(exhibit, who, here)
+            bookmarks.add_form(exhibit, who, here)
 
 
 def _chosen(place: Place) -> tuple[Exhibit, AnalysisRecord | None]:

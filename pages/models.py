@@ -8,13 +8,14 @@ import streamlit as st
 
 from detector.errors import ModelError
 from detector.registry import ModelCard, verify_model
-from pages.parts import address, markup, model_card, model_comparison, models, preferences
-from pages.parts.wording import KIND_ICONS, KINDS
+from pages.parts.models import model_card, model_choice, model_comparison
+from pages.parts.shared import address, markup, preferences
+from pages.parts.shared.wording import KIND_ICONS, KINDS
 
 
 def render() -> None:
     try:
-        cards, default = models.cards(), models.default_ids()
+        cards, default = model_choice.cards(), model_choice.default_ids()
     except ModelError as error:
         markup.problem("The installed models cannot be listed", str(error))
         return

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages import analyse, cases, examine, models, training
-from pages.parts import actor, navigation, style
-from pages.parts.navigation import PageName
+from pages.parts.shared import actor, navigation, style
+from pages.parts.shared.navigation import PageName
 
 # A named icon would be fetched from the network.
 _PICTURES = Path(__file__).parent / "parts"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import address, markup, measured_table, run_charts, run_files, run_report
-from pages.parts.run_files import Run, RunsError
-from pages.parts.wording import RUN_STATES
+from pages.parts.shared import address, markup, measured_table
+from pages.parts.shared.wording import RUN_STATES
+from pages.parts.training import run_charts, run_files, run_report
+from pages.parts.training.run_files import Run, RunsError
 
 _PANEL_PX = 470
 _PLOT_CONFIG = {"displayModeBar": False}

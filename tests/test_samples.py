@@ -9,7 +9,7 @@ from detector.analysis import analyze
 from detector.evidence import examine, hash_file, ingest
 from detector.registry import default_model_ids, load_set
 from detector.settings import AnalysisSettings
-from pages.parts.sample_clips import LABELS, available
+from pages.parts.analyse.sample_clips import LABELS, available
 
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "samples"
 

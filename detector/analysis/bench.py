@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.analysis.passes import readers_of_crops
 from detector.analysis.pipeline import analyze
+from detector.analysis.workers import readers_of_crops
 from detector.evidence.types import Evidence
 from detector.settings import AnalysisSettings
 

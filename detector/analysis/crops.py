@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey
-from detector.analysis.flow import Channel
+from detector.analysis.thread_group import Channel
 from detector.evidence.types import Frame
-from detector.faces.change import Picture, thumbnail
 from detector.faces.crop import shows_enough
+from detector.faces.temporal import Picture, thumbnail
 from detector.faces.types import CropSpec, DetectedFace
 
 

@@ -25,13 +25,13 @@ from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.crops import Cutter
 from detector.analysis.ensemble import ensemble_result
 from detector.analysis.environment import environment
-from detector.analysis.flow import Channel, Flow, FlowStoppedError
 from detector.analysis.identity import analysis_id, tool
-from detector.analysis.late import LateModel, Seen, SequenceModel, SyncModel, TextureModel, fractions_of
-from detector.analysis.passes import identity, passes_of, readers_of_crops
 from detector.analysis.progress import Progress, ProgressMeter
 from detector.analysis.results import frame_result, specialists_result
+from detector.analysis.thread_group import Channel, Flow, FlowStoppedError
+from detector.analysis.track_models import LateModel, Seen, SequenceModel, SyncModel, TextureModel, fractions_of
 from detector.analysis.types import Analysis, ModelResult
+from detector.analysis.workers import identity, passes_of, readers_of_crops
 from detector.errors import CancelledError, ModelNotFoundError
 from detector.evidence.types import Evidence, Frame, Integrity
 from detector.faces.types import FaceTrack

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey, track_score
-from detector.analysis.passes import NetworkPass
 from detector.analysis.temporal import key_of
 from detector.analysis.types import ChannelReadings, Cue, CueResult, ModelResult, TrackScore
+from detector.analysis.workers import NetworkPass
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:

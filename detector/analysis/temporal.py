@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey
 from detector.analysis.intervals import MARGIN_LOGIT, intervals_of
-from detector.analysis.passes import Look
 from detector.analysis.types import Attention, FrameScore, TrackScore
-from detector.faces.change import Picture, changes_along, changes_since, frame_pair
+from detector.analysis.workers import Look
+from detector.faces.temporal import Picture, changes_along, changes_since, frame_pair
 from detector.faces.types import FaceTrack, TrackedFace
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def read_of(model: LoadedModel, looks: Sequence[Look], *, before: Picture | None
 def with_changes(looks: Sequence[Look], margin: float, *, before: Picture | None = None) -> NDArray[np.float32]:
     """Of F looks at one face, in the order of time: features (F, D) with what changed since the look before and since
     the frame just before, (F, D + 84). `margin` and `before`, the thumbnail of a look before the first, as in
-    `detector.faces.change.changes_along`."""
+    `detector.faces.temporal.changes_along`."""
     thumbnails = [one.thumbnail for one in looks]
     along = changes_along(thumbnails, margin, before=before)
     since = changes_since([one.just_before for one in looks], thumbnails, margin)

@@ -3,7 +3,7 @@ file that an anchor file beside it watches."""
 
 from detector.cases.backup import restore
 from detector.cases.home import ANCHOR_VARIABLE, HOME_VARIABLE, default_home
-from detector.cases.likeness import Match, SeenBefore
+from detector.cases.similarity import Match, SeenBefore
 from detector.cases.statements import (
     ROLES,
     TRUTHS,

@@ -25,8 +25,8 @@ from detector.cases.artefacts import artefact_path
 from detector.cases.chain import append_event, chain_problem, read_events
 from detector.cases.codec import evidence_from_dict, file_sha256
 from detector.cases.database import Database, bulk_insert, insert
+from detector.cases.encoder_fingerprint import insert_families
 from detector.cases.export import BUNDLE_VERSION, CASE_TABLES
-from detector.cases.families import insert_families
 from detector.cases.home import Layout
 from detector.cases.seals import seal_problem, sealed_records
 from detector.cases.search_index import index_case

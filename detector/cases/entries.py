@@ -14,7 +14,7 @@ from detector.analysis.types import Analysis
 from detector.cases.chain import append_event
 from detector.cases.codec import canonical, evidence_to_dict
 from detector.cases.database import insert, to_column, utc_now
-from detector.cases.families import insert_families
+from detector.cases.encoder_fingerprint import insert_families
 from detector.cases.records import read_case
 from detector.cases.seals import seal
 from detector.cases.search_index import index_record

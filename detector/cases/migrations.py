@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from detector.cases.database import Database, insert, to_column, utc_now
-from detector.cases.families import insert_all_families
+from detector.cases.encoder_fingerprint import insert_all_families
 from detector.cases.search_index import index_everything
 from detector.errors import StoreError
 

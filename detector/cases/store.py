@@ -14,6 +14,7 @@ from detector.cases.anchor import Anchor
 from detector.cases.artefacts import keep_analysis
 from detector.cases.backup import back_up
 from detector.cases.bundle import import_bundle
+from detector.cases.case_metadata import Marks
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.codec import file_sha256, stored_path
 from detector.cases.database import Database
@@ -29,12 +30,11 @@ from detector.cases.export import write_bundle
 from detector.cases.home import Layout
 from detector.cases.identifiers import new_id
 from detector.cases.job_table import JobTable
-from detector.cases.likeness import Likeness
-from detector.cases.marks import Marks
 from detector.cases.opening import open_store, system_user
 from detector.cases.reader import CaseReader
 from detector.cases.records import read_case, read_notes
-from detector.cases.statement_desk import StatementDesk
+from detector.cases.similarity import Likeness
+from detector.cases.statement_repository import StatementDesk
 from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, Verification
 from detector.cases.verify import Progress
 from detector.errors import StoreError

@@ -11,7 +11,7 @@ from detector.cases.anchor import Anchor, AnchorLine, anchor_problem
 from detector.cases.chain import STORE_CHAIN, chain_problem, clock_warnings, head_problem, read_events, read_head
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database
-from detector.cases.families import family_problem
+from detector.cases.encoder_fingerprint import family_problem
 from detector.cases.home import Layout
 from detector.cases.job_table import job_problem
 from detector.cases.records import read_analyses, read_case, read_exhibits

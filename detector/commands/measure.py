@@ -15,7 +15,7 @@ import pandas as pd
 from detector.errors import SettingsError
 
 if TYPE_CHECKING:
-    from detector.training.evaluate import Evaluation
+    from detector.training.evaluation.evaluate import Evaluation
 
 _LEAST_FACES = 20  # of each label, or as many as are asked for
 
@@ -68,9 +68,9 @@ def add_commands(commands: Any) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     from detector.registry import available_models, default_model_ids, weights_dir
-    from detector.training.evaluate import evaluate_models
-    from detector.training.facebank import FaceBank
-    from detector.training.measured import write_measured
+    from detector.training.data.facebank import FaceBank
+    from detector.training.evaluation.cards import write_measured
+    from detector.training.evaluation.evaluate import evaluate_models
 
     if args.all and args.models:
         raise SettingsError("Name models or give --all, not both.")
@@ -110,7 +110,7 @@ def _cross_validated(evaluation: Evaluation, run: Path) -> pd.DataFrame | None:
 
 
 def _described(evaluation: Evaluation) -> dict[str, Any]:
-    from detector.training.evaluate import differences
+    from detector.training.evaluation.evaluate import differences
 
     results = evaluation.results(evaluation.card.decision)
     return {
@@ -127,7 +127,7 @@ def _with_steadiness(evaluation: Evaluation, data_root: Path, count: int, device
     a handful: a model that needs more around a face than labelled pictures show is left out."""
     from detector.explain.steadiness import measure_steadiness
     from detector.registry import load_model
-    from detector.training.predictions import column_of, labelled_faces
+    from detector.training.evaluation.predictions import column_of, labelled_faces
 
     scored = evaluation.pictures.dropna(subset=column_of(evaluation.card.model_id))
     each = max(1, count // 2)
@@ -144,7 +144,7 @@ def _with_clips(evaluation: Evaluation, data_root: Path, clips: Path) -> Evaluat
     if evaluation.card.kind != "sequence":
         return evaluation
     from detector.registry import load_model
-    from detector.training.sequence_report import measure_shipped
+    from detector.training.sequence.report import measure_shipped
 
     model = load_model(evaluation.card.model_id, "cpu")
     return replace(evaluation, synthesised=measure_shipped(model, data_root, clips))
@@ -181,9 +181,9 @@ def _auc(measured: dict[str, Any] | None) -> str:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from detector.training.evaluate import evaluate_model
+    from detector.training.evaluation.cards import write_measured
+    from detector.training.evaluation.evaluate import evaluate_model
     from detector.training.export import export_any
-    from detector.training.measured import write_measured
 
     card = export_any(args.config, args.data, args.run, args.out, history=args.history)
     if not args.unmeasured:

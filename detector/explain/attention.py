@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.passes import Look
 from detector.analysis.temporal import read_of, windows_of
 from detector.analysis.types import TrackScore
+from detector.analysis.workers import Look
 from detector.errors import ModelError
-from detector.faces.change import thumbnail
+from detector.faces.temporal import thumbnail
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel

@@ -10,7 +10,7 @@ from pathlib import Path
 from detector.cases import CaseStore, Job, JobRequest
 from detector.errors import ModelNotFoundError, StoreError
 from detector.jobs.recovery import recover
-from detector.jobs.slot import Slot, SlotOptions
+from detector.jobs.supervisor import Slot, SlotOptions
 
 REAL_RUNNER = "detector.jobs.runner:WarmRunner"
 

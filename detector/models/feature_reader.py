@@ -64,8 +64,8 @@ class FeatureReader(nn.Module):
     (NaN) is taken as that mean. Of each, `channels` choose: "level" the value, "deviation" from the clip's own mean
     (who the person is cancels out), "change" from the frames just before and after. `witness` > 0 carries a copy of the
     trunk's label head of that hidden width, fixed: what the frame model itself says is one more input, and
-    `witness_logit` returns it. The last `looks` of the features are not the trunk's (`detector.models.looks`,
-    `detector.faces.change`), so the witness leaves them out; what comes after `features` is not read. Without `deep`
+    `witness_logit` returns it. The last `looks` of the features are not the trunk's (`detector.models.appearance`,
+    `detector.faces.temporal`), so the witness leaves them out; what comes after `features` is not read. Without `deep`
     the trunk's own features are for the witness alone: they tell people apart, which few clips teach to ignore.
     """
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detector.models.change import ChangeNet
 from detector.models.feature_reader import CHANNELS, FeatureReader, Ordered, in_order
+from detector.models.frame_pair import ChangeNet
 from detector.models.outputs import SequenceOutput
 
 _SHORTEST_S, _LONGEST_S = 0.08, 60.0

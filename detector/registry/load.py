@@ -18,8 +18,8 @@ from torch import nn
 from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
 from detector.registry.card import ModelCard
-from detector.registry.fast import calm_small_products, folded, keep_freed_memory
 from detector.registry.loaded import LoadedModel
+from detector.registry.optimise import calm_small_products, folded, keep_freed_memory
 
 DEFAULT_SET: Final = "default.json"
 
@@ -88,7 +88,7 @@ def load_model(model_id: str, device: str = "cpu") -> LoadedModel:
 
 def load_weights(model_id: str) -> dict[str, torch.Tensor]:
     """The verified weights of a model in float32, keyed as its architecture keys them; a loaded network's may be keyed
-    otherwise (`detector.registry.fast.folded`). Raises as `load_model`."""
+    otherwise (`detector.registry.optimise.folded`). Raises as `load_model`."""
     return _build(find_card(model_id)).state_dict()
 
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from detector.errors import ModelError, ModelNotFoundError
 from detector.models import FrameNet
-from detector.models.change import ChangeNet
-from detector.models.looks import LOOKS, looks_of
+from detector.models.appearance import LOOKS, looks_of
+from detector.models.frame_pair import ChangeNet
 from detector.models.specialists.signals import face_mean
 from detector.registry.card import ModelCard
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class FrameFeatures(NamedTuple):
     """`logits` (N,) and `features` (N, D + 64), float32, of N crops: what the label rests on, then how each crop looks
-    (`detector.models.looks`)."""
+    (`detector.models.appearance`)."""
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32]

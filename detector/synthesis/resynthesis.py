@@ -16,9 +16,9 @@ from torch import nn
 
 from detector.synthesis.blend import composite
 from detector.synthesis.degrade import Image
+from detector.synthesis.reconstruction import PX_MULTIPLE
 from detector.synthesis.reenact import reenact
 from detector.synthesis.regions import region_mask, soft_mask
-from detector.synthesis.repainters import PX_MULTIPLE
 from detector.synthesis.types import FaceImage, FakeImage
 
 

@@ -16,13 +16,13 @@ from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.models import build_network
 from detector.registry import Decision, ModelCard, find_card, load_model, save_weights, weights_dir
-from detector.training.config import TrainConfig, config_sha256, load_config
-from detector.training.ensemble import load_ensemble_config, pinned_members
-from detector.training.facebank import FaceBank
-from detector.training.finished import FinishedRun, finished_run, read_run
-from detector.training.heldout import held_out_path, write_held_out
+from detector.training.data.facebank import FaceBank
+from detector.training.data.splits import SPLITS, assign_splits
+from detector.training.engine.config import TrainConfig, config_sha256, load_config
+from detector.training.engine.finished import FinishedRun, finished_run, read_run
+from detector.training.ensemble.recipe import load_ensemble_config, pinned_members
+from detector.training.evaluation.heldout import held_out_path, write_held_out
 from detector.training.kinds import kind_of
-from detector.training.splits import SPLITS, assign_splits
 
 UNDECIDED: Final = Decision(1e3, -1e3, "not measured: every file is inconclusive")
 SPLIT: Final = "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation"
@@ -30,7 +30,7 @@ SPLIT: Final = "by person, source clip or family; 20 % of groups kept for testin
 
 def export_any(config_path: Path, data_root: Path, run_dir: Path, out: Path, *, history: str = "") -> ModelCard:
     """Weights, held-out list and card in `out`, of the kind the config names. What the model builds on is put beside
-    it, so that `out` can be used on its own. The card has no measured files yet (`detector.training.measured`).
+    it, so that `out` can be used on its own. The card has no measured files yet (`detector.training.evaluation.cards`).
 
     `history` says what was changed while the run went on; it stands in the card, with the hash that the run itself
     has, and only with it may that be another than the config's. Raises SettingsError where the run has no weights, or
@@ -73,8 +73,8 @@ def _export_frame(config_path: Path, data_root: Path, run_dir: Path, out: Path, 
 
 
 def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
-    from detector.training.sequence import clip_features, fit_sequence, load_sequence_config
-    from detector.training.sequence_report import export_sequence
+    from detector.training.sequence.recipe import clip_features, fit_sequence, load_sequence_config
+    from detector.training.sequence.report import export_sequence
 
     config = load_sequence_config(config_path)
     facts = finished_run(run_dir)
@@ -99,16 +99,16 @@ def _export_sequence(config_path: Path, data_root: Path, run_dir: Path, out: Pat
 
 
 def _export_specialists(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
-    from detector.training.specialists import load_specialists_config
-    from detector.training.specialists_report import export_specialists
+    from detector.training.specialists.recipe import load_specialists_config
+    from detector.training.specialists.report import export_specialists
 
     config, bank = load_specialists_config(config_path), FaceBank.open(run_dir / "bank")
     return export_specialists(config, run_dir, bank, out, history=history)
 
 
 def _export_audiovisual(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
-    from detector.training.audiovisual import load_audiovisual_config
-    from detector.training.audiovisual_report import export_audiovisual
+    from detector.training.audiovisual.recipe import load_audiovisual_config
+    from detector.training.audiovisual.report import export_audiovisual
 
     return export_audiovisual(load_audiovisual_config(config_path), data_root, run_dir, out)
 
@@ -116,7 +116,7 @@ def _export_audiovisual(config_path: Path, data_root: Path, run_dir: Path, out: 
 def _export_texture(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
     from detector.analysis.texture import LAGS_S
     from detector.faces.texture import FEATURES, SIDE_PX
-    from detector.training.texture import load_texture_config
+    from detector.training.texture.recipe import load_texture_config
 
     config = load_texture_config(config_path)
     run = _run_of(config.model_id, config_sha256(config), run_dir, history)

@@ -1,7 +1,7 @@
 """Which recipe trains which kind of model: a YAML config's `kind` -> a function.
 
 A recipe is `train(config_path, data_root, run_dir, device) -> None`: it reads and checks its config, prepares its data
-in `run_dir`, and calls `detector.training.fit.fit`. It resumes whatever `run_dir` holds.
+in `run_dir`, and calls `detector.training.engine.fit.fit`. It resumes whatever `run_dir` holds.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Final
 
 from detector.errors import SettingsError
-from detector.training.config import read_yaml
+from detector.training.engine.config import read_yaml
 
 Recipe = Callable[[Path, Path, Path, str], None]
 
 # Named, not imported: each draws in its own networks and data code.
 RECIPES: Final[dict[str, tuple[str, str]]] = {
-    "frame": ("detector.training.frame_recipe", "train_frame"),
-    "sequence": ("detector.training.sequence", "train_sequence"),
-    "specialists": ("detector.training.specialists", "train_specialists"),
-    "texture": ("detector.training.texture", "train_texture"),
-    "audiovisual": ("detector.training.audiovisual", "train_audiovisual"),
-    "ensemble": ("detector.training.ensemble", "train_ensemble"),
+    "frame": ("detector.training.frame.recipe", "train_frame"),
+    "sequence": ("detector.training.sequence.recipe", "train_sequence"),
+    "specialists": ("detector.training.specialists.recipe", "train_specialists"),
+    "texture": ("detector.training.texture.recipe", "train_texture"),
+    "audiovisual": ("detector.training.audiovisual.recipe", "train_audiovisual"),
+    "ensemble": ("detector.training.ensemble.recipe", "train_ensemble"),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from detector.analysis.audiovisual import REASONS, examine_sync
-from detector.analysis.speech_stretches import choose_stretches, overlap_s
+from detector.analysis.speech_segments import choose_stretches, overlap_s
 from detector.errors import CancelledError
 from detector.evidence import Evidence, FrameReader, StoredFile, examine, hash_file
 from detector.evidence.speech import SpeechActivity

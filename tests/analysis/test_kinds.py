@@ -14,7 +14,7 @@ from detector.analysis.results import frame_models_by_score
 from detector.analysis.temporal import windows_of
 from detector.analysis.types import ModelResult, SyncWindow
 from detector.errors import CancelledError
-from detector.faces.change import CHANGES
+from detector.faces.temporal import CHANGES
 from tests.analysis.fakes import (
     SETTINGS,
     SPEC,

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from pages.parts import actor
+from pages.parts.shared import actor
 from tests.browser import server
 from tests.browser.steps import ANALYSIS_LIMIT_MS, open_result
 from tests.pages import runs

@@ -6,7 +6,7 @@ import duckdb
 
 from detector.cases import CaseStore
 from detector.cases.codec import canonical, evidence_to_dict
-from detector.cases.families import insert_all_families
+from detector.cases.encoder_fingerprint import insert_all_families
 from detector.cases.search_index import index_everything
 from tests.cases.records import make_evidence
 

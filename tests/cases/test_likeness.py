@@ -13,9 +13,9 @@ from skimage import data
 
 from detector.cases import CaseStore, Exhibit
 from detector.cases.codec import evidence_to_dict
-from detector.cases.families import family_sha256
-from detector.cases.likeness import ALIKE_BITS
-from detector.cases.prints import picture_hash
+from detector.cases.encoder_fingerprint import family_sha256
+from detector.cases.perceptual_hashes import picture_hash
+from detector.cases.similarity import ALIKE_BITS
 from detector.errors import StoreError
 from detector.evidence import examine, ingest
 from tests.cases.records import make_evidence

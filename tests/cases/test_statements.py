@@ -63,7 +63,7 @@ def test_a_look_is_recorded_once_in_a_while(
     assert not look(exhibit.case_id, author="Ada")
     assert look(exhibit.case_id, author="Bea")
     assert look(exhibit.case_id, exhibit_id=exhibit.exhibit_id, author="Ada")
-    monkeypatch.setattr("detector.cases.statement_desk.ONE_LOOK", timedelta(0))
+    monkeypatch.setattr("detector.cases.statement_repository.ONE_LOOK", timedelta(0))
     assert look(exhibit.case_id, author="Ada")
     actions = [event.action for event in store.events(exhibit.case_id)][-4:]
     assert actions == ["case_viewed", "case_viewed", "exhibit_viewed", "case_viewed"]

@@ -15,9 +15,9 @@ from detector.explain import Explainer, TrackAttentionMaps
 from detector.explain.attention import window_rows
 from detector.explain.uncertainty import moved_boxes
 from detector.faces import crop_face
-from detector.faces.change import CHANGES
+from detector.faces.temporal import CHANGES
 from detector.models import build_network
-from detector.models.looks import LOOKS
+from detector.models.appearance import LOOKS
 from detector.registry import LoadedModel, load_set
 from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeReader, fake_doors, make_evidence, make_face
 from tests.explain.test_explainer import Frames, bright_square

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.change import (
+from detector.faces.temporal import (
     CHANGES,
     FLOW_STEPS,
     PAIR_PLANES,

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from detector.faces import change as faces_change
-from detector.faces.change import PAIR_PLANES, frame_pair
+from detector.faces import temporal as faces_change
+from detector.faces.temporal import PAIR_PLANES, frame_pair
 from detector.models import build_network
-from detector.models.change import FLOW_STEPS, INPUTS, ChangeNet, mirrored
+from detector.models.frame_pair import FLOW_STEPS, INPUTS, ChangeNet, mirrored
 from detector.registry.loaded import pair_logits
 
 FEATURES = 12

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from detector.models.appearance import LOOKS, looks_of
 from detector.models.feature_reader import FeatureReader
-from detector.models.looks import LOOKS, looks_of
 from detector.models.sequence import TransformerNet
 
 

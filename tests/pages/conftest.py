@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from detector.cases import CaseStore, Job, JobRequest
 from detector.errors import StoreError
 from detector.registry import ModelCard, find_card
-from pages.parts import services
+from pages.parts.shared import services
 from tests.pages import family, seed
 
 EXAMINER = "A. Tester"

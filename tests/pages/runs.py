@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from detector.training.leakage import check_leakage
-from detector.training.run_report import summarise
+from detector.training.data.leakage import check_leakage
+from detector.training.engine.run_report import summarise
 
 
 def write_run(folder: Path, *, epochs: int = 14, seed: int = 1, leaky: bool = False) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import services
+from pages.parts.shared import services
 from tests.pages.conftest import EXAMINER, HandMovedJobs, html_of
 from tests.pages.seed import Seeded
 

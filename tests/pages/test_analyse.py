@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from detector.cases import JobRequest
 from detector.registry import ModelCard
 from detector.settings import AnalysisSettings
-from pages.parts import intake, services
+from pages.parts.shared import intake, services
 from tests.pages.conftest import EXAMINER, HandMovedJobs, html_of
 from tests.pages.seed import HOSTILE_NAME, Seeded
 

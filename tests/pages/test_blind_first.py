@@ -9,8 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.errors import StoreError
-from pages.parts import services
-from pages.parts.wording import LABELS
+from pages.parts.shared import services
+from pages.parts.shared.wording import LABELS
 from tests.pages.conftest import EXAMINER, html_of
 from tests.pages.seed import Seeded
 

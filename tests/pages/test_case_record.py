@@ -12,9 +12,11 @@ from streamlit.testing.v1 import AppTest
 from detector.cases import CaseStore
 from detector.errors import StoreError
 from detector.report.exchange import log_export
-from pages.parts import custody_log, exports, services, timeline
-from pages.parts.marks import Mark
-from pages.parts.readings import Readings
+from pages.parts.cases import custody_log, exports
+from pages.parts.examine import timeline
+from pages.parts.examine.bookmarks import Mark
+from pages.parts.shared import services
+from pages.parts.shared.readings import Readings
 from tests.pages import seed
 from tests.pages.conftest import EXAMINER, html_of
 from tests.pages.seed import Seeded

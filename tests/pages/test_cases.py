@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import exports, services
+from pages.parts.cases import exports
+from pages.parts.shared import services
 from tests.pages.conftest import html_of
 from tests.pages.seed import Seeded
 

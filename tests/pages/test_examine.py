@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.registry import ModelCard
-from pages.parts import services
-from pages.parts.readings import Readings
+from pages.parts.shared import services
+from pages.parts.shared.readings import Readings
 from tests.pages import seed
 from tests.pages.conftest import EXAMINER, html_of
 from tests.pages.seed import HOSTILE_NAME, Seeded
@@ -88,7 +88,7 @@ def test_a_click_on_the_timeline_names_that_face_in_the_address(open_page: OpenP
     def script(track_id: int, pts: int) -> None:
         import streamlit as st
 
-        from pages.parts import viewer
+        from pages.parts.examine import viewer
 
         st.session_state["chart"] = {"selection": {"points": [{"customdata": [track_id, pts]}]}}
         viewer.clicked("chart")

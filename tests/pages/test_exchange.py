@@ -16,7 +16,8 @@ from streamlit.testing.v1 import AppTest
 from detector.cases.export_forms import CASE_FORMS, RECORD_FORMS, Form
 from detector.registry import ModelCard
 from detector.replay import open_bundle
-from pages.parts import exchange, services, video_making
+from pages.parts.cases import exchange, video_making
+from pages.parts.shared import services
 from tests.pages import seed
 from tests.pages.conftest import EXAMINER, html_of
 

@@ -11,15 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from detector.analysis.cue_meaning import CUE_MEANINGS
 from detector.registry import ModelCard
-from pages.parts import (
-    attention_lane,
-    channel_chart,
-    exhibit_comparison,
-    score_chart,
-    services,
-    sync_lane,
-)
-from pages.parts.readings import Readings
+from pages.parts.examine import attention_lane, channel_chart, exhibit_comparison, score_chart, sync_lane
+from pages.parts.shared import services
+from pages.parts.shared.readings import Readings
 from tests.pages import family, seed
 from tests.pages.conftest import html_of
 from tests.pages.seed import Seeded

@@ -14,7 +14,8 @@ from detector.evidence import examine, ingest
 from detector.evidence.forensics import FileForensics, Provenance, examine_file
 from detector.evidence.forensics.types import MetadataFacts, Series, Validation
 from detector.registry import ModelCard
-from pages.parts import packet_chart, services
+from pages.parts.examine import packet_chart
+from pages.parts.shared import services
 from tests.evidence.media import make_still
 from tests.pages import seed
 from tests.pages.conftest import html_of
@@ -31,7 +32,7 @@ def analysis(clip: Path, card: ModelCard, tmp_path_factory: pytest.TempPathFacto
 
 def shown(analysis: Analysis) -> AppTest:
     def script(analysis: object) -> None:
-        from pages.parts import file_forensics
+        from pages.parts.examine import file_forensics
 
         file_forensics.show(analysis, key="r1")  # type: ignore[arg-type]
 

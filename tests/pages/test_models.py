@@ -7,9 +7,10 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from detector.registry import ModelCard
-from pages.parts import architecture, block_diagram, preferences
-from pages.parts.block_diagram import Block, Diagram
-from pages.parts.measured import Measured, auc_text
+from pages.parts.models.block_diagram import Block, Diagram
+from pages.parts.models import architecture, block_diagram
+from pages.parts.shared import preferences
+from pages.parts.shared.measured import Measured, auc_text
 from tests.pages.conftest import html_of
 
 OpenPage = Callable[..., AppTest]
@@ -42,8 +43,8 @@ def test_measured_rows_name_chance_and_small_numbers(open_page: OpenPage, cards:
 
 def test_rows_that_say_only_how_few_there_were_share_one_line() -> None:
     def script(few: int) -> None:
-        from pages.parts import measured_table
-        from pages.parts.measured import Measurement
+        from pages.parts.shared import measured_table
+        from pages.parts.shared.measured import Measurement
 
         rows = [Measurement(("animation",), 0.7, (0.6, 0.8), {}, {"genuine": 39, "manipulated": 13})]
         rows += [Measurement((f"swap {n}",), None, None, {}, {"genuine": 39, "manipulated": 1}) for n in range(few)]

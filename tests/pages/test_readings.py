@@ -5,7 +5,7 @@ import math
 import pytest
 
 from detector.analysis.types import sigmoid
-from pages.parts.readings import Readings, nearest, step
+from pages.parts.shared.readings import Readings, nearest, step
 from tests.pages.seed import Seeded
 
 

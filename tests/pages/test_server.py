@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 import app as launcher
 from detector.cases import CaseStore
 from detector.errors import StoreError
-from pages.parts import media, services
+from pages.parts.shared import media, services
 from tests.pages.conftest import HandMovedJobs
 from tests.pages.seed import Seeded
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pages.parts import score_chart, timeline
-from pages.parts.models import decisions
-from pages.parts.readings import Readings
+from pages.parts.examine import score_chart, timeline
+from pages.parts.models.model_choice import decisions
+from pages.parts.shared.readings import Readings
 from tests.pages.seed import Seeded
 
 

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button
 
-from pages.parts import run_charts, run_files
+from pages.parts.training import run_charts, run_files
 from tests.pages import runs
 from tests.pages.conftest import html_of
 

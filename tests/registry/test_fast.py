@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from detector.models import build_network
-from detector.registry.fast import calm_small_products, folded, keep_freed_memory
+from detector.registry.optimise import calm_small_products, folded, keep_freed_memory
 
 
 def _settled(network: nn.Module, side_px: int) -> nn.Module:

@@ -14,7 +14,7 @@ from detector.cases import CaseStore
 from detector.cli import main
 from detector.evidence import examine, ingest
 from detector.report import FORMS, LANGUAGES, check_report, issue_report
-from pages.parts import exports
+from pages.parts.cases import exports
 from tests.report.certificates import PASSPHRASE, make_chain
 from tests.report.test_collect import analysed, clip, remove_file
 

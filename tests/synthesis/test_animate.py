@@ -3,7 +3,7 @@
 import numpy as np
 
 from detector.synthesis.animate import pose_path, still_clip, talking_head
-from detector.synthesis.repainters import build_repainter
+from detector.synthesis.reconstruction import build_repainter
 from tests.synthesis.faces import face_image
 
 SMALL = {"seconds": 0.8, "fps": 10, "size_px": 160}

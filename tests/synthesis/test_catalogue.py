@@ -9,7 +9,7 @@ import torch
 from detector.errors import SettingsError
 from detector.evidence.audio import Sound
 from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, changes_something, lacking, make, spliced
-from detector.synthesis.repainters import build_repainter
+from detector.synthesis.reconstruction import build_repainter
 from detector.synthesis.sources import Source
 from tests.synthesis.clips import face_clip
 from tests.synthesis.faces import face_image

@@ -9,7 +9,7 @@ import torch
 from detector.synthesis.clip_fakes import BASES, DYNAMICS, Plan, draw_fake_clip, draw_plan, manipulate, visible_change
 from detector.synthesis.clip_space import FaceSpace, follow
 from detector.synthesis.clips import FaceClip, compress_clip, draw_transmission, wander
-from detector.synthesis.repainters import build_repainter
+from detector.synthesis.reconstruction import build_repainter
 from tests.synthesis.clips import face_clip
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from detector.synthesis.repainters import KINDS, UP_SAMPLINGS, build_repainter
+from detector.synthesis.reconstruction import KINDS, UP_SAMPLINGS, build_repainter
 from detector.synthesis.resynthesis import draw_whole_face, match_colour, repaint
 from tests.synthesis.faces import face_image
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from detector.training.facebank import FaceBank
+from detector.training.data.facebank import FaceBank
 from tests.synthesis.faces import face_image
 
 

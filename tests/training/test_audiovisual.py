@@ -15,18 +15,18 @@ from detector.errors import SettingsError
 from detector.evidence.audio import Sound
 from detector.faces.mouth import MouthTrack
 from detector.models.audiovisual import AudioVisualNet
-from detector.training.audiovisual import (
+from detector.training.audiovisual.measure import accuracies, balanced_threshold, score_fold, summary
+from detector.training.audiovisual.recipe import (
     AudioVisualConfig,
     fold_groups,
     load_audiovisual_config,
     margin_frames,
     train_one,
 )
-from detector.training.av_measure import accuracies, balanced_threshold, score_fold, summary
-from detector.training.av_samples import AvBatches, Prepared, prepare
-from detector.training.av_start import fit_components, fit_reader
-from detector.training.fit import FitConfig
-from detector.training.speech_bank import TalkingClip
+from detector.training.audiovisual.samples import AvBatches, Prepared, prepare
+from detector.training.audiovisual.start import fit_components, fit_reader
+from detector.training.data.speech_bank import TalkingClip
+from detector.training.engine.fit import FitConfig
 
 CONFIG = Path(__file__).resolve().parents[2] / "assets" / "configs" / "audiovisual-avff.yaml"
 SMALL = AudioVisualConfig(

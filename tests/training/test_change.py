@@ -12,10 +12,13 @@ import pytest
 import torch
 
 from detector.errors import SettingsError
-from detector.faces.change import frame_pair, thumbnail
+from detector.faces.temporal import frame_pair, thumbnail
 from detector.models import build_network
-from detector.models.change import ChangeNet
-from detector.training.change import (
+from detector.models.frame_pair import ChangeNet
+from detector.training.data.clip_crops import CropShard, write_shard
+from detector.training.engine.fit import FitConfig
+from detector.training.sequence.features import ClipFeatures
+from detector.training.sequence.frame_pairs import (
     GAINS,
     TwinPairs,
     extract_pairs,
@@ -25,9 +28,6 @@ from detector.training.change import (
     vary,
     with_pair_logits,
 )
-from detector.training.clip_crops import CropShard, write_shard
-from detector.training.features import ClipFeatures
-from detector.training.fit import FitConfig
 
 FEATURES = 6
 FIT = FitConfig(max_epochs=3, min_epochs=3, batch_size=16, learning_rate=0.01, warmup_steps=0, ema_decay=0.5,

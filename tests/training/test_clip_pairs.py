@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from detector.synthesis.sharpness import high_frequency_energy
-from detector.training.clip_pairs import ClipPairs, FramePair
-from detector.training.facebank import FaceBank
-from detector.training.pool import SampleMaker
-from detector.training.readings import Reading
+from detector.training.data.clip_pairs import ClipPairs, FramePair
+from detector.training.data.facebank import FaceBank
+from detector.training.data.pool import SampleMaker
+from detector.training.data.readings import Reading
 from tests.synthesis.clips import face_clip
 from tests.training.banks import small_bank
 

@@ -9,7 +9,7 @@ import yaml
 
 from detector.errors import SettingsError
 from detector.models import build_network
-from detector.training.config import check_config, check_fields, config_sha256, load_config
+from detector.training.engine.config import check_config, check_fields, config_sha256, load_config
 from detector.training.kinds import kind_of, recipe_for
 
 CONFIGS = Path(__file__).parents[2] / "assets" / "configs"

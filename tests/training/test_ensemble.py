@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from detector.errors import SettingsError
+from detector.measurement.metrics import binary_metrics
 from detector.models.fusion import METHODS
-from detector.training.ensemble import EnsembleConfig, cross_validated, fit_fusion, fuse, load_ensemble_config
-from detector.training.metrics import binary_metrics
+from detector.training.ensemble.recipe import EnsembleConfig, cross_validated, fit_fusion, fuse, load_ensemble_config
 
 CONFIG = EnsembleConfig(
     "together", "Together", ({"model_id": "a"}, {"model_id": "b", "cue": "BG"}, {"model_id": "c", "cue": "AV"})

@@ -13,7 +13,7 @@ import yaml
 from detector.cli import main
 from detector.errors import SettingsError
 from detector.registry import ModelCard, find_card, load_set
-from detector.training.ensemble import train_ensemble
+from detector.training.ensemble.recipe import train_ensemble
 from tests.registry.shipping import ship
 
 FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
@@ -38,7 +38,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     table = pd.DataFrame(rows, columns=names)
     (tmp_path / "data").mkdir()
     table.to_csv(tmp_path / "data" / "manifest.csv", index=False)
-    from detector.training.heldout import write_held_out
+    from detector.training.evaluation.heldout import write_held_out
 
     split = np.where(np.arange(120) < 100, "val", "test")
     for card in cards:
@@ -83,9 +83,9 @@ def test_from_config_to_a_card_beside_its_members(lab: Path, monkeypatch: pytest
 
 
 def test_measured_on_people_that_each_fit_left_out(lab: Path) -> None:
-    from detector.training.evaluate import Evaluation
-    from detector.training.measured import write_measured
-    from detector.training.predictions import fuse_table
+    from detector.training.evaluation.cards import write_measured
+    from detector.training.evaluation.evaluate import Evaluation
+    from detector.training.evaluation.predictions import fuse_table
 
     train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")
     arguments = ["export", str(lab / "both.yaml"), "--data", str(lab / "data"), "--run", str(lab / "run")]

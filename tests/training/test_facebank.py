@@ -9,8 +9,8 @@ import pytest
 from skimage import data
 
 from detector.errors import SettingsError
-from detector.training.facebank import TIGHT_CROP, WIDE_CROP, FaceBank, bank_crop, build_bank
-from detector.training.splits import assign_splits
+from detector.training.data.facebank import TIGHT_CROP, WIDE_CROP, FaceBank, bank_crop, build_bank
+from detector.training.data.splits import assign_splits
 
 
 def _table(groups: int = 300) -> pd.DataFrame:

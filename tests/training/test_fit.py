@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from detector.errors import SettingsError
-from detector.training.fit import BinaryModule, FitConfig, StepOutput, fit, precision_of
+from detector.training.engine.fit import BinaryModule, FitConfig, StepOutput, fit, precision_of
 
 FAST = FitConfig(max_epochs=4, min_epochs=1, patience=9, learning_rate=0.02, warmup_steps=4, ema_decay=0.5)
 

@@ -14,7 +14,7 @@ import os, sys
 from dataclasses import replace
 from pathlib import Path
 import torch
-from detector.training.fit import fit
+from detector.training.engine.fit import fit
 from tests.training.test_fit import FAST, TRAIN, VALIDATION, Toy
 
 torch.set_num_threads(1)

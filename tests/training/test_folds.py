@@ -9,7 +9,7 @@ import pytest
 
 from detector.cli import main
 from detector.errors import SettingsError
-from detector.training.folds import fold_manifests, share_faces, train_folds
+from detector.training.engine.folds import fold_manifests, share_faces, train_folds
 from detector.training.kinds import RECIPES
 from tests.training.banks import small_bank
 

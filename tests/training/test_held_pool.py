@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from detector.training.config import TrainConfig, check_config
-from detector.training.frame_data import Batch
-from detector.training.held_pool import HeldPool, varied
-from detector.training.pool import Shard, write_shard
+from detector.training.data.pool import Shard, write_shard
+from detector.training.engine.config import TrainConfig, check_config
+from detector.training.engine.device_buffer import HeldPool, varied
+from detector.training.frame.samples import Batch
 
 SIDE, STORED = 64, 80
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from detector.training.batch_properties import check_batches
-from detector.training.leakage import check_leakage
+from detector.training.data.batch_properties import check_batches
+from detector.training.data.leakage import check_leakage
 
 
 def _samples(count: int = 400, seed: int = 0) -> pd.DataFrame:

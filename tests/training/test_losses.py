@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from detector.training.losses import (
+from detector.training.engine.losses import (
     consistency_loss,
     focal_loss,
     map_loss,

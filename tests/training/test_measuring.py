@@ -16,16 +16,16 @@ from skimage import data
 
 from detector.cli import main
 from detector.errors import SettingsError
+from detector.measurement.measures import against, calibration, measure_videos
 from detector.models import build_network
 from detector.registry import Decision, ModelCard, available_models, load_model
-from detector.training.conditions import light_class, size_class, skin_class, skin_ita_deg
-from detector.training.config import check_config
-from detector.training.decide import choose_decision
-from detector.training.evaluate import differences, evaluate_models
+from detector.training.data.conditions import light_class, size_class, skin_class, skin_ita_deg
+from detector.training.engine.config import check_config
+from detector.training.evaluation.cards import write_measured
+from detector.training.evaluation.evaluate import differences, evaluate_models
+from detector.training.evaluation.heldout import split_of
+from detector.training.evaluation.thresholds import choose_decision
 from detector.training.export import export_run
-from detector.training.heldout import split_of
-from detector.training.measured import write_measured
-from detector.training.measures import against, calibration, measure_videos
 from tests.analysis.fakes import make_face
 from tests.evidence.media import make_video
 
@@ -275,7 +275,7 @@ def test_clips_synthesised_anew_are_held_against_a_sequence_models_card(
     evaluation = evaluate_models(["tiny"], shipped / "data")["tiny"]
     assert _with_clips(evaluation, shipped / "data", shipped / "clips") is evaluation  # a frame model sees no clips
     monkeypatch.setattr("detector.registry.load_model", lambda name, device: (name, device))
-    monkeypatch.setattr("detector.training.sequence_report.measure_shipped", lambda *asked: {"model": {"auc": 0.75}})
+    monkeypatch.setattr("detector.training.sequence.report.measure_shipped", lambda *asked: {"model": {"auc": 0.75}})
     sequence = replace(evaluation, card=replace(evaluation.card, kind="sequence"))
     results = _with_clips(sequence, shipped / "data", shipped / "clips").results()
     assert results["synthesised_clips"] == {"model": {"auc": 0.75}}

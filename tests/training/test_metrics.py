@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from detector.training.metrics import auc_interval, binary_metrics, interval_by_group, rank_auc
+from detector.measurement.metrics import auc_interval, binary_metrics, interval_by_group, rank_auc
 
 
 def test_known_values() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from detector.training.mixing import Cutmix, Mixup, TimeCutmix, draw_cutmix, draw_mixup, draw_time_cutmix
+from detector.training.engine.mixing import Cutmix, Mixup, TimeCutmix, draw_cutmix, draw_mixup, draw_time_cutmix
 
 
 def test_mixup_keeps_most_of_each_sample_and_mixes_labels_alike() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from detector.faces import CropSpec
-from detector.training.facebank import FaceBank
-from detector.training.peers import (
+from detector.training.data.facebank import FaceBank
+from detector.training.evaluation.baselines import (
     PEERS,
     compare_peers,
     cooccurrence_features,
@@ -79,7 +79,7 @@ def test_peers_and_models_are_measured_on_the_same_people(tmp_path: Path, monkey
         seen.append(len(labels))
         return lambda shown: shown.mean((1, 2, 3)).astype(float)
 
-    monkeypatch.setattr("detector.training.peers.PEERS", {"brightness": constant})
+    monkeypatch.setattr("detector.training.evaluation.baselines.PEERS", {"brightness": constant})
     report = compare_peers([], asked)
     labelled = (table["kind"] == "image") & (table["source"] == "labelled")
     assert seen == [int((labelled & (table["split"] == "train")).sum())]

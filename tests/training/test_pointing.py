@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from detector.faces import CropSpec
-from detector.training import pointing
-from detector.training.pool import MASK_STRIDE, STORED_SLACK_PX, Shard
+from detector.training.data.pool import MASK_STRIDE, STORED_SLACK_PX, Shard
+from detector.training.evaluation import pointing
 
 SIZE_PX = 64
 STORED_PX = SIZE_PX + STORED_SLACK_PX

@@ -8,10 +8,10 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from detector.synthesis.repainters import build_repainter
+from detector.synthesis.reconstruction import build_repainter
 from detector.synthesis.sharpness import high_frequency_energy, noise_level
-from detector.training.facebank import FaceBank
-from detector.training.pool import SampleMaker, Shard, keep_filling, read_shard, shard_paths, write_shard
+from detector.training.data.facebank import FaceBank
+from detector.training.data.pool import SampleMaker, Shard, keep_filling, read_shard, shard_paths, write_shard
 from tests.training.banks import small_bank
 
 
@@ -109,7 +109,9 @@ def test_neither_sharpness_nor_size_nor_noise_gives_the_label_away(
         return found
 
     balanced = drawn()
-    monkeypatch.setattr("detector.training.pool.balance_sharpness", lambda genuine, fake, rng, spread: (genuine, fake))
+    monkeypatch.setattr(
+        "detector.training.data.pool.balance_sharpness", lambda genuine, fake, rng, spread: (genuine, fake)
+    )
     plain = drawn()
     assert plain["sharpness"][0] < 0.4
     for name, (auc, share) in balanced.items():

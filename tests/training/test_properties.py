@@ -9,7 +9,7 @@ import pytest
 from skimage import data
 
 from detector.cli import main
-from detector.training.properties import describe_image, describe_manifest
+from detector.training.data.properties import describe_image, describe_manifest
 from tests.evidence.media import make_video
 
 PICTURE = data.astronaut()[:256, 100:356]

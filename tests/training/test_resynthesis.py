@@ -8,15 +8,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from detector.errors import SettingsError
-from detector.synthesis.repainters import build_repainter, load_repainters, save_repainter
-from detector.training import resynthesis
-from detector.training.resynthesis import RECIPES, fit_all, fit_repainter, texture_loss
+from detector.synthesis.reconstruction import build_repainter, load_repainters, save_repainter
+from detector.training.data.reconstruction import RECIPES, fit_all, fit_repainter, texture_loss
 from tests.training.banks import small_bank
 
 
 def test_what_is_missing_is_fitted_and_loads_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipes = {"first": ("detail", {"up_sampling": "bilinear", "width": 4}), "second": RECIPES["super_2"]}
-    monkeypatch.setattr(resynthesis, "RECIPES", recipes)
+    monkeypatch.setattr(reconstruction, "RECIPES", recipes)
     kept = build_repainter(*recipes["first"])
     save_repainter(kept, *recipes["first"], tmp_path / "first.safetensors")
     fit_all(small_bank(tmp_path / "bank", faces=4), tmp_path, minutes=0.002)

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from detector.errors import SettingsError
-from detector.training.roadmap import next_steps
-from detector.training.run_report import write_report
+from detector.training.engine.roadmap import next_steps
+from detector.training.engine.run_report import write_report
 
 
 def _run(folder: Path, **changes: Any) -> Path:

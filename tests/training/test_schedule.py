@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from detector.training.schedule import Schedule, rate_share
+from detector.training.engine.schedule import Schedule, rate_share
 
 
 def _share(schedule: Schedule, **where: Any) -> float:

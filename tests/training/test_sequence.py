@@ -14,20 +14,20 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from detector.analysis.passes import Look
 from detector.analysis.temporal import with_changes
+from detector.analysis.workers import Look
 from detector.errors import SettingsError
 from detector.faces import CropSpec
-from detector.faces.change import CHANGES, thumbnail
+from detector.faces.temporal import CHANGES, thumbnail
 from detector.models import FrameNet, build_network
-from detector.models.looks import LOOKS
+from detector.models.appearance import LOOKS
 from detector.registry import Decision, LoadedModel, ModelCard, load_model, save_weights
 from detector.synthesis.video import write_clip
-from detector.training.clip_crops import CropPlan, draw_frames, draw_shard, draw_stretch, read_shards
-from detector.training.features import ClipFeatures, read_features
-from detector.training.fit import FitConfig
-from detector.training.readings import Reading, open_readings
-from detector.training.sequence import (
+from detector.training.data.clip_crops import CropPlan, draw_frames, draw_shard, draw_stretch, read_shards
+from detector.training.data.readings import Reading, open_readings
+from detector.training.engine.fit import FitConfig
+from detector.training.sequence.features import ClipFeatures, read_features
+from detector.training.sequence.recipe import (
     SequenceConfig,
     SequenceModule,
     clip_features,
@@ -39,8 +39,8 @@ from detector.training.sequence import (
     recentre,
     train_sequence,
 )
-from detector.training.sequence_report import export_sequence, measure, measure_shipped
-from detector.training.windows import TwinWindows, evaluation_batches
+from detector.training.sequence.report import export_sequence, measure, measure_shipped
+from detector.training.sequence.samples import TwinWindows, evaluation_batches
 from tests.synthesis.clips import face_clip
 
 CONFIGS = sorted(Path("assets/configs").glob("*lite0.yaml"))
@@ -204,7 +204,7 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     data = clips(trunk, people=24)
     settings = config("lstm", fit=replace(config().fit, max_epochs=8), cue="TM")
     network = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
-    monkeypatch.setattr("detector.training.sequence_report.RESAMPLES", 40)
+    monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 40)
     report = measure(network, data[36:], 12)
     assert (report["genuine"], report["manipulated"], report["people"]) == (12, 24, 12)
     assert report["model"]["auc"] > 0.9
@@ -244,7 +244,7 @@ def test_a_network_over_pairs_is_fitted_by_itself_weighs_in_and_ships(
     network: Any = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
     assert json.loads((tmp_path / "run" / "change" / "run.json").read_text())["status"] == "finished"
     assert float(network.change_gain) > 0
-    monkeypatch.setattr("detector.training.sequence_report.RESAMPLES", 10)
+    monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 10)
     report = measure(network, data[36:], 12)
     network.change_gain.fill_(0)
     assert report["model"]["auc"] > measure(network, data[36:], 12)["model"]["auc"]
@@ -382,7 +382,7 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     }  # fmt: skip
     path = tmp_path / "tm.yaml"
     path.write_text(yaml.safe_dump(settings))
-    monkeypatch.setattr("detector.training.sequence.load_model", lambda name, device: trunk)
+    monkeypatch.setattr("detector.training.sequence.recipe.load_model", lambda name, device: trunk)
     train_sequence(path, tmp_path, tmp_path / "runs" / "tm", "cpu")
     clips_dir = tmp_path / "runs" / "clips"
     readings = list(open_readings(clips_dir / "readings", "train"))
@@ -405,7 +405,7 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     assert sorted((one, one.stat().st_mtime_ns) for one in clips_dir.rglob("*.npz")) == before
     network = new_network(load_sequence_config(path), trunk, features).eval()
     shipped = LoadedModel(replace(trunk.card, inputs={"frames": 8}), network, torch.device("cpu"), trunk)
-    monkeypatch.setattr("detector.training.sequence_report.RESAMPLES", 10)
+    monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 10)
     again = measure_shipped(shipped, tmp_path, clips_dir)
     assert (again["genuine"], again["manipulated"], again["people"]) == (6, 24, 2)  # three draws, four twins
     held = list(read_features(next((clips_dir / "features-test").iterdir())))

@@ -14,8 +14,8 @@ from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.models import build_network
 from detector.registry import Decision, ModelCard, load_weights, save_weights
-from detector.training.finished import read_run
-from detector.training.soup import average_runs
+from detector.training.engine.finished import read_run
+from detector.training.engine.weight_averaging import average_runs
 
 ARCHITECTURE = {"kind": "frame", "trunk": "resnet10t", "width": 4}
 

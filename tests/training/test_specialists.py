@@ -13,15 +13,15 @@ from safetensors.torch import load_file
 from detector.errors import SettingsError
 from detector.models.specialists import SpecialistsNet
 from detector.registry import load_model, load_weights
-from detector.training.cue_samples import CUES, CueBatch, CueBatches, CueSource, wide_rows
-from detector.training.facebank import FaceBank
-from detector.training.specialists import (
+from detector.training.data.facebank import FaceBank
+from detector.training.specialists.recipe import (
     SpecialistsConfig,
     SpecialistsModule,
     fit_specialists,
     load_specialists_config,
 )
-from detector.training.specialists_report import balance, export_specialists
+from detector.training.specialists.report import balance, export_specialists
+from detector.training.specialists.samples import CUES, CueBatch, CueBatches, CueSource, wide_rows
 from tests.training.banks import small_bank
 
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "configs" / "specialists-lite0.yaml"

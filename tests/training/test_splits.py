@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from detector.errors import SettingsError
-from detector.training.splits import assign_splits, grouped_folds, pad_window, whole_groups
+from detector.training.data.splits import assign_splits, grouped_folds, pad_window, whole_groups
 
 
 @pytest.fixture(scope="module")

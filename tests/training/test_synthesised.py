@@ -11,9 +11,9 @@ import yaml
 from detector.errors import SettingsError
 from detector.registry import Decision
 from detector.synthesis.video import write_clip
-from detector.training.ensemble import load_ensemble_config, train_ensemble
-from detector.training.measured import cross_validated_results
-from detector.training.synthesised import write_twins
+from detector.training.data.synthesised import write_twins
+from detector.training.ensemble.recipe import load_ensemble_config, train_ensemble
+from detector.training.evaluation.cards import cross_validated_results
 from tests.synthesis.clips import face_clip
 from tests.training.test_ensemble_run import lab  # noqa: F401
 
@@ -70,7 +70,7 @@ def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(
         asked.append(clips)
         return twins
 
-    monkeypatch.setattr("detector.training.ensemble.write_twins", stand_in)
+    monkeypatch.setattr("detector.training.ensemble.recipe.write_twins", stand_in)
     other = lab / "run" / "predictions-synthesised.jsonl"
     other.write_text("\n".join(json.dumps(line) for line in (heading, *said)) + "\n")
     values = {**yaml.safe_load((lab / "both.yaml").read_text()), "synthesised": ["swap"]}

@@ -12,9 +12,9 @@ import torch
 from detector.errors import SettingsError
 from detector.faces.texture import FEATURES
 from detector.synthesis.clips import FaceClip
+from detector.training.data.readings import Reading
 from detector.training.kinds import recipe_for
-from detector.training.readings import Reading
-from detector.training.texture import (
+from detector.training.texture.recipe import (
     TextureConfig,
     energy_weights,
     fit_run,

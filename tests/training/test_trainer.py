@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 from detector.errors import SettingsError
 from detector.models import build_network
 from detector.registry import load_model
-from detector.training.config import TrainConfig, check_config
+from detector.training.data.pool import SampleMaker, Shard, write_shard
+from detector.training.engine.config import TrainConfig, check_config
+from detector.training.engine.hard_negatives import HardSamples
 from detector.training.export import export_run
-from detector.training.frame import FrameModule, second_view
-from detector.training.frame_data import PoolBatches, Row, ShardBatches, batches
-from detector.training.frame_recipe import check_mix, train_on_pool
-from detector.training.hard_negatives import HardSamples
-from detector.training.pool import SampleMaker, Shard, write_shard
+from detector.training.frame.module import FrameModule, second_view
+from detector.training.frame.recipe import check_mix, train_on_pool
+from detector.training.frame.samples import PoolBatches, Row, ShardBatches, batches
 from tests.training.banks import small_bank
 
 TINY = {"kind": "frame", "trunk": "resnet10t", "width": 16, "dropout": 0.0}

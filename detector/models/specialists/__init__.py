@@ -1,5 +1,6 @@
 """Specialists: each looks at one cue and says what it measured, by name."""
 
+from detector.models.specialists.cue_module import Witness
 from detector.models.specialists.network import (
     CHANNELS,
     SPECIALISTS,
@@ -8,6 +9,5 @@ from detector.models.specialists.network import (
     SpecialistsNet,
     evidence_channels,
 )
-from detector.models.specialists.witness import Witness
 
 __all__ = ["CHANNELS", "SPECIALISTS", "Place", "Specialist", "SpecialistsNet", "Witness", "evidence_channels"]

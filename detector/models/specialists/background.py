@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from detector.models.specialists.cue_module import Witness
 from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
@@ -18,7 +19,6 @@ from detector.models.specialists.signals import (
     step_from_neighbours,
     surroundings,
 )
-from detector.models.specialists.witness import Witness
 
 _FLOOR = 2.0  # grey levels: below this, logarithms of light say nothing
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from detector.models.specialists.cue_module import Witness
 from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
@@ -23,7 +24,6 @@ from detector.models.specialists.signals import (
     step_from_neighbours,
     surroundings,
 )
-from detector.models.specialists.witness import Witness
 
 _BLOCK_PERIODS_PX: Final = (5.0, 6.0, 7.0, 8.0, 9.5, 11.5, 16.0)
 _STEPS: Final = (6.0, 20.0)  # quantisation steps that are tried, fine and coarse

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from detector.models.specialists.cue_module import Witness
 from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
@@ -21,7 +22,6 @@ from detector.models.specialists.signals import (
     smoothed,
     surroundings,
 )
-from detector.models.specialists.witness import Witness
 
 _FLOOR = 2.0
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from detector.models.outputs import SpecialistOutput
 from detector.models.specialists import background, compression, low_light, resolution
+from detector.models.specialists.cue_module import Witness
 from detector.models.specialists.signals import Signals, against_surroundings, face_mean, signals_of
-from detector.models.specialists.witness import Witness
 from detector.models.trunk import Trunk
 
 SPECIALISTS: Final[dict[str, dict[str, type[Witness]]]] = {

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from detector.models.specialists.cue_module import Witness
 from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
@@ -18,7 +19,6 @@ from detector.models.specialists.signals import (
     smoothed,
     step_from_neighbours,
 )
-from detector.models.specialists.witness import Witness
 
 # Periods in px of the crop. Enlarging by r leaves a period of r pixels; below 2 it shows as its alias, 1.5 as 3, 4/3
 # as 4. Doubling by linear interpolation about pixel centres leaves none (Gallagher 2005).

@@ -1,0 +1,69 @@
+"""What the steps of one epoch gave, gathered for its metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.measurement.metrics import binary_metrics
+
+if TYPE_CHECKING:
+    from detector.training.engine.fit import StepOutput
+
+
+class EpochSamples:
+    """Losses, logits (N,), labels (N,) 0/1 and group names of an epoch's samples."""
+
+    def __init__(self) -> None:
+        self._loss: list[tuple[float, int]] = []
+        self._logit: list[NDArray[np.float32]] = []
+        self._label: list[NDArray[np.int64]] = []
+        self.group: list[str] = []
+
+    def add(self, output: StepOutput) -> None:
+        count = len(output.label)
+        self._loss.append((float(output.loss), count))
+        self._logit.append(output.logit.numpy())
+        self._label.append((output.label.numpy() >= 0.5).astype(np.int64))  # mixed labels count as the nearer one
+        self.group += [output.group] * count if isinstance(output.group, str) else output.group
+
+    @property
+    def batches(self) -> int:
+        return len(self._loss)
+
+    @property
+    def loss(self) -> float:
+        return float(np.average([loss for loss, _ in self._loss], weights=[max(1, count) for _, count in self._loss]))
+
+    @property
+    def logit(self) -> NDArray[np.float32]:
+        return np.concatenate(self._logit)
+
+    @property
+    def label(self) -> NDArray[np.int64]:
+        return np.concatenate(self._label)
+
+    def counts(self) -> dict[str, int]:
+        manipulated = int(self.label.sum())
+        return {"genuine": len(self.label) - manipulated, "manipulated": manipulated}
+
+    def group_metrics(self) -> dict[str, float]:
+        """`auc:NAME` and `accuracy:NAME` of each group; one that holds a single label is ranked against all samples of
+        the other label."""
+        report: dict[str, float] = {}
+        names, label, logit = np.array(self.group), self.label, self.logit
+        for name in sorted(set(self.group) - {""}):
+            own = names == name
+            against = own if len(set(label[own])) == 2 else own | (label != label[own][0])
+            report[f"auc:{name}"] = binary_metrics(label[against], logit[against])["auc"]
+            report[f"accuracy:{name}"] = binary_metrics(label[own], logit[own])["accuracy"]
+        return report
+
+    def group_counts(self) -> dict[str, dict[str, int]]:
+        names, label = np.array(self.group), self.label
+        return {
+            name: {"genuine": int((label[names == name] == 0).sum()), "manipulated": int(label[names == name].sum())}
+            for name in sorted(set(self.group) - {""})
+        }

@@ -1,0 +1,273 @@
+"""What a run leaves behind for those who look at it later, written after every epoch.
+
+Files in `run_dir`, all readable while the run goes on (each is replaced whole, never half-written):
+
+- `metrics.csv`: a row an epoch: `epoch` (from 0), `train_loss`, `train_auc`, `validation_loss`, `auc`, `accuracy`,
+  `f1`, `precision`, `recall`, `learning_rate` (at the epoch's end), `minutes` (since the run began), then for each
+  validation group `auc:NAME` and `accuracy:NAME`. Empty where a value does not exist. Calls are made at logit 0. The
+  AUC of a group with one label only is measured against all samples of the other label.
+- `run.json`: `kind`, `model_id`, `title`, `config` (table), `config_sha256`, `status` ("running", "finished"),
+  `stopped_because` (null while running), `started`, `updated` (ISO 8601, UTC), `device`, `epochs`, `steps` (of the
+  optimiser), `best_epoch`, `best_validation_loss`, `minutes`, `parameters`, `counts` {"train": {"genuine",
+  "manipulated", "batches"}, "validation": {"genuine", "manipulated", "groups": {NAME: {"genuine", "manipulated"}}}},
+  `confusion` {"true_genuine", "false_manipulated", "false_genuine", "true_manipulated"} of the best epoch on the
+  validation set, `versions`.
+- `validation.csv`: `logit`, `label`, `group` of every validation sample, at the best epoch.
+- `best.safetensors`: the averaged weights of the best epoch. `last.ckpt`: everything to go on from.
+- `tensorboard/`: the numbers of `metrics.csv` for TensorBoard.
+
+`leakage.json` and `report.json` beside them are described in `detector.training.data.leakage` and `.run_report`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback
+from safetensors.torch import save_file
+
+from detector.errors import SettingsError
+from detector.measurement.metrics import binary_metrics
+from detector.training.engine.epoch_samples import EpochSamples
+
+if TYPE_CHECKING:
+    from detector.training.engine.fit import BinaryModule, FitConfig
+
+
+Keep = Literal["loss", "auc"]
+KEPT: Final[Mapping[Keep, str]] = {"loss": "lower validation loss", "auc": "higher validation AUC"}
+
+
+class RunLog(Callback):
+    """Gathers an epoch's outputs, writes the run's files, decides when the run is over."""
+
+    def __init__(
+        self,
+        module: BinaryModule,
+        config: FitConfig,
+        run_dir: Path,
+        facts: Mapping[str, Any],
+        *,
+        resume: bool,
+        keep: Keep = "loss",
+    ) -> None:
+        self._keep = keep
+        self._module, self._config, self._run_dir = module, config, run_dir
+        self._train, self._validation = EpochSamples(), EpochSamples()
+        self._started = time.monotonic()
+        self._before_s = 0.0
+        table = asdict(config)
+        self.facts: dict[str, Any] = {
+            "config": table,
+            "config_sha256": hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest(),
+            **facts,
+            "kept_by": keep,
+            "status": "running",
+            "stopped_because": None,
+            "started": _now(),
+            "epochs": 0,
+            "steps": 0,
+            "best_epoch": None,
+            "best_validation_loss": None,
+            "minutes": 0.0,
+            "parameters": sum(parameter.numel() for parameter in module.network.parameters()),
+            "versions": {"torch": torch.__version__, "lightning": L.__version__},
+        }
+        self._take_over(resume)
+
+    def _take_over(self, resume: bool) -> None:
+        """Go on with the run in the folder, or clear it away."""
+        path = self._run_dir / "run.json"
+        if path.is_file() and resume and (self._run_dir / "last.ckpt").is_file():
+            known = json.loads(path.read_text(encoding="utf-8"))
+            if known["config_sha256"] != self.facts["config_sha256"]:
+                raise SettingsError(f"{self._run_dir} holds a run with other settings: choose another folder for this.")
+            here: dict[str, Any] = {name: self.facts[name] for name in ("device", "precision") if name in self.facts}
+            self.facts = {**self.facts, **known, **here}
+            self._before_s = known["minutes"] * 60
+            return
+        if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several processes: the first one clears away
+            return
+        for name in ("run.json", "last.ckpt", "best.safetensors", "metrics.csv", "validation.csv", "leakage.json"):
+            (self._run_dir / name).unlink(missing_ok=True)
+        shutil.rmtree(self._run_dir / "tensorboard", ignore_errors=True)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are over."""
+        return len(self._module.history)
+
+    @property
+    def elapsed_s(self) -> float:
+        return self._before_s + time.monotonic() - self._started
+
+    @property
+    def over_budget(self) -> bool:
+        return self.elapsed_s / 60 >= self._config.budget_minutes
+
+    @property
+    def _budget_is_spent(self) -> str:
+        return f"the budget of {self._config.budget_minutes:g} minutes is spent"
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._started = time.monotonic()
+        if trainer.is_global_zero:
+            self._write_facts()
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._train, self._validation = EpochSamples(), EpochSamples()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._train.add(outputs["output"])
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self._validation.add(outputs["output"])
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not self._train.batches:  # resumed with the budget spent, or nothing to train on at all
+            self._stop(trainer, self._budget_is_spent if self.over_budget else "there was no further batch")
+            return
+        if not self._validation.batches:
+            raise SettingsError("fit: there is not one validation batch.")
+        row = self._row(self._module.learning_rate(self._train.batches))
+        best = self._worth(row) > max(map(self._worth, self._module.history), default=-math.inf)
+        self._module.history.append(row)
+        self._judge(trainer, trainer.strategy.broadcast(row["minutes"] >= self._config.budget_minutes))
+        if trainer.is_global_zero:
+            if best:
+                self._keep_best(row)
+            self.facts.update(epochs=self.epochs, steps=trainer.global_step, minutes=row["minutes"])
+            numbers = {name: value for name, value in row.items() if name != "epoch" and math.isfinite(value)}
+            if trainer.logger:
+                trainer.logger.log_metrics(numbers, step=row["epoch"])
+            self._write_metrics()
+        partial = self._run_dir / ".last.partial"
+        trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            os.replace(partial, self._run_dir / "last.ckpt")
+            self._write_facts()
+
+    def _row(self, learning_rate: float) -> dict[str, Any]:
+        train, validation = self._train, self._validation
+        return {
+            "epoch": self.epochs,
+            "train_loss": train.loss,
+            "train_auc": binary_metrics(train.label, train.logit)["auc"],
+            "validation_loss": validation.loss,
+            **binary_metrics(validation.label, validation.logit),
+            "learning_rate": learning_rate,
+            "minutes": self.elapsed_s / 60,
+            **validation.group_metrics(),
+        }
+
+    def _judge(self, trainer: L.Trainer, over_budget: bool) -> None:
+        worth = [self._worth(row) for row in self._module.history]
+        waited = len(worth) - 1 - int(np.argmax(worth))
+        reason = None
+        if over_budget:
+            reason = self._budget_is_spent
+        elif len(worth) >= self._config.max_epochs:
+            reason = f"{self._config.max_epochs} epochs are over"
+        elif len(worth) >= self._config.min_epochs and waited >= self._config.patience:
+            reason = f"{waited} epochs brought no {KEPT[self._keep]}"
+        if reason:
+            self._stop(trainer, reason)
+
+    def _worth(self, row: Mapping[str, Any]) -> float:
+        """What makes an epoch the one to keep: the more the better."""
+        if self._keep == "loss":
+            return -float(row["validation_loss"])
+        return float(row["auc"]) if math.isfinite(row["auc"]) else -1.0
+
+    def _stop(self, trainer: L.Trainer, reason: str) -> None:
+        self.facts["stopped_because"] = reason
+        trainer.should_stop = True
+
+    def _keep_best(self, row: dict[str, Any]) -> None:
+        validation = self._validation
+        called, label = validation.logit >= 0, validation.label == 1
+        self.facts.update(
+            best_epoch=row["epoch"],
+            best_validation_loss=row["validation_loss"],
+            counts={
+                "train": {**self._train.counts(), "batches": self._train.batches},
+                "validation": {**validation.counts(), "groups": validation.group_counts()},
+            },
+            confusion={
+                "true_genuine": int((~called & ~label).sum()),
+                "false_manipulated": int((called & ~label).sum()),
+                "false_genuine": int((~called & label).sum()),
+                "true_manipulated": int((called & label).sum()),
+            },
+        )
+        state = self._module.average.network.state_dict()
+        partial = self._run_dir / ".best.partial"
+        save_file({key: value.detach().cpu().clone().contiguous() for key, value in state.items()}, partial)
+        os.replace(partial, self._run_dir / "best.safetensors")
+        rows = zip(validation.logit.tolist(), validation.label.tolist(), validation.group, strict=True)
+        _write_table(self._run_dir / "validation.csv", ["logit", "label", "group"], [list(row) for row in rows])
+
+    def _write_metrics(self) -> None:
+        names = list(dict.fromkeys(name for row in self._module.history for name in row))
+        rows = [[_shown(row.get(name, math.nan)) for name in names] for row in self._module.history]
+        _write_table(self._run_dir / "metrics.csv", names, rows)
+
+    def _write_facts(self) -> None:
+        self.facts["updated"] = _now()
+        _write(self._run_dir / "run.json", json.dumps(self.facts, indent=2))
+
+    def finish(self) -> None:
+        """Mark the run as over. Raises SettingsError where there was nothing to train on."""
+        if self.facts["best_epoch"] is None:
+            raise SettingsError("fit: there is not one training batch.")
+        self.facts["status"] = "finished"
+        self._write_facts()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _shown(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.6g}" if math.isfinite(value) else ""
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _write_table(path: Path, names: list[str], rows: list[list[Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    _write(path, text.getvalue())

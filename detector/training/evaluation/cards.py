@@ -1,0 +1,81 @@
+"""Put what was measured into cards: results, and thresholds that keep their promise about genuine videos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from detector.errors import SettingsError
+from detector.measurement.measures import against, measure_table, measure_videos
+from detector.registry import Decision, ModelCard
+from detector.training.evaluation.evaluate import Evaluation
+from detector.training.evaluation.thresholds import choose_decision
+
+
+def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFrame | None = None) -> ModelCard:
+    """Write the card in `out` anew with the results of `evaluation` and thresholds set on its videos.
+
+    `validation`: an ensemble's cross-validated logits (`validation.csv` of its run). Its thresholds hold on them as
+    well, since the videos of the evaluation were fitted to. A model for which there are too few scored clips keeps its
+    thresholds. Results that the evaluation has nothing to say about are kept.
+    """
+    card = evaluation.card
+    decision = _decision(evaluation, validation)
+    results: dict[str, Any] = {**card.results, **evaluation.results(decision)}
+    if validation is not None:
+        results["cross_validated"] = cross_validated_results(validation, decision)
+    measured = replace(card, decision=decision, results=results)
+    measured.write(out / f"{card.model_id}.card.json")
+    return measured
+
+
+def _decision(evaluation: Evaluation, validation: pd.DataFrame | None) -> Decision:
+    one_sided = evaluation.card.kind == "audiovisual"
+    try:
+        decision = choose_decision(evaluation.clips(), one_sided=one_sided)
+        if validation is None:
+            return decision
+        unseen = choose_decision(_clips(validation, evaluation.clips()), one_sided=one_sided)
+    except SettingsError:
+        return evaluation.card.decision
+    high = max(decision.likely_manipulated_logit, unseen.likely_manipulated_logit)
+    low = min(decision.no_manipulation_logit, unseen.no_manipulation_logit)
+    return Decision(high, low, f"{unseen.basis}; both as fitted and cross-validated by person")
+
+
+def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The clips with the cross-validated logit wherever there is one."""
+    videos = validation[validation["kind"] == "video"]
+    known = {file: logit for file, logit in zip(videos["file"], videos["logit"], strict=True) if np.isfinite(logit)}
+    return [{**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips]
+
+
+def cross_validated_results(validation: pd.DataFrame, decision: Decision) -> dict[str, Any]:
+    """An ensemble on people that each fit left out: pictures, videos per generator and source, synthesised clips per
+    manipulation."""
+    pictures = validation[validation["kind"] == "image"]
+    videos = validation[validation["kind"] == "video"].reset_index(drop=True)
+    found = {
+        "crops": measure_table(pictures, pictures["logit"].to_numpy(float)),
+        "videos": measure_videos(videos, videos["logit"].to_numpy(float), decision),
+        "how": "five folds by person; each fold's logits come from a fit on the other four",
+    }
+    made = validation[validation["kind"] == "synthesised"]
+    if len(made):
+        found["synthesised"] = _synthesised(made)
+    return found
+
+
+def _synthesised(made: pd.DataFrame) -> dict[str, Any]:
+    """Clips synthesised from genuine ones against those, all and each manipulation apart."""
+    logits, fake = made["logit"].to_numpy(float), (made["label"] == "fake").to_numpy()
+    genuine = logits[~fake & np.isfinite(logits)]
+    kinds = {str(kind): rows["logit"].dropna().to_numpy(float) for kind, rows in made[fake].groupby("manipulation")}
+    return {
+        "all": measure_table(made, logits),
+        "per_manipulation": {kind: against(fakes, genuine) for kind, fakes in kinds.items()},
+    }

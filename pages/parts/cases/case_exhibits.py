@@ -1,0 +1,132 @@
+"""The exhibits of a case: what each is, what was found and said of it, and its place in the laboratory's books."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import streamlit as st
+
+from detector.cases import AnalysisRecord, Case, Exhibit, GroundTruth, Opinion
+from detector.errors import StoreError
+from pages.parts.cases import record_list
+from pages.parts.shared import markup, navigation, services, view_log, withholding
+from pages.parts.shared.address import Place
+from pages.parts.shared.case_words import TRUTH, VERDICT
+from pages.parts.shared.wording import clock, size_text
+
+PER_PAGE = 10
+
+
+def show(case: Case, who: str, withheld: Collection[str]) -> None:
+    """Ten at a time. Whoever is shown what models said of an exhibit is put into the log for it."""
+    store = services.current().store
+    exhibits = store.exhibits(case.case_id)
+    if not exhibits:
+        markup.empty("inventory_2", "No exhibits", "Add evidence to this case on the Analyse page.")
+    shown = _page(case, exhibits)
+    records: dict[str, list[AnalysisRecord]] = {}
+    for record in store.analyses(case_id=case.case_id):
+        records.setdefault(record.exhibit_id, []).append(record)
+    opinions, truths = store.statements.opinions(case.case_id), store.statements.truths(case.case_id)
+    for exhibit in shown:
+        with st.container(border=True, key=f"exhibit_{exhibit.exhibit_id}"):
+            _show_exhibit(
+                exhibit,
+                records.get(exhibit.exhibit_id, []),
+                [opinion for opinion in opinions if opinion.exhibit_id == exhibit.exhibit_id],
+                [truth for truth in truths if truth.exhibit_id == exhibit.exhibit_id],
+                who,
+                withheld=exhibit.exhibit_id in withheld,
+                fixed=case.status == "archived",
+            )
+    if case.status != "archived":
+        navigation.link("analyse", "Add evidence to this case", Place(case=case.case_id), icon=":material/add:")
+
+
+def _page(case: Case, exhibits: Sequence[Exhibit]) -> Sequence[Exhibit]:
+    if len(exhibits) <= PER_PAGE:
+        return exhibits
+    pages = range(0, len(exhibits), PER_PAGE)
+
+    def describe(start: int) -> str:
+        last = exhibits[min(start + PER_PAGE, len(exhibits)) - 1]
+        return f"{exhibits[start].reference} to {last.reference}"
+
+    start = st.selectbox(
+        f"{len(exhibits):,} exhibits", pages, format_func=describe, key=f"exhibits_page_{case.case_id}", width=260
+    )
+    return exhibits[start : start + PER_PAGE]
+
+
+def _show_exhibit(
+    exhibit: Exhibit,
+    records: Sequence[AnalysisRecord],
+    opinions: Sequence[Opinion],
+    truths: Sequence[GroundTruth],
+    who: str,
+    *,
+    withheld: bool,
+    fixed: bool,
+) -> None:
+    video = exhibit.evidence.video
+    about, actions = st.columns([5, 1], vertical_alignment="center")
+    with about:
+        markup.exhibit_title(exhibit.reference, exhibit.file_name, exhibit.description)
+    with actions.container(horizontal=True, horizontal_alignment="right"):
+        place = Place(case=exhibit.case_id, exhibit=exhibit.exhibit_id)
+        navigation.link("examine", "Examine", place, icon=":material/frame_inspect:")
+    contents = (
+        f"{video.codec}, {video.width} × {video.height} px, {clock(video.duration_s)}, "
+        f"{size_text(exhibit.evidence.file.size_bytes)}"
+    )
+    facts = [
+        ("SHA-256", exhibit.sha256),
+        ("Contents", contents),
+        ("Exhibit id · added", f"{exhibit.exhibit_id} · {exhibit.added_at:%Y-%m-%d %H:%M} UTC"),
+    ]
+    if opinions:
+        newest = opinions[-1]
+        facts.append(("Newest opinion", f"{VERDICT[newest.verdict]} · {newest.author} · {_count(len(opinions))}"))
+    if truths:
+        facts.append(("Ground truth", f"{TRUTH[truths[-1].truth]} · {truths[-1].source}"))
+    markup.facts(facts, mono=("SHA-256",))
+    if withheld:
+        markup.states([("visibility_off", "var(--fw-faint)", withholding.WORDS)] if records else [])
+    elif records:
+        view_log.record(who, exhibit.case_id, exhibit_id=exhibit.exhibit_id, scores=True)
+        record_list.show(records, exhibit)
+    if not records:
+        markup.note("No finished analysis yet.")
+    if not fixed:
+        _describe(exhibit, who)
+
+
+def _count(number: int) -> str:
+    return f"{number} {'opinion' if number == 1 else 'opinions'}"
+
+
+def _describe(exhibit: Exhibit, who: str) -> None:
+    with st.expander("Reference and description", type="compact"):
+        key = f"describe_{exhibit.exhibit_id}"
+        with st.form(key, border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+            reference = st.text_input("Reference", exhibit.reference, max_chars=60, key=f"{key}_reference", width=160)
+            description = st.text_input(
+                "Description",
+                exhibit.description,
+                max_chars=500,
+                key=f"{key}_text",
+                placeholder="what it is, who handed it in",
+            )
+            sent = st.form_submit_button("Save", key=f"{key}_save")
+        if not sent:
+            return
+        # The number the store gives is no name that anyone chose.
+        given = "" if reference.strip() == f"E{exhibit.number}" else reference
+        try:
+            services.current().store.marks.name_exhibit(
+                exhibit.exhibit_id, reference=given, description=description, author=who
+            )
+        except StoreError as error:
+            markup.problem("The exhibit was not described", str(error))
+            return
+        st.rerun()

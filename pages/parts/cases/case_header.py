@@ -1,0 +1,73 @@
+"""What the chosen case is, in a few lines, with what can be done to the whole of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from detector.cases import Case
+from detector.errors import StoreError
+from pages.parts.cases import exchange, exports, verification
+from pages.parts.shared import markup, services
+from pages.parts.shared.case_words import STATUS
+
+_PROBLEM = "star_problem"
+
+
+def show(case: Case, who: str, *, withheld: int) -> None:
+    """Title and state at the left; star, exports and verification at the right, its outcome below. With scores of
+    `withheld` exhibits held back no copy of the whole record is handed out."""
+    about, actions = st.columns([2, 3], vertical_alignment="center")
+    with about:
+        markup.title(case.title, f"{case.reference} · {case.examiner or 'no examiner named'}")
+    with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+        star(case, who)
+        exports.case_pdf(case)
+        if not withheld:
+            exports.case_bundle(case)
+        exchange.case_forms(case, who, withheld=bool(withheld))
+        asked = verification.button()
+    marks = [(STATUS[case.status][1], "var(--fw-faint)", STATUS[case.status][0])]
+    if case.blind_first:
+        marks.append(("visibility_off", "var(--fw-faint)", "Blind first"))
+    marks += [("sell", "var(--fw-faint)", tag) for tag in case.tags]
+    markup.states(marks)
+    if case.status == "archived":
+        markup.outcome(
+            "inventory_2",
+            "var(--fw-faint)",
+            "Archived",
+            f"Reason: {case.status_reason}. Nothing was deleted, and nothing is added until it is reopened (Details).",
+        )
+    elif case.status_reason:
+        markup.note(f"Reason for the status: {case.status_reason}")
+    if withheld:
+        markup.note(
+            f"The scores of {withheld} exhibit{'' if withheld == 1 else 's'} are held back until an opinion is "
+            "recorded; until then the case bundle, which holds them, cannot be taken away, and the PDF leaves them out."
+        )
+    if asked:
+        verification.run(case, who)
+    verification.show(case)
+
+
+def star(case: Case, who: str) -> None:
+    """One's own star on the case: set, or taken away again."""
+    mine = who in case.favourite_of
+    st.button(
+        "Starred" if mine else "Star",
+        icon=":material/star:" if mine else ":material/star_border:",
+        key=f"star_{case.case_id}",
+        type="tertiary",
+        on_click=_star,
+        args=(case.case_id, not mine, who),
+        help="Your own mark; the list can be filtered by it.",
+    )
+    if problem := st.session_state.pop(_PROBLEM, None):
+        markup.problem("The star was not changed", problem)
+
+
+def _star(case_id: str, starred: bool, who: str) -> None:
+    try:
+        services.current().store.marks.set_favourite(case_id, starred, author=who)
+    except StoreError as error:
+        st.session_state[_PROBLEM] = str(error)

@@ -1,0 +1,65 @@
+"""Finished analyses as lines that lead to Examine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from detector.cases import AnalysisRecord, Exhibit
+from pages.parts.shared import markup, navigation, services
+from pages.parts.shared.address import Place
+from pages.parts.shared.wording import LABELS, score_text
+
+_RECENT = 20
+_NAMED = 2
+
+
+def show_recent() -> None:
+    """The newest analyses of every case: what Examine shows when it is not told what to examine."""
+    store = services.current().store
+    records = sorted(store.analyses(), key=lambda record: record.record_id, reverse=True)[:_RECENT]
+    if not records:
+        markup.empty("frame_inspect", "Nothing to examine yet", "Analyse a video first; its result opens here.")
+        navigation.link("analyse", "Go to Analyse", Place(), icon=":material/upload_file:")
+        return
+    markup.heading("Recent analyses", "newest first")
+    for record in records:
+        exhibit = store.exhibit(record.exhibit_id)
+        case = store.case(record.case_id)
+        _line(
+            record,
+            exhibit.file_name,
+            f"{case.reference} · {case.title}",
+            withheld=store.statements.scores_withheld(record.exhibit_id),
+        )
+
+
+def show(records: Iterable[AnalysisRecord], exhibit: Exhibit) -> None:
+    """The analyses of one exhibit, newest first."""
+    for record in sorted(records, key=lambda item: item.record_id, reverse=True):
+        tracks = f"{record.track_count} track{'' if record.track_count == 1 else 's'}"
+        _line(record, _models(record.model_ids), f"{tracks}, {record.frames_examined:,} frames")
+
+
+def _models(model_ids: Sequence[str]) -> str:
+    """The first two, and how many more: Examine names them all."""
+    left = len(model_ids) - _NAMED
+    return ", ".join(model_ids[:_NAMED]) + (f" and {left} more" if left > 0 else "")
+
+
+def _line(record: AnalysisRecord, name: str, aside: str, *, withheld: bool = False) -> None:
+    words = LABELS[record.label]
+    told = (words.icon, words.colour, words.word, score_text(record.score))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_{record.record_id}"):
+        markup.line(
+            *(("visibility_off", "var(--fw-faint)", "Held back", "") if withheld else told),
+            name,
+            f"{aside} · {record.created_at:%Y-%m-%d %H:%M} UTC",
+        )
+        navigation.link(
+            "examine",
+            "Examine",
+            Place(exhibit=record.exhibit_id, record=record.record_id),
+            icon=":material/frame_inspect:",
+        )

@@ -1,0 +1,66 @@
+"""Which frames a sequence model compared with which: its attention by layer and head, on request."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from detector.analysis.types import ModelResult
+from detector.errors import FramewitnessError
+from detector.explain import TrackAttentionMaps
+from pages.parts.examine import heat_images
+from pages.parts.examine.heat_images import Tile
+from pages.parts.shared import markup, services
+from pages.parts.shared.readings import FaceKey, Readings
+from pages.parts.shared.wording import clock
+
+
+def show(readings: Readings, model: ModelResult, here: FaceKey) -> None:
+    """A toggle; once on, one map a layer and head for the window of frames around the chosen face."""
+    if not st.toggle("Layers and heads", key=f"attention_heads_{model.model_id}", persist_state="page"):
+        return
+    track_id, pts = here
+    scored = {frame.pts for track in model.tracks if track.track_id == track_id for frame in track.frames}
+    try:
+        with st.spinner("Following the attention…", show_time=False):
+            maps = services.explainer(str(services.current().home)).attention(
+                readings.analysis.evidence,
+                readings.analysis,
+                services.model(model.model_id, model.weights_sha256),
+                track_id,
+                pts=pts if pts in scored else None,
+            )
+    except (FramewitnessError, OSError) as error:
+        markup.problem("No attention maps", str(error))
+        return
+    _draw(maps)
+
+
+def _draw(maps: TrackAttentionMaps) -> None:
+    span = f"{len(maps.pts)} frames from {clock(maps.pts_s[0])} to {clock(maps.pts_s[-1])}"
+    if not len(maps.layers):
+        markup.note(
+            f"{span}. A recurrent model carries its state from frame to frame and has no layers of attention; how much "
+            "each frame weighed is the lane above."
+        )
+        return
+    highest = float(maps.layers.max())
+    heat_images.show(
+        [
+            Tile(
+                heat_images.heat(head, 0.0, highest, smooth=False),
+                f"layer {layer + 1} · head {number + 1}",
+                f"most: {100 * float(head.max()):.0f} %",
+                "each row is a frame that looks, each column a frame looked at",
+            )
+            for layer, heads in enumerate(maps.layers)
+            for number, head in enumerate(heads)
+        ]
+    )
+    markup.scale("0", f"{100 * highest:.0f} % of a row")
+    strongest = int(np.argmax(maps.rollout))
+    markup.note(
+        f"{span}. Rows look, columns are looked at; every row sums to 1. Followed through all layers, the frame at "
+        f"{clock(maps.pts_s[strongest])} carried most, {100 * float(maps.rollout[strongest]):.0f} % "
+        "(attention rollout)."
+    )

@@ -1,0 +1,68 @@
+"""The conclusion, with its reasons and with what it does not prove, and beside it what each model said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+import streamlit as st
+
+from detector.analysis.types import Analysis, sigmoid
+from detector.registry import Decision
+from pages.parts.shared import markup
+from pages.parts.shared.wording import LABELS, model_colour, score_text
+
+
+def show(analysis: Analysis) -> None:
+    """Label (icon, word, colour), score, reasons and limits."""
+    conclusion = analysis.conclusion
+    words = LABELS[conclusion.label]
+    reasons = "".join(f"<li>{escape(reason.text)}</li>" for reason in conclusion.reasons)
+    score = ""
+    if conclusion.score is not None:
+        basis = "calibrated" if conclusion.calibrated else "not calibrated"
+        score = (
+            f'<span class="fw-score">{score_text(conclusion.score)}'
+            f'<span class="fw-sub">score, 0 to 1 · {basis}</span></span>'
+        )
+    strength = ""
+    if conclusion.likelihood_ratio is not None:
+        strength = f"<p class='fw-note'>Likelihood ratio {conclusion.likelihood_ratio:.3g}</p>"
+    st.html(
+        f'<section class="fw-card" style="--fw-accent:{words.colour}" aria-label="Conclusion">'
+        f'<div class="fw-verdict">{markup.icon(words.icon)}<span>{escape(words.word)}</span>{score}</div>'
+        f"<ul>{reasons}</ul>{strength}"
+        f'<div class="fw-limits"><b>What this does not prove.</b> {escape(words.limits)}</div></section>'
+    )
+
+
+def show_models(analysis: Analysis, decisions: Mapping[str, Decision]) -> None:
+    """One gauge a model, 0 to 1, with its two decision thresholds as ticks; a reason where there is no score."""
+    rows = []
+    for index, model in enumerate(analysis.models):
+        name = f'<span title="weights {escape(model.weights_sha256)}">{escape(model.model_id)}</span>'
+        if model.score is None:
+            why = escape(model.reason or "no score")
+            rows.append(f'{name}<span class="fw-note">{why}</span><span class="fw-num">{score_text(None)}</span>')
+            continue
+        ticks = ""
+        if model.model_id in decisions:
+            decision = decisions[model.model_id]
+            ticks = "".join(
+                f'<i style="left:{100 * sigmoid(logit):.1f}%" title="{title} {sigmoid(logit):.3f}"></i>'
+                for logit, title in (
+                    (decision.no_manipulation_logit, "no manipulation found below"),
+                    (decision.likely_manipulated_logit, "likely manipulated above"),
+                )
+            )
+        dot = f'<b style="left:{100 * model.score:.1f}%;--fw-dot:{model_colour(index)}"></b>'
+        rows.append(
+            f'{name}<div class="fw-gauge" role="img" aria-label="score {model.score:.3f}">{ticks}{dot}</div>'
+            f'<span class="fw-num">{score_text(model.score)}</span>'
+        )
+    st.html(f'<div class="fw-gauges">{"".join(rows)}</div>')
+    if rows:
+        markup.note(
+            "Score of the worst track, 0 to 1. Ticks: below the left one a model finds no manipulation, above the "
+            "right one it calls the face likely manipulated; between them it does not decide."
+        )

@@ -1,0 +1,114 @@
+"""What is known about the file itself: identity, container, streams, integrity; and how it was examined."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from detector.analysis.types import Analysis
+from detector.evidence import Evidence
+from pages.parts.shared import markup, media
+from pages.parts.shared.wording import clock, size_text
+
+
+def show(evidence: Evidence, *, player: bool = True) -> None:
+    """Two columns of facts, the file's own claims, and the browser's player for what it can play."""
+    file, video, integrity = evidence.file, evidence.video, evidence.integrity
+    left, right = st.columns(2, gap="large")
+    with left:
+        markup.heading("File")
+        markup.facts(
+            [
+                ("Name given", file.file_name),
+                ("Size", size_text(file.size_bytes)),
+                ("SHA-256", file.sha256),
+                ("MD5 (older records)", file.md5),
+            ],
+            mono=("Name given", "SHA-256", "MD5 (older records)"),
+        )
+        markup.heading("Integrity")
+        complaints = "none" if integrity.decode_errors == 0 else f"{integrity.decode_errors} while decoding"
+        markup.facts([("Decoder's complaints", complaints)])
+        if integrity.warnings:
+            markup.bullets(integrity.warnings)
+        markup.heading("Container", evidence.kind)
+        container = evidence.container
+        markup.facts(
+            [
+                ("Format", container.format_name),
+                ("Streams", str(container.stream_count)),
+                ("Duration", "–" if container.duration_s is None else clock(container.duration_s)),
+                ("Bit rate", "–" if container.bit_rate is None else f"{container.bit_rate / 1000:,.0f} kbit/s"),
+            ]
+        )
+    with right:
+        markup.heading("Video stream")
+        rate = "–" if video.average_fps is None else f"{video.average_fps:.3f} per second"
+        keyframes = f"{video.keyframe_count:,}"
+        if video.keyframe_interval_s is not None:
+            keyframes += f", every {video.keyframe_interval_s:.2f} s"
+        markup.facts(
+            [
+                ("Codec", f"{video.codec}{f' ({video.profile})' if video.profile else ''}"),
+                ("Displayed size", f"{video.width} × {video.height} px"),
+                ("Coded size · rotation", f"{video.coded_width} × {video.coded_height} px · {video.rotation_deg}°"),
+                ("Frames", f"{video.frame_count:,}"),
+                ("Rate", f"{rate}, {'variable' if video.variable_frame_rate else 'constant'}"),
+                ("Duration", clock(video.duration_s)),
+                ("Time base", f"{video.time_base} s"),
+                ("Keyframes", keyframes),
+                ("Pixels", f"{video.pixel_format}, {video.bit_depth} bit"),
+                ("Colour", f"{video.colour_space or '–'}, range {video.colour_range or '–'}"),
+            ]
+        )
+        markup.heading("Audio stream")
+        if evidence.audio is None:
+            markup.note("The file has no audio stream.")
+        else:
+            audio = evidence.audio
+            markup.facts(
+                [
+                    ("Codec", audio.codec),
+                    ("Sample rate · channels", f"{audio.sample_rate_hz:,} Hz · {audio.channels}"),
+                    ("Duration", "–" if audio.duration_s is None else clock(audio.duration_s)),
+                ]
+            )
+        if evidence.container.tags:
+            markup.heading("The file's own claims", "unverified")
+            markup.facts(evidence.container.tags)
+    if player:
+        show_player(evidence)
+
+
+def show_player(evidence: Evidence) -> None:
+    """The browser's own player, for what it can play."""
+    if evidence.kind != "video" or not evidence.file.path.is_file() or media.media_type(evidence.file.path) is None:
+        return
+    with st.expander("Play the stored file", icon=":material/play_circle:"):
+        markup.note(
+            "The browser's own decoder plays this, for orientation only; it may show other frames than those examined, "
+            "and some codecs not at all."
+        )
+        markup.video(media.address(evidence.file.sha256))
+
+
+def show_method(analysis: Analysis) -> None:
+    """Tool, models with their weights, settings and timings: what another examiner needs to repeat the work."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        markup.heading("Tool and models")
+        tool = analysis.tool
+        markup.facts(
+            [
+                ("Tool", f"{tool.name} {tool.version}"),
+                ("Commit", tool.commit or "–"),
+                ("Analysis", analysis.analysis_id),
+                *[(model.model_id, model.weights_sha256) for model in analysis.models],
+            ],
+            mono=("Commit", "Analysis", *[model.model_id for model in analysis.models]),
+        )
+        markup.heading("Time taken")
+        markup.facts([(stage.replace("_", " "), f"{seconds:.2f} s") for stage, seconds in analysis.timings.items()])
+    with right:
+        markup.heading("Settings")
+        values = [(name.replace("_", " "), str(value)) for name, value in analysis.settings.to_dict().items()]
+        markup.facts([*values, ("SHA-256", analysis.settings.sha256)], mono=("SHA-256",))

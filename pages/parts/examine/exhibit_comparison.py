@@ -1,0 +1,171 @@
+"""Every model that ever examined one exhibit, side by side: a table of what each said, and their scores overlaid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from detector.analysis.types import Analysis, ModelResult
+from detector.cases import AnalysisRecord
+from detector.errors import StoreError
+from detector.registry import Decision
+from pages.parts.examine import timeline
+from pages.parts.models import model_choice
+from pages.parts.shared import markup, services
+from pages.parts.shared.readings import Readings
+from pages.parts.shared.wording import KINDS, clock, model_colour, score_text
+
+_PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_FIRST_SHOWN = 6
+_ROW_PX = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one model said in one analysis of the exhibit."""
+
+    record: AnalysisRecord
+    analysis: Analysis
+    result: ModelResult
+    decision: Decision | None
+
+    @property
+    def call(self) -> str:
+        """What the model's own thresholds make of its score; nothing where they are not at hand."""
+        if self.result.logit is None or self.decision is None:
+            return ""
+        if self.result.logit >= self.decision.likely_manipulated_logit:
+            return "likely manipulated"
+        return "not found" if self.result.logit <= self.decision.no_manipulation_logit else "undecided"
+
+
+def show(readings: Readings, exhibit_id: str) -> None:
+    """Models of all analyses of the exhibit; the newest first."""
+    everything = gather(exhibit_id)
+    if len(everything) < 2:
+        markup.empty(
+            "compare",
+            "One model has examined this exhibit",
+            "Analyse it again with others: the same file is recognised by its hash and they meet here.",
+        )
+        return
+    names = dict(zip(names_of(everything), everything, strict=True))
+    chosen = st.multiselect(
+        "Models and analyses",
+        list(names),
+        default=list(names)[:_FIRST_SHOWN],
+        key=f"compared_models_{exhibit_id}",
+    )
+    shown = [names[name] for name in chosen]
+    if not shown:
+        markup.note("Choose at least one.")
+        return
+    _table(shown)
+    markup.heading("Scores over time", "of the highest-scored face in each frame, 0 to 1")
+    st.plotly_chart(figure(readings, shown), key=f"compared_scores_{exhibit_id}", config=_PLOT_CONFIG)
+    markup.note(
+        "Scores of different models are not one scale: read each against its own thresholds. Analyses with other "
+        "settings examined other frames."
+    )
+
+
+def gather(exhibit_id: str) -> list[Said]:
+    """What every model said in every analysis of the exhibit, the newest analysis first."""
+    open_services = services.current()
+    records = open_services.store.analyses(exhibit_id=exhibit_id)
+    found = []
+    for record in sorted(records, key=lambda item: item.record_id, reverse=True):
+        try:
+            analysis = services.analysis(str(open_services.home), record.record_id)
+        except StoreError:
+            continue  # the record list says why it cannot be opened
+        decisions = model_choice.decisions(analysis)
+        found += [Said(record, analysis, result, decisions.get(result.model_id)) for result in analysis.models]
+    return found
+
+
+def names_of(everything: Sequence[Said]) -> list[str]:
+    """Unlike each other: the model alone where all are of one analysis, else with its time; two analyses of one minute
+    differ in the last letters of their ids."""
+    if len({said.record.record_id for said in everything}) == 1:
+        return [said.result.model_id for said in everything]
+    return [
+        f"{said.result.model_id} · {said.record.created_at:%Y-%m-%d %H:%M} · …{said.record.record_id[-4:]}"
+        for said in everything
+    ]
+
+
+def _table(shown: Sequence[Said]) -> None:
+    rows = []
+    for index, said in enumerate(shown):
+        result = said.result
+        score = '<span class="fw-note">' + escape(result.reason or "no score") + "</span>"
+        if result.score is not None:
+            score = (
+                f'<div class="fw-gauge" role="img" aria-label="score {result.score:.3f}">'
+                f'<b style="left:{100 * result.score:.1f}%;--fw-dot:{model_colour(index)}"></b></div>'
+            )
+        tracks = ", ".join(f"{track.track_id}: {score_text(track.score)}" for track in result.tracks)
+        rows.append(
+            f'<tr><th scope="row">{escape(result.model_id)}<div class="fw-note">{escape(KINDS[result.kind])}</div></th>'
+            f"<td>{score}</td>"
+            f'<td class="fw-num">{score_text(result.score)}</td><td>{escape(said.call or "–")}</td>'
+            f'<td class="fw-note">{escape(tracks or "–")}</td>'
+            f'<td class="fw-note">{said.record.created_at:%Y-%m-%d %H:%M} UTC</td>'
+            f'<td class="fw-mono">{escape(result.weights_sha256[:12])}</td></tr>'
+        )
+    heads = ("model", "", "score", "by its thresholds", "tracks", "analysed", "weights")
+    head = "".join(f"<th{' class=fw-num' if name == 'score' else ''}>{name}</th>" for name in heads)
+    st.html(
+        f'<div class="fw-scroll"><table class="fw-table"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
+        "</table></div>"
+    )
+
+
+def highest_scores(result: ModelResult) -> list[tuple[float, float]]:
+    """(seconds, score) of the highest-scored face at each moment, ascending."""
+    best: dict[int, tuple[float, float]] = {}
+    for frame in (frame for track in result.tracks for frame in track.frames):
+        if frame.pts not in best or frame.score > best[frame.pts][1]:
+            best[frame.pts] = (frame.pts_s, frame.score)
+    return [best[pts] for pts in sorted(best)]
+
+
+def figure(readings: Readings, shown: Sequence[Said]) -> go.Figure:
+    """One line a model and analysis. A model without scores of single frames has no line."""
+    figure = go.Figure()
+    for index, (said, name) in enumerate(zip(shown, names_of(shown), strict=True)):
+        points = highest_scores(said.result)
+        if not points:
+            continue
+        figure.add_scatter(
+            x=[at for at, _ in points],
+            y=[score for _, score in points],
+            mode="lines",
+            name=name,
+            line={"width": 1.6, "color": model_colour(index), "dash": _DASHES[index % len(_DASHES)]},
+            hovertemplate=[
+                f"{clock(at)}<br>{said.result.model_id} {score_text(score)}<extra></extra>" for at, score in points
+            ],
+        )
+    # Room for every row the legend may have: where it has too little, it is drawn over the lines.
+    legend_px = _ROW_PX * math.ceil(len(figure.data) / 2)
+    figure.update_layout(
+        height=280 + legend_px,
+        margin={**timeline.MARGIN, "t": 10 + legend_px, "b": 40},
+        dragmode=False,
+        hovermode="closest",
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+    )
+    figure.update_xaxes(
+        **timeline.time_axis(readings), title={"text": "time in the file, s", "font": {"size": 11}, "standoff": 4}
+    )
+    figure.update_yaxes(range=[-0.03, 1.03], tickvals=[0, 0.5, 1], zeroline=False, automargin=False, fixedrange=True)
+    return figure

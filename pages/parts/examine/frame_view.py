@@ -1,0 +1,122 @@
+"""One exact frame: the whole picture with its faces, and the chosen face with what the models saw in it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from detector.errors import EvidenceError
+from detector.evidence import Frame
+from detector.faces import crop_face
+from pages.parts.examine import frame_images, heatmap_panel
+from pages.parts.examine.frame_images import DrawnBox
+from pages.parts.shared import markup
+from pages.parts.shared.readings import Readings
+from pages.parts.shared.wording import clock, score_text, track_colour
+
+
+def decode(readings: Readings, pts: int) -> Frame | None:
+    """The exact frame, or None after saying why it cannot be shown."""
+    evidence = readings.analysis.evidence
+    try:
+        return frame_images.exact_frame(evidence.file.sha256, pts, evidence)
+    except (EvidenceError, OSError) as error:
+        markup.problem("This frame cannot be shown", str(error))
+        return None
+
+
+def show_frame(readings: Readings, frame: Frame, track_id: int) -> None:
+    """The displayed frame with a labelled box for every face found in it; the chosen track's is drawn on top."""
+    boxes = [
+        DrawnBox(
+            box_xyxy_px=readings.faces[other, frame.pts].face.bbox_xyxy_px,
+            colour=track_colour(readings.track_index(other)),
+            label=f"Track {other}  {score_text(readings.combined_score((other, frame.pts)))}",
+            chosen=other == track_id,
+        )
+        for other in readings.tracks_at(frame.pts)
+    ]
+    image = frame.image
+    if st.session_state.get("heatmap_on_frame"):
+        image = heatmap_panel.on_frame(readings, frame, track_id)
+    height_px, width_px = image.shape[:2]
+    st.image(frame_images.with_boxes(image, boxes), width=frame_images.display_width_px(width_px, height_px))
+
+
+def offer_picture(readings: Readings, frame: Frame) -> None:
+    """The decoded frame as a lossless file, without boxes."""
+    sha256 = readings.analysis.evidence.file.sha256
+    st.download_button(
+        "PNG",
+        lambda: frame_images.png(frame.image),
+        file_name=f"{sha256[:12]}-pts-{frame.pts}.png",
+        mime="image/png",
+        icon=":material/photo_camera:",
+        key="frame_png",
+        on_click="ignore",
+        help="This frame as decoded, lossless and without boxes.",
+    )
+
+
+def show_position(readings: Readings, frame: Frame) -> None:
+    """Where the frame stands and how its picture was made."""
+    video = readings.analysis.evidence.video
+    examined = (
+        f"examined frame {readings.moments.index(frame.pts) + 1} of {len(readings.moments)} with a face"
+        if frame.pts in readings.moments
+        else "no examined face in this frame"
+    )
+    markup.note(
+        f"{clock(frame.pts_s)} · PTS {frame.pts} × {video.time_base} s · {examined} · "
+        f"{video.width} × {video.height} px. Derived: decoded exactly, scaled and re-encoded for display."
+    )
+
+
+def show_face(readings: Readings, frame: Frame, track_id: int) -> None:
+    """Crop and heatmap of the chosen track's face in this frame."""
+    face = readings.faces.get((track_id, frame.pts))
+    if face is None:
+        markup.empty(
+            "no_accounts",
+            f"No reading for track {track_id} here",
+            "Scores and heatmaps exist for the examined frames in which this face was found: the timeline's points.",
+        )
+        return
+    heatmap_panel.show(
+        readings,
+        frame,
+        track_id,
+        crop=lambda spec: crop_face(frame.image, face.face.bbox_xyxy_px, face.face.landmarks, spec),
+    )
+
+
+def show_measurements(readings: Readings, track_id: int, pts: int) -> None:
+    """What every model said of the face, and how good a picture of it this is; nothing where it was not examined."""
+    if (track_id, pts) not in readings.faces:
+        return
+    markup.heading(f"Readings of the face · track {track_id}", clock(readings.pts_s(pts)))
+    face = readings.faces[track_id, pts].face
+    quality = face.quality
+    scores = readings.scores.get((track_id, pts), {})
+    rows = [
+        (
+            model.model_id,
+            f"score {score_text(scores[model.model_id].score)} (logit {scores[model.model_id].logit:+.2f})"
+            if model.model_id in scores
+            else "not scored",
+        )
+        for model in readings.analysis.models
+    ]
+    left, top, right, bottom = face.bbox_xyxy_px
+    rows += [
+        ("Weight", f"{quality.weight:.2f} of 1 in the track's score"),
+        ("Quality flags", ", ".join(flag.replace("_", " ") for flag in quality.flags) or "none"),
+        ("Face", f"{quality.size_px:.0f} px · x {left:.0f} to {right:.0f}, y {top:.0f} to {bottom:.0f}"),
+        ("Detector's confidence", f"{face.detection_score:.2f} ({face.source.replace('_', ' ')})"),
+        ("Sharpness · exposure", f"{quality.sharpness:.0f} · {quality.exposure:.2f}"),
+        ("Yaw · pitch · roll", " · ".join(_degrees(v) for v in (quality.yaw_deg, quality.pitch_deg, quality.roll_deg))),
+    ]
+    markup.facts(rows)
+
+
+def _degrees(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.0f}°"

@@ -1,0 +1,123 @@
+"""Where in a face a model looked (Grad-CAM), or where it says the face was changed (its blend map), over its input.
+
+All Grad-CAM maps of a video share one scale, so a weak frame looks weak; a blend map is a probability. Cividis, because
+it reads the same in grey and with colour-vision deficiency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from detector.analysis.results import frame_models_by_score
+from detector.analysis.types import ModelResult
+from detector.errors import FramewitnessError
+from detector.evidence import Frame
+from detector.explain import Heatmap, overlay, overlay_on_frame
+from detector.faces.types import CropSpec
+from pages.parts.examine import frame_images
+from pages.parts.shared import markup, services
+from pages.parts.shared.readings import Readings
+
+_CAM, _BLEND, _BLEND_LAYER = "Grad-CAM", "Blend map", "blend map"
+PLAIN_CROP = CropSpec(size_px=256, margin=0.2)
+
+
+def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[CropSpec], NDArray[np.uint8]]) -> None:
+    """Crop and heatmap side by side. Where no heatmap can be made the crop still shows, with the reason."""
+    heatmap = _heatmap(readings, frame, track_id)
+    plain, heat = st.columns(2, gap="small")
+    with plain:
+        image = crop(PLAIN_CROP) if heatmap is None else heatmap.crop
+        st.image(frame_images.jpeg(image), width="stretch")
+        markup.note("Face as the model received it." if heatmap else "Face, cropped for display.")
+    if heatmap is None:
+        return
+    opacity = float(st.session_state.get("heatmap_opacity", 50)) / 100
+    blended = heatmap.layer == _BLEND_LAYER
+    with heat:
+        st.image(frame_images.jpeg(overlay(heatmap, opacity)), width="stretch")
+        what = "Blend map" if blended else "Grad-CAM"
+        markup.note(f"{what} of {heatmap.model_id}{'' if blended else f', layer {heatmap.layer}'}.")
+    st.slider(
+        "Heatmap opacity, %",
+        0,
+        100,
+        50,
+        step=5,
+        key="heatmap_opacity",
+        persist_state="page",
+        help="0 shows the face alone, 100 the map alone.",
+    )
+    st.toggle("Also on the whole frame", key="heatmap_on_frame", persist_state="page")
+    if blended:
+        markup.scale("0", "1, probability of having been changed at that place")
+        markup.note(
+            "It shows where the model sees blending or repainting. It was trained on known masks; it can be wrong."
+        )
+        return
+    if heatmap.scale > 0:
+        markup.scale("0", f"{heatmap.scale:.3g}, strongest in this video")
+    else:
+        markup.note("No face sampled in this video moved the model towards “manipulated”, so the map is empty.")
+    markup.note("It shows what moved the model's score, not what was altered.")
+
+
+def on_frame(readings: Readings, frame: Frame, track_id: int) -> NDArray[np.uint8]:
+    """The frame with the heatmap of the chosen face over it; unchanged where there is none."""
+    heatmap = _heatmap(readings, frame, track_id, quiet=True) if (track_id, frame.pts) in readings.faces else None
+    if heatmap is None:
+        return frame.image
+    return overlay_on_frame(frame.image, heatmap, float(st.session_state.get("heatmap_opacity", 50)) / 100)
+
+
+def _heatmap(readings: Readings, frame: Frame, track_id: int, *, quiet: bool = False) -> Heatmap | None:
+    result = _chosen_model(readings, track_id, frame.pts, quiet=quiet)
+    if result is None:
+        if not quiet:
+            markup.note("No frame model scored this face, so there is no heatmap.")
+        return None
+    home = str(services.current().home)
+    try:
+        with st.spinner("Making the heatmap…", show_time=False):
+            explainer, model = services.explainer(home), services.model(result.model_id, result.weights_sha256)
+            place = (readings.analysis.evidence, readings.analysis, model)
+            if st.session_state.get("heatmap_kind") == _BLEND:
+                blended = explainer.blend_map(*place, track_id=track_id, pts=frame.pts)
+                if blended is not None:
+                    return blended
+            return explainer.heatmap(*place, track_id=track_id, pts=frame.pts)
+    except (FramewitnessError, OSError) as error:
+        if not quiet:
+            markup.problem("No heatmap", str(error))
+        return None
+
+
+def _chosen_model(readings: Readings, track_id: int, pts: int, *, quiet: bool) -> ModelResult | None:
+    """The frame model the user chose, else the one that scored the file highest: its reasons are asked for first."""
+    scored = readings.scores.get((track_id, pts), {})
+    offered = [model for model in frame_models_by_score(readings.analysis.models) if model.model_id in scored]
+    if not offered:
+        return None
+    if not quiet:
+        st.segmented_control(
+            "Map",
+            [_CAM, _BLEND],
+            default=_CAM,
+            required=True,
+            key="heatmap_kind",
+            persist_state="page",
+            label_visibility="collapsed",
+            help="Grad-CAM: what moved the score. Blend map: where the model itself sees a change.",
+        )
+    if len(offered) == 1:
+        return offered[0]
+    names = [model.model_id for model in offered]
+    if quiet:
+        chosen = st.session_state.get("heatmap_model")
+    else:
+        chosen = st.selectbox("Heatmap of", names, key="heatmap_model", persist_state="page")
+    return next((model for model in offered if model.model_id == chosen), offered[0])

@@ -1,0 +1,51 @@
+"""What an ensemble's result rests on: each member's score and its share, or why it was left out."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from detector.analysis.types import Member, ModelResult, sigmoid
+from pages.parts.shared import markup
+from pages.parts.shared.wording import score_text
+
+
+def show(ensemble: ModelResult) -> None:
+    """One row a member, the largest share first; those left out stand last with their reason."""
+    if not ensemble.members:
+        return
+    counted = [member for member in ensemble.members if member.logit is not None]
+    left_out = [member for member in ensemble.members if member.logit is None]
+    markup.heading(f"Members of {ensemble.model_id}", f"{len(counted)} of {len(ensemble.members)} had a score")
+    rows = [_counted(member) for member in sorted(counted, key=lambda item: -(item.weight or 0.0))]
+    rows += [_left_out(member) for member in left_out]
+    st.html(
+        '<table class="fw-table fw-members"><thead><tr><th></th><th></th><th class="fw-num">score</th>'
+        f'<th class="fw-num">share</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+    if left_out:
+        markup.note("A member without a score is left out; nothing is put in its place.")
+
+
+def _name(member: Member) -> str:
+    cue = f' <span class="fw-note">cue {escape(member.cue)}</span>' if member.cue else ""
+    return f'<th scope="row">{escape(member.model_id)}{cue}</th>'
+
+
+def _counted(member: Member) -> str:
+    assert member.logit is not None
+    score = sigmoid(member.logit)
+    share = "–" if member.weight is None else f"{100 * member.weight:.0f} %"
+    return (
+        f'<tr>{_name(member)}<td><div class="fw-gauge" role="img" aria-label="score {score:.3f}">'
+        f'<b style="left:{100 * score:.1f}%;--fw-dot:var(--fw-blue)"></b></div></td>'
+        f'<td class="fw-num">{score_text(score)}</td><td class="fw-num">{share}</td></tr>'
+    )
+
+
+def _left_out(member: Member) -> str:
+    return (
+        f'<tr>{_name(member)}<td colspan="3" class="fw-note">{markup.icon("do_not_disturb_on")} left out: '
+        f"{escape(member.reason or 'no reason given')}</td></tr>"
+    )

@@ -1,0 +1,221 @@
+"""One model's card as an examiner reads it: what it is, what it was trained on, what was measured, where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import streamlit as st
+
+from detector.analysis.types import sigmoid
+from detector.errors import FramewitnessError
+from detector.registry import ModelCard, weights_dir
+from pages.parts.models import architecture, block_diagram, reliability_chart
+from pages.parts.shared import markup, measured_table, services
+from pages.parts.shared.measured import Measured, Measurement, Reliability, auc_text, number_text, place, words
+from pages.parts.shared.wording import KINDS, size_text
+
+_DRAWING_PX = 460
+_LONG_TABLE, _SMALL_PX = 16, 330
+_NEVER = 100.0  # logits that no model reaches: a threshold there is none
+_PLACES = {
+    ("cross_validated", "videos", "all"): "deepfake videos",
+    ("videos", "all"): "deepfake videos",
+    ("cross_validated", "crops"): "pictures",
+    ("held_out_crops",): "pictures",
+    ("unseen_people_by_folds", "auc_against_genuine", "shifted by 0.2 to 1.2 s", "logit"): "shifted sound",
+    ("synthesised_clips", "model"): "synthesised clips",
+}
+_LONG = {"ece": "Expected calibration error", "brier": "Brier score"}
+
+
+def show(card: ModelCard) -> None:
+    """The whole card, section by section; a section without content is left out."""
+    with st.container(horizontal=True, gap="large"):
+        with st.container(width=_DRAWING_PX + 10):
+            markup.heading("Architecture")
+            drawn = architecture.diagram(card, _shares(card))
+            dark = st.context.theme.type == "dark"
+            markup.drawing(block_diagram.svg(drawn, dark=dark, width_px=_DRAWING_PX), drawn.in_words())
+        with st.container(width="stretch", key=f"model_facts_{card.model_id}"):
+            _show_facts(card)
+            _show_limits(card)
+    measured = Measured.of(card)
+    _show_results(measured)
+    _show_calibration(card, measured)
+    _show_training(card)
+
+
+def file_size(card: ModelCard) -> int | None:
+    """Bytes of the weights file, None where it is missing."""
+    path = weights_dir() / card.weights_file
+    return path.stat().st_size if path.is_file() else None
+
+
+def _show_facts(card: ModelCard) -> None:
+    markup.heading("Facts")
+    size = file_size(card)
+    decision = card.decision
+    rows = [
+        ("Model", card.model_id),
+        ("Kind", KINDS.get(card.kind, card.kind)),
+        ("Parameters", f"{card.parameters:,}"),
+        ("Input", _input_text(card)),
+        ("Likely manipulated from", _threshold(decision.likely_manipulated_logit)),
+        ("No manipulation found to", _threshold(decision.no_manipulation_logit)),
+        ("Thresholds set on", decision.basis),
+        ("Weights", card.weights_file),
+        ("File size", "missing" if size is None else size_text(size)),
+        ("Weights SHA-256", card.weights_sha256),
+        ("Licence", card.licence),
+    ]
+    markup.facts(rows, mono=("Model", "Weights", "Weights SHA-256"))
+
+
+def _threshold(logit: float) -> str:
+    if abs(logit) >= _NEVER:
+        return "never: the model does not say so"
+    return f"{sigmoid(logit):.3f} (logit {logit:+.2f})"
+
+
+def _input_text(card: ModelCard) -> str:
+    crop = card.crop
+    if card.kind == "ensemble":
+        return f"the scores of {len(card.inputs.get('members', []))} members"
+    if card.kind == "audiovisual":
+        rate = card.inputs.get("sample_rate_hz")
+        return f"mouth crops of {crop.size_px} px and {f'sound at {rate:,} Hz' if rate else 'sound'}"
+    if card.kind == "texture":
+        low, high = card.inputs.get("lags_s", (0.3, 3.5))
+        return f"faces brought to {crop.size_px} px, in pairs {number_text(low)} to {number_text(high)} s apart"
+    picture = f"{crop.size_px} × {crop.size_px} px, margin {100 * crop.margin:.0f} %, alignment {crop.alignment}"
+    if card.kind == "sequence":
+        return f"features of {card.inputs.get('trunk', 'its trunk')}, which reads {picture}"
+    return picture
+
+
+def _show_limits(card: ModelCard) -> None:
+    if card.limits:
+        markup.heading("Limits")
+        markup.bullets(card.limits)
+
+
+def _show_results(measured: Measured) -> None:
+    if not (measured.measurements or measured.tables or measured.facts):
+        markup.heading("Results")
+        markup.empty(
+            "straighten", "Nothing measured", "This card carries no results, so nothing is known of its errors."
+        )
+        return
+    for path, rows in measured.groups().items():
+        with _section(f"Results · {place(path)}" if path else "Results", len(rows), "95 % intervals · dashed: chance"):
+            measured_table.show(rows, below=len(path))
+    small = [table for table in measured.tables if len(table.rows) <= _LONG_TABLE and len(table.columns) < 3]
+    with st.container(horizontal=True, gap="medium"):
+        for table in small:
+            with st.container(width=_SMALL_PX):
+                markup.heading(place(table.path))
+                measured_table.show_other(table)
+    for table in (table for table in measured.tables if table not in small):
+        with _section(f"Results · {place(table.path)}", len(table.rows), ""):
+            measured_table.show_other(table)
+    for path, facts in measured.fact_groups().items():
+        markup.heading(f"How it was measured · {place(path)}" if path else "How it was measured")
+        markup.facts(facts)
+
+
+@contextmanager
+def _section(title: str, rows: int, aside: str) -> Iterator[None]:
+    """A heading for a short table; a long one stays folded until it is asked for."""
+    if rows > _LONG_TABLE:
+        with st.expander(f"{markup.plain(title)}: {rows} rows"):
+            yield
+        return
+    markup.heading(title, aside)
+    yield
+
+
+def _show_calibration(card: ModelCard, measured: Measured) -> None:
+    markup.heading("Calibration", "does a score of 0.8 mean 8 in 10?")
+    if not measured.reliability:
+        markup.note(
+            "Not calibrated. Its scores order faces from less to more suspicious; they are not probabilities, and a "
+            "score of 0.8 does not mean that 8 in 10 such faces are manipulated."
+        )
+        return
+    shown = sorted(measured.reliability, key=lambda item: item.path[0] != "cross_validated")
+    _draw_calibration(card, shown[:2])
+    if len(shown) > 2:
+        with st.expander(f"Calibration on other data: {len(shown) - 2}"):
+            _draw_calibration(card, shown[2:])
+    markup.note(
+        "Points on the dashed line mean what they say; above it more was manipulated than the score tells, below it "
+        "less. Genuine and manipulated weigh alike, however many there were of each. Larger points rest on more cases."
+    )
+
+
+def _draw_calibration(card: ModelCard, found: Sequence[Reliability]) -> None:
+    with st.container(horizontal=True, gap="large"):
+        for reliability in found:
+            on = place(reliability.path[:-1])
+            with st.container(width=440):
+                markup.heading(on)
+                st.plotly_chart(
+                    reliability_chart.figure(reliability),
+                    key=f"reliability_{card.model_id}_{on}",
+                    width="content",
+                    config={"displayModeBar": False},
+                )
+                markup.facts([(_LONG.get(name, words(name)), value) for name, value in reliability.facts])
+
+
+def _show_training(card: ModelCard) -> None:
+    if not card.training:
+        return
+    markup.heading("Training")
+    counted = {name: value for name, value in card.training.items() if "_by_" in name and _is_counts(value)}
+    loose = {name: value for name, value in card.training.items() if name not in counted}
+    with st.container(horizontal=True, gap="large"):
+        with st.container(width=520):
+            markup.facts(markup.flatten(loose))
+        with st.container(width=430):
+            for name, values in counted.items():
+                measured_table.show_counts(words(name), values)
+
+
+def _is_counts(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(item, int) for item in value.values())
+
+
+def _shares(card: ModelCard) -> tuple[float, ...]:
+    """An ensemble's shares with every member present and undecided, those aside that may only raise its result; empty
+    where they cannot be had."""
+    if card.inputs.get("method") == "noisy_or":  # whoever is loudest has the share: it is another in each file
+        return ()
+    members = card.inputs.get("members", [])
+    if card.kind != "ensemble" or not members:
+        return ()
+    import numpy as np
+
+    try:
+        model = services.model(card.model_id, card.weights_sha256)
+        present = np.ones((1, len(members)), bool)
+        present[:, list(card.architecture.get("one_sided", ()))] = False
+        shares = model.fuse(np.zeros((1, len(members))), present)[1][0]
+    except FramewitnessError:
+        return ()
+    return tuple(float(share) for share in shares)
+
+
+def headline(card: ModelCard) -> str:
+    """The figures that stand for the card, each with its data and size, or that there are none."""
+    rows = Measured.of(card).main
+    return " · ".join(_figure(row) for row in rows) or "nothing measured"
+
+
+def _figure(row: Measurement) -> str:
+    counts = " + ".join(f"{row.counts[name]:,}" for name in ("genuine", "manipulated") if name in row.counts)
+    chance = ", worse than chance" if row.inverted else ""
+    known = _PLACES.get(row.path, place(row.path))
+    return f"{known}: AUC {auc_text(row)}{chance}{f', n {counts}' if counts else ''}"

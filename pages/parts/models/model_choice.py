@@ -1,0 +1,93 @@
+"""The models on offer: their cards in brief and the choice of which to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from detector.analysis.types import Analysis
+from detector.errors import ModelError
+from detector.registry import Decision, ModelCard, available_models, default_model_ids
+from pages.parts.models import model_card
+from pages.parts.shared import markup, navigation, preferences
+from pages.parts.shared.address import Place
+from pages.parts.shared.wording import KIND_ORDER, KINDS
+
+_DEFAULT, _ONE, _SEVERAL = "default", "one", "several"
+_WORDS = {_DEFAULT: "The default set", _ONE: "One model", _SEVERAL: "Several models"}
+
+
+def cards() -> tuple[ModelCard, ...]:
+    """Every installed model's card, ensembles first. Raises ModelError for a broken card."""
+    order = list(KIND_ORDER)
+    return tuple(sorted(available_models(), key=lambda card: order.index(card.kind) if card.kind in order else 99))
+
+
+def decisions(analysis: Analysis) -> dict[str, Decision]:
+    """Decision thresholds of the analysis's models, for those whose installed weights are still the same."""
+    known = {card.model_id: card for card in cards()}
+    return {
+        result.model_id: known[result.model_id].decision
+        for result in analysis.models
+        if result.model_id in known and known[result.model_id].weights_sha256 == result.weights_sha256
+    }
+
+
+def default_ids() -> tuple[str, ...]:
+    """One's own default as far as it is installed, else the shipped one. Raises ModelError."""
+    installed = {card.model_id for card in cards()}
+    own = tuple(model_id for model_id in preferences.default_models() if model_id in installed)
+    return own or default_model_ids()
+
+
+def choose() -> tuple[str, ...]:
+    """Let the user pick the default set, one model or several; each with what was measured about it."""
+    try:
+        offered = {card.model_id: card for card in cards()}
+        default = default_ids() if offered else ()
+    except ModelError as error:
+        markup.problem("The installed models cannot be listed", str(error))
+        return ()
+    if not offered:
+        markup.empty("deployed_code", "No model is installed", "See the README on how to import or train one.")
+        return ()
+    ways = [_DEFAULT, _ONE, _SEVERAL] if len(offered) > 1 else [_DEFAULT]
+    way = st.radio(
+        "Models",
+        ways,
+        format_func=lambda name: _WORDS[name],
+        captions=[markup.plain(", ".join(default)), "One model alone.", "Where they disagree, the conclusion says so."][
+            : len(ways)
+        ],
+        key="analyse_models",
+        horizontal=True,
+    )
+    chosen = default if way == _DEFAULT else _pick(way, offered, default)
+    for model_id in chosen:
+        card = offered[model_id]
+        markup.note(f"{card.title}. {KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")
+    navigation.link(
+        "models", "Cards of the models: what each was measured on", Place(), icon=":material/deployed_code:"
+    )
+    return chosen
+
+
+def _pick(way: str, offered: Mapping[str, ModelCard], default: Sequence[str]) -> tuple[str, ...]:
+    def title(model_id: str) -> str:
+        return offered[model_id].title
+
+    if way == _ONE:
+        return (
+            st.selectbox("Model", list(offered), format_func=title, key="analyse_one", label_visibility="collapsed"),
+        )
+    return tuple(
+        st.multiselect(
+            "Several models",
+            list(offered),
+            default=[model_id for model_id in default if model_id in offered],
+            format_func=title,
+            key="analyse_several",
+            label_visibility="collapsed",
+        )
+    )

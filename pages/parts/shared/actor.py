@@ -1,0 +1,77 @@
+"""Who works in this browser: the name under which everything that is done or opened here goes into the custody log.
+
+It is asked for once and kept until the browser is closed, in a cookie that only says whom to propose after a reload.
+There is no password behind it: it is what a person states, and the log treats it so.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote
+
+import streamlit as st
+
+from pages.parts.shared import markup
+
+COOKIE = "framewitness_examiner"
+MAX_CHARS = 80
+_KEY = "actor"
+
+
+def name() -> str:
+    """The name chosen in this session; empty until there is one."""
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = _tidy(unquote(st.context.cookies.get(COOKIE, "")))
+    return str(st.session_state[_KEY])
+
+
+def required() -> str:
+    """The name; where there is none yet, the form that asks for it, and then empty: nothing that is logged may be shown
+    or done."""
+    who = name()
+    # Its place is there in any case: were what follows to move up once there is a name, an upload begun there would be
+    # lost.
+    with st.container(key="actor_asked", width=640):
+        if not who:
+            markup.empty(
+                "badge",
+                "Who is working here?",
+                "Whatever you open or change goes into the custody log under your name. You are asked once.",
+            )
+            _form("page", "Continue")
+    return who
+
+
+def show() -> None:
+    """The name in the page's head, and the way to change it."""
+    who = name()
+    with st.container(key="actor_head"):
+        label = markup.plain(who) or "Who is working?"
+        with st.popover(label, icon=":material/badge:", help="Whom the custody log names"):
+            markup.note("Everything that is opened or changed in this browser is logged under this name.")
+            _form("head", "Change" if who else "Continue")
+        if who and st.context.cookies.get(COOKIE) != quote(who, safe=""):
+            # Percent-encoded, so nothing in a name can end the string.
+            script = f"document.cookie = '{COOKIE}={quote(who, safe='')}; path=/; SameSite=Strict'"
+            st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+
+
+def _form(place: str, label: str) -> None:
+    with st.form(f"actor_form_{place}", border=False):
+        given = st.text_input("Your name", key=f"actor_name_{place}", max_chars=MAX_CHARS, placeholder="as in reports")
+        # By callback: a rerun here would come before the page's other widgets are drawn, and lose what they hold.
+        sent = st.form_submit_button(
+            label, type="primary", key=f"actor_set_{place}", on_click=_take, args=(f"actor_name_{place}",)
+        )
+    if sent and not _tidy(given):
+        markup.problem("No name", "Please type your name as it should stand in the log.")
+
+
+def _take(key: str) -> None:
+    if given := _tidy(st.session_state[key]):
+        st.session_state[_KEY] = given
+
+
+def _tidy(text: str) -> str:
+    """One line of printable characters."""
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(shown.split())[:MAX_CHARS]

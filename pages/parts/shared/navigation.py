@@ -1,0 +1,28 @@
+"""Ways from one page to another. The router says which pages there are; each session keeps its own list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NoReturn
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from pages.parts.shared.address import Place
+
+PageName = Literal["analyse", "examine", "cases", "models", "training"]
+_KEY = "navigation_pages"
+
+
+def register(pages: dict[PageName, StreamlitPage]) -> None:
+    st.session_state[_KEY] = pages
+
+
+def link(page: PageName, label: str, place: Place, *, icon: str | None = None, help: str | None = None) -> None:
+    """A real link, which can be opened in another tab. `label` is markdown: escape what is not ours."""
+    st.page_link(st.session_state[_KEY][page], label=label, icon=icon, query_params=place.params(), help=help)
+
+
+def go(page: PageName, params: Mapping[str, str]) -> NoReturn:
+    """Leave the page being drawn for another."""
+    st.switch_page(st.session_state[_KEY][page], query_params=dict(params))

@@ -1,0 +1,26 @@
+"""Who was shown what, put into the custody log: once in a while, not at every redraw of a page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from detector.cases.statement_repository import ONE_LOOK
+from pages.parts.shared import services
+
+_KEY = "looks"
+
+
+def record(
+    who: str, case_id: str, *, exhibit_id: str | None = None, record_id: str | None = None, scores: bool = False
+) -> None:
+    """Say that `who` is shown a case, an exhibit of it or, with `scores`, what models said. Raises StoreError."""
+    recent: dict[tuple[object, ...], datetime] = st.session_state.setdefault(_KEY, {})
+    seen, now = (who, case_id, exhibit_id, record_id, scores), datetime.now(UTC)
+    if seen in recent and now - recent[seen] < ONE_LOOK:
+        return
+    services.current().store.statements.look(
+        case_id, exhibit_id=exhibit_id, record_id=record_id, scores=scores, author=who
+    )
+    recent[seen] = now
