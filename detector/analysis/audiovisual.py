@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from detector.analysis.lip_sync import MAX_LAG_S, LipSync, lip_sync, speech_envelope
-from detector.analysis.speech_segments import SHORTEST_S, Stretch, choose_stretches, overlap_s
+from detector.analysis.speech_segments import SHORTEST_S, SpeechSegment, choose_segments, overlap_s
 from detector.analysis.types import SyncWindow
 from detector.errors import CancelledError
 from detector.evidence.audio import Sound, read_sound, sound_blocks
@@ -89,15 +89,15 @@ def examine_sync(
         return _nothing("no_speech" if activity.speech_s < 0.3 else "too_short")
     if not tracks:
         return _nothing("no_face")
-    stretches = choose_stretches(activity, tracks)
-    if not stretches:
+    segments = choose_segments(activity, tracks)
+    if not segments:
         return _nothing("too_short" if overlap_s(activity, tracks) > 0 else "no_face")
     if backend is not None:
-        return _judge_all(evidence, stretches, activity, model, backend, cancelled)
+        return _judge_all(evidence, segments, activity, model, backend, cancelled)
     from detector.faces.mediapipe_backend import MediaPipeBackend
 
     with closing(MediaPipeBackend()) as own:
-        return _judge_all(evidence, stretches, activity, model, own, cancelled)
+        return _judge_all(evidence, segments, activity, model, own, cancelled)
 
 
 def judge(mouth: MouthTrack, sound: Sound, model: LoadedModel | None) -> Judged:
@@ -108,19 +108,19 @@ def judge(mouth: MouthTrack, sound: Sound, model: LoadedModel | None) -> Judged:
 
 def _judge_all(
     evidence: Evidence,
-    stretches: Sequence[Stretch],
+    segments: Sequence[SpeechSegment],
     activity: SpeechActivity,
     model: LoadedModel | None,
     backend: FaceBackend,
     cancelled: Callable[[], bool] | None,
 ) -> AudioVisualFindings:
     by_track: dict[int, list[Judged]] = {}
-    for stretch in stretches:
-        sound = read_sound(evidence, stretch.start_s - _CONTEXT_S, stretch.end_s + _CONTEXT_S)
+    for segment in segments:
+        sound = read_sound(evidence, segment.start_s - _CONTEXT_S, segment.end_s + _CONTEXT_S)
         if sound is None:
             continue
-        for track in stretch.tracks[:CANDIDATE_FACES]:
-            mouth = follow_mouth(evidence, track, stretch.start_s, stretch.end_s, backend, cancelled=cancelled)
+        for track in segment.tracks[:CANDIDATE_FACES]:
+            mouth = follow_mouth(evidence, track, segment.start_s, segment.end_s, backend, cancelled=cancelled)
             if mouth.seen.mean() >= _MIN_SEEN and mouth.eyes_px >= _MIN_EYES_PX:
                 by_track.setdefault(track.track_id, []).append(judge(mouth, sound, model))
     if not by_track:

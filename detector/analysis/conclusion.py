@@ -20,11 +20,11 @@ from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
-    from detector.registry import Decision
+    from detector.registry import Thresholds
 
 DAMAGED_SHARE = 0.01  # decoder complaints per frame of the stream above which no label stands
 LOW_COVERAGE = 0.5
-STRETCHES_NAMED = 3  # in words; all are in the record
+SEGMENTS_NAMED = 3  # in words; all are in the record
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Findings:
     tracks: tuple[FaceTrack, ...]
     deciding: tuple[FaceTrack, ...]
     results: tuple[ModelResult, ...]
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Thresholds, ...]
     frames_examined: int
     frames_with_face: int
 
@@ -46,7 +46,7 @@ class Findings:
         return self.evidence.kind == "still"
 
     @property
-    def voters(self) -> list[tuple[ModelResult, Decision]]:
+    def voters(self) -> list[tuple[ModelResult, Thresholds]]:
         """The models that decide, with their thresholds."""
         deciding = {id(result) for result in voting(self.results)}
         pairs = zip(self.results, self.decisions, strict=True)
@@ -77,7 +77,7 @@ def conclude(findings: Findings) -> Conclusion:
         caps.append(Reason("between_thresholds", _between_text(logit, low, high)))
     if caps:
         label = "inconclusive"
-    why = (_deciding_reason(findings, worst), *_stretches(findings, worst))
+    why = (_deciding_reason(findings, worst), *_segment_reasons(findings, worst))
     return Conclusion(label, sigmoid(logit), (*caps, *why, *_caveats(findings)))
 
 
@@ -150,16 +150,16 @@ def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
     return Reason("deciding_track", text)
 
 
-def _stretches(findings: Findings, worst: FaceTrack) -> list[Reason]:
+def _segment_reasons(findings: Findings, worst: FaceTrack) -> list[Reason]:
     """What models over time single out within the deciding track, whose score says nothing of when."""
     found = []
     for result in findings.results:
-        stretches = [item for score in result.tracks if score.track_id == worst.track_id for item in score.intervals]
-        if not stretches:
+        segments = [item for score in result.tracks if score.track_id == worst.track_id for item in score.intervals]
+        if not segments:
             continue
-        spans = [f"{item.start_s:.2f} s to {item.end_s:.2f} s" for item in stretches[:STRETCHES_NAMED]]
-        if len(stretches) > STRETCHES_NAMED:
-            spans.append(f"{len(stretches) - STRETCHES_NAMED} more")
+        spans = [f"{item.start_s:.2f} s to {item.end_s:.2f} s" for item in segments[:SEGMENTS_NAMED]]
+        if len(segments) > SEGMENTS_NAMED:
+            spans.append(f"{len(segments) - SEGMENTS_NAMED} more")
         text = (
             f"{result.model_id} singles out {_listed(spans)} as unlike the rest of the track. The score is that of the "
             "whole track: look there. Cuts and sudden changes of light can be singled out too."

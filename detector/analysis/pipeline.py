@@ -28,10 +28,17 @@ from detector.analysis.environment import environment
 from detector.analysis.identity import analysis_id, tool
 from detector.analysis.progress import Progress, ProgressMeter
 from detector.analysis.results import frame_result, specialists_result
-from detector.analysis.thread_group import Channel, Flow, FlowStoppedError
-from detector.analysis.track_models import LateModel, Seen, SequenceModel, SyncModel, TextureModel, fractions_of
+from detector.analysis.thread_group import Channel, ThreadGroup, ThreadGroupStoppedError
+from detector.analysis.track_models import (
+    SequenceModel,
+    SyncModel,
+    TextureModel,
+    TrackContext,
+    TrackModel,
+    fractions_of,
+)
 from detector.analysis.types import Analysis, ModelResult
-from detector.analysis.workers import identity, passes_of, readers_of_crops
+from detector.analysis.workers import identity, readers_of_crops, workers_of
 from detector.errors import CancelledError, ModelNotFoundError
 from detector.evidence.types import Evidence, Frame, Integrity
 from detector.faces.types import FaceTrack
@@ -117,25 +124,25 @@ class _Run:
         self.evidence, self.settings, self.doors = evidence, settings, doors
         self.cancelled = cancelled or (lambda: False)
         self.meter = ProgressMeter(on_progress)
-        self.flow = Flow()
-        self.frames: Channel[Frame] = Channel(self.flow, FRAMES_AHEAD)
+        self.group = ThreadGroup()
+        self.frames: Channel[Frame] = Channel(self.group, FRAMES_AHEAD)
         self.models = tuple(models)
         specs = dict.fromkeys(model.card.crop for model in readers_of_crops(models))
         cutters = {spec: Cutter(spec, settings.batch_size, doors.crop_face) for spec in specs}
-        self.cutters, self.passes = tuple(cutters.values()), passes_of(self.flow, models, cutters)
+        self.cutters, self.workers = tuple(cutters.values()), workers_of(self.group, models, cutters)
         self.reader = doors.open_frames(evidence, settings, any(one.over_time for one in self.cutters))
         self.sequences = [
-            SequenceModel(self.flow, model, self.passes[identity(model.trunk)])
+            SequenceModel(self.group, model, self.workers[identity(model.trunk)])
             for model in models
             if model.kind == "sequence" and model.trunk is not None
         ]
         self.syncs = [
-            SyncModel(self.flow, model, doors.examine_sync) for model in models if model.kind == "audiovisual"
+            SyncModel(self.group, model, doors.examine_sync) for model in models if model.kind == "audiovisual"
         ]
         self.textures = [
-            TextureModel(self.flow, model, doors.examine_texture) for model in models if model.kind == "texture"
+            TextureModel(self.group, model, doors.examine_texture) for model in models if model.kind == "texture"
         ]
-        self.late: tuple[LateModel, ...] = (*self.sequences, *self.syncs, *self.textures)
+        self.track_models: tuple[TrackModel, ...] = (*self.sequences, *self.syncs, *self.textures)
         self.busy_s = {"decode": 0.0, "faces": 0.0, "tracks": 0.0, "crops": 0.0}
         self.frames_done = self.frames_with_face = 0
         self.decode_progress = 0.0
@@ -147,31 +154,31 @@ class _Run:
         start_s = time.perf_counter()
         try:
             self._check()
-            self.flow.start("decode", self._decode)
-            self.flow.start("forensics", self._examine_file)
-            for one in self.passes.values():
-                self.flow.start(f"score {one.model.card.model_id}", one.work)
+            self.group.start("decode", self._decode)
+            self.group.start("forensics", self._examine_file)
+            for one in self.workers.values():
+                self.group.start(f"score {one.model.card.model_id}", one.work)
             tracks = self._find_faces()
             deciding = deciding_tracks(tracks, self.settings, still=self.evidence.kind == "still")
-            seen = Seen(self.evidence, tracks, deciding)
-            self._start_late([*self.syncs, *self.textures], seen)
+            seen = TrackContext(self.evidence, tracks, deciding)
+            self._start_track_models([*self.syncs, *self.textures], seen)
             self._drain()
-            self._start_late(self.sequences, seen)
-            self.flow.wait_until(lambda: all(one.result is not None for one in self.late), self._check)
-            self.flow.wait_until(lambda: self.file_examined, self._check)
+            self._start_track_models(self.sequences, seen)
+            self.group.wait_until(lambda: all(one.result is not None for one in self.track_models), self._check)
+            self.group.wait_until(lambda: self.file_examined, self._check)
             self._check()
-        except FlowStoppedError:
-            self.flow.join()
-            assert self.flow.failure is not None  # only a failed stage stops the flow behind this thread's back
-            raise self.flow.failure from None
+        except ThreadGroupStoppedError:
+            self.group.join()
+            assert self.group.failure is not None  # only a failed stage stops the flow behind this thread's back
+            raise self.group.failure from None
         finally:
-            self.flow.stop()
-            self.flow.join()
+            self.group.stop()
+            self.group.join()
             self.reader.close()
         analysis = self._conclude(seen)
         total_s = time.perf_counter() - start_s
-        scoring_s = {f"scores:{one.model.card.model_id}": one.busy_s for one in self.passes.values()}
-        late_s = {f"{one.stage}:{one.model.card.model_id}": one.busy_s for one in self.late}
+        scoring_s = {f"scores:{one.model.card.model_id}": one.busy_s for one in self.workers.values()}
+        late_s = {f"{one.stage}:{one.model.card.model_id}": one.busy_s for one in self.track_models}
         return replace(analysis, timings={**self.busy_s, **scoring_s, **late_s, "total": total_s})
 
     def _check(self) -> None:
@@ -184,10 +191,10 @@ class _Run:
             decode=self.decode_progress,
             frames_done=self.frames_done,
             frames_expected=self.reader.expected_frames,
-            crops_cut=sum(len(one.cutter.keys) for one in self.passes.values()),
-            crops_scored=sum(one.done for one in self.passes.values()),
+            crops_cut=sum(len(one.cutter.keys) for one in self.workers.values()),
+            crops_scored=sum(one.done for one in self.workers.values()),
             draining=self.draining,
-            late=fractions_of(self.late),
+            track_models=fractions_of(self.track_models),
         )
 
     def _decode(self) -> None:
@@ -209,12 +216,12 @@ class _Run:
             return
         start_s = time.perf_counter()
         self.forensics = self.doors.examine_file(
-            self.evidence.file.path, self.evidence, cancelled=lambda: self.flow.stopped
+            self.evidence.file.path, self.evidence, cancelled=lambda: self.group.stopped
         )
         self.busy_s["forensics"] = time.perf_counter() - start_s
-        with self.flow.changed:
+        with self.group.changed:
             self.file_examined = True
-            self.flow.changed.notify_all()
+            self.group.changed.notify_all()
 
     def _find_faces(self) -> tuple[FaceTrack, ...]:
         tracker = self.doors.new_tracker()
@@ -242,23 +249,25 @@ class _Run:
         self.draining = True
         for cutter in self.cutters:
             cutter.send(self._check, last=True)
-        self.flow.wait_until(lambda: all(one.done == len(one.cutter.keys) for one in self.passes.values()), self._check)
+        self.group.wait_until(
+            lambda: all(one.done == len(one.cutter.keys) for one in self.workers.values()), self._check
+        )
         self._check()
 
-    def _start_late(self, models: Sequence[LateModel], seen: Seen) -> None:
+    def _start_track_models(self, models: Sequence[TrackModel], seen: TrackContext) -> None:
         for one in models:
-            self.flow.start(f"{one.stage} {one.model.card.model_id}", lambda one=one: one.work(seen))  # type: ignore[misc]
+            self.group.start(f"{one.stage} {one.model.card.model_id}", lambda one=one: one.work(seen))  # type: ignore[misc]
 
-    def _results(self, seen: Seen) -> list[ModelResult]:
+    def _results(self, seen: TrackContext) -> list[ModelResult]:
         """One result a model, in the order given; ensembles last, since they rest on the others."""
-        late = {identity(one.model): one.result for one in self.late}
+        track_models = {identity(one.model): one.result for one in self.track_models}
         found: dict[int, ModelResult] = {}
         for index, model in enumerate(self.models):
             if model.kind == "frame":
-                found[index] = frame_result(model, self.passes[identity(model)], seen.tracks, seen.deciding)
+                found[index] = frame_result(model, self.workers[identity(model)], seen.tracks, seen.deciding)
             elif model.kind == "specialists":
-                found[index] = specialists_result(model, self.passes[identity(model)], seen.tracks, seen.deciding)
-            elif (result := late.get(identity(model))) is not None:
+                found[index] = specialists_result(model, self.workers[identity(model)], seen.tracks, seen.deciding)
+            elif (result := track_models.get(identity(model))) is not None:
                 found[index] = result
         members = tuple(found.values())
         for index, model in enumerate(self.models):
@@ -266,7 +275,7 @@ class _Run:
                 found[index] = ensemble_result(model, members, seen.tracks, seen.deciding)
         return [found[index] for index in range(len(self.models))]
 
-    def _conclude(self, seen: Seen) -> Analysis:
+    def _conclude(self, seen: TrackContext) -> Analysis:
         self.meter.conclude()
         evidence = replace(self.evidence, integrity=_merge(self.evidence.integrity, self.reader.integrity))
         findings = Findings(

@@ -63,16 +63,17 @@ class ProgressMeter:
         crops_cut: int,
         crops_scored: int,
         draining: bool,
-        late: Mapping[str, float] | None = None,
+        track_models: Mapping[str, float] | None = None,
     ) -> None:
-        """`late`: how far each stage is that waits for finished tracks, 0..1; the stages are those of every report."""
+        """`track_models`: how far each stage is that waits for finished tracks, 0..1;
+        the stages are those of every report."""
         now_s = self._clock()
         if self._report is None or now_s - self._last_s < REPORT_EVERY_S:
             return
         self._last_s = now_s
         faces = 1.0 if draining else min(1.0, frames_done / max(1, frames_expected, frames_done))
         scores = faces * (crops_scored / crops_cut if crops_cut else 1.0)
-        fractions = {"faces": faces, "scores": scores, **(late or {})}
+        fractions = {"faces": faces, "scores": scores, **(track_models or {})}
         self._stages = ("decode", *fractions)
         weights = {name: STAGE_WEIGHTS[name] for name in fractions}
         overall = sum(weights[name] * fractions[name] for name in fractions) / sum(weights.values())
@@ -86,7 +87,7 @@ class ProgressMeter:
             stage, message = "scores", f"Scoring face {crops_scored:,} of {crops_cut:,}."
             if scores >= 1.0:
                 stage, message = next(
-                    ((name, _MESSAGES[name]) for name, fraction in (late or {}).items() if fraction < 1.0),
+                    ((name, _MESSAGES[name]) for name, fraction in (track_models or {}).items() if fraction < 1.0),
                     (stage, message),
                 )
         self._send(Progress(stage, overall, self._remaining_s(overall, now_s), message, stages))

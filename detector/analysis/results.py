@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey, track_score
-from detector.analysis.temporal import key_of
+from detector.analysis.temporal import face_key
 from detector.analysis.types import ChannelReadings, Cue, CueResult, ModelResult, TrackScore
-from detector.analysis.workers import NetworkPass
+from detector.analysis.workers import NetworkWorker
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _READING_DIGITS = 4
 
 
 def frame_result(
-    model: LoadedModel, done: NetworkPass, tracks: Sequence[FaceTrack], deciding: Sequence[FaceTrack]
+    model: LoadedModel, done: NetworkWorker, tracks: Sequence[FaceTrack], deciding: Sequence[FaceTrack]
 ) -> ModelResult:
     """A frame model: each track's quality-weighted mean."""
     logits = done.logits()
@@ -46,7 +46,7 @@ def frame_models_by_score(models: Iterable[ModelResult]) -> list[ModelResult]:
 
 
 def specialists_result(
-    model: LoadedModel, done: NetworkPass, tracks: Sequence[FaceTrack], deciding: Sequence[FaceTrack]
+    model: LoadedModel, done: NetworkWorker, tracks: Sequence[FaceTrack], deciding: Sequence[FaceTrack]
 ) -> ModelResult:
     """A specialists model: every cue on its own; the model's score of a track is that of its highest cue there."""
     cues = []
@@ -66,7 +66,7 @@ def specialists_result(
     return _result(model, scores, deciding, _why_none(done, tracks), specialists=tuple(cues))
 
 
-def _why_none(done: NetworkPass, tracks: Sequence[FaceTrack]) -> str:
+def _why_none(done: NetworkWorker, tracks: Sequence[FaceTrack]) -> str:
     """What stands in place of a score, should there be none."""
     if done.failure or not tracks:
         return done.failure or NO_FACE
@@ -132,7 +132,7 @@ def _with_cue(model: LoadedModel, result: ModelResult) -> ModelResult:
 
 def _readings(track: FaceTrack, values: Mapping[FaceKey, NDArray[np.float32]]) -> ChannelReadings:
     """One row a face of the track. Four digits: more would say nothing and swell the record."""
-    read = [(face.pts, values[key_of(face)]) for face in track.faces if key_of(face) in values]
+    read = [(face.pts, values[face_key(face)]) for face in track.faces if face_key(face) in values]
     rows = tuple(tuple(float(f"{value:.{_READING_DIGITS}g}") for value in row.tolist()) for _, row in read)
     return ChannelReadings(track.track_id, tuple(pts for pts, _ in read), rows)
 

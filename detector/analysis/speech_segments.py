@@ -12,13 +12,13 @@ from detector.evidence.speech import HOP_S, SpeechActivity
 from detector.faces.types import FaceTrack
 
 # At most three windows of three seconds: 225 meshes a face, however long the file is.
-MAX_STRETCHES, LONGEST_S = 3, 3.0
+MAX_SEGMENTS, LONGEST_S = 3, 3.0
 SHORTEST_S = 0.9
 _MIN_SPEECH_SHARE = 0.5
 _STEP_S = 0.25
 
 
-class Stretch(NamedTuple):
+class SpeechSegment(NamedTuple):
     """Seconds to look at, and the faces that are in the picture then, most promising first."""
 
     start_s: float
@@ -26,14 +26,14 @@ class Stretch(NamedTuple):
     tracks: tuple[FaceTrack, ...]
 
 
-def choose_stretches(activity: SpeechActivity, tracks: Sequence[FaceTrack]) -> tuple[Stretch, ...]:
+def choose_segments(activity: SpeechActivity, tracks: Sequence[FaceTrack]) -> tuple[SpeechSegment, ...]:
     """Up to three stretches of up to 3 s, each within one face's time and mostly speech, spread over the file.
 
     Each third of the speech gives its fullest stretch; silence at both ends of a stretch is cut off. Where no third
     holds one, the whole of the speech may. Empty where no face is in the picture for 0.9 s of speech.
     """
     spans = spread_spans(activity, [(track.first_pts_s, track.last_pts_s) for track in tracks])
-    return tuple(Stretch(*span, _present(tracks, *span)) for span in spans)
+    return tuple(SpeechSegment(*span, _present(tracks, *span)) for span in spans)
 
 
 def spread_spans(activity: SpeechActivity, faces: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
@@ -59,7 +59,7 @@ def _best_in(
 def _parts(activity: SpeechActivity) -> list[tuple[float, float]]:
     """(start, end) of the parts of the file that hold a third of the speech each, fewer where there is little."""
     spoken = np.flatnonzero(activity.is_speech)
-    parts = int(np.clip(activity.speech_s // SHORTEST_S, 1, MAX_STRETCHES))
+    parts = int(np.clip(activity.speech_s // SHORTEST_S, 1, MAX_SEGMENTS))
     if activity.speech_s <= LONGEST_S:
         parts = 1
     cuts = [spoken[0], *(spoken[len(spoken) * part // parts] for part in range(1, parts)), spoken[-1] + 1]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from detector.analysis.aggregate import FaceKey
 from detector.analysis.intervals import MARGIN_LOGIT, intervals_of
 from detector.analysis.types import Attention, FrameScore, TrackScore
-from detector.analysis.workers import Look
-from detector.faces.temporal import Picture, changes_along, changes_since, frame_pair
+from detector.analysis.workers import FaceReading
+from detector.faces.temporal import Picture, differences_to_previous, frame_pair, temporal_differences
 from detector.faces.types import FaceTrack, TrackedFace
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def windows_of(pts_s: Sequence[float], length: int) -> Windows:
 def read_track(
     model: LoadedModel,
     track: FaceTrack,
-    looks: Mapping[FaceKey, Look],
+    readings: Mapping[FaceKey, FaceReading],
     *,
     each_batch: Callable[[], None] = lambda: None,
 ) -> TrackScore | None:
@@ -65,10 +65,10 @@ def read_track(
     None where the trunk looked at fewer than four of its faces. Raises ValueError where the model's answer is not
     finite.
     """
-    faces = scored_faces(track, looks)
+    faces = scored_faces(track, readings)
     if len(faces) < LEAST_FRAMES:
         return None
-    table = read_of(model, [looks[key_of(face)] for face in faces])
+    table = read_of(model, [readings[face_key(face)] for face in faces])
     windows = windows_of([face.pts_s for face in faces], int(model.card.inputs["frames"]))
     logits: list[float] = []
     sums = np.zeros((3, len(faces)))  # of frame logits, of pooling, of windows
@@ -98,30 +98,34 @@ def read_track(
     return TrackScore(track.track_id, float(np.mean(logits)), frames, attention, intervals)
 
 
-def read_of(model: LoadedModel, looks: Sequence[Look], *, before: Picture | None = None) -> NDArray[np.float32]:
-    """What a sequence model reads of F looks at one face, in the order of time: `with_changes`, and after it, for a
-    model that reads pairs of frames, what it makes of each frame and the one just before it, (F, D + 85)."""
-    table = with_changes(looks, model.card.crop.margin, before=before)
+def read_of(
+    model: LoadedModel, readings: Sequence[FaceReading], *, before: Picture | None = None
+) -> NDArray[np.float32]:
+    """What a sequence model reads of F looks at one face, in the order of time: `with_temporal_differences`, and after
+    it, for a model that reads pairs of frames, what it makes of each frame and the one just before it, (F, D + 85)."""
+    table = with_temporal_differences(readings, model.card.crop.margin, before=before)
     if not model.reads_pairs:
         return table
-    pairs = np.stack([frame_pair(one.just_before, one.thumbnail) for one in looks])
+    pairs = np.stack([frame_pair(one.just_before, one.thumbnail) for one in readings])
     return np.concatenate([table, model.changes(pairs)[:, None]], axis=1)
 
 
-def with_changes(looks: Sequence[Look], margin: float, *, before: Picture | None = None) -> NDArray[np.float32]:
+def with_temporal_differences(
+    readings: Sequence[FaceReading], margin: float, *, before: Picture | None = None
+) -> NDArray[np.float32]:
     """Of F looks at one face, in the order of time: features (F, D) with what changed since the look before and since
     the frame just before, (F, D + 84). `margin` and `before`, the thumbnail of a look before the first, as in
-    `detector.faces.temporal.changes_along`."""
-    thumbnails = [one.thumbnail for one in looks]
-    along = changes_along(thumbnails, margin, before=before)
-    since = changes_since([one.just_before for one in looks], thumbnails, margin)
-    return np.concatenate([np.stack([one.features for one in looks]), along, since], axis=1)
+    `detector.faces.temporal.temporal_differences`."""
+    thumbnails = [one.thumbnail for one in readings]
+    along = temporal_differences(thumbnails, margin, before=before)
+    since = differences_to_previous([one.just_before for one in readings], thumbnails, margin)
+    return np.concatenate([np.stack([one.features for one in readings]), along, since], axis=1)
 
 
-def scored_faces(track: FaceTrack, looks: Mapping[FaceKey, Look]) -> list[TrackedFace]:
+def scored_faces(track: FaceTrack, readings: Mapping[FaceKey, FaceReading]) -> list[TrackedFace]:
     """The faces of a track that the trunk looked at, in order of time."""
-    return [face for face in track.faces if key_of(face) in looks]
+    return [face for face in track.faces if face_key(face) in readings]
 
 
-def key_of(face: TrackedFace) -> FaceKey:
+def face_key(face: TrackedFace) -> FaceKey:
     return FaceKey(face.frame_index, face.face.bbox_xyxy_px)

@@ -28,7 +28,7 @@ LEAST_PAIRS: Final = 6
 # Mean landmark shift, in sides of the face, that a similarity leaves over. Meshes of a photograph under a moving camera
 # stay below it: who holds still and what is a still look alike, so such pairs say nothing.
 LEAST_EXPRESSION: Final = 0.006
-_STEP_S, _STRETCH_S, _STRETCHES, _TRACKS = 0.19, 5.0, 3, 4
+_STEP_S, _SEGMENT_S, _SEGMENTS, _TRACKS = 0.19, 5.0, 3, 4
 _PAIRS = 24  # of each stretch
 _ROOM, _LARGEST_PX = 0.35, 384.0
 _EXPRESSION: Final = FEATURES.index("expression")
@@ -74,7 +74,7 @@ def _examine(
     for track in sorted(tracks, key=lambda one: one.faces[0].pts_s - one.faces[-1].pts_s)[:_TRACKS]:
         pairs = [
             pair
-            for start_s, end_s in stretches_of(track)
+            for start_s, end_s in segments_of(track)
             for pair in pairs_of(_moments(evidence, track, start_s, end_s, backend, cancelled), _PAIRS)
         ]
         if len(pairs) >= LEAST_PAIRS:
@@ -82,13 +82,13 @@ def _examine(
     return scores
 
 
-def stretches_of(track: FaceTrack) -> Iterator[tuple[float, float]]:
+def segments_of(track: FaceTrack) -> Iterator[tuple[float, float]]:
     """(start, end) seconds within the track: all of a short one, else spread evenly from its first to its last face."""
     first, last = track.faces[0].pts_s, track.faces[-1].pts_s
-    count = int(min(_STRETCHES, max(1, (last - first) // _STRETCH_S)))
+    count = int(min(_SEGMENTS, max(1, (last - first) // _SEGMENT_S)))
     for number in range(count):
-        start = first + (last - first - _STRETCH_S) * (number / (count - 1) if count > 1 else 0.5)
-        yield max(first, start), min(last, start + _STRETCH_S) + 1e-3
+        start = first + (last - first - _SEGMENT_S) * (number / (count - 1) if count > 1 else 0.5)
+        yield max(first, start), min(last, start + _SEGMENT_S) + 1e-3
 
 
 def pairs_of(moments: Sequence[Moment], most: int) -> list[NDArray[np.float32]]:
@@ -116,8 +116,8 @@ def _moments(
     backend: FaceBackend,
     cancelled: Callable[[], bool] | None,
 ) -> list[Moment]:
-    looks = follow_face(evidence, track, start_s, end_s, backend, step_s=_STEP_S, cancelled=cancelled)
-    return [around_face(frame.pts_s, frame.image, look.points[:, :2]) for frame, look in looks]
+    readings = follow_face(evidence, track, start_s, end_s, backend, step_s=_STEP_S, cancelled=cancelled)
+    return [around_face(frame.pts_s, frame.image, look.points[:, :2]) for frame, look in readings]
 
 
 def around_face(pts_s: float, image: NDArray[np.uint8], mesh: NDArray[np.float32]) -> Moment:

@@ -15,11 +15,11 @@ T = TypeVar("T")
 POLL_S = 0.05
 
 
-class FlowStoppedError(Exception):
+class ThreadGroupStoppedError(Exception):
     """Raised inside a stage whose flow was stopped; it unwinds the stage and goes no further."""
 
 
-class Flow:
+class ThreadGroup:
     """Threads and channels that live and end together. Not re-usable: one flow, one run."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Flow:
         def run() -> None:
             try:
                 work()
-            except FlowStoppedError:
+            except ThreadGroupStoppedError:
                 pass
             except BaseException as error:  # every failure must reach the caller, whatever its kind
                 self.stop(error)
@@ -62,7 +62,7 @@ class Flow:
         while True:
             with self.changed:
                 if self.stopped:
-                    raise FlowStoppedError
+                    raise ThreadGroupStoppedError
                 if ready():
                     return
                 self.changed.wait(POLL_S if each_poll else None)
@@ -73,30 +73,30 @@ class Flow:
 class Channel(Generic[T]):
     """A bounded first-in-first-out channel with one producer and one consumer. `capacity` bounds memory."""
 
-    def __init__(self, flow: Flow, capacity: int) -> None:
-        self._flow = flow
+    def __init__(self, group: ThreadGroup, capacity: int) -> None:
+        self._group = group
         self._capacity = capacity
         self._items: deque[T] = deque()
         self._closed = False
 
     def put(self, item: T, each_poll: Callable[[], None] | None = None) -> None:
-        self._flow.wait_until(lambda: len(self._items) < self._capacity, each_poll)
-        with self._flow.changed:
+        self._group.wait_until(lambda: len(self._items) < self._capacity, each_poll)
+        with self._group.changed:
             self._items.append(item)
-            self._flow.changed.notify_all()
+            self._group.changed.notify_all()
 
     def close(self) -> None:
         """No more items: the consumer's iteration ends after the last one."""
-        with self._flow.changed:
+        with self._group.changed:
             self._closed = True
-            self._flow.changed.notify_all()
+            self._group.changed.notify_all()
 
     def items(self, each_poll: Callable[[], None] | None = None) -> Iterator[T]:
         while True:
-            self._flow.wait_until(lambda: bool(self._items) or self._closed, each_poll)
-            with self._flow.changed:
+            self._group.wait_until(lambda: bool(self._items) or self._closed, each_poll)
+            with self._group.changed:
                 if not self._items:
                     return
                 item = self._items.popleft()
-                self._flow.changed.notify_all()
+                self._group.changed.notify_all()
             yield item

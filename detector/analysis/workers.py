@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey
 from detector.analysis.crops import Batch, Cutter
-from detector.analysis.thread_group import Channel, Flow
+from detector.analysis.thread_group import Channel, ThreadGroup
 from detector.faces.temporal import Picture, thumbnail
 from detector.faces.types import CropSpec
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BATCHES_AHEAD = 2
 
 
-class Look(NamedTuple):
+class FaceReading(NamedTuple):
     """One face in one frame: `features` (D,) float32 of a trunk, `thumbnail` (64, 64, 3) uint8 of its crop, and that of
     the same place in the frame just before, None where there is none."""
 
@@ -30,16 +30,16 @@ class Look(NamedTuple):
     just_before: Picture | None
 
 
-class NetworkPass:
+class NetworkWorker:
     """What one network says of every crop of its cutter, in the order of the cutter's keys.
 
     A network that raises, or answers in another shape, is left at that: `failure` says why in one sentence, what it
     said before is dropped, and the other networks go on.
     """
 
-    def __init__(self, flow: Flow, model: LoadedModel, cutter: Cutter, *, keep_features: bool) -> None:
+    def __init__(self, group: ThreadGroup, model: LoadedModel, cutter: Cutter, *, keep_features: bool) -> None:
         self.model, self.cutter = model, cutter
-        self.channel: Channel[Batch] = Channel(flow, BATCHES_AHEAD)
+        self.channel: Channel[Batch] = Channel(group, BATCHES_AHEAD)
         cutter.channels.append(self.channel)
         cutter.over_time |= keep_features
         self.done = 0
@@ -67,12 +67,12 @@ class NetworkPass:
         """The logit of each face, of a frame model; empty after a failure."""
         return self._by_face(self._logits)
 
-    def looks(self) -> dict[FaceKey, Look]:
+    def readings(self) -> dict[FaceKey, FaceReading]:
         """What a model over time reads of each face; empty after a failure."""
         if self.failure is not None or not self._features:
             return {}
         pairs = zip(np.concatenate(self._features), self._thumbnails, strict=True)
-        return dict(zip(self.cutter.keys, (Look(features, *two) for features, two in pairs), strict=True))
+        return dict(zip(self.cutter.keys, (FaceReading(features, *two) for features, two in pairs), strict=True))
 
     def cue(self, name: str) -> tuple[dict[FaceKey, float], dict[FaceKey, NDArray[np.float32]]]:
         """One cue of a specialists model: the logit and the channels' readings (C,) of each face."""
@@ -112,16 +112,16 @@ def describe_failure(model_id: str, error: BaseException) -> str:
     return f"{model_id} failed on this file ({type(error).__name__}: {error}), so it has no score."
 
 
-def passes_of(
-    flow: Flow, models: Sequence[LoadedModel], cutters: Mapping[CropSpec, Cutter]
-) -> dict[tuple[str, str], NetworkPass]:
+def workers_of(
+    group: ThreadGroup, models: Sequence[LoadedModel], cutters: Mapping[CropSpec, Cutter]
+) -> dict[tuple[str, str], NetworkWorker]:
     """A pass for each distinct network that reads crops: those of frame and specialists models, and trunks, by id and
     weights."""
     trunks = {identity(model.trunk) for model in models if model.kind == "sequence" and model.trunk is not None}
-    found: dict[tuple[str, str], NetworkPass] = {}
+    found: dict[tuple[str, str], NetworkWorker] = {}
     for model in readers_of_crops(models):
-        found[identity(model)] = NetworkPass(
-            flow, model, cutters[model.card.crop], keep_features=identity(model) in trunks
+        found[identity(model)] = NetworkWorker(
+            group, model, cutters[model.card.crop], keep_features=identity(model) in trunks
         )
     return found
 

@@ -25,7 +25,7 @@ from detector.cases.artefacts import artefact_path
 from detector.cases.chain import append_event, chain_problem, read_events
 from detector.cases.codec import evidence_from_dict, file_sha256
 from detector.cases.database import Database, bulk_insert, insert
-from detector.cases.encoder_fingerprint import insert_families
+from detector.cases.encoder_fingerprint import insert_fingerprints
 from detector.cases.export import BUNDLE_VERSION, CASE_TABLES
 from detector.cases.home import Layout
 from detector.cases.seals import seal_problem, sealed_records
@@ -201,7 +201,7 @@ def _insert(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle, told: dict[str, 
     head = {"sequence": newest.sequence, "event_hash": newest.event_hash}
     times = {name: newest.at.replace(tzinfo=None) for name in ("at_utc", "active_at")}
     insert(cursor, "case_heads", {"case_id": bundle.case_id, **head, **times, "change": 0})
-    insert_families(cursor, bundle.rows["exhibits"])
+    insert_fingerprints(cursor, bundle.rows["exhibits"])
     index_case(cursor, bundle.case_id)
     details = {name: value for name, value in told.items() if name != "actor"}
     append_event(cursor, bundle.case_id, "case_imported", told["actor"], {**details, "head": head})

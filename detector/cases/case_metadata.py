@@ -15,7 +15,7 @@ from detector.cases.types import CURRENT, Bookmark, Case, Status
 from detector.errors import StoreError
 
 
-class Marks:
+class CaseMetadata:
     """Every change is one transaction and one event in the case's log. `author` is by default who opened the store.
     Cases are never deleted, only archived. Every method raises StoreError for ids that the store does not hold."""
 
@@ -61,7 +61,7 @@ class Marks:
         return self._change(case_id, "tags_changed", change, author)
 
     def set_blind_first(self, case_id: str, blind_first: bool, *, author: str = "") -> Case:
-        """Whether scores of this case's exhibits wait for an opinion (`StatementDesk.scores_withheld`)."""
+        """Whether scores of this case's exhibits wait for an opinion (`StatementRepository.scores_withheld`)."""
 
         def change(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             require_open(cursor, case_id)

@@ -38,7 +38,7 @@ _AUDIO = ("codec", "sample_rate_hz", "channels")
 _BATCH = 5_000
 
 
-def family_facts(described: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def fingerprint_facts(described: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """(name, value) of what counts, from evidence in its stored form (`codec.evidence_to_dict`), in a fixed order."""
     container, video, audio = described["container"], described["video"], described["audio"]
     facts = [("kind", described["kind"]), ("container", container["format_name"])]
@@ -49,40 +49,41 @@ def family_facts(described: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(value)) for name, value in facts if value is not None)
 
 
-def family_sha256(described: Mapping[str, Any]) -> str:
+def fingerprint_sha256(described: Mapping[str, Any]) -> str:
     """SHA-256 (hex) of the facts: equal for files of one family."""
-    return digest([list(fact) for fact in family_facts(described)])
+    return digest([list(fact) for fact in fingerprint_facts(described)])
 
 
-def insert_families(cursor: duckdb.DuckDBPyConnection, exhibits: Iterable[Mapping[str, Any]]) -> None:
+def insert_fingerprints(cursor: duckdb.DuckDBPyConnection, exhibits: Iterable[Mapping[str, Any]]) -> None:
     """Add the family of each exhibit row."""
     found = [
         {
             "exhibit_id": row["exhibit_id"],
             "case_id": row["case_id"],
-            "family_sha256": family_sha256(json.loads(row["evidence_json"])),
+            "family_sha256": fingerprint_sha256(json.loads(row["evidence_json"])),
         }
         for row in exhibits
     ]
     bulk_insert(cursor, "exhibit_families", found)
 
 
-def insert_all_families(cursor: duckdb.DuckDBPyConnection) -> None:
+def insert_all_fingerprints(cursor: duckdb.DuckDBPyConnection) -> None:
     """Of every exhibit there is: for a store that had none."""
     ids = [found for (found,) in cursor.execute("SELECT exhibit_id FROM exhibits ORDER BY exhibit_id").fetchall()]
     for start in range(0, len(ids), _BATCH):
         among = ids[start : start + _BATCH]
         query = "SELECT exhibit_id, case_id, evidence_json FROM exhibits WHERE exhibit_id BETWEEN ? AND ?"
-        insert_families(cursor, rows(cursor, query, [among[0], among[-1]]))
+        insert_fingerprints(cursor, rows(cursor, query, [among[0], among[-1]]))
 
 
-def family_problem(cursor: duckdb.DuckDBPyConnection, case_id: str) -> str | None:
+def fingerprint_problem(cursor: duckdb.DuckDBPyConnection, case_id: str) -> str | None:
     """The first exhibit of a case whose recorded family is not that of its evidence, in one sentence."""
     query = "SELECT exhibit_id, family_sha256 FROM exhibit_families WHERE case_id = ? ORDER BY ALL"
     recorded = cursor.execute(query, [case_id]).fetchall()
     query = "SELECT exhibit_id, evidence_json FROM exhibits WHERE case_id = ? ORDER BY exhibit_id"
     expected = [
-        (row["exhibit_id"], family_sha256(json.loads(row["evidence_json"]))) for row in rows(cursor, query, [case_id])
+        (row["exhibit_id"], fingerprint_sha256(json.loads(row["evidence_json"])))
+        for row in rows(cursor, query, [case_id])
     ]
     for known in sorted(set(recorded) ^ set(expected)):
         return f"The file family recorded for the exhibit {known[0]} is not that of its evidence."

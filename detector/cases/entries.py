@@ -14,7 +14,7 @@ from detector.analysis.types import Analysis
 from detector.cases.chain import append_event
 from detector.cases.codec import canonical, evidence_to_dict
 from detector.cases.database import insert, to_column, utc_now
-from detector.cases.encoder_fingerprint import insert_families
+from detector.cases.encoder_fingerprint import insert_fingerprints
 from detector.cases.records import read_case
 from detector.cases.seals import seal
 from detector.cases.search_index import index_record
@@ -75,7 +75,7 @@ def insert_exhibit(
         "added_at": to_column(utc_now()),
     }
     insert(cursor, "exhibits", row)
-    insert_families(cursor, [row])
+    insert_fingerprints(cursor, [row])
     record_entry(cursor, case_id, "exhibit_added", "exhibit", exhibit_id, actor, told)
     return exhibit_id
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from detector.cases.database import Database, insert, to_column, utc_now
-from detector.cases.encoder_fingerprint import insert_all_families
+from detector.cases.encoder_fingerprint import insert_all_fingerprints
 from detector.cases.search_index import index_everything
 from detector.errors import StoreError
 
@@ -28,7 +28,7 @@ class Migration:
 
 def _fill_derived(cursor: duckdb.DuckDBPyConnection) -> None:
     index_everything(cursor)
-    insert_all_families(cursor)
+    insert_all_fingerprints(cursor)
 
 
 MIGRATIONS: tuple[Migration, ...] = (

@@ -26,7 +26,7 @@ _WEIGHTS = 1 << np.arange(64, dtype=np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
-class Prints:
+class PerceptualHashes:
     """`hashes` are unsigned 64-bit integers, one a frame at `pts`; flat pictures have none. `problem` is the reason why
     there are none at all, else empty."""
 
@@ -45,7 +45,7 @@ def picture_hash(image: NDArray[np.uint8]) -> int | None:
     return int(_WEIGHTS[low > np.median(low)].sum())
 
 
-def prints_of(evidence: Evidence) -> Prints:
+def perceptual_hashes(evidence: Evidence) -> PerceptualHashes:
     """Hashes of up to 16 frames, evenly spaced over the presentation. A file that cannot be read gives the reason."""
     try:
         times = frame_times(evidence)
@@ -53,8 +53,8 @@ def prints_of(evidence: Evidence) -> Prints:
         chosen = sorted({times[int(place)] for place in places}) if times else []
         found = [(pts, picture_hash(frame_at(evidence, pts).image)) for pts in chosen]
     except (EvidenceError, OSError) as error:
-        return Prints((), (), f"The frames cannot be read: {error}")
+        return PerceptualHashes((), (), f"The frames cannot be read: {error}")
     told = [(pts, value) for pts, value in found if value is not None]
     if not told:
-        return Prints((), (), "Every frame that was looked at is flat: there is nothing to compare.")
-    return Prints(tuple(pts for pts, _ in told), tuple(value for _, value in told))
+        return PerceptualHashes((), (), "Every frame that was looked at is flat: there is nothing to compare.")
+    return PerceptualHashes(tuple(pts for pts, _ in told), tuple(value for _, value in told))

@@ -10,7 +10,7 @@ import duckdb
 
 from detector.cases.codec import evidence_to_dict
 from detector.cases.database import Database, insert, rows
-from detector.cases.encoder_fingerprint import family_facts
+from detector.cases.encoder_fingerprint import fingerprint_facts
 from detector.cases.entries import record_entry
 from detector.cases.home import Layout
 from detector.cases.records import read_exhibits
@@ -56,7 +56,7 @@ class SeenBefore:
     problem: str
 
 
-class Likeness:
+class SimilaritySearch:
     """Raises StoreError for an exhibit that the store does not hold."""
 
     def __init__(self, database: Database, layout: Layout, actor: str) -> None:
@@ -71,10 +71,10 @@ class Likeness:
         if self._taken(exhibit_id):
             return False
         from detector.cases.perceptual_hashes import (
-            prints_of,  # decoding libraries, which a list of cases does not need
+            perceptual_hashes,  # decoding libraries, which a list of cases does not need
         )
 
-        found = prints_of(exhibit.evidence)
+        found = perceptual_hashes(exhibit.evidence)
 
         def change(cursor: duckdb.DuckDBPyConnection) -> bool:
             if cursor.execute("SELECT 1 FROM exhibit_prints WHERE exhibit_id = ?", [exhibit_id]).fetchone():
@@ -116,7 +116,7 @@ class Likeness:
                     [exhibit_id],
                     exhibit_id,
                 ),
-                family=family_facts(json.loads(json.dumps(evidence_to_dict(exhibit.evidence), default=str))),
+                family=fingerprint_facts(json.loads(json.dumps(evidence_to_dict(exhibit.evidence), default=str))),
                 family_size=cursor.execute(size, [exhibit_id]).fetchall()[0][0],
                 exhibits_in_store=in_store,
                 not_compared=without,

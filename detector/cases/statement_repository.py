@@ -35,12 +35,12 @@ from detector.errors import StoreError
 T = TypeVar("T")
 
 # A page is drawn anew at every click: within this time it is the same look.
-ONE_LOOK = timedelta(minutes=30)
+VIEW_REPEAT = timedelta(minutes=30)
 # Whoever caused one of these was shown scores: of one exhibit where the event names one, else of the whole case.
 _SHOWS_SCORES = ("scores_viewed", "case_exported", "report_rendered")
 
 
-class StatementDesk:
+class StatementRepository:
     """Opinions, ground truth, signatures, and looks. `author` is who states it, by default who opened the store.
     Nothing here is edited or removed: the newest statement counts, the older ones stay. Every method raises StoreError
     for ids that the store does not hold, and for an archived case (ground truth and looks excepted)."""
@@ -72,7 +72,7 @@ class StatementDesk:
             if exhibit_id is not None:
                 require_exhibit(cursor, case_id, exhibit_id)
             same = "case_id = ? AND action = ? AND actor = ? AND details_json = ? AND at_utc > ?"
-            since = to_column(utc_now() - ONE_LOOK)
+            since = to_column(utc_now() - VIEW_REPEAT)
             values = [case_id, action, who, canonical(told), since]
             if cursor.execute(f"SELECT 1 FROM events WHERE {same}", values).fetchone():
                 return False

@@ -14,7 +14,7 @@ from detector.cases.anchor import Anchor
 from detector.cases.artefacts import keep_analysis
 from detector.cases.backup import back_up
 from detector.cases.bundle import import_bundle
-from detector.cases.case_metadata import Marks
+from detector.cases.case_metadata import CaseMetadata
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.codec import file_sha256, stored_path
 from detector.cases.database import Database
@@ -33,8 +33,8 @@ from detector.cases.job_table import JobTable
 from detector.cases.opening import open_store, system_user
 from detector.cases.reader import CaseReader
 from detector.cases.records import read_case, read_notes
-from detector.cases.similarity import Likeness
-from detector.cases.statement_repository import StatementDesk
+from detector.cases.similarity import SimilaritySearch
+from detector.cases.statement_repository import StatementRepository
 from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, Verification
 from detector.cases.verify import Progress
 from detector.errors import StoreError
@@ -55,9 +55,9 @@ class CaseStore(CaseReader):
         super().__init__(layout, database, anchor)
         self.warnings = warnings
         self.jobs = JobTable(database, actor)
-        self.marks = Marks(database, actor)
-        self.statements = StatementDesk(database, layout, actor, self.verify)
-        self.likeness = Likeness(database, layout, actor)
+        self.marks = CaseMetadata(database, actor)
+        self.statements = StatementRepository(database, layout, actor, self.verify)
+        self.likeness = SimilaritySearch(database, layout, actor)
         self._actor = actor
 
     @classmethod

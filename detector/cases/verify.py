@@ -11,7 +11,7 @@ from detector.cases.anchor import Anchor, AnchorLine, anchor_problem
 from detector.cases.chain import STORE_CHAIN, chain_problem, clock_warnings, head_problem, read_events, read_head
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database
-from detector.cases.encoder_fingerprint import family_problem
+from detector.cases.encoder_fingerprint import fingerprint_problem
 from detector.cases.home import Layout
 from detector.cases.job_table import job_problem
 from detector.cases.records import read_analyses, read_case, read_exhibits
@@ -90,7 +90,7 @@ def _verify(
             or head_problem(events, head)
             or _unknown_head(events, known_heads)
             or seal_problem(cursor, case_id, sealed)
-            or family_problem(cursor, case_id)
+            or fingerprint_problem(cursor, case_id)
             or text_problem(cursor, case_id)
             or job_problem(cursor, case_id, events)
         )

@@ -66,13 +66,13 @@ def _analyze(args: argparse.Namespace) -> int:
                 raise StoreError(
                     f"The case {known.case_id} is archived. Reopen it with `cases archive --reopen` first."
                 )
-            desk = _Desk(models, settings, store.evidence_dir, args.quiet, store, args.case)
+            session = _Session(models, settings, store.evidence_dir, args.quiet, store, args.case)
         else:
             folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="framewitness-"))
-            desk = _Desk(models, settings, Path(folder), args.quiet)
+            session = _Session(models, settings, Path(folder), args.quiet)
         for path in args.files:
             try:
-                analysis = desk.examine(path, interrupts)
+                analysis = session.examine(path, interrupts)
             except EvidenceError as error:
                 print(f"{plain(str(path))}: ", end="", file=sys.stderr)
                 complain(error)
@@ -81,13 +81,13 @@ def _analyze(args: argparse.Namespace) -> int:
             _print_result(analysis, args.format)
             if args.out:
                 _write_result(analysis, args.out)
-            if desk.store is None:
+            if session.store is None:
                 analysis.evidence.file.path.unlink(missing_ok=True)
     return status
 
 
 @dataclass(frozen=True)
-class _Desk:
+class _Session:
     """What every file of one command shares: models, settings, and where originals and results are kept."""
 
     models: tuple[LoadedModel, ...]

@@ -19,7 +19,7 @@ from detector.errors import SettingsError
 from detector.evidence.audio import Sound
 from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, Twins, changes_something, lacking, make, spliced
 from detector.synthesis.degrade import jpeg
-from detector.synthesis.reconstruction import load_repainters
+from detector.synthesis.reconstruction import load_reconstruction_networks
 from detector.synthesis.sources import Source, read_source
 from detector.synthesis.video import write_clip
 
@@ -58,7 +58,7 @@ def _synthesize(args: argparse.Namespace) -> int:
     kinds = list(KINDS) if args.kinds == "all" else [kind.strip() for kind in args.kinds.split(",")]
     _check(args, kinds)
     donor = read_source(args.donor, seconds=args.seconds, seed=args.seed) if args.donor else None
-    networks: list[nn.Module] = load_repainters(args.networks) if args.networks else []
+    networks: list[nn.Module] = load_reconstruction_networks(args.networks) if args.networks else []
     args.out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, object]] = []
     for path in args.sources or [None]:
@@ -114,14 +114,14 @@ class Writer:
 
     def write(self, kind: str, twins: Twins, interval_s: tuple[float, float]) -> None:
         name = f"{self._source.name}_{kind.replace('+', '_')}"
-        shared = twins.genuine is self._source.clip
-        genuine = f"{self._source.name}_genuine.mp4" if shared else f"{name}_genuine.mp4"
-        if not any(row["file"] == genuine for row in self.rows):
-            sha256 = self._clip(genuine, twins.genuine.images, twins.genuine_sound)
-            self.rows.append(self._row(genuine, "real", "", sha256))
+        shared = twins.real is self._source.clip
+        real = f"{self._source.name}_genuine.mp4" if shared else f"{name}_genuine.mp4"
+        if not any(row["file"] == real for row in self.rows):
+            sha256 = self._clip(real, twins.real.images, twins.real_sound)
+            self.rows.append(self._row(real, "real", "", sha256))
         row = self._row(f"{name}.mp4", "fake", kind, self._clip(f"{name}.mp4", twins.fake.images, twins.fake_sound))
         start_s, end_s = interval_s
-        row |= {"parameters": json.dumps(twins.parameters), "start_s": start_s, "end_s": end_s, "genuine": genuine}
+        row |= {"parameters": json.dumps(twins.parameters), "start_s": start_s, "end_s": end_s, "genuine": real}
         if twins.masks is not None:
             path = self._out / f"{name}_mask.mp4"
             write_clip(path, twins.masks, self._source.fps, crf=12)

@@ -111,12 +111,12 @@ def _leakage(args: argparse.Namespace) -> int:
 def _peers(args: argparse.Namespace) -> int:
     from detector.registry import default_model_ids, load_set, weights_dir
     from detector.training.data.facebank import FaceBank, build_bank
-    from detector.training.evaluation.baselines import compare_peers
+    from detector.training.evaluation.baselines import compare_baselines
 
     models = [model for model in load_set(args.models or default_model_ids(), args.device) if model.kind == "frame"]
     made = (args.bank / "table.parquet").is_file()
     bank = FaceBank.open(args.bank) if made else build_bank(args.data, args.bank)
-    report = compare_peers(models, bank, split=args.split)
+    report = compare_baselines(models, bank, split=args.split)
     if args.out:
         args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if args.write_cards:

@@ -35,7 +35,7 @@ _UNSETTLED = _Limits(movement=20.0, excess=0.0, likeness=0.6, colour=0.12)
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _FrameSignature:
     """What is remembered of a frame: its thumbnail and the two descriptions derived from it."""
 
     thumbnail: NDArray[np.float32]
@@ -55,7 +55,7 @@ class ShotDetector:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
-        self._before: deque[_Look] = deque(maxlen=_LOOK_BACK)
+        self._before: deque[_FrameSignature] = deque(maxlen=_LOOK_BACK)
         self._movement: deque[float] = deque(maxlen=_HISTORY)
 
     def is_cut(self, frame: Any) -> bool:
@@ -72,29 +72,29 @@ class ShotDetector:
 
     def is_cut_thumbnail(self, thumbnail: NDArray[np.uint8]) -> bool:
         """As `is_cut`, on a (3, 36, 64) uint8 YUV thumbnail."""
-        look = _Look(thumbnail.astype(np.float32), _histogram(thumbnail), _structure(thumbnail[0]))
+        signature = _FrameSignature(thumbnail.astype(np.float32), _histogram(thumbnail), _structure(thumbnail[0]))
         if not self._before:
-            self._before.append(look)
+            self._before.append(signature)
             return False
-        movement = _movement(look, self._before[-1])
+        movement = _movement(signature, self._before[-1])
         settled = len(self._movement) >= _SETTLED
         limits = _USUAL if settled else _UNSETTLED
         floor = max(limits.movement, limits.excess * (max(self._movement, default=0.0) + 1.0))
-        cut = movement > floor and all(_unlike(look, before, limits) for before in self._before)
+        cut = movement > floor and all(_unlike(signature, before, limits) for before in self._before)
         if cut:
             self._movement.clear()
         else:
             self._movement.append(movement)
-        self._before.append(look)
+        self._before.append(signature)
         return cut
 
 
-def _movement(one: _Look, other: _Look) -> float:
+def _movement(one: _FrameSignature, other: _FrameSignature) -> float:
     """Mean absolute difference in grey levels, summed over Y, U and V."""
     return 3 * float(np.abs(one.thumbnail - other.thumbnail).mean())
 
 
-def _unlike(one: _Look, other: _Look, limits: _Limits) -> bool:
+def _unlike(one: _FrameSignature, other: _FrameSignature, limits: _Limits) -> bool:
     likeness = float((one.structure * other.structure).sum())
     colour = float(np.abs(one.histogram - other.histogram).sum()) / 6
     return likeness < limits.likeness and colour > limits.colour

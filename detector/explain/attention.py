@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.analysis.temporal import read_of, windows_of
 from detector.analysis.types import TrackScore
-from detector.analysis.workers import Look
+from detector.analysis.workers import FaceReading
 from detector.errors import ModelError
 from detector.faces.temporal import thumbnail
 
@@ -73,11 +73,11 @@ def attention_of(
     parts = [model.trunk.features(crops[at : at + batch_size]).features for at in range(0, len(crops), batch_size)]
     before = thumbnail(crop_at(score.frames[rows[0] - 1].pts)) if rows[0] else None
     earlier = [just_before(frame.pts) for frame in frames]
-    looks = [
-        Look(features, thumbnail(crop), None if cut is None else thumbnail(cut))
+    readings = [
+        FaceReading(features, thumbnail(crop), None if cut is None else thumbnail(cut))
         for features, crop, cut in zip(np.concatenate(parts), crops, earlier, strict=True)
     ]
-    features = read_of(model, looks, before=before)
+    features = read_of(model, readings, before=before)
     times_s = np.array([[frame.pts_s - frames[0].pts_s for frame in frames]], np.float32)
     layers, pooling = model.attention(features[None], times_s, np.ones_like(times_s, dtype=bool))
     shape = (0, 1, len(frames), len(frames))

@@ -18,10 +18,10 @@ from detector.faces.search import (
     Candidate,
     Turn,
     around,
-    look,
-    look_over,
+    detect_in_windows,
+    detect_overall,
+    detect_widened,
     look_turned,
-    look_widened,
     merge,
     same_face,
     tiles,
@@ -88,7 +88,7 @@ class FaceAnalyser:
         image = frame.image
         thorough = self._is_search_due(frame)
         floor = max(_WEAK_FLOOR, _WEAK_SCORE_SHARE * self._settings.detection_threshold)
-        candidates = look_over(self._backend, image, floor, with_squares=self._settings.tile_faces)
+        candidates = detect_overall(self._backend, image, floor, with_squares=self._settings.tile_faces)
         if self._settings.tile_faces:
             candidates, thorough = self._look_closer(image, candidates, floor, thorough)
         faces = self._confirm(image, candidates)
@@ -122,10 +122,10 @@ class FaceAnalyser:
         if not thorough:
             missed = self._missed(candidates)
             windows = [around(box, width, height) for box in missed]
-            candidates = candidates + look(self._backend, image, windows, floor)
+            candidates = candidates + detect_in_windows(self._backend, image, windows, floor)
             thorough = bool(self._missed(candidates))
         if thorough:
-            candidates = candidates + look(self._backend, image, grid, floor)
+            candidates = candidates + detect_in_windows(self._backend, image, grid, floor)
         return candidates, thorough
 
     def _missed(self, candidates: Iterable[Candidate]) -> list[Box]:
@@ -158,9 +158,9 @@ class FaceAnalyser:
         thorough: bool,
     ) -> list[DetectedFace]:
         """With a border, in finer tiles, weaker answers, then turned; `faces` themselves where nothing is better."""
-        more = look_widened(self._backend, image, floor)
+        more = detect_widened(self._backend, image, floor)
         if thorough and self._settings.tile_faces:
-            more += look(self._backend, image, tiles(image.shape[1], image.shape[0], fine=True), floor)
+            more += detect_in_windows(self._backend, image, tiles(image.shape[1], image.shape[0], fine=True), floor)
         confirmed = [face for face in self._confirm(image, more) if face.landmarks is not None]
         if confirmed:
             return _without_doubles(confirmed + faces)

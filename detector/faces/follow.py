@@ -28,7 +28,7 @@ _FRESH_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class FollowedFace:
     """One frame: the square around the face as the mesh network saw it, and the mesh (468, 3) in frame pixels."""
 
     pts_s: float
@@ -46,7 +46,7 @@ def follow_face(
     *,
     step_s: float,
     cancelled: Callable[[], bool] | None = None,
-) -> Iterator[tuple[Frame, Look]]:
+) -> Iterator[tuple[Frame, FollowedFace]]:
     """The frames from `start_s` to `end_s` in which the mesh of `track` is found, at least `step_s` apart.
 
     Decodes that stretch only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
@@ -61,15 +61,15 @@ def follow_face(
         last_s = pts_s
         return True
 
-    previous: Look | None = None
+    previous: FollowedFace | None = None
     for frame in frames_between(evidence, start_s, end_s, wants=wants):
         if cancelled is not None and cancelled():
             raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
         fresh = previous if previous is not None and frame.pts_s - previous.pts_s < _FRESH_S else None
-        look = _look(backend, frame.image, frame.pts_s, box_at(track, frame.pts_s), fresh)
-        if look is not None:
-            previous = look
-            yield frame, look
+        followed = _follow(backend, frame.image, frame.pts_s, box_at(track, frame.pts_s), fresh)
+        if followed is not None:
+            previous = followed
+            yield frame, followed
 
 
 def box_at(track: FaceTrack, pts_s: float) -> Box:
@@ -80,7 +80,9 @@ def box_at(track: FaceTrack, pts_s: float) -> Box:
     return (x0, y0, x1, y1)
 
 
-def _look(backend: FaceBackend, image: NDArray[np.uint8], pts_s: float, box: Box, previous: Look | None) -> Look | None:
+def _follow(
+    backend: FaceBackend, image: NDArray[np.uint8], pts_s: float, box: Box, previous: FollowedFace | None
+) -> FollowedFace | None:
     roi = roi_around(_hull(previous.points), eye_angle(previous.points)) if previous is not None else None
     found = _mesh(backend, image, pts_s, roi) if roi is not None else None
     if found is None or _overlap(_hull(found.points), box) < _SAME_FACE_IOU:
@@ -91,12 +93,12 @@ def _look(backend: FaceBackend, image: NDArray[np.uint8], pts_s: float, box: Box
     return _mesh(backend, image, pts_s, roi_of_detection(near[0])) if near else None
 
 
-def _mesh(backend: FaceBackend, image: NDArray[np.uint8], pts_s: float, roi: Roi) -> Look | None:
+def _mesh(backend: FaceBackend, image: NDArray[np.uint8], pts_s: float, roi: Roi) -> FollowedFace | None:
     picture = cut_roi(image, roi, backend.mesh_input_px)
     raw = backend.mesh(picture)
     if raw is None or raw.presence < _MIN_PRESENCE:
         return None
-    return Look(pts_s, roi, picture, place_in_frame(raw.points, roi, backend.mesh_input_px))
+    return FollowedFace(pts_s, roi, picture, place_in_frame(raw.points, roi, backend.mesh_input_px))
 
 
 def _hull(points: NDArray[np.float32]) -> Box:

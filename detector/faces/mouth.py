@@ -16,7 +16,7 @@ from scipy.ndimage import uniform_filter1d
 
 from detector.evidence.types import Evidence
 from detector.faces.backend import FaceBackend
-from detector.faces.follow import EYES, Look, eye_angle, follow_face
+from detector.faces.follow import EYES, FollowedFace, eye_angle, follow_face
 from detector.faces.mesh import Roi, cut_roi
 from detector.faces.types import FaceTrack
 
@@ -71,8 +71,8 @@ def follow_mouth(
     """
     # Half a step more on both sides, so that the first and last grid points have neighbours.
     near = follow_face(evidence, track, start_s - 0.02, end_s + 0.02, backend, step_s=_MIN_STEP_S, cancelled=cancelled)
-    looks = [look for _, look in near]
-    return _on_grid(looks, start_s, max(1, round((end_s - start_s) * RATE_HZ)))
+    faces = [face for _, face in near]
+    return _on_grid(faces, start_s, max(1, round((end_s - start_s) * RATE_HZ)))
 
 
 def measure_lips(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -97,13 +97,13 @@ def measure_lips(points: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.array(lengths, np.float32) / max(eyes, 1e-3)
 
 
-def _on_grid(looks: list[Look], start_s: float, count: int) -> MouthTrack:
+def _on_grid(faces: list[FollowedFace], start_s: float, count: int) -> MouthTrack:
     crops = np.zeros((count, CROP_PX, CROP_PX), np.uint8)
     lips = np.zeros((count, len(LIP_MEASURES)), np.float32)
     seen = np.zeros(count, bool)
-    if not looks:
+    if not faces:
         return MouthTrack(start_s, crops, lips, seen, 0.0)
-    times = np.array([look.pts_s for look in looks])
+    times = np.array([face.pts_s for face in faces])
     grid = start_s + np.arange(count) / RATE_HZ
     after = np.clip(np.searchsorted(times, grid), 1, max(1, len(times) - 1))
     nearest = np.where(
@@ -112,41 +112,41 @@ def _on_grid(looks: list[Look], start_s: float, count: int) -> MouthTrack:
         after - 1,
     )
     seen = np.abs(times[nearest] - grid) <= _NEAR_S
-    measured = np.stack([measure_lips(look.points) for look in looks])
+    measured = np.stack([measure_lips(face.points) for face in faces])
     for column in range(lips.shape[1]):
         lips[:, column] = np.interp(grid, times, measured[:, column])
     lips[~seen] = 0
-    eyes_px = np.array([np.linalg.norm(look.points[EYES[0]] - look.points[EYES[1]]) for look in looks])
-    cuts = _cut_mouths(looks, float(np.median(eyes_px)))
+    eyes_px = np.array([np.linalg.norm(face.points[EYES[0]] - face.points[EYES[1]]) for face in faces])
+    cuts = _cut_mouths(faces, float(np.median(eyes_px)))
     crops[seen] = cuts[nearest[seen]]
     return MouthTrack(start_s, crops, lips, seen, float(np.median(eyes_px)))
 
 
-def _cut_mouths(looks: list[Look], eyes_px: float) -> NDArray[np.uint8]:
+def _cut_mouths(faces: list[FollowedFace], eyes_px: float) -> NDArray[np.uint8]:
     """(N, 48, 48) grey crops around the lip corners; one scale for the stretch and smoothed places, so that the crop
     does not breathe with the mouth that it shows."""
-    corners = np.stack([look.points[list(_CORNERS), :2].mean(axis=0) for look in looks])
-    angles = np.array([eye_angle(look.points) for look in looks])
-    window = min(_SMOOTHED_FRAMES, len(looks))
+    corners = np.stack([face.points[list(_CORNERS), :2].mean(axis=0) for face in faces])
+    angles = np.array([eye_angle(face.points) for face in faces])
+    window = min(_SMOOTHED_FRAMES, len(faces))
     corners = uniform_filter1d(corners, window, axis=0, mode="nearest")
     angles = uniform_filter1d(angles, window, mode="nearest")
     side_px = max(4.0, _CROP_SHARE * eyes_px)
     cuts = []
-    for look, corner, angle in zip(looks, corners, angles, strict=True):
-        cuts.append(_cut_from(look, Roi(float(corner[0]), float(corner[1]), side_px, float(angle))))
+    for face, corner, angle in zip(faces, corners, angles, strict=True):
+        cuts.append(_cut_from(face, Roi(float(corner[0]), float(corner[1]), side_px, float(angle))))
     return np.stack(cuts)
 
 
-def _cut_from(look: Look, wanted: Roi) -> NDArray[np.uint8]:
+def _cut_from(face: FollowedFace, wanted: Roi) -> NDArray[np.uint8]:
     """`wanted` (in the frame) out of the square that was kept instead of the frame."""
-    scale = look.picture.shape[0] / look.roi.side_px
-    cosine, sine = math.cos(-look.roi.angle_rad), math.sin(-look.roi.angle_rad)
-    x, y = wanted.centre_x_px - look.roi.centre_x_px, wanted.centre_y_px - look.roi.centre_y_px
-    half = look.picture.shape[0] / 2
+    scale = face.picture.shape[0] / face.roi.side_px
+    cosine, sine = math.cos(-face.roi.angle_rad), math.sin(-face.roi.angle_rad)
+    x, y = wanted.centre_x_px - face.roi.centre_x_px, wanted.centre_y_px - face.roi.centre_y_px
+    half = face.picture.shape[0] / 2
     inside = Roi(
         half + scale * (cosine * x - sine * y),
         half + scale * (sine * x + cosine * y),
         wanted.side_px * scale,
-        wanted.angle_rad - look.roi.angle_rad,
+        wanted.angle_rad - face.roi.angle_rad,
     )
-    return np.asarray(cv2.cvtColor(cut_roi(look.picture, inside, CROP_PX), cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(cv2.cvtColor(cut_roi(face.picture, inside, CROP_PX), cv2.COLOR_RGB2GRAY), np.uint8)

@@ -93,7 +93,7 @@ def overview(image: NDArray[np.uint8], backend: FaceBackend) -> tuple[NDArray[np
     return _shrink(image, 2 * backend.detector_input_px / min(image.shape[:2]))
 
 
-def look(
+def detect_in_windows(
     backend: FaceBackend,
     image: NDArray[np.uint8],
     windows: Iterable[Window],
@@ -117,17 +117,17 @@ def look(
     return found
 
 
-def look_over(
+def detect_overall(
     backend: FaceBackend, image: NDArray[np.uint8], min_score: float, *, with_squares: bool
 ) -> list[Candidate]:
     """Candidates of the whole frame and, where asked, of its overlapping squares."""
     small, scale = overview(image, backend)
     height, width = small.shape[:2]
     windows = whole(width, height) + (squares(width, height) if with_squares else ())
-    return look(backend, small, windows, min_score, scale=scale)
+    return detect_in_windows(backend, small, windows, min_score, scale=scale)
 
 
-def look_widened(backend: FaceBackend, image: NDArray[np.uint8], min_score: float) -> list[Candidate]:
+def detect_widened(backend: FaceBackend, image: NDArray[np.uint8], min_score: float) -> list[Candidate]:
     """Candidates of the frame with a border of repeated edge pixels, for faces that nearly fill it or touch its edge:
     the detector knows faces with something around them."""
     small, scale = overview(image, backend)
@@ -135,7 +135,7 @@ def look_widened(backend: FaceBackend, image: NDArray[np.uint8], min_score: floa
     border = round(_BORDER_SHARE * max(height, width))
     wide = cv2.copyMakeBorder(small, border, border, border, border, cv2.BORDER_REPLICATE)
     window = Window(0, 0, width + 2 * border, height + 2 * border, "frame")
-    found = look(backend, np.asarray(wide, dtype=np.uint8), (window,), min_score)
+    found = detect_in_windows(backend, np.asarray(wide, dtype=np.uint8), (window,), min_score)
     shift = Window(-border, -border, 0, 0, "frame")
     return [replace(item, detection=_grow(_move(item.detection, 1.0, shift), scale)) for item in found]
 
@@ -146,7 +146,7 @@ def look_turned(backend: FaceBackend, image: NDArray[np.uint8], turn: Turn, min_
     turned = np.ascontiguousarray(np.rot90(image, k=-(turn // 90)))
     back = _turn_back(turn, width, height)
     found = []
-    for candidate in look_over(backend, turned, min_score, with_squares=True):
+    for candidate in detect_overall(backend, turned, min_score, with_squares=True):
         x0, y0, x1, y1 = candidate.detection.bbox_xyxy_px
         corners = back(np.array([[x0, y0], [x1, y1]], np.float32))
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)

@@ -21,7 +21,7 @@ THUMBNAIL_PX: Final = 64
 PAIR_PLANES: Final = 11  # of `frame_pair`
 FLOW_STEPS: Final = 24  # of its flow, a pixel
 REGIONS: Final = ("around", "forehead", "eyes", "cheeks", "mouth")
-CHANGES: Final[tuple[str, ...]] = (
+TEMPORAL_DIFFERENCES: Final[tuple[str, ...]] = (
     *(f"{region}_gain_{colour}" for region in REGIONS for colour in ("red", "green", "blue")),
     *(f"{region}_left_over" for region in REGIONS),
     *(f"{region}_detail" for region in REGIONS),
@@ -52,24 +52,24 @@ class _Places(NamedTuple):
 
 
 def thumbnail(crop: Picture) -> Picture:
-    """(S, S, 3) uint8 crop -> (64, 64, 3) uint8: as much of it as `changes_along` reads."""
+    """(S, S, 3) uint8 crop -> (64, 64, 3) uint8: as much of it as `temporal_differences` reads."""
     size = (THUMBNAIL_PX, THUMBNAIL_PX)
     return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def changes_along(
+def temporal_differences(
     thumbnails: Sequence[Picture], margin: float, *, before: Picture | None = None
 ) -> NDArray[np.float32]:
-    """(T, 42) float32, `CHANGES` in that order, of a face's thumbnails in the order of time, each beside the one before
-    it; the first beside `before`, NaN without. `margin` is the crop's (`CropSpec.margin`)."""
-    return changes_since([before, *thumbnails][: len(thumbnails)], thumbnails, margin)
+    """(T, 42) float32, `TEMPORAL_DIFFERENCES` in that order, of a face's thumbnails in the order of time, each beside
+    the one before it; the first beside `before`, NaN without. `margin` is the crop's (`CropSpec.margin`)."""
+    return differences_to_previous([before, *thumbnails][: len(thumbnails)], thumbnails, margin)
 
 
-def changes_since(
+def differences_to_previous(
     earlier: Sequence[Picture | None], thumbnails: Sequence[Picture], margin: float
 ) -> NDArray[np.float32]:
-    """As `changes_along`, each thumbnail beside its own `earlier` one; NaN where that is None."""
-    table = np.full((len(thumbnails), len(CHANGES)), np.nan, np.float32)
+    """As `temporal_differences`, each thumbnail beside its own `earlier` one; NaN where that is None."""
+    table = np.full((len(thumbnails), len(TEMPORAL_DIFFERENCES)), np.nan, np.float32)
     for index, (last, picture) in enumerate(zip(earlier, thumbnails, strict=True)):
         if last is not None:
             table[index] = _changes(last, picture, _places(margin))

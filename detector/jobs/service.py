@@ -10,7 +10,7 @@ from pathlib import Path
 from detector.cases import CaseStore, Job, JobRequest
 from detector.errors import ModelNotFoundError, StoreError
 from detector.jobs.recovery import recover
-from detector.jobs.supervisor import Slot, SlotOptions
+from detector.jobs.supervisor import SupervisorOptions, WorkerSupervisor
 
 REAL_RUNNER = "detector.jobs.runner:WarmRunner"
 
@@ -40,8 +40,10 @@ class JobService:
         grace_s: float = 5.0,
     ) -> None:
         self._store = store
-        options = SlotOptions(runner_path, threads or max(1, _usable_cores() // workers), grace_s)
-        self._slots = [Slot(f"worker-{number}", store, options, self._take) for number in range(1, workers + 1)]
+        options = SupervisorOptions(runner_path, threads or max(1, _usable_cores() // workers), grace_s)
+        self._slots = [
+            WorkerSupervisor(f"worker-{number}", store, options, self._take) for number in range(1, workers + 1)
+        ]
         self._changed = threading.Condition()
         self._stopping = False
         self._started = False
@@ -107,7 +109,7 @@ class JobService:
             return job
         return next((live for slot in self._slots if (live := slot.job) and live.job_id == job.job_id), job)
 
-    def _take(self, slot: Slot) -> Job | None:
+    def _take(self, slot: WorkerSupervisor) -> Job | None:
         """Wait for a job and claim it for `slot`; None when the service stops."""
         with self._changed:
             while not (self._stopping or self._store.closed):

@@ -20,11 +20,11 @@ from detector.jobs.recovery import import_result
 _log = logging.getLogger(__name__)
 
 MOST_WORKER_DEATHS = 2
-_BREATH_S = 0.5  # after a worker's death, so that one that cannot start does not spin
+RESTART_BACKOFF_S = 0.5  # after a worker's death, so that one that cannot start does not spin
 
 
 @dataclass(frozen=True, slots=True)
-class SlotOptions:
+class SupervisorOptions:
     """`runner_path` MODULE:CLASS; `threads` for each worker's libraries; `grace_s` between asking a worker to cancel
     and killing it."""
 
@@ -34,7 +34,7 @@ class SlotOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
+class _Message:
     """What the slot's thread waits for. `sender` is the worker it came from; None for the service."""
 
     kind: Literal["message", "ended", "cancel", "stop"]
@@ -42,14 +42,16 @@ class _Letter:
     body: dict[str, Any] | None = None
 
 
-class Slot:
+class WorkerSupervisor:
     """`take` blocks until a job is claimed for this slot; it returns None when the service stops."""
 
-    def __init__(self, name: str, store: CaseStore, options: SlotOptions, take: Callable[[Slot], Job | None]) -> None:
+    def __init__(
+        self, name: str, store: CaseStore, options: SupervisorOptions, take: Callable[[WorkerSupervisor], Job | None]
+    ) -> None:
         self._store = store
         self._options = options
         self._take = take
-        self._letters: queue.SimpleQueue[_Letter] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._worker: WorkerProcess | None = None
         self._job: Job | None = None
         self._lock = threading.Lock()
@@ -61,14 +63,14 @@ class Slot:
 
     def stop(self) -> None:
         """End the running job's worker; the job goes back to the queue. Returns when the thread has ended."""
-        self._letters.put(_Letter("stop"))
+        self._messages.put(_Message("stop"))
         self._thread.join()
 
     def cancel(self, job_id: str) -> None:
         """End the job if this slot has it."""
         job = self.job
         if job is not None and job.job_id == job_id:
-            self._letters.put(_Letter("cancel", body={"job_id": job_id}))
+            self._messages.put(_Message("cancel", body={"job_id": job_id}))
 
     @property
     def job(self) -> Job | None:
@@ -103,27 +105,27 @@ class Slot:
         worker.send({"type": "run", "task": task_to_dict(Task(job.job_id, file, job.model_ids, job.settings))})
         deadline_s: float | None = None
         while True:
-            letter = self._next_letter(deadline_s)
-            if letter is None:
+            message = self._next_letter(deadline_s)
+            if message is None:
                 self._drop_worker()
                 self._end_cancelled(job)
                 return True
-            if letter.kind == "stop":
+            if message.kind == "stop":
                 self._drop_worker()
                 if not import_result(self._store, job):
                     self._store.jobs.requeue(
                         job.job_id, "The program was closed while it was running.", worker_died=False
                     )
                 return False
-            if letter.kind == "cancel":
-                if letter.body == {"job_id": job.job_id} and deadline_s is None:
+            if message.kind == "cancel":
+                if message.body == {"job_id": job.job_id} and deadline_s is None:
                     worker.send({"type": "cancel", "job_id": job.job_id})
                     deadline_s = time.monotonic() + self._options.grace_s
-            elif letter.sender is worker:
-                if letter.kind == "ended":
+            elif message.sender is worker:
+                if message.kind == "ended":
                     self._worker_died(job, worker, cancelling=deadline_s is not None)
                     return True
-                if self._heard(job, letter.body or {}):
+                if self._heard(job, message.body or {}):
                     return True
 
     def _heard(self, job: Job, message: dict[str, Any]) -> bool:
@@ -161,7 +163,7 @@ class Slot:
             self._end_cancelled(job)
         elif job.worker_deaths + 1 < MOST_WORKER_DEATHS:
             self._store.jobs.requeue(job.job_id, f"{how} The analysis starts again.", worker_died=True)
-            time.sleep(_BREATH_S)
+            time.sleep(RESTART_BACKOFF_S)
         else:
             self._store.jobs.fail(
                 job.job_id,
@@ -207,13 +209,13 @@ class Slot:
             self._worker = None
 
     def _deliver(self, worker: WorkerProcess, message: dict[str, Any] | None) -> None:
-        self._letters.put(_Letter("ended" if message is None else "message", worker, message))
+        self._messages.put(_Message("ended" if message is None else "message", worker, message))
 
-    def _next_letter(self, deadline_s: float | None) -> _Letter | None:
+    def _next_letter(self, deadline_s: float | None) -> _Message | None:
         """The next letter; None if none came before the deadline."""
         try:
             if deadline_s is None:
-                return self._letters.get()
-            return self._letters.get(timeout=max(0.0, deadline_s - time.monotonic()))
+                return self._messages.get()
+            return self._messages.get(timeout=max(0.0, deadline_s - time.monotonic()))
         except queue.Empty:
             return None

@@ -10,21 +10,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from detector.measurement.metrics import auc_interval, binary_metrics
-from detector.registry import Decision
+from detector.registry import Thresholds
 from detector.training.data.conditions import light_class, size_class, skin_class
 
 CALIBRATION_BINS: Final = 10
 LEAST_FOR_AUC: Final = 3  # of either label; below that an AUC says nothing
 
 
-def against(fake: NDArray[np.float64], genuine: NDArray[np.float64]) -> dict[str, Any]:
+def against(fake: NDArray[np.float64], real: NDArray[np.float64]) -> dict[str, Any]:
     """Metrics of manipulated against genuine logits, `inverted` where the AUC is below chance; counts alone, with
     `auc` None, where either side has fewer than three."""
-    counts = {"genuine": len(genuine), "manipulated": len(fake)}
-    if min(len(fake), len(genuine)) < LEAST_FOR_AUC:
+    counts = {"genuine": len(real), "manipulated": len(fake)}
+    if min(len(fake), len(real)) < LEAST_FOR_AUC:
         return {"auc": None, **counts}
-    labels = np.r_[np.ones(len(fake)), np.zeros(len(genuine))]
-    logits = np.r_[fake, genuine]
+    labels = np.r_[np.ones(len(fake)), np.zeros(len(real))]
+    logits = np.r_[fake, real]
     low, high = auc_interval(labels, logits)
     metrics = {name: round(value, 4) for name, value in binary_metrics(labels, logits).items()}
     return {**metrics, "auc_95": [round(low, 4), round(high, 4)], "inverted": metrics["auc"] < 0.5, **counts}
@@ -33,9 +33,9 @@ def against(fake: NDArray[np.float64], genuine: NDArray[np.float64]) -> dict[str
 def measure_table(table: pd.DataFrame, logits: NDArray[np.float64]) -> dict[str, Any]:
     """Metrics of rows of one kind with `label`; rows without a logit are counted, never scored."""
     known = np.isfinite(logits)
-    fake, genuine = (logits[known & (table["label"] == label).to_numpy()] for label in ("fake", "real"))
+    fake, real = (logits[known & (table["label"] == label).to_numpy()] for label in ("fake", "real"))
     labels = (table["label"] == "fake").to_numpy()[known]
-    found = {**against(fake, genuine), "not_scored": int((~known).sum())}
+    found = {**against(fake, real), "not_scored": int((~known).sum())}
     if found["auc"] is not None:
         found["calibration"] = calibration(labels, logits[known])
     return found
@@ -60,39 +60,39 @@ def calibration(labels: NDArray[np.bool_], logits: NDArray[np.float64]) -> dict[
     return {"ece": round(float(error / weights.sum()), 4), "bins": rows}
 
 
-def measure_videos(table: pd.DataFrame, logits: NDArray[np.float64], decision: Decision | None) -> dict[str, Any]:
+def measure_videos(table: pd.DataFrame, logits: NDArray[np.float64], decision: Thresholds | None) -> dict[str, Any]:
     """Video metrics: all clips, then against genuine clips of people the model never saw (`split` not "train"), per
     generator, without each genuine source in turn, per genuine source, and by the conditions of the face."""
     known = np.isfinite(logits)
     fake = known & (table["label"] == "fake").to_numpy()
-    genuine = known & (table["label"] == "real").to_numpy()
-    held_out = genuine & (table["split"] != "train").to_numpy()
+    real = known & (table["label"] == "real").to_numpy()
+    held_out = real & (table["split"] != "train").to_numpy()
     sources = table["source"].to_numpy()
     found: dict[str, Any] = {
-        "all": against(logits[fake], logits[genuine]),
+        "all": against(logits[fake], logits[real]),
         "held_out_genuine": against(logits[fake], logits[held_out]),
         "per_generator": {
             name: against(logits[fake & (table["manipulation"] == name).to_numpy()], logits[held_out])
             for name in sorted(set(table.loc[fake, "manipulation"]))
         },
         "without_genuine_source": {
-            name: _auc(logits[fake], logits[genuine & (sources != name)]) for name in sorted(set(sources[genuine]))
+            name: _auc(logits[fake], logits[real & (sources != name)]) for name in sorted(set(sources[real]))
         },
         "genuine_per_source": {
-            name: _genuine_row(logits[genuine & (sources == name)], logits[fake], decision)
-            for name in sorted(set(sources[genuine]))
+            name: _real_row(logits[real & (sources == name)], logits[fake], decision)
+            for name in sorted(set(sources[real]))
         },
-        "conditions": _conditions(table, logits, fake, genuine, decision),
+        "conditions": _conditions(table, logits, fake, real, decision),
         "not_scored": table.loc[~known, ["file", "problem"]].to_dict("records") if "problem" in table else [],
     }
-    if fake.any() and genuine.any():
+    if fake.any() and real.any():
         found["calibration"] = calibration(fake[known], logits[known])
     if decision is not None:
         found |= called(table, logits, decision)
     return found
 
 
-def called(table: pd.DataFrame, logits: NDArray[np.float64], decision: Decision) -> dict[str, Any]:
+def called(table: pd.DataFrame, logits: NDArray[np.float64], decision: Thresholds) -> dict[str, Any]:
     """How many scored clips of either label the thresholds alone call what."""
     return {
         f"called_{name}": _calls(logits[np.isfinite(logits) & (table["label"] == label).to_numpy()], decision)
@@ -100,7 +100,7 @@ def called(table: pd.DataFrame, logits: NDArray[np.float64], decision: Decision)
     }
 
 
-def _calls(logits: NDArray[np.float64], decision: Decision) -> dict[str, int]:
+def _calls(logits: NDArray[np.float64], decision: Thresholds) -> dict[str, int]:
     return {
         "clips": len(logits),
         "likely_manipulated": int((logits >= decision.likely_manipulated_logit).sum()),
@@ -108,26 +108,26 @@ def _calls(logits: NDArray[np.float64], decision: Decision) -> dict[str, int]:
     }
 
 
-def _genuine_row(own: NDArray[np.float64], fake: NDArray[np.float64], decision: Decision | None) -> dict[str, Any]:
+def _real_row(own: NDArray[np.float64], fake: NDArray[np.float64], decision: Thresholds | None) -> dict[str, Any]:
     row = {"clips": len(own), "mean_logit": round(float(own.mean()), 4), "auc_against": _auc(fake, own)}
     if decision is not None:
         row["likely_manipulated"] = int((own >= decision.likely_manipulated_logit).sum())
     return row
 
 
-def _auc(fake: NDArray[np.float64], genuine: NDArray[np.float64]) -> float | None:
-    if min(len(fake), len(genuine)) < LEAST_FOR_AUC:
+def _auc(fake: NDArray[np.float64], real: NDArray[np.float64]) -> float | None:
+    if min(len(fake), len(real)) < LEAST_FOR_AUC:
         return None
-    labels = np.r_[np.ones(len(fake)), np.zeros(len(genuine))]
-    return round(binary_metrics(labels, np.r_[fake, genuine])["auc"], 4)
+    labels = np.r_[np.ones(len(fake)), np.zeros(len(real))]
+    return round(binary_metrics(labels, np.r_[fake, real])["auc"], 4)
 
 
 def _conditions(
     table: pd.DataFrame,
     logits: NDArray[np.float64],
     fake: NDArray[np.bool_],
-    genuine: NDArray[np.bool_],
-    decision: Decision | None,
+    real: NDArray[np.bool_],
+    decision: Thresholds | None,
 ) -> dict[str, Any]:
     """By face size, light and how light the skin looks: AUC and false alarms within each class."""
     kinds: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -141,12 +141,12 @@ def _conditions(
             continue
         classes = table[column].map(lambda value, of=classify: of(float(value)) if pd.notna(value) else "unknown")
         found[name] = {}
-        for one in sorted(set(classes[fake | genuine])):
+        for one in sorted(set(classes[fake | real])):
             chosen = (classes == one).to_numpy()
-            row = {"auc": _auc(logits[fake & chosen], logits[genuine & chosen])}
-            row |= {"genuine": int((genuine & chosen).sum()), "manipulated": int((fake & chosen).sum())}
+            row = {"auc": _auc(logits[fake & chosen], logits[real & chosen])}
+            row |= {"genuine": int((real & chosen).sum()), "manipulated": int((fake & chosen).sum())}
             if decision is not None:
-                alarms = logits[genuine & chosen] >= decision.likely_manipulated_logit
+                alarms = logits[real & chosen] >= decision.likely_manipulated_logit
                 row["false_alarms"] = int(alarms.sum())
             found[name][one] = row
     return found

@@ -27,14 +27,12 @@ def binary_metrics(labels: ArrayLike, logits: ArrayLike, *, threshold_logit: flo
 def auc_interval(labels: ArrayLike, logits: ArrayLike, *, resamples: int = 1000, seed: int = 7) -> tuple[float, float]:
     """95 % bootstrap interval of the ROC-AUC (percentile method, resampled within each class)."""
     truth, logit = np.asarray(labels).astype(bool), np.asarray(logits, float)
-    fake, genuine = logit[truth], logit[~truth]
-    if not len(fake) or not len(genuine):
+    fake, real = logit[truth], logit[~truth]
+    if not len(fake) or not len(real):
         raise ValueError("an AUC needs both labels")
     rng = np.random.default_rng(seed)
-    drawn = np.repeat([1, 0], [len(fake), len(genuine)])
-    draws = [
-        rank_auc(drawn, np.r_[rng.choice(fake, len(fake)), rng.choice(genuine, len(genuine))]) for _ in range(resamples)
-    ]
+    drawn = np.repeat([1, 0], [len(fake), len(real)])
+    draws = [rank_auc(drawn, np.r_[rng.choice(fake, len(fake)), rng.choice(real, len(real))]) for _ in range(resamples)]
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(low), float(high)
 
@@ -64,9 +62,7 @@ def rank_auc(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
 
     Raises ValueError for a logit that is NaN."""
     fakes = int(labels.sum())
-    genuine = len(labels) - fakes
-    if not fakes or not genuine:
+    real = len(labels) - fakes
+    if not fakes or not real:
         return float("nan")
-    return float(
-        (rankdata(logits, nan_policy="raise")[labels == 1].sum() - fakes * (fakes + 1) / 2) / (fakes * genuine)
-    )
+    return float((rankdata(logits, nan_policy="raise")[labels == 1].sum() - fakes * (fakes + 1) / 2) / (fakes * real))

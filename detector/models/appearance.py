@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 GRID: Final = 4
-LOOKS: Final = 4 * GRID * GRID
+APPEARANCE_FEATURES: Final = 4 * GRID * GRID
 
 
-def looks_of(x: Tensor) -> Tensor:
+def appearance_of(x: Tensor) -> Tensor:
     """(B, 3, S, S) normalised crops -> (B, 64) float32: of each cell of a 4 by 4 grid the mean of the three colours,
     and the logarithm of the energy of the luma's finest detail (what a 3 by 3 mean takes away)."""
     x = x.float()

@@ -14,7 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from detector.models.av_exchange import MEL_PER_FRAME, FeatureExchange, Heard, Seen, picture_change, standardised
+from detector.models.av_exchange import (
+    MEL_PER_FRAME,
+    AudioFeatures,
+    FeatureExchange,
+    VisualFeatures,
+    picture_change,
+    standardised,
+)
 from detector.models.outputs import AudioVisualOutput
 
 _DRIFT_FRAMES = 50
@@ -24,7 +31,7 @@ class Mouth(NamedTuple):
     """`motion` (B, T, K) how the mouth moves; `features` where there is an exchange; `seen` (B, T) bool."""
 
     motion: Tensor
-    features: Seen | None
+    features: VisualFeatures | None
     seen: Tensor
 
 
@@ -32,7 +39,7 @@ class Voice(NamedTuple):
     """`motion` (B, S, K) how the sound says the mouth moves; `features` where there is an exchange; `heard` (B, S)."""
 
     motion: Tensor
-    features: Heard | None
+    features: AudioFeatures | None
     heard: Tensor
 
 
@@ -123,8 +130,8 @@ class AudioVisualNet(nn.Module):
         )
         evidence = torch.einsum("blk,k->bl", correlation, self.motion_scale)
         if self.exchange is not None and mouth.features is not None and voice.features is not None:
-            seen = Seen(*(part[:, start:stop] for part in mouth.features))
-            heard = Heard(*(part[:, around] for part in voice.features))
+            seen = VisualFeatures(*(part[:, start:stop] for part in mouth.features))
+            heard = AudioFeatures(*(part[:, around] for part in voice.features))
             evidence = evidence + self.exchange.scale * self.exchange.agreement(seen, heard, weight)
         too_few = frames < frames.amax(1, keepdim=True).clamp_min(2) / 2
         return (evidence * frames.sqrt()).masked_fill(too_few, -torch.inf)

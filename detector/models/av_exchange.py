@@ -15,22 +15,22 @@ from torch.nn import functional as F
 MEL_PER_FRAME = 4
 
 
-class Seen(NamedTuple):
+class VisualFeatures(NamedTuple):
     """Unit features of T frames of the mouth: its own (B, T, D), and the sound's as the mouth foretells them."""
 
     video: Tensor
     audio_from_video: Tensor
 
 
-class Heard(NamedTuple):
+class AudioFeatures(NamedTuple):
     """Unit features of S frames of the sound: its own (B, S, D), and the mouth's as the sound foretells them."""
 
     audio: Tensor
     video_from_audio: Tensor
 
-    def around(self, rows: Tensor, places: Tensor) -> Heard:
+    def around(self, rows: Tensor, places: Tensor) -> AudioFeatures:
         """Other clips' sound, or the same at other times: (B, 1) clips and (B, S') frames."""
-        return Heard(self.audio[rows, places], self.video_from_audio[rows, places])
+        return AudioFeatures(self.audio[rows, places], self.video_from_audio[rows, places])
 
 
 class TimeBlock(nn.Module):
@@ -121,15 +121,15 @@ class FeatureExchange(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def encode_video(self, mouth: Tensor, lips: Tensor, seen: Tensor) -> Seen:
+    def encode_video(self, mouth: Tensor, lips: Tensor, seen: Tensor) -> VisualFeatures:
         video = self.video(mouth, lips, seen)
-        return Seen(_unit(video), _unit(self.to_audio(video)))
+        return VisualFeatures(_unit(video), _unit(self.to_audio(video)))
 
-    def encode_audio(self, mel: Tensor, heard: Tensor) -> Heard:
+    def encode_audio(self, mel: Tensor, heard: Tensor) -> AudioFeatures:
         audio = self.audio(mel, heard)
-        return Heard(_unit(audio), _unit(self.to_video(audio)))
+        return AudioFeatures(_unit(audio), _unit(self.to_video(audio)))
 
-    def agreement(self, seen: Seen, heard: Heard, known: Tensor) -> Tensor:
+    def agreement(self, seen: VisualFeatures, heard: AudioFeatures, known: Tensor) -> Tensor:
         """(B, L) mean cosine over the frames `known` (B, T, L) at each lag, in both exchanged spaces, against its mean
         over the lags: features agree somewhat at any lag, only the difference tells."""
         lags = known.shape[2]
@@ -140,7 +140,7 @@ class FeatureExchange(nn.Module):
         some = (frames > 0).to(mean.dtype)
         return mean - (mean * some).sum(1, keepdim=True) / some.sum(1, keepdim=True).clamp_min(1)
 
-    def logit(self, seen: Seen, heard: Heard, seen_mask: Tensor, heard_mask: Tensor) -> Tensor:
+    def logit(self, seen: VisualFeatures, heard: AudioFeatures, seen_mask: Tensor, heard_mask: Tensor) -> Tensor:
         """(B,) the classifier's part: the mouth attends to the sound within `reach` of each frame."""
         count = seen_mask.shape[1]
         here = slice(self.reach, self.reach + count)

@@ -21,7 +21,7 @@ _MOST = 5.0
 _FLOW_X = 6  # of the inputs
 
 
-class ChangeNet(nn.Module):
+class FramePairNet(nn.Module):
     """(B, 64, 64, 11) uint8 pairs (`frame_pair`) -> (B,) logits of P(manipulated).
 
     A stem and three residual stages (He et al., CVPR 2016), each of half the side, of `width`, 1.5, 2.5 and 4 times as
@@ -61,7 +61,7 @@ class ChangeNet(nn.Module):
 
 
 def mirrored(inputs: Tensor) -> Tensor:
-    """(B, 9, H, W) as of `ChangeNet.inputs` -> those of the pair's mirror image."""
+    """(B, 9, H, W) as of `FramePairNet.inputs` -> those of the pair's mirror image."""
     flipped = inputs.flip(3)
     flipped[:, _FLOW_X].neg_()
     return flipped

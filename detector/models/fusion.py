@@ -49,8 +49,8 @@ def _weighted(z: Tensor, shares: Tensor) -> Tensor:
 class Fusion(nn.Module):
     """`members` logits into one. `one_sided` numbers the members that may only raise the result.
 
-    Fitted by `detector.training.ensemble.recipe`: `centre`, `scale` (M,) standardise; exp(`log_gain`) and `bias` make the
-    combination a logit of P(manipulated).
+    Fitted by `detector.training.ensemble.recipe`: `centre`, `scale` (M,) standardise; exp(`log_gain`) and `bias` make
+    the combination a logit of P(manipulated).
     """
 
     centre: Tensor

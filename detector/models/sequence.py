@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.models.feature_reader import CHANNELS, FeatureReader, Ordered, in_order
-from detector.models.frame_pair import ChangeNet
+from detector.models.frame_pair import FramePairNet
 from detector.models.outputs import SequenceOutput
 
 _SHORTEST_S, _LONGEST_S = 0.08, 60.0
@@ -87,7 +87,8 @@ class TransformerNet(nn.Module):
     """Encoder over frame features, positions in seconds, attention pooling; returns every weight it attended with.
 
     forward_all: (B, T, `features`) trunk features, (B, T) seconds, (B, T) present -> `SequenceOutput`.
-    `channels`, `witness`, `looks` and `deep` as in `FeatureReader`. `change` carries a `ChangeNet` of these arguments
+    `channels`, `witness`, `looks` and `deep` as in `FeatureReader`. `change` carries a `FramePairNet` of these
+    arguments
     along, `self.change`: its logit of each frame is then the value after `features`, NaN where no frame came just
     before; `change_gain` of it, set after training, is added to the logits of frames, and of the mean of its higher
     half to the clip's.
@@ -117,7 +118,7 @@ class TransformerNet(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.pool = AttentionPooling(width)
         self.heads = Heads(width, dropout, with_witness=witness > 0)
-        self.change = None if change is None else ChangeNet(**change).requires_grad_(False)
+        self.change = None if change is None else FramePairNet(**change).requires_grad_(False)
         if change is not None:
             self.register_buffer("change_gain", torch.zeros(()))
 

@@ -1,6 +1,6 @@
 """A model's name -> a verified model."""
 
-from detector.registry.card import Decision, ModelCard
+from detector.registry.card import ModelCard, Thresholds
 from detector.registry.load import (
     available_models,
     default_model_ids,
@@ -17,10 +17,10 @@ from detector.registry.loaded import CueScores, FrameFeatures, LoadedModel, Wind
 
 __all__ = [
     "CueScores",
-    "Decision",
     "FrameFeatures",
     "LoadedModel",
     "ModelCard",
+    "Thresholds",
     "WindowScores",
     "available_models",
     "default_model_ids",

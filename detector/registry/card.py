@@ -12,7 +12,7 @@ from detector.faces import CropSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Thresholds:
     """Video logits at or above `likely_manipulated_logit` are called manipulated, at or below `no_manipulation_logit`
     not; between them the model is inconclusive. `basis` says on what data they were set."""
 
@@ -34,7 +34,7 @@ class ModelCard:
     weights_file: str
     weights_sha256: str
     parameters: int
-    decision: Decision
+    decision: Thresholds
     training: dict[str, Any]
     results: dict[str, Any]
     limits: tuple[str, ...]
@@ -64,7 +64,7 @@ class ModelCard:
                 **{
                     **values,
                     "crop": CropSpec(**crop),
-                    "decision": Decision(**values["decision"]),
+                    "decision": Thresholds(**values["decision"]),
                     "limits": tuple(values["limits"]),
                 }
             )

@@ -19,7 +19,7 @@ from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
 from detector.registry.card import ModelCard
 from detector.registry.loaded import LoadedModel
-from detector.registry.optimise import calm_small_products, folded, keep_freed_memory
+from detector.registry.optimise import folded, keep_freed_memory, limit_blas_threads
 
 DEFAULT_SET: Final = "default.json"
 
@@ -123,7 +123,7 @@ def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) 
     trunk = _load(_trunk_card(card), device, known) if card.kind == "sequence" else None
     _member_cards(card)
     keep_freed_memory()
-    calm_small_products()
+    limit_blas_threads()
     network = _build(card).to(device)
     if card.kind in ("frame", "specialists"):
         network = folded(network, card.crop.size_px)

@@ -12,8 +12,8 @@ from torch import nn
 
 from detector.errors import ModelError, ModelNotFoundError
 from detector.models import FrameNet
-from detector.models.appearance import LOOKS, looks_of
-from detector.models.frame_pair import ChangeNet
+from detector.models.appearance import APPEARANCE_FEATURES, appearance_of
+from detector.models.frame_pair import FramePairNet
 from detector.models.specialists.signals import face_mean
 from detector.registry.card import ModelCard
 
@@ -87,10 +87,12 @@ class LoadedModel:
         """Logits and what they rest on, in one pass, of a frame model."""
         network = self._frame_net()
         if len(crops) == 0:
-            return FrameFeatures(np.zeros(0, np.float32), np.zeros((0, network.feature_dim + LOOKS), np.float32))
+            return FrameFeatures(
+                np.zeros(0, np.float32), np.zeros((0, network.feature_dim + APPEARANCE_FEATURES), np.float32)
+            )
         prepared = self.prepare(crops)
         output = network.forward_all(prepared)
-        return FrameFeatures(_array(output.logit), _array(torch.cat([output.features, looks_of(prepared)], dim=1)))
+        return FrameFeatures(_array(output.logit), _array(torch.cat([output.features, appearance_of(prepared)], dim=1)))
 
     @torch.inference_mode()
     def blend_map(self, crops: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -204,7 +206,7 @@ def _array(value: torch.Tensor) -> NDArray[np.float32]:
 
 
 @torch.inference_mode()
-def pair_logits(network: ChangeNet, pairs: NDArray[np.uint8], *, batch_size: int = 64) -> NDArray[np.float32]:
+def pair_logits(network: FramePairNet, pairs: NDArray[np.uint8], *, batch_size: int = 64) -> NDArray[np.float32]:
     """Logits (N,) float32 of (N, 64, 64, 11) pairs, NaN where nothing came before (a pair of zeros). Raises ValueError
     for a network in training mode, whose answers depend on the batch and which would learn from it."""
     if network.training:

@@ -67,7 +67,7 @@ def keep_freed_memory() -> bool:
 
 
 @cache
-def calm_small_products() -> None:
+def limit_blas_threads() -> None:
     """Give numpy's linear algebra one thread, for the rest of the process.
 
     What is multiplied here beside the networks is small (a few regions by 64 x 64 places): handing it to two threads

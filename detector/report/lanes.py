@@ -14,7 +14,7 @@ from detector.report.language import Words
 from detector.report.strongest import deciding
 
 if TYPE_CHECKING:
-    from detector.registry.card import Decision
+    from detector.registry.card import Thresholds
 
 # Okabe and Ito's palette, with a marker each so that colour is never alone.
 MODEL_STYLES = (
@@ -86,10 +86,10 @@ def thinned(faces: Sequence[FrameScore], most: int = _MAX_POINTS) -> Sequence[Fr
     that no peak is lost. The first and the last are always among them."""
     if len(faces) <= most:
         return faces
-    stretches = most // 2 - 1
+    segments = most // 2 - 1
     kept = {0, len(faces) - 1}
-    for number in range(stretches):
-        start, end = number * len(faces) // stretches, (number + 1) * len(faces) // stretches
+    for number in range(segments):
+        start, end = number * len(faces) // segments, (number + 1) * len(faces) // segments
         kept.add(min(range(start, end), key=lambda index: faces[index].logit))
         kept.add(max(range(start, end), key=lambda index: faces[index].logit))
     return [faces[index] for index in sorted(kept)]
@@ -98,7 +98,7 @@ def thinned(faces: Sequence[FrameScore], most: int = _MAX_POINTS) -> Sequence[Fr
 def prepare_lane(
     axis: Axes,
     analysis: Analysis,
-    decisions: Mapping[str, Decision],
+    decisions: Mapping[str, Thresholds],
     lane_mm: float,
     words: Words,
     *,
@@ -172,7 +172,7 @@ def _runs(faces: Sequence[FrameScore], gaps_s: Sequence[tuple[float, float]]) ->
     return runs
 
 
-def _thresholds(analysis: Analysis, decisions: Mapping[str, Decision]) -> list[tuple[int, float, float]]:
+def _thresholds(analysis: Analysis, decisions: Mapping[str, Thresholds]) -> list[tuple[int, float, float]]:
     """(index of the drawn model, lower score, upper score) of each that decides and whose thresholds are known."""
     voters = {model.model_id for model in voting(analysis.models)}
     return [

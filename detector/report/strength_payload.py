@@ -80,8 +80,8 @@ def _sets(
     results: Mapping[str, Any], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
     """Every measured set of a card's results with an AUC and the counts it rests on, in the card's order."""
-    genuine, manipulated = results.get("genuine"), results.get("manipulated")
-    if path and isinstance(results.get("auc"), int | float) and genuine is not None and manipulated is not None:
+    real, manipulated = results.get("genuine"), results.get("manipulated")
+    if path and isinstance(results.get("auc"), int | float) and real is not None and manipulated is not None:
         yield path, results
     if len(path) < _DEPTH:
         for key, inner in results.items():

@@ -34,7 +34,7 @@ from detector.report.printable import FONTS_DIR
 from detector.report.wording import ENGLISH
 
 if TYPE_CHECKING:
-    from detector.registry.card import Decision
+    from detector.registry.card import Thresholds
 
 _MM = 1 / 25.4
 
@@ -63,7 +63,7 @@ _fonts_added = False
 def timeline_svg(
     analysis: Analysis,
     *,
-    decisions: Mapping[str, Decision] | None = None,
+    decisions: Mapping[str, Thresholds] | None = None,
     marks: Sequence[tuple[int, float, int]] = (),
     model_labels: Mapping[str, str] | None = None,
     width_mm: float = 174.0,
@@ -104,7 +104,7 @@ def _add_fonts() -> None:
 
 def _draw(
     analysis: Analysis,
-    decisions: Mapping[str, Decision],
+    decisions: Mapping[str, Thresholds],
     marks: Sequence[tuple[int, float, int]],
     labels: Mapping[str, str],
     width_mm: float,

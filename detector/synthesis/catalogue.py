@@ -48,10 +48,10 @@ class Twins:
     """A genuine clip and its manipulated twin. `masks` (T, H, W) uint8, 255 where a pixel was replaced, or None where
     only the sound was; `parameters` what was drawn or asked for."""
 
-    genuine: FaceClip
+    real: FaceClip
     fake: FaceClip
     masks: NDArray[np.uint8] | None
-    genuine_sound: Sound | None
+    real_sound: Sound | None
     fake_sound: Sound | None
     parameters: dict[str, float | str]
 
@@ -59,7 +59,7 @@ class Twins:
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a manipulation is made of. `strength` (0, 1]: opacity of what is blended in, size of what is edited or
-    moved. `donor` another person, `networks` of `repainters`."""
+    moved. `donor` another person, `networks` of `networks`."""
 
     source: Source
     strength: float
@@ -113,18 +113,18 @@ def make(kind: str, request: Request) -> Twins:
 def spliced(twins: Twins, interval_s: tuple[float, float]) -> Twins:
     """Only the frames and the sound from start to end (seconds) manipulated, the others genuine."""
     start, end = interval_s
-    times = twins.genuine.times_s
+    times = twins.real.times_s
     inside = (times >= start) & (times < end)
     frames = inside[:, None, None, None]
     fake = FaceClip(
-        np.where(frames, twins.fake.images, twins.genuine.images),
-        np.where(inside[:, None, None], twins.fake.landmarks, twins.genuine.landmarks),
+        np.where(frames, twins.fake.images, twins.real.images),
+        np.where(inside[:, None, None], twins.fake.landmarks, twins.real.landmarks),
         times,
     )
     masks = None if twins.masks is None else np.where(inside[:, None, None], twins.masks, 0).astype(np.uint8)
     sound = twins.fake_sound
-    if sound is not None and twins.genuine_sound is not None:
-        rest = twins.genuine_sound
+    if sound is not None and twins.real_sound is not None:
+        rest = twins.real_sound
         at = rest.start_s + np.arange(len(rest.samples)) / SAMPLE_RATE_HZ
         own = sound.cut(rest.start_s, rest.end_s).samples[: len(at)]
         sound = Sound(np.where((at >= start) & (at < end), own, rest.samples), rest.start_s)
@@ -134,12 +134,12 @@ def spliced(twins: Twins, interval_s: tuple[float, float]) -> Twins:
 def changes_something(twins: Twins) -> bool:
     """Whether the label holds: pictures differ by a grey level inside the masks, or sound by a hundredth of itself."""
     if twins.masks is None:
-        assert twins.genuine_sound is not None
+        assert twins.real_sound is not None
         assert twins.fake_sound is not None
-        own = twins.genuine_sound.samples
+        own = twins.real_sound.samples
         return float(np.abs(twins.fake_sound.samples - own).mean()) > 0.01 * float(np.abs(own).mean())
     inside = twins.masks > 0
-    difference = cv2.absdiff(twins.fake.images, twins.genuine.images)
+    difference = cv2.absdiff(twins.fake.images, twins.real.images)
     return bool(inside.any()) and float(difference[inside].mean()) > 1.0
 
 
@@ -181,16 +181,16 @@ def _framewise(request: Request, edit: _Frame, rng: np.random.Generator) -> Twin
     """A manipulation of each frame by itself, inside a soft mask of the face that keeps its shape through the clip."""
     clip, sound = request.source.clip, request.source.sound
     mask_seed = int(rng.integers(2**31))
-    genuine, fakes, masks, landmarks = [], [], [], []
+    real, fakes, masks, landmarks = [], [], [], []
     for number, (image, points) in enumerate(zip(clip.images, clip.landmarks, strict=True)):
         own, changed, moved = edit(number, FaceImage(np.asarray(image), points))
         hard = region_mask(points, image.shape[:2], "face")
         mask = soft_mask(hard, clip.face_px, np.random.default_rng(mask_seed), coarse=True)
-        genuine.append(own)
+        real.append(own)
         fakes.append(composite(own, changed, mask))
         masks.append((mask * 255).astype(np.uint8))
         landmarks.append(moved)
-    shown = np.stack(genuine)
+    shown = np.stack(real)
     return Twins(
         clip if np.array_equal(shown, clip.images) else FaceClip(shown, clip.landmarks, clip.times_s),
         FaceClip(np.stack(fakes), np.stack(landmarks), clip.times_s),

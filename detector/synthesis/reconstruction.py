@@ -144,20 +144,20 @@ KINDS: Final[dict[str, type[nn.Module]]] = {
 }
 
 
-def build_repainter(kind: str, options: dict[str, Any]) -> nn.Module:
+def build_reconstruction_network(kind: str, options: dict[str, Any]) -> nn.Module:
     """A network of `KINDS` with the keyword arguments of its class. Raises ValueError for an unknown kind."""
     if kind not in KINDS:
         raise ValueError(f"expected one of {', '.join(KINDS)}, found {kind!r}")
     return KINDS[kind](**options)
 
 
-def save_repainter(network: nn.Module, kind: str, options: dict[str, Any], path: Path) -> None:
+def save_reconstruction_network(network: nn.Module, kind: str, options: dict[str, Any], path: Path) -> None:
     """Weights with what is needed to build the network again in the file's metadata."""
     state = {key: value.contiguous() for key, value in network.state_dict().items()}
     save_file(state, path, metadata={"kind": kind, "options": json.dumps(options)})
 
 
-def load_repainters(folder: Path) -> list[nn.Module]:
+def load_reconstruction_networks(folder: Path) -> list[nn.Module]:
     """The networks in `folder`, by file name; empty where there are none. Raises SettingsError for a file that does not
     say which network it holds."""
     networks = []
@@ -166,7 +166,7 @@ def load_repainters(folder: Path) -> list[nn.Module]:
             facts = file.metadata() or {}
         if not {"kind", "options"} <= set(facts):
             raise SettingsError(f"{path.name} does not say which network it holds: remove it and it is fitted anew.")
-        network = build_repainter(facts["kind"], json.loads(facts["options"]))
+        network = build_reconstruction_network(facts["kind"], json.loads(facts["options"]))
         network.load_state_dict(load_file(path))
         networks.append(network.eval().requires_grad_(False))
     return networks

@@ -1,6 +1,6 @@
 """Faces painted anew as a whole: stand-ins for whole-face generators, whose pictures hold no blending seam.
 
-A genuine face goes through a small network (`repainters`), or is moved as portrait animation moves it (`reenact`), or
+A genuine face goes through a small network (`networks`), or is moved as portrait animation moves it (`reenact`), or
 both. The genuine twin loses the same resolution, so that only the painter's own traces differ.
 """
 
@@ -24,7 +24,7 @@ from detector.synthesis.types import FaceImage, FakeImage
 
 @torch.inference_mode()
 def repaint(network: nn.Module, image: Image, network_px: int) -> Image:
-    """The whole picture (H, W, 3) through a network of `repainters`, its longer side brought to about `network_px`
+    """The whole picture (H, W, 3) through a network of `networks`, its longer side brought to about `network_px`
     before and back after."""
     height, width = image.shape[:2]
     scale = network_px / max(height, width)
@@ -70,11 +70,11 @@ def draw_whole_face(
     the others inside a face mask. The networks see the picture at 0.5 to 1.3 times its size."""
     height, width = face.image.shape[:2]
     choice = rng.random() if networks else 0.6
-    painted, genuine = face, face.image
+    painted, real = face, face.image
     if choice >= 0.5:
         painted = reenact(face, rng)
         if rng.random() < 0.6:
-            genuine = _resampled(genuine, rng)
+            real = _resampled(real, rng)
     image = painted.image
     if networks and (choice < 0.5 or choice >= 0.7):
         network_px = round(max(height, width) * float(np.exp(rng.uniform(np.log(0.5), np.log(1.3)))))
@@ -82,11 +82,11 @@ def draw_whole_face(
         image = match_colour(repainted, image) if rng.random() < 0.9 else repainted
         if network_px < max(height, width):
             scale = network_px / max(height, width)
-            genuine = _resized(_resized(genuine, round(width * scale), round(height * scale)), width, height)
+            real = _resized(_resized(real, round(width * scale), round(height * scale)), width, height)
     mask: NDArray[np.float32] = np.ones((height, width), np.float32)
     if rng.random() < 0.3:
         face_px = float(np.ptp(face.landmarks, axis=0).max())
         mask = soft_mask(region_mask(painted.landmarks, (height, width), "face"), face_px, rng)
-    blended = composite(genuine, image, mask)
+    blended = composite(real, image, mask)
     kind = "resynthesis" if choice < 0.5 else "animation" if choice < 0.7 else "animated_resynthesis"
-    return FaceImage(genuine, face.landmarks), FakeImage(blended, mask, kind)
+    return FaceImage(real, face.landmarks), FakeImage(blended, mask, kind)

@@ -83,7 +83,7 @@ def _fine_chroma(image: Image, luma: NDArray[np.float32]) -> NDArray[np.float32]
 
 
 def balance_sharpness(
-    genuine: Image, fake: Image, rng: np.random.Generator, *, spread: float = 0.3
+    real: Image, fake: Image, rng: np.random.Generator, *, spread: float = 0.3
 ) -> tuple[Image, Image]:
     """Both pictures with like strength of fine detail, up to a factor drawn as often above one as below it; `spread` is
     the standard deviation of its logarithm.
@@ -93,10 +93,10 @@ def balance_sharpness(
     noisier as the cleaner one.
     """
     # Detail that is not there cannot be amplified: of very unlike twins the sharper one gives way first.
-    genuine, fake = _softened(genuine, fake), _softened(fake, genuine)
+    real, fake = _softened(real, fake), _softened(fake, real)
     change_fake = bool(rng.random() < 0.5)
     factor, own = np.exp(rng.normal(0, spread)), np.exp(rng.normal(0, spread / 3, 2))
-    changed, model = (fake, genuine) if change_fake else (genuine, fake)
+    changed, model = (fake, real) if change_fake else (real, fake)
     before, wanted = _luma(changed), _luma(model)
     noise, energy = _noise_of(wanted) * factor * own[0], _laplacian_variance(wanted) * (factor * own[1]) ** 2
     after = before.copy()
@@ -109,4 +109,4 @@ def balance_sharpness(
     gain = _limited(float(factor * cv2.norm(_fine_chroma(model, wanted)) / (cv2.norm(chroma) + 1e-3)))
     result = changed + (after - before)[..., None] + chroma * np.float32(gain - 1) + 0.5
     result = np.clip(result, 0, 255).astype(np.uint8)
-    return (genuine, result) if change_fake else (result, fake)
+    return (real, result) if change_fake else (result, fake)

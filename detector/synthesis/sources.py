@@ -83,9 +83,9 @@ def _followed(evidence: Evidence, seconds: float) -> tuple[FaceClip, float]:
     """The first stretch of one face that is as long as asked for, else the longest; with the time it starts at."""
     best: list[tuple[Frame, NDArray[np.float32] | None]] = []
     with FaceAnalyser(AnalysisSettings(tile_faces=False)) as analyser:
-        for stretch in _stretches(evidence, analyser, seconds):
-            if len(stretch) > len(best):
-                best = stretch
+        for segment in _segments(evidence, analyser, seconds):
+            if len(segment) > len(best):
+                best = segment
             if best[-1][0].pts_s - best[0][0].pts_s >= seconds - 0.1:
                 break
     if len(best) < _LEAST_FRAMES:
@@ -104,7 +104,7 @@ def _followed(evidence: Evidence, seconds: float) -> tuple[FaceClip, float]:
     return clip, float(times[0])
 
 
-def _stretches(
+def _segments(
     evidence: Evidence, analyser: FaceAnalyser, seconds: float
 ) -> Iterator[list[tuple[Frame, NDArray[np.float32] | None]]]:
     """Runs of frames with one face, each frame with its mesh or, for a moment, without."""

@@ -15,7 +15,7 @@ from torch import nn
 from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.models import build_network
-from detector.registry import Decision, ModelCard, find_card, load_model, save_weights, weights_dir
+from detector.registry import ModelCard, Thresholds, find_card, load_model, save_weights, weights_dir
 from detector.training.data.facebank import FaceBank
 from detector.training.data.splits import SPLITS, assign_splits
 from detector.training.engine.config import TrainConfig, config_sha256, load_config
@@ -24,7 +24,7 @@ from detector.training.ensemble.recipe import load_ensemble_config, pinned_membe
 from detector.training.evaluation.heldout import held_out_path, write_held_out
 from detector.training.kinds import kind_of
 
-UNDECIDED: Final = Decision(1e3, -1e3, "not measured: every file is inconclusive")
+UNDECIDED: Final = Thresholds(1e3, -1e3, "not measured: every file is inconclusive")
 SPLIT: Final = "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation"
 
 

@@ -19,7 +19,7 @@ from detector.analysis.pipeline import Doors
 from detector.evidence.types import Container, Evidence, Frame, Integrity, StoredFile, VideoStream
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.models import build_network
-from detector.registry import CueScores, Decision, FrameFeatures, LoadedModel, WindowScores
+from detector.registry import CueScores, FrameFeatures, LoadedModel, Thresholds, WindowScores
 from detector.settings import AnalysisSettings
 
 SPEC = CropSpec(size_px=8, margin=0.0)
@@ -154,7 +154,7 @@ class FakeCard:
     model_id: str = "fake"
     weights_sha256: str = "11" * 32
     crop: CropSpec = SPEC
-    decision: Decision = Decision(1.0, -1.0, "set by hand")  # noqa: RUF009
+    decision: Thresholds = Thresholds(1.0, -1.0, "set by hand")  # noqa: RUF009
     kind: str = "frame"
     inputs: dict[str, Any] = field(default_factory=dict)
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from detector.analysis.audiovisual import REASONS, examine_sync
-from detector.analysis.speech_segments import choose_stretches, overlap_s
+from detector.analysis.speech_segments import choose_segments, overlap_s
 from detector.errors import CancelledError
 from detector.evidence import Evidence, FrameReader, StoredFile, examine, hash_file
 from detector.evidence.speech import SpeechActivity
 from detector.faces import CropSpec, FaceAnalyser, FaceTrack, Tracker
 from detector.faces.mediapipe_backend import MediaPipeBackend
 from detector.models.audiovisual import AudioVisualNet
-from detector.registry import Decision, LoadedModel, ModelCard
+from detector.registry import LoadedModel, ModelCard, Thresholds
 from detector.settings import AnalysisSettings
 from tests.talking import pictures, syllables, voice, write_talk
 
@@ -82,7 +82,7 @@ def loaded_model() -> LoadedModel:
         weights_file="",
         weights_sha256="0",
         parameters=0,
-        decision=Decision(1.0, -1.0, ""),
+        decision=Thresholds(1.0, -1.0, ""),
         training={},
         results={},
         limits=(),
@@ -172,20 +172,20 @@ def lasting(track: FaceTrack, start_s: float, end_s: float) -> FaceTrack:
 def test_stretches_spread_over_the_speech_and_leave_silence_out(tracks: tuple[FaceTrack, ...]) -> None:
     always = lasting(tracks[0], 0.0, 60.0)
     activity = activity_of((5, 15), (30, 33), (50, 58))
-    stretches = choose_stretches(activity, (always,))
-    assert len(stretches) == 3
-    assert all(stretch.end_s - stretch.start_s <= 3.0 + 1e-6 for stretch in stretches)
-    assert all(activity.is_speech[round(s.start_s * 100)] for s in stretches)
-    assert stretches[0].start_s < 15 < 30 <= stretches[2].start_s
-    assert [stretch.tracks for stretch in stretches] == [(always,)] * 3
+    segments = choose_segments(activity, (always,))
+    assert len(segments) == 3
+    assert all(segment.end_s - segment.start_s <= 3.0 + 1e-6 for segment in segments)
+    assert all(activity.is_speech[round(s.start_s * 100)] for s in segments)
+    assert segments[0].start_s < 15 < 30 <= segments[2].start_s
+    assert [segment.tracks for segment in segments] == [(always,)] * 3
 
 
 def test_stretches_need_a_face_that_stays(tracks: tuple[FaceTrack, ...]) -> None:
     activity = activity_of((5, 15))
-    assert choose_stretches(activity, (lasting(tracks[0], 20, 40),)) == ()
-    assert choose_stretches(activity, (lasting(tracks[0], 14.5, 40),)) == ()
+    assert choose_segments(activity, (lasting(tracks[0], 20, 40),)) == ()
+    assert choose_segments(activity, (lasting(tracks[0], 14.5, 40),)) == ()
     assert overlap_s(activity, (lasting(tracks[0], 14.5, 40),)) == pytest.approx(0.5)
-    inside = choose_stretches(activity, (lasting(tracks[0], 8.0, 10.0),))
+    inside = choose_segments(activity, (lasting(tracks[0], 8.0, 10.0),))
     assert len(inside) == 1
     assert inside[0].start_s >= 8.0
     assert inside[0].end_s <= 10.0 + 1e-6

@@ -13,7 +13,7 @@ from detector.analysis.results import worst
 from detector.analysis.types import Conclusion, Interval, Member, ModelResult
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
-from detector.registry.card import Decision
+from detector.registry.card import Thresholds
 from detector.settings import AnalysisSettings
 from tests.analysis.fakes import make_evidence, make_track
 
@@ -43,7 +43,7 @@ def draw(
         result_of(f"model{number}", kind, tracks, deciding, row)
         for number, (row, kind) in enumerate(zip(values, kinds or ["frame"] * len(values), strict=True))
     )
-    decisions = tuple(Decision(1.0, -1.0, "") for _ in values)
+    decisions = tuple(Thresholds(1.0, -1.0, "") for _ in values)
     return conclude(Findings(evidence, SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face))
 
 
@@ -215,7 +215,7 @@ def test_the_member_that_an_ensembles_score_mostly_rests_on_is_named() -> None:
     silent = Member("sound", "AV", None, None, "No sound.")
     for share, named in ((0.8, True), (0.4, False)):
         members = (Member("faces", None, 3.0, share), Member("rest", None, 0.0, 0.5 - share / 2), silent)
-        results, decisions = (replace(together, members=members),), (Decision(1.0, -1.0, ""),)
+        results, decisions = (replace(together, members=members),), (Thresholds(1.0, -1.0, ""),)
         conclusion = conclude(Findings(make_evidence(), SETTINGS, tracks, tracks, results, decisions, 20, 20))
         text = next(reason.text for reason in conclusion.reasons if reason.code == "deciding_track")
         assert ("80% of the score of together rests on faces." in text) is named
@@ -228,14 +228,14 @@ def test_stretches_that_a_model_over_time_singles_out_are_named() -> None:
     for count, words in ((0, ""), (1, "1.00 s to 1.50 s"), (2, "1.00 s to 1.50 s and 2.00 s to 2.50 s"),
                          (5, "1.00 s to 1.50 s, 2.00 s to 2.50 s, 3.00 s to 3.50 s and 2 more")):  # fmt: skip
         over_time = result_of("time", "sequence", tracks, tracks, (0.0, -2.0))
-        stretches = tuple(Interval(start, start + 0.5, 2.0) for start in np.arange(1.0, count + 1).tolist())
+        segments = tuple(Interval(start, start + 0.5, 2.0) for start in np.arange(1.0, count + 1).tolist())
         elsewhere = (Interval(9.0, 9.5, 2.0),)
         scores = tuple(
-            replace(score, intervals=stretches if score.track_id == tracks[0].track_id else elsewhere)
+            replace(score, intervals=segments if score.track_id == tracks[0].track_id else elsewhere)
             for score in over_time.tracks
         )
         results = (face, replace(over_time, tracks=scores))
-        decisions = (Decision(1.0, -1.0, ""),) * 2
+        decisions = (Thresholds(1.0, -1.0, ""),) * 2
         conclusion = conclude(Findings(make_evidence(), SETTINGS, tracks, tracks, results, decisions, 20, 20))
         texts = [reason.text for reason in conclusion.reasons if reason.code == "stretch"]
         assert [text.startswith(f"time singles out {words} as unlike") for text in texts] == [True] * bool(count)

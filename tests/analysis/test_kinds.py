@@ -14,7 +14,7 @@ from detector.analysis.results import frame_models_by_score
 from detector.analysis.temporal import windows_of
 from detector.analysis.types import ModelResult, SyncWindow
 from detector.errors import CancelledError
-from detector.faces.temporal import CHANGES
+from detector.faces.temporal import TEMPORAL_DIFFERENCES
 from tests.analysis.fakes import (
     SETTINGS,
     SPEC,
@@ -94,8 +94,8 @@ def test_a_sequence_model_reads_its_own_track_in_order() -> None:
         assert sum(read.attention.pooling) == pytest.approx(1)
         assert read.attention.pts == tuple(one.pts for one in read.frames)
     assert sequence.tracks[0].intervals == ()  # no stretch of it stands out
-    (stretch,) = run(trunk, FakeSequence(trunk, late=3.0)).models[1].tracks[0].intervals
-    assert (stretch.start_s, stretch.end_s) == pytest.approx((0.95, 1.9))
+    (segment,) = run(trunk, FakeSequence(trunk, late=3.0)).models[1].tracks[0].intervals
+    assert (segment.start_s, segment.end_s) == pytest.approx((0.95, 1.9))
     (cue,) = sequence.specialists
     assert (cue.cue, cue.logit, cue.tracks) == ("TM", sequence.logit, sequence.tracks)
 
@@ -112,14 +112,14 @@ def test_a_sequence_model_reads_what_changed_since_the_frame_just_before() -> No
         analyze(make_evidence(), list(models), SETTINGS, doors=doors)  # type: ignore[arg-type]
         return [window[0] for model in models if isinstance(model, FakeSequence) for window in model.windows]
 
-    changes = len(CHANGES)
+    changes = len(TEMPORAL_DIFFERENCES)
     still, brighter = (np.concatenate(read(FakeSequence(FakeModel()), step=step)) for step in (0, 9))
     assert still.shape[2] == 3 + 2 * changes
     same = still.shape[2] - changes
     np.testing.assert_array_equal(still[..., :same], brighter[..., :same])
     first = still[..., 0] == 0
     assert np.isnan(still[first][:, same:]).all()
-    gains = [same + index for index, name in enumerate(CHANGES) if name.endswith("gain_red")]
+    gains = [same + index for index, name in enumerate(TEMPORAL_DIFFERENCES) if name.endswith("gain_red")]
     assert np.abs(still[~first][:, gains]).max() < 1e-3
     assert (brighter[~first][:, gains] < -1).all()  # the picture just before was brighter
     read(FakeModel())

@@ -10,7 +10,7 @@ import pytest
 
 from detector.analysis import analyze
 from detector.analysis.results import HELD_STILL, NO_FACE, NO_TIME
-from detector.analysis.texture import Moment, around_face, examine_texture, pairs_of, stretches_of
+from detector.analysis.texture import Moment, around_face, examine_texture, pairs_of, segments_of
 from detector.analysis.types import Analysis, TrackScore
 from detector.errors import CancelledError
 from detector.evidence import FrameReader, examine, ingest
@@ -34,7 +34,7 @@ SAMPLES = Path(__file__).parents[2] / "assets" / "samples"
 CARD = FakeCard("texture", "66" * 32, kind="texture")
 
 
-class Likeness(FakeModel):
+class SimilaritySearch(FakeModel):
     """A texture model whose logit of a pair is how alike the finest detail is."""
 
     def texture(self, pairs: np.ndarray) -> np.ndarray:
@@ -53,9 +53,9 @@ def run(score, *, analyser: FakeAnalyser | None = None, kind: str = "video") -> 
 
 
 def test_a_short_track_is_one_stretch_and_a_long_one_three_spread_evenly() -> None:
-    assert list(stretches_of(track(2.0, 4.0))) == [(2.0, pytest.approx(4.001))]
-    assert list(stretches_of(track(0.0, 7.0))) == [(1.0, pytest.approx(6.001))]
-    starts = [start for start, _ in stretches_of(track(10.0, 70.0))]
+    assert list(segments_of(track(2.0, 4.0))) == [(2.0, pytest.approx(4.001))]
+    assert list(segments_of(track(0.0, 7.0))) == [(1.0, pytest.approx(6.001))]
+    starts = [start for start, _ in segments_of(track(10.0, 70.0))]
     assert starts == pytest.approx([10.0, 37.5, 65.0])
 
 
@@ -130,7 +130,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Evidenc
 
 def test_a_still_that_talks_keeps_its_detail(samples: dict[str, tuple[Evidence, tuple[FaceTrack, ...]]]) -> None:
     evidence, tracks = samples["manipulated"]
-    model = Likeness(card=CARD)
+    model = SimilaritySearch(card=CARD)
     [score] = examine_texture(evidence, tracks, model)  # type: ignore[arg-type]
     assert score.track_id == tracks[0].track_id
     assert 6 <= model.batch_sizes[0] <= 24
@@ -143,10 +143,10 @@ def test_a_photograph_under_a_moving_camera_is_not_scored(
     samples: dict[str, tuple[Evidence, tuple[FaceTrack, ...]]],
 ) -> None:
     evidence, tracks = samples["genuine"]
-    assert examine_texture(evidence, tracks, Likeness(card=CARD)) == []  # type: ignore[arg-type]
+    assert examine_texture(evidence, tracks, SimilaritySearch(card=CARD)) == []  # type: ignore[arg-type]
 
 
 def test_it_stops_when_cancelled(samples: dict[str, tuple[Evidence, tuple[FaceTrack, ...]]]) -> None:
     evidence, tracks = samples["manipulated"]
     with pytest.raises(CancelledError):
-        examine_texture(evidence, tracks, Likeness(card=CARD), cancelled=lambda: True)  # type: ignore[arg-type]
+        examine_texture(evidence, tracks, SimilaritySearch(card=CARD), cancelled=lambda: True)  # type: ignore[arg-type]

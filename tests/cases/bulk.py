@@ -6,7 +6,7 @@ import duckdb
 
 from detector.cases import CaseStore
 from detector.cases.codec import canonical, evidence_to_dict
-from detector.cases.encoder_fingerprint import insert_all_families
+from detector.cases.encoder_fingerprint import insert_all_fingerprints
 from detector.cases.search_index import index_everything
 from tests.cases.records import make_evidence
 
@@ -45,6 +45,6 @@ def fill(store: CaseStore, cases: int, exhibits: int) -> None:
         connection.execute(statement)
     connection.execute("DELETE FROM search_texts")
     index_everything(connection)
-    insert_all_families(connection)
+    insert_all_fingerprints(connection)
     connection.execute("CHECKPOINT")
     connection.close()

@@ -13,7 +13,7 @@ from skimage import data
 
 from detector.cases import CaseStore, Exhibit
 from detector.cases.codec import evidence_to_dict
-from detector.cases.encoder_fingerprint import family_sha256
+from detector.cases.encoder_fingerprint import fingerprint_sha256
 from detector.cases.perceptual_hashes import picture_hash
 from detector.cases.similarity import ALIKE_BITS
 from detector.errors import StoreError
@@ -125,7 +125,7 @@ def test_a_family_is_the_encoder_and_not_the_recording(tmp_path: Path) -> None:
     container, video = evidence.container, evidence.video
 
     def family(**changed: object) -> str:
-        return family_sha256(evidence_to_dict(dataclasses.replace(evidence, **changed)))
+        return fingerprint_sha256(evidence_to_dict(dataclasses.replace(evidence, **changed)))
 
     tags = (*container.tags, ("creation_time", "2026-01-01"), ("title", "x"), ("location", "+1+2/"))
     same = [

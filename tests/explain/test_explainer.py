@@ -19,7 +19,7 @@ from detector.explain import Explainer
 from detector.explain.gradcam import raw_gradcam
 from detector.faces import crop_face
 from detector.faces.types import CropSpec
-from detector.registry import Decision, LoadedModel, ModelCard
+from detector.registry import LoadedModel, ModelCard, Thresholds
 from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeReader, fake_doors, make_evidence, make_face
 
 SPEC = CropSpec(size_px=32, margin=0.25)
@@ -52,7 +52,7 @@ def make_model(gain: float = 3.0, *, spec: CropSpec = SPEC, weights_sha256: str 
         weights_file="",
         weights_sha256=weights_sha256,
         parameters=96,
-        decision=Decision(1.0, -1.0, ""),
+        decision=Thresholds(1.0, -1.0, ""),
         training={},
         results={},
         limits=(),

@@ -15,9 +15,9 @@ from detector.explain import Explainer, TrackAttentionMaps
 from detector.explain.attention import window_rows
 from detector.explain.uncertainty import moved_boxes
 from detector.faces import crop_face
-from detector.faces.temporal import CHANGES
+from detector.faces.temporal import TEMPORAL_DIFFERENCES
 from detector.models import build_network
-from detector.models.appearance import LOOKS
+from detector.models.appearance import APPEARANCE_FEATURES
 from detector.registry import LoadedModel, load_set
 from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeReader, fake_doors, make_evidence, make_face
 from tests.explain.test_explainer import Frames, bright_square
@@ -31,9 +31,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
     folder = tmp_path_factory.mktemp("weights")
     frame = ship(folder, "frame", "frame", FRAME, {})
     inputs = {"trunk": "frame", "trunk_weights_sha256": frame.weights_sha256, "frames": 6, "cue": "TM"}
-    looks = LOOKS + 2 * len(CHANGES)
-    small = {"kind": "transformer", "features": build_network(FRAME).feature_dim + looks, "looks": looks, "width": 16,
-             "layers": 2, "heads": 2, "change": {"width": 4}}  # fmt: skip
+    readings = APPEARANCE_FEATURES + 2 * len(TEMPORAL_DIFFERENCES)
+    width = build_network(FRAME).feature_dim + readings
+    small = {"kind": "transformer", "features": width, "looks": readings, "width": 16, "layers": 2,
+             "heads": 2, "change": {"width": 4}}  # fmt: skip
     ship(folder, "time", "sequence", small, inputs)
     ship(folder, "cues", "specialists", {"kind": "specialists", "trunk": "resnet10t", "width": 8, "head_width": 8}, {})
     with pytest.MonkeyPatch.context() as patch:

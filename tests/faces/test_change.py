@@ -5,13 +5,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.temporal import (
-    CHANGES,
     FLOW_STEPS,
     PAIR_PLANES,
     REGIONS,
-    changes_along,
-    changes_since,
+    TEMPORAL_DIFFERENCES,
+    differences_to_previous,
     frame_pair,
+    temporal_differences,
     thumbnail,
 )
 
@@ -33,8 +33,8 @@ def _face(crop: Picture) -> NDArray[np.float32]:
 
 
 def _change(before: Picture, now: Picture) -> dict[str, float]:
-    values = changes_along([thumbnail(now)], MARGIN, before=thumbnail(before))[0]
-    return dict(zip(CHANGES, values.tolist(), strict=True))
+    values = temporal_differences([thumbnail(now)], MARGIN, before=thumbnail(before))[0]
+    return dict(zip(TEMPORAL_DIFFERENCES, values.tolist(), strict=True))
 
 
 def _mean(change: dict[str, float], measure: str) -> dict[str, float]:
@@ -60,13 +60,13 @@ def test_a_pair_holds_both_frames_and_the_motion_between_them(astronaut: Picture
 
 def test_each_frame_is_held_against_the_one_before(astronaut: Picture) -> None:
     crops = [thumbnail(_crop(astronaut, (step, 0))) for step in range(4)]
-    table = changes_along(crops, MARGIN)
-    assert table.shape == (4, len(CHANGES)) == (4, 42)
+    table = temporal_differences(crops, MARGIN)
+    assert table.shape == (4, len(TEMPORAL_DIFFERENCES)) == (4, 42)
     assert np.isnan(table[0]).all()
     assert np.isfinite(table[1:]).all()
-    np.testing.assert_array_equal(changes_along(crops[2:], MARGIN, before=crops[1]), table[2:])
-    assert changes_along([], MARGIN).shape == (0, 42)
-    since = changes_since([None, crops[0], crops[0]], crops[:3], MARGIN)
+    np.testing.assert_array_equal(temporal_differences(crops[2:], MARGIN, before=crops[1]), table[2:])
+    assert temporal_differences([], MARGIN).shape == (0, 42)
+    since = differences_to_previous([None, crops[0], crops[0]], crops[:3], MARGIN)
     np.testing.assert_array_equal(since[:2], table[:2])
     assert np.abs(since[2] - table[2]).max() > 0.1
 

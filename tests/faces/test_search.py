@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detector.faces.backend import RawDetection, RawMesh
-from detector.faces.search import Window, around, look, look_turned, merge, squares, tiles
+from detector.faces.search import Window, around, detect_in_windows, look_turned, merge, squares, tiles
 from detector.faces.types import Box
 from tests.faces.conftest import Picture
 
@@ -74,12 +74,12 @@ def dotted(x: int, y: int) -> Picture:
 
 def test_answers_come_back_in_frame_pixels_and_cut_ones_are_dropped() -> None:
     image = dotted(150, 120)
-    found = look(OneFace(), image, [Window(100, 100, 200, 200, "tile")], 0.5)
+    found = detect_in_windows(OneFace(), image, [Window(100, 100, 200, 200, "tile")], 0.5)
     assert found[0].detection.bbox_xyxy_px == pytest.approx((140.5, 110.5, 160.5, 130.5))
     assert found[0].source == "tile"
-    assert look(OneFace(), image, [Window(145, 100, 245, 200, "tile")], 0.5) == []
+    assert detect_in_windows(OneFace(), image, [Window(145, 100, 245, 200, "tile")], 0.5) == []
     # At the frame's own edge there is no better window: kept.
-    assert len(look(OneFace(), dotted(395, 120), [Window(300, 100, 400, 200, "tile")], 0.5)) == 1
+    assert len(detect_in_windows(OneFace(), dotted(395, 120), [Window(300, 100, 400, 200, "tile")], 0.5)) == 1
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])

@@ -12,7 +12,7 @@ from torch import Tensor
 from detector.faces import temporal as faces_change
 from detector.faces.temporal import PAIR_PLANES, frame_pair
 from detector.models import build_network
-from detector.models.frame_pair import FLOW_STEPS, INPUTS, ChangeNet, mirrored
+from detector.models.frame_pair import FLOW_STEPS, INPUTS, FramePairNet, mirrored
 from detector.registry.loaded import pair_logits
 
 FEATURES = 12
@@ -25,7 +25,7 @@ def pictures(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_pair_gives_one_finite_logit_and_differs_with_the_earlier_frame() -> None:
     torch.manual_seed(0)
-    network = ChangeNet(width=8).eval()
+    network = FramePairNet(width=8).eval()
     before, now = pictures()
     pairs = torch.from_numpy(np.stack([frame_pair(before, now), frame_pair(now, now)]))
     assert network.inputs(pairs).shape == (2, INPUTS, 64, 64)
@@ -40,14 +40,14 @@ def test_colours_and_levels_are_not_seen() -> None:
     pair = frame_pair(before, now)
     lighter = pair.copy()
     lighter[..., :9] += 40  # all three pictures alike
-    network = ChangeNet(width=8)
+    network = FramePairNet(width=8)
     torch.testing.assert_close(*(network.inputs(torch.from_numpy(one[None])) for one in (pair, lighter)))
     assert FLOW_STEPS == faces_change.FLOW_STEPS, "the flow is read in the unit it is written in"
 
 
 def test_a_mirror_image_is_judged_alike() -> None:
     torch.manual_seed(0)
-    network = ChangeNet(width=8).eval()
+    network = FramePairNet(width=8).eval()
     before, now = pictures()
     seen = network.inputs(torch.from_numpy(frame_pair(before, now)[None]))
     pair = frame_pair(before, now)
@@ -59,7 +59,7 @@ def test_a_mirror_image_is_judged_alike() -> None:
 
 
 def test_nothing_is_said_of_a_frame_without_one_before_it() -> None:
-    network = ChangeNet(width=8).eval()
+    network = FramePairNet(width=8).eval()
     before, now = pictures()
     pairs = np.stack([frame_pair(None, now), frame_pair(before, now), frame_pair(None, now), frame_pair(now, before)])
     logits = pair_logits(network, pairs, batch_size=3)

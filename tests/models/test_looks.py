@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from detector.models.appearance import LOOKS, looks_of
+from detector.models.appearance import APPEARANCE_FEATURES, appearance_of
 from detector.models.feature_reader import FeatureReader
 from detector.models.sequence import TransformerNet
 
@@ -12,14 +12,14 @@ def test_a_brighter_corner_moves_its_own_cell_and_detail_its_own_measure() -> No
     plain = torch.zeros(1, 3, 32, 32)
     bright = plain.clone()
     bright[:, 0, :8, :8] = 0.5
-    change = (looks_of(bright) - looks_of(plain))[0].view(4, 4, 4)  # red, green, blue, detail by 4 by 4 cells
-    assert looks_of(plain).shape == (1, LOOKS)
+    change = (appearance_of(bright) - appearance_of(plain))[0].view(4, 4, 4)  # red, green, blue, detail by 4 by 4 cells
+    assert appearance_of(plain).shape == (1, APPEARANCE_FEATURES)
     assert change[0, 0, 0] == 0.5
     assert change[1:3].abs().max() == 0
     assert change[0].flatten()[1:].abs().max() == 0
     noisy = plain + torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, 3, 32, 32))).float()
     noisy[:, :, :, 16:] = 0
-    detail = (looks_of(noisy) - looks_of(plain))[0].view(4, 4, 4)[3]
+    detail = (appearance_of(noisy) - appearance_of(plain))[0].view(4, 4, 4)[3]
     assert detail[:, :2].min() > 2
     assert detail[:, 3].abs().max() < 0.1
 

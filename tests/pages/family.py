@@ -26,13 +26,13 @@ from detector.evidence import Evidence, examine, ingest
 from detector.faces.types import CropSpec
 from detector.models import build_network
 from detector.models.specialists import CHANNELS
-from detector.registry import Decision, ModelCard
+from detector.registry import ModelCard, Thresholds
 from detector.registry.load import save_weights
 from tests.pages import seed
 
 IDS = {"frame": "tiny", "time": "tiny-time", "cues": "tiny-cues", "together": "tiny-together"}
 CUES = ("BG", "CM", "RR", "LL")
-_DECISION = Decision(1.5, -1.5, "made up for a test")
+_DECISION = Thresholds(1.5, -1.5, "made up for a test")
 
 
 def _write(folder: Path, card: ModelCard) -> ModelCard:

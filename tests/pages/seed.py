@@ -24,7 +24,7 @@ from detector.cases import AnalysisRecord, Case, CaseStore, Exhibit
 from detector.evidence import Evidence, examine, frame_times, ingest
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.models import build_network
-from detector.registry import Decision, ModelCard
+from detector.registry import ModelCard, Thresholds
 from detector.registry.load import save_weights
 from detector.settings import AnalysisSettings
 
@@ -63,7 +63,7 @@ def write_model(folder: Path, model_id: str = "tiny") -> ModelCard:
         weights_file=f"{model_id}.safetensors",
         weights_sha256=digest,
         parameters=1,
-        decision=Decision(likely_manipulated_logit=1.5, no_manipulation_logit=-1.5, basis="made up for a test"),
+        decision=Thresholds(likely_manipulated_logit=1.5, no_manipulation_logit=-1.5, basis="made up for a test"),
         training={"data": "none"},
         results={"auc": {"nothing": 0.5}},
         limits=("It was never trained.",),

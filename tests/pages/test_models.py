@@ -7,8 +7,8 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from detector.registry import ModelCard
-from pages.parts.models.block_diagram import Block, Diagram
 from pages.parts.models import architecture, block_diagram
+from pages.parts.models.block_diagram import Block, Diagram
 from pages.parts.shared import preferences
 from pages.parts.shared.measured import Measured, auc_text
 from tests.pages.conftest import html_of

@@ -9,7 +9,7 @@ import torch
 
 from detector.faces import CropSpec
 from detector.models import build_network
-from detector.registry import Decision, ModelCard, save_weights
+from detector.registry import ModelCard, Thresholds, save_weights
 
 
 def ship(folder: Path, model_id: str, kind: str, architecture: dict[str, Any], inputs: dict[str, Any]) -> ModelCard:
@@ -26,7 +26,7 @@ def ship(folder: Path, model_id: str, kind: str, architecture: dict[str, Any], i
         weights_file=path.name,
         weights_sha256=save_weights(network, path, dtype=torch.float32),
         parameters=1,
-        decision=Decision(0.5, -0.5, "none"),
+        decision=Thresholds(0.5, -0.5, "none"),
         training={},
         results={},
         limits=("untrained",),

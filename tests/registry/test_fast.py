@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from detector.models import build_network
-from detector.registry.optimise import calm_small_products, folded, keep_freed_memory
+from detector.registry.optimise import folded, keep_freed_memory, limit_blas_threads
 
 
 def _settled(network: nn.Module, side_px: int) -> nn.Module:
@@ -72,7 +72,7 @@ def test_the_allocator_listens() -> None:
 
 def test_linear_algebra_beside_the_networks_takes_one_thread() -> None:
     threads = torch.get_num_threads()
-    calm_small_products()
+    limit_blas_threads()
     pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
     assert pools
     assert set(pools) == {1}

@@ -13,8 +13,8 @@ from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.faces import CropSpec
 from detector.models import build_network
 from detector.registry import (
-    Decision,
     ModelCard,
+    Thresholds,
     available_models,
     default_model_ids,
     load_model,
@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         weights_file=path.name,
         weights_sha256=save_weights(network, path),
         parameters=sum(p.numel() for p in network.parameters()),
-        decision=Decision(0.5, -0.5, "none"),
+        decision=Thresholds(0.5, -0.5, "none"),
         training={},
         results={},
         limits=("untrained",),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from detector.synthesis.animate import pose_path, still_clip, talking_head
-from detector.synthesis.reconstruction import build_repainter
+from detector.synthesis.reconstruction import build_reconstruction_network
 from tests.synthesis.faces import face_image
 
 SMALL = {"seconds": 0.8, "fps": 10, "size_px": 160}
@@ -21,18 +21,18 @@ def test_equal_seeds_give_equal_pixels_and_the_mesh_moves_with_the_camera() -> N
 
 def test_a_talking_head_speaks_where_the_genuine_clip_keeps_still() -> None:
     face = face_image()
-    genuine, fake = still_clip(face, seed=1, **SMALL), talking_head(face, seed=1, **SMALL)
+    real, fake = still_clip(face, seed=1, **SMALL), talking_head(face, seed=1, **SMALL)
     assert fake.masks.min() == 255
-    assert fake.intervals_s == ((0.0, genuine.duration_s),)
-    difference = np.abs(fake.clip.images.astype(int) - genuine.images).mean((0, 3))
-    low, high = genuine.landmarks.min((0, 1)).astype(int), genuine.landmarks.max((0, 1)).astype(int)
+    assert fake.intervals_s == ((0.0, real.duration_s),)
+    difference = np.abs(fake.clip.images.astype(int) - real.images).mean((0, 3))
+    low, high = real.landmarks.min((0, 1)).astype(int), real.landmarks.max((0, 1)).astype(int)
     inside = difference[low[1] : high[1], low[0] : high[0]].mean()
     assert inside > 2
     assert inside > 3 * difference[:, : max(1, low[0] - 25)].mean()
 
 
 def test_a_network_redraws_the_talking_head() -> None:
-    network = build_repainter("detail", {"up_sampling": "nearest", "width": 8}).eval()
+    network = build_reconstruction_network("detail", {"up_sampling": "nearest", "width": 8}).eval()
     short = {**SMALL, "seconds": 0.2}
     plain, redrawn = (talking_head(face_image(), networks=networks, **short) for networks in ([], [network]))
     assert np.abs(plain.clip.images.astype(int) - redrawn.clip.images).mean() > 0.5

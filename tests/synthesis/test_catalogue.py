@@ -9,7 +9,7 @@ import torch
 from detector.errors import SettingsError
 from detector.evidence.audio import Sound
 from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, changes_something, lacking, make, spliced
-from detector.synthesis.reconstruction import build_repainter
+from detector.synthesis.reconstruction import build_reconstruction_network
 from detector.synthesis.sources import Source
 from tests.synthesis.clips import face_clip
 from tests.synthesis.faces import face_image
@@ -27,7 +27,7 @@ def sound(seed: int, seconds: float) -> Sound:
 def request_() -> Request:
     torch.manual_seed(0)
     clip, other = face_clip(8), face_clip(8, tint=0.6)
-    network = build_repainter("detail", {"up_sampling": "nearest", "width": 8}).eval()
+    network = build_reconstruction_network("detail", {"up_sampling": "nearest", "width": 8}).eval()
     source = Source("one", "", clip, sound(0, clip.duration_s), face_image())
     donor = Source("two", "", other, sound(1, clip.duration_s))
     return Request(source, 1.0, 5, donor, [network])
@@ -38,7 +38,7 @@ def test_only_the_mask_changes_and_equal_seeds_give_equal_clips(kind: str, reque
     twins, again = make(kind, request_), make(kind, request_)
     np.testing.assert_array_equal(twins.fake.images, again.fake.images)
     assert twins.masks is not None
-    changed = np.abs(twins.fake.images.astype(int) - twins.genuine.images).max(3)
+    changed = np.abs(twins.fake.images.astype(int) - twins.real.images).max(3)
     assert changed[twins.masks == 0].max(initial=0) <= 1
     assert changed[twins.masks > 128].mean() > 0.5
     assert twins.masks.shape == twins.fake.images.shape[:3]
@@ -48,34 +48,34 @@ def test_only_the_mask_changes_and_equal_seeds_give_equal_clips(kind: str, reque
 def test_sound_alone_changes_and_keeps_its_length(kind: str, request_: Request) -> None:
     twins = make(kind, request_)
     assert twins.masks is None
-    assert twins.fake is twins.genuine
-    assert twins.genuine_sound is not None
+    assert twins.fake is twins.real
+    assert twins.real_sound is not None
     assert twins.fake_sound is not None
-    assert len(twins.fake_sound.samples) == len(twins.genuine_sound.samples)
-    assert np.abs(twins.fake_sound.samples - twins.genuine_sound.samples).mean() > 0.01
+    assert len(twins.fake_sound.samples) == len(twins.real_sound.samples)
+    assert np.abs(twins.fake_sound.samples - twins.real_sound.samples).mean() > 0.01
 
 
 @pytest.mark.parametrize("kind", ["self_blend", "softened", "expression", "noise_mismatch"])
 def test_strength_is_obeyed(kind: str, request_: Request) -> None:
     def change(strength: float) -> float:
         twins = make(kind, replace(request_, strength=strength))
-        return float(np.abs(twins.fake.images.astype(int) - twins.genuine.images).mean())
+        return float(np.abs(twins.fake.images.astype(int) - twins.real.images).mean())
 
     assert change(0.2) < 0.9 * change(1.0)
 
 
 def test_a_spliced_twin_is_genuine_outside_its_interval(request_: Request) -> None:
     twins = spliced(make("self_blend", request_), (0.3, 0.7))
-    times = twins.genuine.times_s
+    times = twins.real.times_s
     inside = (times >= 0.3) & (times < 0.7)
-    np.testing.assert_array_equal(twins.fake.images[~inside], twins.genuine.images[~inside])
+    np.testing.assert_array_equal(twins.fake.images[~inside], twins.real.images[~inside])
     assert twins.masks is not None
     assert twins.masks[~inside].max() == 0
     assert twins.masks[inside].max() > 200
     heard = spliced(make("audio_swap", request_), (0.3, 0.7))
     assert heard.fake_sound is not None
-    assert heard.genuine_sound is not None
-    differs = np.flatnonzero(heard.fake_sound.samples != heard.genuine_sound.samples) / 16_000
+    assert heard.real_sound is not None
+    differs = np.flatnonzero(heard.fake_sound.samples != heard.real_sound.samples) / 16_000
     assert 0.29 < differs.min() < differs.max() < 0.71
 
 
@@ -86,7 +86,7 @@ def test_a_twin_that_is_not_changed_is_known(request_: Request) -> None:
     assert changes_something(make("audio_voice", request_))
     twins = make("mouth", request_)
     assert changes_something(twins)
-    assert not changes_something(replace(twins, fake=twins.genuine))
+    assert not changes_something(replace(twins, fake=twins.real))
 
 
 def test_what_is_lacking_is_said(request_: Request) -> None:

@@ -9,7 +9,7 @@ import torch
 from detector.synthesis.clip_fakes import BASES, DYNAMICS, Plan, draw_fake_clip, draw_plan, manipulate, visible_change
 from detector.synthesis.clip_space import FaceSpace, follow
 from detector.synthesis.clips import FaceClip, compress_clip, draw_transmission, wander
-from detector.synthesis.reconstruction import build_repainter
+from detector.synthesis.reconstruction import build_reconstruction_network
 from tests.synthesis.clips import face_clip
 
 
@@ -26,7 +26,7 @@ def donor() -> FaceClip:
 @pytest.fixture(scope="module")
 def network() -> torch.nn.Module:
     torch.manual_seed(0)
-    return build_repainter("detail", {"up_sampling": "nearest"}).eval()
+    return build_reconstruction_network("detail", {"up_sampling": "nearest"}).eval()
 
 
 def plans() -> list[Plan]:
@@ -116,13 +116,13 @@ def test_transmission_treats_twins_alike_and_keeps_time(clip: FaceClip, donor: F
         "twice": next(one for one in drawn if one.first_crf is not None),
     }
     for one in kinds.values():
-        genuine, manipulated = one(clip), one.shown(fake)
-        assert genuine.images.shape == manipulated.clip.images.shape
-        assert manipulated.masks.shape == genuine.images.shape[:3]
-        assert (genuine.times_s == clip.times_s).all()
-        scale = np.array(genuine.images.shape[2:0:-1]) / clip.images.shape[2:0:-1]
-        np.testing.assert_allclose(genuine.landmarks, clip.landmarks[one.index] * scale, atol=1e-3)
-        assert (one(clip).images == genuine.images).all()
+        real, manipulated = one(clip), one.shown(fake)
+        assert real.images.shape == manipulated.clip.images.shape
+        assert manipulated.masks.shape == real.images.shape[:3]
+        assert (real.times_s == clip.times_s).all()
+        scale = np.array(real.images.shape[2:0:-1]) / clip.images.shape[2:0:-1]
+        np.testing.assert_allclose(real.landmarks, clip.landmarks[one.index] * scale, atol=1e-3)
+        assert (one(clip).images == real.images).all()
 
 
 def test_compression_is_of_the_whole_clip(clip: FaceClip) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from detector.synthesis.reconstruction import KINDS, UP_SAMPLINGS, build_repainter
+from detector.synthesis.reconstruction import KINDS, UP_SAMPLINGS, build_reconstruction_network
 from detector.synthesis.resynthesis import draw_whole_face, match_colour, repaint
 from tests.synthesis.faces import face_image
 
@@ -20,7 +20,7 @@ NETWORKS = [
 @pytest.mark.parametrize(("kind", "options"), NETWORKS)
 def test_a_few_steps_lower_the_error_and_the_shape_stays(kind: str, options: dict) -> None:
     torch.manual_seed(0)
-    network = build_repainter(kind, options)
+    network = build_reconstruction_network(kind, options)
     face = torch.from_numpy(face_image().image[::2, ::2].copy()).permute(2, 0, 1)[None].float() / 255
     optimiser = torch.optim.Adam(network.parameters(), lr=5e-3)
     losses = []
@@ -36,13 +36,13 @@ def test_a_few_steps_lower_the_error_and_the_shape_stays(kind: str, options: dic
 
 def test_an_unknown_kind_is_named_with_what_was_expected() -> None:
     with pytest.raises(ValueError, match="detail, latent, super"):
-        build_repainter("diffusion", {})
+        build_reconstruction_network("diffusion", {})
     assert set(KINDS) == {"detail", "latent", "super"}
 
 
 def test_repainting_keeps_size_whatever_the_networks_size() -> None:
     image = face_image().image[:201, :187]
-    network = build_repainter("detail", {"up_sampling": "nearest", "width": 8}).eval()
+    network = build_reconstruction_network("detail", {"up_sampling": "nearest", "width": 8}).eval()
     for network_px in (97, 201, 260):
         assert repaint(network, image, network_px).shape == image.shape
 
@@ -57,14 +57,14 @@ def test_colour_drift_is_taken_back() -> None:
 
 
 def test_a_pair_shares_everything_outside_its_mask() -> None:
-    network = build_repainter("detail", {"up_sampling": "nearest", "width": 8}).eval()
+    network = build_reconstruction_network("detail", {"up_sampling": "nearest", "width": 8}).eval()
     kinds, partial = set(), 0
     for seed in range(14):
-        genuine, fake = draw_whole_face(face_image(), [network], np.random.default_rng(seed))
+        real, fake = draw_whole_face(face_image(), [network], np.random.default_rng(seed))
         outside = fake.mask == 0
         partial += outside.any()
-        np.testing.assert_array_equal(fake.image[outside], genuine.image[outside])
-        assert not np.array_equal(fake.image, genuine.image)
+        np.testing.assert_array_equal(fake.image[outside], real.image[outside])
+        assert not np.array_equal(fake.image, real.image)
         kinds.add(fake.kind)
     assert kinds == {"resynthesis", "animation", "animated_resynthesis"}
     assert 0 < partial < 14

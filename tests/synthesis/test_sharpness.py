@@ -21,8 +21,8 @@ def test_a_blurred_twin_is_no_longer_the_softer_one() -> None:
     rng = np.random.default_rng(0)
     ratios = []
     for _ in range(40):
-        genuine, fake = balance_sharpness(sharp, soft, rng)
-        ratios.append(high_frequency_energy(fake) / high_frequency_energy(genuine))
+        real, fake = balance_sharpness(sharp, soft, rng)
+        ratios.append(high_frequency_energy(fake) / high_frequency_energy(real))
     assert before < 0.3
     assert 0.5 < np.exp(np.median(np.log(ratios))) < 2
     assert 0.2 < np.mean(np.array(ratios) > 1) < 0.8
@@ -32,5 +32,5 @@ def test_of_twins_that_are_much_alike_only_one_is_changed() -> None:
     sharp = face_image().image
     soft = cv2.GaussianBlur(sharp, (0, 0), 0.45).astype(np.uint8)
     for seed in range(6):
-        genuine, fake = balance_sharpness(sharp, soft, np.random.default_rng(seed))
-        assert np.array_equal(genuine, sharp) != np.array_equal(fake, soft)
+        real, fake = balance_sharpness(sharp, soft, np.random.default_rng(seed))
+        assert np.array_equal(real, sharp) != np.array_equal(fake, soft)

@@ -14,7 +14,7 @@ import torch
 from detector.errors import SettingsError
 from detector.faces.temporal import frame_pair, thumbnail
 from detector.models import build_network
-from detector.models.frame_pair import ChangeNet
+from detector.models.frame_pair import FramePairNet
 from detector.training.data.clip_crops import CropShard, write_shard
 from detector.training.engine.fit import FitConfig
 from detector.training.sequence.features import ClipFeatures
@@ -22,8 +22,8 @@ from detector.training.sequence.frame_pairs import (
     GAINS,
     TwinPairs,
     extract_pairs,
-    fit_change,
-    fit_change_gain,
+    fit_frame_pairs,
+    fit_pair_gain,
     known_pairs,
     vary,
     with_pair_logits,
@@ -60,7 +60,7 @@ def clips(people: int, frames: int = 8, seed: int = 0) -> list[ClipFeatures]:
     return made
 
 
-def sequence_network(change: ChangeNet | None = None) -> Any:
+def sequence_network(change: FramePairNet | None = None) -> Any:
     torch.manual_seed(0)
     table = {"kind": "transformer", "features": FEATURES, "width": 16, "layers": 1, "heads": 2, "change": {"width": 4}}
     network: Any = build_network(table).eval()
@@ -77,12 +77,12 @@ def test_a_batch_holds_twins_at_one_moment_that_has_a_pair() -> None:
     for batch in batches:
         assert batch.labels.tolist() == [0.0, 1.0, 0.0, 1.0]
         assert batch.names == ["genuine", "spliced"] * 2
-        for genuine, fake in zip(batch.pairs[::2].numpy(), batch.pairs[1::2].numpy(), strict=True):
+        for real, fake in zip(batch.pairs[::2].numpy(), batch.pairs[1::2].numpy(), strict=True):
             (place,) = [
                 (number, row)
                 for number, clip in enumerate(people[::2])
                 for row in range(8)
-                if (clip.pairs[row] == genuine).all()  # type: ignore[index]
+                if (clip.pairs[row] == real).all()  # type: ignore[index]
             ]
             assert (people[2 * place[0] + 1].pairs[place[1]] == fake).all()  # type: ignore[index]
             found.add(place)
@@ -107,7 +107,7 @@ def test_twins_are_varied_alike() -> None:
 
 def test_it_learns_what_flickers_and_reloads_bit_equal(tmp_path: Path) -> None:
     train, held = clips(12), clips(4, seed=1)
-    network = fit_change({"width": 4}, FIT, train, held, tmp_path / "change")
+    network = fit_frame_pairs({"width": 4}, FIT, train, held, tmp_path / "change")
     told = with_pair_logits(sequence_network(network), held)
     logit = np.concatenate([clip.features[:, -1] for clip in told])
     inside = np.concatenate([clip.manipulated for clip in held])
@@ -117,7 +117,7 @@ def test_it_learns_what_flickers_and_reloads_bit_equal(tmp_path: Path) -> None:
     rows = [float(row.split(",")[2]) for row in (tmp_path / "change" / "metrics.csv").read_text().splitlines()[1:]]
     assert len(rows) == 3
     assert json.loads((tmp_path / "change" / "run.json").read_text())["kept_by"] == "auc"
-    again = fit_change({"width": 4}, FIT, train, held, tmp_path / "change")  # a finished run is only loaded
+    again = fit_frame_pairs({"width": 4}, FIT, train, held, tmp_path / "change")  # a finished run is only loaded
     assert all(torch.equal(value, again.state_dict()[key]) for key, value in network.state_dict().items())
 
 
@@ -128,10 +128,10 @@ def test_a_gain_is_given_for_what_tells_clips_apart_and_none_for_noise() -> None
     def told(values: Any) -> list[ClipFeatures]:
         return [replace(one, features=np.column_stack([one.features, values(one)]).astype(np.float32)) for one in held]
 
-    gain = fit_change_gain(network, told(lambda clip: 2.0 * clip.manipulated), 8)
+    gain = fit_pair_gain(network, told(lambda clip: 2.0 * clip.manipulated), 8)
     assert gain in GAINS[1:]
     assert float(network.change_gain) == pytest.approx(gain)
-    assert fit_change_gain(network, told(lambda clip: -2.0 * clip.manipulated), 8) == 0.0
+    assert fit_pair_gain(network, told(lambda clip: -2.0 * clip.manipulated), 8) == 0.0
     assert float(network.change_gain) == 0
 
 

@@ -36,10 +36,10 @@ def inside(pair: FramePair) -> np.ndarray:
 def test_twins_are_of_one_size_and_differ_where_the_mask_is(pairs: list[FramePair]) -> None:
     ratios = []
     for pair in pairs:
-        assert pair.genuine.shape == pair.manipulated.shape
-        assert pair.mask.shape == pair.genuine.shape[:2]
+        assert pair.real.shape == pair.fake.shape
+        assert pair.mask.shape == pair.real.shape[:2]
         assert pair.landmarks.shape == (468, 2)
-        difference = np.abs(pair.genuine.astype(int) - pair.manipulated).mean(2)
+        difference = np.abs(pair.real.astype(int) - pair.fake).mean(2)
         assert pair.mask.any()
         if inside(pair).any() and (pair.mask == 0).mean() > 0.2:
             ratios.append(difference[inside(pair)].mean() / difference[pair.mask == 0].mean())
@@ -48,13 +48,13 @@ def test_twins_are_of_one_size_and_differ_where_the_mask_is(pairs: list[FramePai
 
 def test_pairs_are_a_function_of_the_seed(clips: ClipPairs) -> None:
     first, again, other = (clips.draw(np.random.default_rng(seed)) for seed in (5, 5, 6))
-    np.testing.assert_array_equal(first[0].manipulated, again[0].manipulated)
+    np.testing.assert_array_equal(first[0].fake, again[0].fake)
     assert len(first) == len(again)
-    assert first[0].genuine.shape != other[0].genuine.shape or not np.array_equal(first[0].genuine, other[0].genuine)
+    assert first[0].real.shape != other[0].real.shape or not np.array_equal(first[0].real, other[0].real)
 
 
 def test_sharpness_does_not_say_which_twin_is_manipulated(pairs: list[FramePair]) -> None:
-    ratio = [np.log(high_frequency_energy(p.manipulated) / high_frequency_energy(p.genuine)) for p in pairs]
+    ratio = [np.log(high_frequency_energy(p.fake) / high_frequency_energy(p.real)) for p in pairs]
     assert abs(np.mean(ratio)) < 0.25
     assert 0.2 < np.mean(np.array(ratio) > 0) < 0.8
 

@@ -10,7 +10,7 @@ import torch
 
 from detector.training.data.pool import Shard, write_shard
 from detector.training.engine.config import TrainConfig, check_config
-from detector.training.engine.device_buffer import HeldPool, varied
+from detector.training.engine.device_buffer import DeviceBuffer, varied
 from detector.training.frame.samples import Batch
 
 SIDE, STORED = 64, 80
@@ -49,14 +49,14 @@ def pool(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _many(held: HeldPool, epochs: int = 4) -> Iterator[Batch]:
+def _many(held: DeviceBuffer, epochs: int = 4) -> Iterator[Batch]:
     for epoch in range(epochs):
         held.set_epoch(epoch)
         yield from held
 
 
 def test_batches_are_shaped_and_labelled_as_those_of_a_pool_on_disk(pool: Path) -> None:
-    for batch in _many(HeldPool(pool, _config(), "cpu")):
+    for batch in _many(DeviceBuffer(pool, _config(), "cpu")):
         assert batch.images.shape == (8, 3, SIDE, SIDE)
         assert batch.masks.shape == (8, SIDE // 8, SIDE // 8)
         assert batch.labels[:6].tolist() == [0, 1] * 3
@@ -67,7 +67,7 @@ def test_batches_are_shaped_and_labelled_as_those_of_a_pool_on_disk(pool: Path) 
 
 def test_twins_are_varied_alike_and_the_mask_lies_on_what_was_changed(pool: Path) -> None:
     seen = set()
-    for batch in _many(HeldPool(pool, _config(), "cpu")):
+    for batch in _many(DeviceBuffer(pool, _config(), "cpu")):
         up = torch.nn.functional.interpolate(batch.masks[1:6:2, None], SIDE, mode="nearest")[:, 0]
         difference = (batch.images[1:6:2] - batch.images[0:6:2]).mean(1)
         for changed, mask in zip(difference, up, strict=True):
@@ -78,7 +78,7 @@ def test_twins_are_varied_alike_and_the_mask_lies_on_what_was_changed(pool: Path
 
 
 def test_an_epoch_draws_by_its_number(pool: Path) -> None:
-    held = HeldPool(pool, _config(), "cpu")
+    held = DeviceBuffer(pool, _config(), "cpu")
     one, again, other = ([], [], [])
     for epoch, into in ((0, one), (0, again), (1, other)):
         held.set_epoch(epoch)
@@ -89,7 +89,7 @@ def test_an_epoch_draws_by_its_number(pool: Path) -> None:
 
 def test_new_shards_come_in_while_training_and_push_out_the_oldest(pool: Path) -> None:
     config = _config(steps_per_epoch=400)
-    held = HeldPool(pool, config, "cpu")
+    held = DeviceBuffer(pool, config, "cpu")
     batches = iter(held)
     next(batches)
     for number, level in ((1, 20), (2, 20)):
@@ -108,14 +108,14 @@ def test_new_shards_come_in_while_training_and_push_out_the_oldest(pool: Path) -
 def test_of_more_shards_than_are_held_the_oldest_are_never_read(pool: Path) -> None:
     for number in range(1, 5):
         write_shard(pool, number, _shard(20))
-    held = HeldPool(pool, _config(steps_per_epoch=200), "cpu")
+    held = DeviceBuffer(pool, _config(steps_per_epoch=200), "cpu")
     brightest = max(float(batch.images[0:6:2].mean((1, 2, 3)).max()) for batch in held)
     assert brightest < -1.0  # the first shard, the only bright one, is not among the newest two
 
 
 def test_an_empty_pool_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No training shards"):
-        next(iter(HeldPool(tmp_path, _config(), "cpu")))
+        next(iter(DeviceBuffer(tmp_path, _config(), "cpu")))
 
 
 def test_varied_windows_are_of_several_sizes_half_of_them_not_resampled() -> None:

@@ -18,13 +18,13 @@ from detector.cli import main
 from detector.errors import SettingsError
 from detector.measurement.measures import against, calibration, measure_videos
 from detector.models import build_network
-from detector.registry import Decision, ModelCard, available_models, load_model
+from detector.registry import ModelCard, Thresholds, available_models, load_model
 from detector.training.data.conditions import light_class, size_class, skin_class, skin_ita_deg
 from detector.training.engine.config import check_config
 from detector.training.evaluation.cards import write_measured
 from detector.training.evaluation.evaluate import differences, evaluate_models
 from detector.training.evaluation.heldout import split_of
-from detector.training.evaluation.thresholds import choose_decision
+from detector.training.evaluation.thresholds import choose_thresholds
 from detector.training.export import export_run
 from tests.analysis.fakes import make_face
 from tests.evidence.media import make_video
@@ -39,10 +39,10 @@ CONFIG = {
 }
 
 
-def _clips(genuine: list[float], fake: list[float | None], split: str = "train") -> list[dict]:
+def _clips(real: list[float], fake: list[float | None], split: str = "train") -> list[dict]:
     return [
         {"label": label, "logit": x, "split": split, "file": f"{label}{number}"}
-        for label, values in (("real", genuine), ("fake", fake))
+        for label, values in (("real", real), ("fake", fake))
         for number, x in enumerate(values)
     ]
 
@@ -50,9 +50,9 @@ def _clips(genuine: list[float], fake: list[float | None], split: str = "train")
 def test_at_most_five_percent_of_genuine_clips_reach_the_upper_threshold() -> None:
     rng = np.random.default_rng(0)
     for seed in range(5):
-        genuine = np.random.default_rng(seed).normal(0, 1, 90).tolist()
-        decision = choose_decision(_clips(genuine, rng.normal(2, 1, 30).tolist()))
-        assert np.mean(np.array(genuine) >= decision.likely_manipulated_logit) <= 0.05
+        real = np.random.default_rng(seed).normal(0, 1, 90).tolist()
+        decision = choose_thresholds(_clips(real, rng.normal(2, 1, 30).tolist()))
+        assert np.mean(np.array(real) >= decision.likely_manipulated_logit) <= 0.05
         assert decision.no_manipulation_logit < decision.likely_manipulated_logit
 
 
@@ -60,29 +60,29 @@ def test_clips_of_people_never_seen_keep_the_promise_too() -> None:
     rng = np.random.default_rng(0)
     seen, unseen = rng.normal(-3, 1, 200).tolist(), rng.normal(0, 1, 30).tolist()
     clips = _clips(seen, rng.normal(2, 1, 30).tolist()) + _clips(unseen, [], "val")
-    upper = choose_decision(clips).likely_manipulated_logit
+    upper = choose_thresholds(clips).likely_manipulated_logit
     assert np.mean(np.array(unseen) >= upper) <= 0.05
-    assert choose_decision(_clips(seen + unseen, rng.normal(2, 1, 30).tolist())).likely_manipulated_logit < upper
+    assert choose_thresholds(_clips(seen + unseen, rng.normal(2, 1, 30).tolist())).likely_manipulated_logit < upper
 
 
 def test_well_separated_clips_get_thresholds_in_order_even_when_quantiles_cross() -> None:
-    decision = choose_decision(_clips(np.linspace(-3, -2, 40).tolist(), np.linspace(2, 3, 40).tolist()))
+    decision = choose_thresholds(_clips(np.linspace(-3, -2, 40).tolist(), np.linspace(2, 3, 40).tolist()))
     assert decision.no_manipulation_logit < decision.likely_manipulated_logit <= 2
 
 
 def test_unscored_clips_do_not_count_and_too_few_are_refused() -> None:
     clips = _clips([0.0] * 20, [1.0, 2.0, 3.0] + [None] * 20)
     with pytest.raises(SettingsError, match="3 manipulated"):
-        choose_decision(clips)
-    decision = choose_decision(clips, one_sided=True)
+        choose_thresholds(clips)
+    decision = choose_thresholds(clips, one_sided=True)
     assert decision.no_manipulation_logit < -100  # it never says that nothing was found
 
 
 def test_an_inverted_model_is_flagged_and_few_files_give_no_auc() -> None:
-    fake, genuine = np.linspace(-2, 0, 20), np.linspace(-1, 2, 20)
-    assert against(fake, genuine)["inverted"] is True
-    assert against(genuine, fake)["inverted"] is False
-    assert against(fake[:2], genuine) == {"auc": None, "genuine": 20, "manipulated": 2}
+    fake, real = np.linspace(-2, 0, 20), np.linspace(-1, 2, 20)
+    assert against(fake, real)["inverted"] is True
+    assert against(real, fake)["inverted"] is False
+    assert against(fake[:2], real) == {"auc": None, "genuine": 20, "manipulated": 2}
 
 
 def test_calibration_knows_an_honest_score_from_a_boastful_one() -> None:
@@ -110,7 +110,7 @@ def test_every_source_and_generator_is_told_apart() -> None:
     )
     logits = np.r_[rng.normal(0, 0.1, 30), rng.normal(5, 0.1, 10), rng.normal(4, 0.1, 10), rng.normal(-4, 0.1, 10)]
     logits[0] = np.nan
-    found = measure_videos(table, logits, Decision(3.0, -3.0, ""))
+    found = measure_videos(table, logits, Thresholds(3.0, -3.0, ""))
     assert found["all"]["genuine"] == 39
     assert found["held_out_genuine"]["genuine"] == 20
     assert found["per_generator"]["puppet"]["inverted"] is True

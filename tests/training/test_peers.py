@@ -10,7 +10,7 @@ from detector.faces import CropSpec
 from detector.training.data.facebank import FaceBank
 from detector.training.evaluation.baselines import (
     PEERS,
-    compare_peers,
+    compare_baselines,
     cooccurrence_features,
     cut_bank,
     fit_meso4,
@@ -80,7 +80,7 @@ def test_peers_and_models_are_measured_on_the_same_people(tmp_path: Path, monkey
         return lambda shown: shown.mean((1, 2, 3)).astype(float)
 
     monkeypatch.setattr("detector.training.evaluation.baselines.PEERS", {"brightness": constant})
-    report = compare_peers([], asked)
+    report = compare_baselines([], asked)
     labelled = (table["kind"] == "image") & (table["source"] == "labelled")
     assert seen == [int((labelled & (table["split"] == "train")).sum())]
     pictures = report["brightness"]["pictures"]

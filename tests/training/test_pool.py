@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from detector.synthesis.reconstruction import build_repainter
+from detector.synthesis.reconstruction import build_reconstruction_network
 from detector.synthesis.sharpness import high_frequency_energy, noise_level
 from detector.training.data.facebank import FaceBank
 from detector.training.data.pool import SampleMaker, Shard, keep_filling, read_shard, shard_paths, write_shard
@@ -73,8 +73,8 @@ def test_genuine_crops_are_drawn_as_soft_as_the_manipulated_ones(tmp_path: Path)
     bank = small_bank(tmp_path / "bank", faces=24)
     images = np.array(bank.images)
     labelled = np.flatnonzero(bank.table["source"] == "labelled")
-    genuine = [i for i in labelled if bank.table["label"][i] == "real"]
-    soft = set(genuine[::2])
+    real = [i for i in labelled if bank.table["label"][i] == "real"]
+    soft = set(real[::2])
     for i in labelled:
         if i in soft or bank.table["label"][i] == "fake":
             images[i] = cv2.GaussianBlur(images[i], (0, 0), 3)
@@ -90,7 +90,9 @@ def test_neither_sharpness_nor_size_nor_noise_gives_the_label_away(
 ) -> None:
     """An untrained network paints blurs, the hardest case: without balancing, softness alone tells most fakes."""
     torch.manual_seed(0)
-    network = build_repainter("super", {"scale": 2, "up_sampling": "nearest", "width": 8, "blocks": 1}).eval()
+    network = build_reconstruction_network(
+        "super", {"scale": 2, "up_sampling": "nearest", "width": 8, "blocks": 1}
+    ).eval()
     measures = {
         "sharpness": high_frequency_energy,
         "noise": noise_level,
@@ -109,9 +111,7 @@ def test_neither_sharpness_nor_size_nor_noise_gives_the_label_away(
         return found
 
     balanced = drawn()
-    monkeypatch.setattr(
-        "detector.training.data.pool.balance_sharpness", lambda genuine, fake, rng, spread: (genuine, fake)
-    )
+    monkeypatch.setattr("detector.training.data.pool.balance_sharpness", lambda real, fake, rng, spread: (real, fake))
     plain = drawn()
     assert plain["sharpness"][0] < 0.4
     for name, (auc, share) in balanced.items():

@@ -8,18 +8,22 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from detector.errors import SettingsError
-from detector.synthesis.reconstruction import build_repainter, load_repainters, save_repainter
-from detector.training.data.reconstruction import RECIPES, fit_all, fit_repainter, texture_loss
+from detector.synthesis.reconstruction import (
+    build_reconstruction_network,
+    load_reconstruction_networks,
+    save_reconstruction_network,
+)
+from detector.training.data.reconstruction import RECIPES, fit_all, fit_reconstruction_network, texture_loss
 from tests.training.banks import small_bank
 
 
 def test_what_is_missing_is_fitted_and_loads_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipes = {"first": ("detail", {"up_sampling": "bilinear", "width": 4}), "second": RECIPES["super_2"]}
-    monkeypatch.setattr(reconstruction, "RECIPES", recipes)
-    kept = build_repainter(*recipes["first"])
-    save_repainter(kept, *recipes["first"], tmp_path / "first.safetensors")
+    monkeypatch.setattr("detector.training.data.reconstruction.RECIPES", recipes)
+    kept = build_reconstruction_network(*recipes["first"])
+    save_reconstruction_network(kept, *recipes["first"], tmp_path / "first.safetensors")
     fit_all(small_bank(tmp_path / "bank", faces=4), tmp_path, minutes=0.002)
-    first, second = load_repainters(tmp_path)
+    first, second = load_reconstruction_networks(tmp_path)
     for key, value in kept.state_dict().items():
         assert torch.equal(first.state_dict()[key], value)
     x = torch.rand(1, 3, 64, 64)
@@ -32,8 +36,8 @@ def test_a_few_seconds_bring_a_network_nearer_to_faces(tmp_path: Path) -> None:
     options = {"factor": 4, "latent": 4, "width": 8}
     faces = torch.from_numpy(np.stack([bank.images[0], bank.images[1]])).permute(0, 3, 1, 2).float() / 255
     torch.manual_seed(0)
-    before = (build_repainter("latent", options)(faces) - faces).abs().mean()
-    fitted = fit_repainter(bank, "latent", options, minutes=0.001, batch_size=4, least_steps=60)
+    before = (build_reconstruction_network("latent", options)(faces) - faces).abs().mean()
+    fitted = fit_reconstruction_network(bank, "latent", options, minutes=0.001, batch_size=4, least_steps=60)
     with torch.no_grad():
         after = (fitted(faces) - faces).abs().mean()
     assert after < 0.8 * before
@@ -47,7 +51,9 @@ def test_texture_is_missed_in_a_blur_and_not_where_its_grains_lie() -> None:
 
 
 def test_a_file_that_does_not_say_what_it_holds_is_refused(tmp_path: Path) -> None:
-    save_repainter(build_repainter(*RECIPES["detail_nearest"]), *RECIPES["detail_nearest"], tmp_path / "a.safetensors")
+    save_reconstruction_network(
+        build_reconstruction_network(*RECIPES["detail_nearest"]), *RECIPES["detail_nearest"], tmp_path / "a.safetensors"
+    )
     save_file(load_file(tmp_path / "a.safetensors"), tmp_path / "b.safetensors")
     with pytest.raises(SettingsError, match=r"b\.safetensors"):
-        load_repainters(tmp_path)
+        load_reconstruction_networks(tmp_path)

@@ -14,14 +14,14 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from detector.analysis.temporal import with_changes
+from detector.analysis.temporal import with_temporal_differences
 from detector.analysis.workers import Look
 from detector.errors import SettingsError
 from detector.faces import CropSpec
-from detector.faces.temporal import CHANGES, thumbnail
+from detector.faces.temporal import TEMPORAL_DIFFERENCES, thumbnail
 from detector.models import FrameNet, build_network
-from detector.models.appearance import LOOKS
-from detector.registry import Decision, LoadedModel, ModelCard, load_model, save_weights
+from detector.models.appearance import APPEARANCE_FEATURES
+from detector.registry import LoadedModel, ModelCard, Thresholds, load_model, save_weights
 from detector.synthesis.video import write_clip
 from detector.training.data.clip_crops import CropPlan, draw_frames, draw_shard, draw_stretch, read_shards
 from detector.training.data.readings import Reading, open_readings
@@ -59,7 +59,7 @@ def trunk(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     torch.manual_seed(0)
     network = build_network(architecture)
     path = folder / "tiny.safetensors"
-    crop, decision = CropSpec(32, 0.0), Decision(1.0, -1.0, "none")
+    crop, decision = CropSpec(32, 0.0), Thresholds(1.0, -1.0, "none")
     digest = save_weights(network, path)
     facts: dict[str, Any] = {"training": {}, "results": {}, "limits": (), "licence": ""}
     card = ModelCard("tiny", "Tiny", "frame", architecture, crop, path.name, digest, 1, decision, **facts)
@@ -79,7 +79,7 @@ def clips(trunk: LoadedModel, people: int = 12, frames: int = 14) -> list[ClipFe
     """Features of people who differ; manipulated frames are shifted along one direction, spliced or all."""
     assert isinstance(trunk.network, FrameNet)
     rng = np.random.default_rng(0)
-    width = trunk.network.feature_dim + LOOKS + 2 * len(CHANGES)
+    width = trunk.network.feature_dim + APPEARANCE_FEATURES + 2 * len(TEMPORAL_DIFFERENCES)
     direction = rng.normal(0, 1, width).astype(np.float32)
     made = []
     for person in range(people):
@@ -172,7 +172,7 @@ def test_splicing_twins_moves_labels_with_the_frames(trunk: LoadedModel) -> None
 def test_what_is_unknown_of_a_frame_is_taken_as_the_mean_of_genuine_ones(trunk: LoadedModel) -> None:
     data = clips(trunk)
     for clip in data:
-        clip.features[0, -len(CHANGES) :] = np.nan  # nothing comes before the first frame
+        clip.features[0, -len(TEMPORAL_DIFFERENCES) :] = np.nan  # nothing comes before the first frame
     network: Any = new_network(config(), trunk, data).eval()
     assert all(value.isfinite().all() for value in network.state_dict().values())
     batch = evaluation_batches(data[:4], frames=14, batch_size=4)[0]
@@ -286,11 +286,11 @@ def test_crops_of_twins_differ_only_where_manipulated(trunk: LoadedModel, tmp_pa
     plan = CropPlan(draws=1, fakes=2, frames=12)
     shard = draw_shard(reading(0, "a"), [reading(1, "b")], plan, [], CropSpec(32, 0.0))
     assert [row["label"] for row in shard.clips] == [0, 1, 1]
-    genuine, *fakes = (shard.crops[shard.clip == number] for number in range(3))
-    assert all(len(fake) == len(genuine) for fake in fakes)
+    real, *fakes = (shard.crops[shard.clip == number] for number in range(3))
+    assert all(len(fake) == len(real) for fake in fakes)
     for number, fake in enumerate(fakes, 1):
         inside = shard.manipulated[shard.clip == number]
-        change = np.abs(fake.astype(int) - genuine).mean((1, 2, 3))
+        change = np.abs(fake.astype(int) - real).mean((1, 2, 3))
         assert change[inside].mean() > change[~inside].mean() if (~inside).any() else change.mean() > 1
     again = draw_shard(reading(0, "a"), [reading(1, "b")], plan, [], CropSpec(32, 0.0))
     assert (again.crops == shard.crops).all()
@@ -338,13 +338,13 @@ def test_what_comes_just_before_is_manipulated_and_cut_alike() -> None:
     shard = draw_shard(dense, [reading(1, "b")], plan, [], CropSpec(64, 0.2))
     assert shard.before.shape == (len(shard.crops), 64, 64, 3)
     assert shard.has_before.all()
-    genuine = shard.clip == 0
+    real = shard.clip == 0
     for number in (1, 2):  # a manipulated frame's earlier picture is manipulated as well
         inside = shard.manipulated[shard.clip == number]
-        change = np.abs(shard.before[shard.clip == number].astype(int) - shard.before[genuine]).mean((1, 2, 3))
+        change = np.abs(shard.before[shard.clip == number].astype(int) - shard.before[real]).mean((1, 2, 3))
         assert change[inside].mean() > 1
-    still = np.abs(shard.before[genuine].astype(int) - shard.crops[genuine]).mean()
-    apart = np.abs(shard.before[genuine].astype(int) - np.roll(shard.crops[genuine], 5, 0)).mean()
+    still = np.abs(shard.before[real].astype(int) - shard.crops[real]).mean()
+    apart = np.abs(shard.before[real].astype(int) - np.roll(shard.crops[real], 5, 0)).mean()
     assert still < apart
 
 
@@ -396,7 +396,7 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     crops = shard.crops[shard.clip == 0]
     assert not shard.has_before.any()  # these videos show no frame within a tenth of a second of another
     looks = [Look(one, thumbnail(crop), None) for one, crop in zip(trunk.features(crops).features, crops, strict=True)]
-    expected = with_changes(looks, trunk.card.crop.margin)
+    expected = with_temporal_differences(looks, trunk.card.crop.margin)
     np.testing.assert_allclose(features[0].features, expected, atol=1e-4)
     run = json.loads((tmp_path / "runs" / "tm" / "run.json").read_text())
     assert run["status"] == "finished"

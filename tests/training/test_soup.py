@@ -13,7 +13,7 @@ from detector.__main__ import main
 from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.models import build_network
-from detector.registry import Decision, ModelCard, load_weights, save_weights
+from detector.registry import ModelCard, Thresholds, load_weights, save_weights
 from detector.training.engine.finished import read_run
 from detector.training.engine.weight_averaging import average_runs
 
@@ -47,7 +47,7 @@ def test_a_shipped_model_may_be_one_of_them(tmp_path: Path, monkeypatch: pytest.
     torch.manual_seed(3)
     path = tmp_path / "tiny.safetensors"
     digest = save_weights(build_network(ARCHITECTURE), path)
-    crop, decision = CropSpec(32, 0.0), Decision(1.0, -1.0, "none")
+    crop, decision = CropSpec(32, 0.0), Thresholds(1.0, -1.0, "none")
     card = ModelCard("tiny", "Tiny", "frame", ARCHITECTURE, crop, path.name, digest, 1, decision, {}, {}, (), "")
     card.write(tmp_path / "tiny.card.json")
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from detector.errors import SettingsError
-from detector.registry import Decision
+from detector.registry import Thresholds
 from detector.synthesis.video import write_clip
 from detector.training.data.synthesised import write_twins
 from detector.training.ensemble.recipe import load_ensemble_config, train_ensemble
@@ -84,7 +84,7 @@ def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(
     crossed = pd.read_csv(lab / "run" / "validation.csv")
     own = crossed[crossed["kind"] == "synthesised"]
     assert own.loc[own["label"] == "fake", "logit"].min() > own.loc[own["label"] == "real", "logit"].max()
-    measured = cross_validated_results(crossed.fillna({"manipulation": ""}), Decision(1.0, -1.0, "set by hand"))
+    measured = cross_validated_results(crossed.fillna({"manipulation": ""}), Thresholds(1.0, -1.0, "set by hand"))
     assert measured["synthesised"]["all"]["auc"] == 1.0
     assert measured["synthesised"]["per_manipulation"]["swap"]["manipulated"] == 20
     assert measured["videos"]["all"]["manipulated"] == 25, "synthesised clips are not counted as the manifest's"

@@ -42,12 +42,12 @@ _BOXED = frozenset({"mp4", "heic", "avif"})
 
 def examine(path: Path, evidence: Evidence, cancelled: Callable[[], bool]) -> FileForensics:
     """See `detector.evidence.forensics.examine_file`."""
-    desk = _Desk(path, evidence, cancelled)
-    return desk.examine_still() if evidence.kind == "still" else desk.examine_video()
+    examination = _Examination(path, evidence, cancelled)
+    return examination.examine_still() if evidence.kind == "still" else examination.examine_video()
 
 
 @dataclass
-class _Desk:
+class _Examination:
     path: Path
     evidence: Evidence
     cancelled: Callable[[], bool]

@@ -1,6 +1,6 @@
 """Specialists: each looks at one cue and says what it measured, by name."""
 
-from detector.models.specialists.cue_module import Witness
+from detector.models.specialists.cue_module import CueModule
 from detector.models.specialists.network import (
     CHANNELS,
     SPECIALISTS,
@@ -10,4 +10,4 @@ from detector.models.specialists.network import (
     evidence_channels,
 )
 
-__all__ = ["CHANNELS", "SPECIALISTS", "Place", "Specialist", "SpecialistsNet", "Witness", "evidence_channels"]
+__all__ = ["CHANNELS", "SPECIALISTS", "CueModule", "Place", "Specialist", "SpecialistsNet", "evidence_channels"]

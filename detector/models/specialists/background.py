@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from detector.models.specialists.cue_module import Witness
+from detector.models.specialists.cue_module import CueModule
 from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
@@ -43,7 +43,7 @@ def _colour(signals: Signals) -> tuple[Tensor, Tensor]:
     return red - blue, 2 * green - red - blue
 
 
-class BackgroundTexture(Witness):
+class BackgroundTexture(CueModule):
     PREFIX, KIND, LEARNED = "bg_texture", "a person set before another background", 4
     MEASURED: ClassVar = {
         "bg_texture_contrast": "standard deviation of luma in the cell, grey levels",
@@ -73,7 +73,7 @@ class BackgroundTexture(Witness):
         )  # fmt: skip
 
 
-class LightingDetector(Witness):
+class LightingDetector(CueModule):
     PREFIX, KIND, LEARNED = "lighting", "a face lit otherwise than its surroundings", 4
     MEASURED: ClassVar = {
         "lighting_shading": "natural logarithm of luma smoothed over 40 px",
@@ -99,7 +99,7 @@ class LightingDetector(Witness):
         )  # fmt: skip
 
 
-class ShadowChecker(Witness):
+class ShadowChecker(CueModule):
     PREFIX, KIND, LEARNED = "shadow", "a shadow that ends at the face or that the face lacks", 4
     MEASURED: ClassVar = {
         "shadow_depth": "how far shading lies below its mean over 72 px, log units, 0 where it does not",
@@ -127,7 +127,7 @@ class ShadowChecker(Witness):
         return torch.cat([depth, edge, hue, cool, floor, noise, tall[..., :-8, :] - tall[..., 8:, :]], dim=1)
 
 
-class ColourTemperature(Witness):
+class ColourTemperature(CueModule):
     PREFIX, KIND, LEARNED = "color_temp", "a face of another colour temperature than its surroundings", 4
     MEASURED: ClassVar = {
         "color_temp_red_green": "log ratio of red to green over 24 px",
@@ -152,7 +152,7 @@ class ColourTemperature(Witness):
         )  # fmt: skip
 
 
-MODULES: dict[str, type[Witness]] = {
+MODULES: dict[str, type[CueModule]] = {
     "bg_texture": BackgroundTexture,
     "lighting_detector": LightingDetector,
     "shadow_checker": ShadowChecker,

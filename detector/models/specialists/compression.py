@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from detector.models.specialists.cue_module import Witness
+from detector.models.specialists.cue_module import CueModule
 from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
@@ -65,7 +65,7 @@ def _highest_shift(values: Tensor) -> Tensor:
     return smoothed(functional.max_pool2d(values, 4), 3)
 
 
-class DctAnalyzer(Witness):
+class DctAnalyzer(CueModule):
     PREFIX, KIND, LEARNED = "dct", "compression that the surroundings did not go through, then all once more", 4
     MEASURED: ClassVar = {
         "dct_low_energy": "mean log magnitude of DCT coefficients with u+v of 1 to 2, grey levels",
@@ -90,7 +90,7 @@ class DctAnalyzer(Witness):
         return torch.cat([low, mid, high, mid - high, against_surroundings(high), peaked], dim=1)
 
 
-class QuantDetector(Witness):
+class QuantDetector(CueModule):
     PREFIX, KIND, LEARNED = "quant", "JPEG compression at another quality than the surroundings", 4
     MEASURED: ClassVar = {
         "quant_dead_zone": "share of DCT coefficients under 0.7 grey levels at the grid shift where most are, 0..1:"
@@ -141,7 +141,7 @@ def _edge_waves(signals: Signals, axis: int) -> tuple[Tensor, Tensor]:
     return real, imaginary
 
 
-class BlockChecker(Witness):
+class BlockChecker(CueModule):
     PREFIX, KIND, LEARNED = "block", "a codec's block grid that is shifted against that of the surroundings", 4
     MEASURED: ClassVar = {
         "block_strength_x": "strongest periodic part of vertical block borders over 56 px, share of mean, 0..1",
@@ -171,7 +171,7 @@ class BlockChecker(Witness):
         return torch.cat([*strengths, period, phases[0] + phases[1], against_surroundings(together), border], dim=1)
 
 
-class CompressionEstimator(Witness):
+class CompressionEstimator(CueModule):
     PREFIX, KIND, LEARNED = "compression", "video compression (H.264) other than that of the surroundings", 4
     MEASURED: ClassVar = {
         "compression_detail": "log noise level of luma that is left, grey levels",
@@ -197,7 +197,7 @@ class CompressionEstimator(Witness):
         )  # fmt: skip
 
 
-MODULES: dict[str, type[Witness]] = {
+MODULES: dict[str, type[CueModule]] = {
     "specialist_dct_analyzer": DctAnalyzer,
     "specialist_quant_detector": QuantDetector,
     "specialist_block_checker": BlockChecker,

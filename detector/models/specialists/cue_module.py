@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from detector.models.specialists.signals import Signals
 
 
-class Witness(nn.Module):
+class CueModule(nn.Module):
     """Base of all modules. A subclass names its fixed channels in `MEASURED` (name -> meaning with unit) and computes
     them, in that order, in `measure`.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from detector.models.specialists.cue_module import Witness
+from detector.models.specialists.cue_module import CueModule
 from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
@@ -35,7 +35,7 @@ def _log_noise(signals: Signals) -> Tensor:
     return signals.cache["log_noise"]
 
 
-class NoiseLevel(Witness):
+class NoiseLevel(CueModule):
     PREFIX, KIND, LEARNED = "noise", "a face with another noise level than its surroundings", 3
     MEASURED: ClassVar = {
         "noise_sigma": "log noise level of luma in calm places over 24 px, grey levels",
@@ -55,7 +55,7 @@ class NoiseLevel(Witness):
         return torch.cat([noise, against_surroundings(noise), chroma, correlation, against_surroundings(chroma)], dim=1)
 
 
-class ShotNoiseLaw(Witness):
+class ShotNoiseLaw(CueModule):
     PREFIX, KIND, LEARNED = "shot", "noise that does not follow the light as that of the surroundings does", 3
     MEASURED: ClassVar = {
         "shot_expected": "log noise level that the crop's own law log noise = a + b log light gives here, grey levels",
@@ -77,7 +77,7 @@ class ShotNoiseLaw(Witness):
         return torch.cat([expected, noise - expected, slope.expand_as(noise), per_light, chroma - noise], dim=1)
 
 
-class DarkChannel(Witness):
+class DarkChannel(CueModule):
     PREFIX, KIND, LEARNED = "dark", "a face lifted out of, or sunk into, the dark by other means than light", 3
     MEASURED: ClassVar = {
         "dark_channel": "smallest of R, G, B within 24 px (He et al. 2009), grey levels",
@@ -103,7 +103,7 @@ class DarkChannel(Witness):
         )  # fmt: skip
 
 
-MODULES: dict[str, type[Witness]] = {
+MODULES: dict[str, type[CueModule]] = {
     "noise_level": NoiseLevel,
     "shot_noise_law": ShotNoiseLaw,
     "dark_channel": DarkChannel,

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from detector.models.outputs import SpecialistOutput
 from detector.models.specialists import background, compression, low_light, resolution
-from detector.models.specialists.cue_module import Witness
+from detector.models.specialists.cue_module import CueModule
 from detector.models.specialists.signals import Signals, against_surroundings, face_mean, signals_of
 from detector.models.trunk import Trunk
 
-SPECIALISTS: Final[dict[str, dict[str, type[Witness]]]] = {
+SPECIALISTS: Final[dict[str, dict[str, type[CueModule]]]] = {
     "BG": background.MODULES,
     "CM": compression.MODULES,
     "RR": resolution.MODULES,
@@ -47,7 +47,7 @@ class Specialist(nn.Module):
     is around it; the label adds the difference of each channel's mean over face and surroundings.
     """
 
-    def __init__(self, modules: Mapping[str, type[Witness]], shared_width: int, width: int, dropout: float) -> None:
+    def __init__(self, modules: Mapping[str, type[CueModule]], shared_width: int, width: int, dropout: float) -> None:
         super().__init__()
         self.witnesses = nn.ModuleDict({name: module(shared_width) for name, module in modules.items()})
         self.channel_names = tuple(name for module in modules.values() for name in module.channels())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from detector.models.specialists.cue_module import Witness
+from detector.models.specialists.cue_module import CueModule
 from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
@@ -35,7 +35,7 @@ def _bands(luma: Tensor) -> tuple[Tensor, ...]:
     return tuple(bands)
 
 
-class ResolutionBandwidth(Witness):
+class ResolutionBandwidth(CueModule):
     PREFIX, KIND, LEARNED = "bandwidth", "a face of lower or higher resolution than its surroundings", 3
     MEASURED: ClassVar = {
         "bandwidth_top": "log mean magnitude of detail finer than 3 px, grey levels",
@@ -69,7 +69,7 @@ def _periodicity(difference: Tensor) -> Tensor:
     return torch.sqrt(real.square() + imaginary.square() + 1e-8) / (smoothed(cells(difference), 5) + 0.2)
 
 
-class ResolutionResampling(Witness):
+class ResolutionResampling(CueModule):
     PREFIX, KIND, LEARNED = "resampling", "interpolation that the surroundings did not go through", 3
     MEASURED: ClassVar = {
         "resampling_predictability": "mean probability that a pixel is a linear mix of its neighbours, 0..1"
@@ -97,7 +97,7 @@ class ResolutionResampling(Witness):
         )  # fmt: skip
 
 
-class ResolutionUpscaler(Witness):
+class ResolutionUpscaler(CueModule):
     PREFIX, KIND, LEARNED = "upscaler", "a face enlarged, then sharpened, as upscalers and enhancers do", 3
     MEASURED: ClassVar = {
         "upscaler_checkerboard": "magnitude of the pattern that alternates every pixel both ways, grey levels",
@@ -119,7 +119,7 @@ class ResolutionUpscaler(Witness):
         return torch.cat([cells(alternating), cells(equal) / 2, width, loss, step_from_neighbours(loss)], dim=1)
 
 
-MODULES: dict[str, type[Witness]] = {
+MODULES: dict[str, type[CueModule]] = {
     "resolution_bandwidth": ResolutionBandwidth,
     "resolution_resampling": ResolutionResampling,
     "resolution_upscaler": ResolutionUpscaler,

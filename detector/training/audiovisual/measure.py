@@ -34,11 +34,11 @@ def trials_of(clip: TalkingClip, others: Sequence[TalkingClip], seed: int) -> It
     """(kind, sound) of one clip: "genuine", "shifted +0.20", …, "swapped", "dubbed", "re-voiced"."""
     rng = np.random.default_rng(seed)
     codec, bit_rate = CODECS[seed % len(CODECS)]
-    genuine = recode(clip.sound, codec, bit_rate)
-    yield "genuine", genuine
+    real = recode(clip.sound, codec, bit_rate)
+    yield "genuine", real
     for shift_s in SHIFTS_S:
-        yield f"shifted {shift_s:+.2f}", shifted(genuine, shift_s)
-        yield f"shifted {-shift_s:+.2f}", shifted(genuine, -shift_s)
+        yield f"shifted {shift_s:+.2f}", shifted(real, shift_s)
+        yield f"shifted {-shift_s:+.2f}", shifted(real, -shift_s)
     foreign = [other for other in others if other.group != clip.group]
     for number in rng.choice(len(foreign), min(_SWAPS, len(foreign)), replace=False):
         yield "swapped", recode(swapped(clip.sound, foreign[int(number)].sound), codec, bit_rate)
@@ -111,9 +111,9 @@ def summary(scores: pd.DataFrame) -> dict[str, Any]:
     groups |= {"shifted late": table["kind"].str.startswith("shifted +") & sizes.ge(low)}
     groups |= {"shifted early": table["kind"].str.startswith("shifted -") & sizes.ge(low)}
     groups |= {kind: table["kind"] == kind for kind in ("swapped", "dubbed", "re-voiced")}
-    genuine = table[table["kind"] == "genuine"]
+    real = table[table["kind"] == "genuine"]
     return {
-        name: {column: _auc(genuine, table[chosen], column) for column in ("logit", "witness", "both")}
+        name: {column: _auc(real, table[chosen], column) for column in ("logit", "witness", "both")}
         for name, chosen in groups.items()
     }
 
@@ -122,8 +122,8 @@ def accuracies(scores: pd.DataFrame, threshold_logit: float) -> dict[str, float]
     """Share of genuine and of clearly shifted or foreign sounds on their side of a threshold, and the difference."""
     sizes = scores["kind"].str.extract(r"shifted [+-]([\d.]+)")[0].astype(float)
     fakes = sizes.between(*TARGET_SHIFTS_S) | scores["kind"].isin(["swapped", "dubbed"])
-    genuine = scores.loc[scores["kind"] == "genuine", "logit"].dropna()
-    right = float((genuine < threshold_logit).mean())
+    real = scores.loc[scores["kind"] == "genuine", "logit"].dropna()
+    right = float((real < threshold_logit).mean())
     found = float((scores.loc[fakes, "logit"].dropna() >= threshold_logit).mean())
     return {"genuine": round(right, 3), "manipulated": round(found, 3), "bias": round(abs(right - found), 3)}
 
@@ -135,20 +135,20 @@ def balanced_threshold(scores: pd.DataFrame) -> float:
 
 
 def _in_spreads(scores: pd.DataFrame, column: str) -> pd.Series:
-    genuine = scores.loc[scores["kind"] == "genuine", column]
-    return (scores[column] - genuine.mean()) / max(1e-6, float(genuine.std()))
+    real = scores.loc[scores["kind"] == "genuine", column]
+    return (scores[column] - real.mean()) / max(1e-6, float(real.std()))
 
 
-def _auc(genuine: pd.DataFrame, fake: pd.DataFrame, column: str) -> dict[str, Any]:
+def _auc(real: pd.DataFrame, fake: pd.DataFrame, column: str) -> dict[str, Any]:
     """AUC with counts and a 95 % interval from drawing people, since trials of one person go together."""
-    genuine, fake = genuine.dropna(subset=[column]), fake.dropna(subset=[column])
-    if genuine.empty or fake.empty:
-        return {"auc": None, "genuine": len(genuine), "manipulated": len(fake)}
-    people = sorted({*genuine["group"], *fake["group"]})
-    lower, higher = genuine[column].to_numpy(), fake[column].to_numpy()
+    real, fake = real.dropna(subset=[column]), fake.dropna(subset=[column])
+    if real.empty or fake.empty:
+        return {"auc": None, "genuine": len(real), "manipulated": len(fake)}
+    people = sorted({*real["group"], *fake["group"]})
+    lower, higher = real[column].to_numpy(), fake[column].to_numpy()
     wins = (higher[:, None] > lower[None]) + 0.5 * (higher[:, None] == lower[None])
     ours, theirs = (
-        (table["group"].to_numpy()[None] == np.array(people)[:, None]).astype(float) for table in (genuine, fake)
+        (table["group"].to_numpy()[None] == np.array(people)[:, None]).astype(float) for table in (real, fake)
     )
     won, pairs = theirs @ wins @ ours.T, np.outer(theirs.sum(1), ours.sum(1))  # (people, people)
     weights = np.random.default_rng(7).multinomial(len(people), np.full(len(people), 1 / len(people)), 1000)
@@ -158,6 +158,6 @@ def _auc(genuine: pd.DataFrame, fake: pd.DataFrame, column: str) -> dict[str, An
     return {
         "auc": round(float(won.sum() / pairs.sum()), 3),
         "interval_95": [round(float(low), 3), round(float(high), 3)],
-        "genuine": len(genuine),
+        "genuine": len(real),
         "manipulated": len(fake),
     }

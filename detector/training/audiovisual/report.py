@@ -16,7 +16,7 @@ from detector.evidence.speech import HOP_S, MEL_BANDS
 from detector.faces import CropSpec
 from detector.faces.mouth import CROP_PX, LIP_MEASURES, RATE_HZ
 from detector.models.audiovisual import AudioVisualNet
-from detector.registry import Decision, ModelCard, save_weights
+from detector.registry import ModelCard, Thresholds, save_weights
 from detector.training.audiovisual.measure import (
     TARGET_SHIFTS_S,
     accuracies,
@@ -43,8 +43,8 @@ def export_audiovisual(config: AudioVisualConfig, data_root: Path, run_dir: Path
     if run.config_sha256 != config_sha256(config):
         raise SettingsError(f"{config.model_id}: the run was made with another config than the one given.")
     clips = open_speech_bank(data_root, run_dir / "bank")
-    genuine = [clip for clip in clips if clip.label == "real" and clip.split != "test"]
-    trials = _fold_trials(config, genuine, run_dir)
+    real = [clip for clip in clips if clip.label == "real" and clip.split != "test"]
+    trials = _fold_trials(config, real, run_dir)
     network = load_network(config.architecture, run_dir)
     centre = balanced_threshold(trials)
     with torch.no_grad():
@@ -56,7 +56,7 @@ def export_audiovisual(config: AudioVisualConfig, data_root: Path, run_dir: Path
         run_dir / "trials.csv", index=False
     )
     fakes = [clip for clip in clips if clip.label == "fake"]
-    facts = _training(config, genuine, run.steps, run.minutes)
+    facts = _training(config, real, run.steps, run.minutes)
     decision = _decision(trials)
     results = _results(network, trials, last, fakes, decision.likely_manipulated_logit)
     card = write_card(config, network, facts, decision, results, out)
@@ -70,7 +70,7 @@ def write_card(
     config: AudioVisualConfig,
     network: AudioVisualNet,
     training: dict[str, Any],
-    decision: Decision,
+    decision: Thresholds,
     results: dict[str, Any],
     out: Path,
 ) -> ModelCard:
@@ -106,39 +106,39 @@ def write_card(
     return card
 
 
-def _fold_trials(config: AudioVisualConfig, genuine: Sequence[TalkingClip], run_dir: Path) -> pd.DataFrame:
+def _fold_trials(config: AudioVisualConfig, real: Sequence[TalkingClip], run_dir: Path) -> pd.DataFrame:
     """Each fold's model on the people it never saw."""
     parts = []
     for fold in range(config.folds):
         facts = finished_run(run_dir / f"fold{fold}")
         if facts is None:
             raise SettingsError(f"Fold {fold} of {config.model_id} is not finished: train first.")
-        apart = [clip for clip in genuine if clip.group in facts["fold"]]
+        apart = [clip for clip in real if clip.group in facts["fold"]]
         network = load_network(config.architecture, run_dir / f"fold{fold}")
-        parts.append(score_fold(network, apart, genuine, seed=100 * fold).assign(fold=fold))
+        parts.append(score_fold(network, apart, real, seed=100 * fold).assign(fold=fold))
     return pd.concat(parts, ignore_index=True).drop_duplicates(["file", "kind", "number"])
 
 
-def _decision(trials: pd.DataFrame) -> Decision:
-    genuine = trials.loc[trials["kind"] == "genuine", "logit"].dropna()
+def _decision(trials: pd.DataFrame) -> Thresholds:
+    real = trials.loc[trials["kind"] == "genuine", "logit"].dropna()
     # So few clips cannot show a share of 5 %; the threshold is put where none of them is called.
     basis = (
-        f"{len(genuine)} genuine clips of people the fold's model never saw: none of them reaches the upper threshold; "
+        f"{len(real)} genuine clips of people the fold's model never saw: none of them reaches the upper threshold; "
         "it never says that nothing was found"
     )
-    return Decision(round(float(genuine.max()) + 1e-3, 3), NEVER, basis)
+    return Thresholds(round(float(real.max()) + 1e-3, 3), NEVER, basis)
 
 
-def _training(config: AudioVisualConfig, genuine: Sequence[TalkingClip], steps: int, minutes: float) -> dict[str, Any]:
+def _training(config: AudioVisualConfig, real: Sequence[TalkingClip], steps: int, minutes: float) -> dict[str, Any]:
     return {
         "config_sha256": config_sha256(config),
         "steps": steps,
         "minutes": minutes,
-        "clips": len(genuine),
-        "people": len({clip.group for clip in genuine}),
-        "speech_s": round(sum(len(clip.mouth.seen) for clip in genuine) / RATE_HZ, 1),
+        "clips": len(real),
+        "people": len({clip.group for clip in real}),
+        "speech_s": round(sum(len(clip.mouth.seen) for clip in real) / RATE_HZ, 1),
         "clips_by_source": {
-            source: sum(clip.source == source for clip in genuine) for source in sorted({c.source for c in genuine})
+            source: sum(clip.source == source for clip in real) for source in sorted({c.source for c in real})
         },
         "manipulated": "the same clips with their sound shifted, another person's, or re-voiced; made during training",
         "split": f"{config.folds} folds by person for the measurement; the shipped weights are fitted to all of them; "

@@ -42,10 +42,10 @@ class AvBatch(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """A clip with its spectrograms: `genuine` and `voiced` are one a codec, (4 S, 64) float32 with `heard` (S,)."""
+    """A clip with its spectrograms: `real` and `voiced` are one a codec, (4 S, 64) float32 with `heard` (S,)."""
 
     clip: TalkingClip
-    genuine: tuple[tuple[NDArray[np.float32], NDArray[np.bool_]], ...]
+    real: tuple[tuple[NDArray[np.float32], NDArray[np.bool_]], ...]
     voiced: tuple[tuple[NDArray[np.float32], NDArray[np.bool_]], ...]
     speech: NDArray[np.bool_]
 
@@ -53,13 +53,11 @@ class Prepared:
 def prepare(clip: TalkingClip, margin: int, seed: int = 0) -> Prepared:
     """Re-encode and re-voice a clip's sound; spectrograms reach `margin` frames beyond the mouth at both ends."""
     rng = np.random.default_rng(seed)
-    genuine, voiced = [], []
+    real, voiced = [], []
     for codec, bit_rate in CODECS:
-        genuine.append(_spectrogram(recode(clip.sound, codec, bit_rate), clip, margin))
+        real.append(_spectrogram(recode(clip.sound, codec, bit_rate), clip, margin))
         voiced.append(_spectrogram(recode(re_voiced(clip.sound, draw_voice(rng)), codec, bit_rate), clip, margin))
-    return Prepared(
-        clip, tuple(genuine), tuple(voiced), speech_at(clip.sound, clip.mouth.start_s, len(clip.mouth.seen))
-    )
+    return Prepared(clip, tuple(real), tuple(voiced), speech_at(clip.sound, clip.mouth.start_s, len(clip.mouth.seen)))
 
 
 def speech_at(sound: Sound, start_s: float, count: int) -> NDArray[np.bool_]:
@@ -85,7 +83,7 @@ class AvBatches:
     ) -> None:
         self._clips, self._window, self._batch_size = tuple(clips), window, batch_size
         self._batches, self._seed, self._augment = batches, seed, augment
-        self._margin = (len(clips[0].genuine[0][1]) - len(clips[0].clip.mouth.seen)) // 2
+        self._margin = (len(clips[0].real[0][1]) - len(clips[0].clip.mouth.seen)) // 2
         names = sorted({clip.clip.group for clip in clips})
         self._people = [[item for item in clips if item.clip.group == name] for name in names]
         self._epoch = 0
@@ -115,7 +113,7 @@ class AvBatches:
         frames = np.minimum(frames, count - 1)
         mouth = item.clip.mouth
         seen = mouth.seen[frames] & inside
-        mel, heard = self._sound(item.genuine, start, pace, rng)
+        mel, heard = self._sound(item.real, start, pace, rng)
         voiced, voiced_heard = self._sound(item.voiced, start, pace, rng)
         crops = mouth.crops[frames].astype(np.float32) / 255
         lips = mouth.lips[frames]

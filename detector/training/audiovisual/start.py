@@ -37,7 +37,7 @@ def fit_reader(network: AudioVisualNet, clips: Sequence[Prepared], ridge: float 
     inputs, targets = [], []
     for item in clips:
         mouth = item.clip.mouth
-        mel, heard = item.genuine[0]
+        mel, heard = item.real[0]
         margin = (len(heard) - len(mouth.seen)) // 2
         bands = reader.bands(torch.from_numpy(mel)[None], torch.from_numpy(heard)[None])
         around = F.pad(bands, (reader.context // 2, reader.context // 2)).unfold(2, reader.context, 1)[0]

@@ -91,9 +91,9 @@ def draw_shard(
     for draw in range(plan.draws):
         rng = np.random.default_rng((plan.seed, digest, draw))
         face_px = float(rng.uniform(*plan.face_px))
-        genuine = draw_stretch(reading, plan.frames, face_px, rng)
-        donor = _donor(donors, genuine, face_px, rng)
-        drawn += draw_twins(genuine, donor, f"{reading.name}.{draw}", facts, plan.fakes, networks, rng, spec)
+        real = draw_segment(reading, plan.frames, face_px, rng)
+        donor = _donor(donors, real, face_px, rng)
+        drawn += draw_twins(real, donor, f"{reading.name}.{draw}", facts, plan.fakes, networks, rng, spec)
     return gather(drawn)
 
 
@@ -108,7 +108,7 @@ class DrawnClip(NamedTuple):
     row: dict[str, Any]
 
 
-class DrawnStretch(NamedTuple):
+class DrawnSegment(NamedTuple):
     """What a genuine clip and its twins are made from: `clip`, and which of its frames are `sampled` (T,) bool; the
     others are there because they come just before one that is."""
 
@@ -121,23 +121,23 @@ class DrawnStretch(NamedTuple):
         return np.diff(self.clip.times_s, prepend=-np.inf)[self.sampled] <= JUST_BEFORE_S
 
 
-def draw_stretch(reading: Reading, most: int, face_px: float, rng: np.random.Generator) -> DrawnStretch:
+def draw_segment(reading: Reading, most: int, face_px: float, rng: np.random.Generator) -> DrawnSegment:
     """Up to `most` frames of a reading at a rate drawn, each with the one just before it where the reading has it."""
     clip, before = reading.clip, reading.before
     if before is not None:
         both = _paired(clip, before, draw_frames(clip.times_s, most, rng), face_px)
-        return DrawnStretch(both, np.arange(len(both.times_s)) % 2 == 1)
+        return DrawnSegment(both, np.arange(len(both.times_s)) % 2 == 1)
     if np.median(np.diff(clip.times_s)) > JUST_BEFORE_S:
         chosen = draw_frames(clip.times_s, most, rng)
-        return DrawnStretch(clip.part(chosen, face_px=face_px), np.ones(len(chosen), bool))
+        return DrawnSegment(clip.part(chosen, face_px=face_px), np.ones(len(chosen), bool))
     chosen = 1 + draw_frames(clip.times_s[1:], most, rng)
     index = np.union1d(chosen - 1, chosen)
     pairs = len(index) == 2 * len(chosen)
-    return DrawnStretch(clip.part(index, face_px=face_px, pairs=pairs), np.isin(index, chosen))
+    return DrawnSegment(clip.part(index, face_px=face_px, pairs=pairs), np.isin(index, chosen))
 
 
 def draw_twins(
-    genuine: DrawnStretch,
+    real: DrawnSegment,
     donor: Callable[[], FaceClip],
     name: str,
     facts: Mapping[str, str],
@@ -147,19 +147,19 @@ def draw_twins(
     spec: CropSpec,
 ) -> list[DrawnClip]:
     """A genuine clip and `fakes` manipulated twins through one transmission, cut with one jitter of the box."""
-    sampled, has_before = genuine.sampled, genuine.has_before
+    sampled, has_before = real.sampled, real.has_before
     count = int(sampled.sum())
-    transmission = draw_transmission(genuine.clip, rng)
-    noise = rng.standard_normal((count, 2)) * rng.uniform(0, 0.006) * genuine.clip.face_px * transmission.scale
-    times = genuine.clip.times_s[sampled]
+    transmission = draw_transmission(real.clip, rng)
+    noise = rng.standard_normal((count, 2)) * rng.uniform(0, 0.006) * real.clip.face_px * transmission.scale
+    times = real.clip.times_s[sampled]
     drawn = []
     for twin in range(fakes + 1):
         row = {"name": f"{name}.{twin}", "label": int(twin > 0), "kind": "genuine", "intervals_s": (), **facts}
         row["crf"] = transmission.crf
         if twin == 0:
-            clip, labels = transmission(genuine.clip), np.zeros(count, bool)
+            clip, labels = transmission(real.clip), np.zeros(count, bool)
         else:
-            made = draw_fake_clip(genuine.clip, donor, networks, rng, spliced=twin % 2 == 0)
+            made = draw_fake_clip(real.clip, donor, networks, rng, spliced=twin % 2 == 0)
             fake = transmission.shown(made)
             clip, labels = fake.clip, fake.frame_labels[sampled]
             intervals = [(start - times[0], end - times[0]) for start, end in fake.intervals_s]
@@ -194,7 +194,7 @@ def draw_frames(times_s: NDArray[np.float64], count: int, rng: np.random.Generat
 
 
 def _donor(
-    donors: Sequence[Reading], like: DrawnStretch, face_px: float, rng: np.random.Generator
+    donors: Sequence[Reading], like: DrawnSegment, face_px: float, rng: np.random.Generator
 ) -> Callable[[], FaceClip]:
     """Draws the start of another person's reading, up to as many frames as `like` has, in pairs where it is."""
     pairs, count = like.clip.pairs, len(like.clip.times_s)

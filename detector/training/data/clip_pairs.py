@@ -29,10 +29,10 @@ _TRIES = 8
 
 
 class FramePair(NamedTuple):
-    """`genuine` and `manipulated` (H, W, 3) uint8, `mask` (H, W) uint8, `landmarks` (468, 2) of the genuine frame."""
+    """`real` and `fake` (H, W, 3) uint8, `mask` (H, W) uint8, `landmarks` (468, 2) of the genuine frame."""
 
-    genuine: Image
-    manipulated: Image
+    real: Image
+    fake: Image
     mask: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
 
@@ -63,16 +63,16 @@ class ClipPairs:
 
     def _pairs(self, reading: Reading, rng: np.random.Generator) -> list[FramePair]:
         face_px = float(rng.uniform(*_FACE_PX))
-        genuine = _stretch(reading.clip, face_px, rng)
+        real = _segment(reading.clip, face_px, rng)
         others = [one for one in self._readings if one.group != reading.group]
         donor = others[int(rng.integers(len(others)))].clip
-        fake = draw_fake_clip(genuine, lambda: _stretch(donor, face_px, rng), self._networks, rng)
-        genuine, fake = _balanced(genuine, fake, rng)
-        changed = np.flatnonzero(_change(genuine, fake) >= _LEAST_CHANGE)
+        fake = draw_fake_clip(real, lambda: _segment(donor, face_px, rng), self._networks, rng)
+        real, fake = _balanced(real, fake, rng)
+        changed = np.flatnonzero(_change(real, fake) >= _LEAST_CHANGE)
         if not len(changed):
             return []
-        transmission = draw_transmission(genuine, rng)
-        shown, made = transmission(genuine), transmission.shown(fake)
+        transmission = draw_transmission(real, rng)
+        shown, made = transmission(real), transmission.shown(fake)
         # A frame that is shown later than it was made shows the manipulation of the frame it was made as.
         places = np.flatnonzero(np.isin(transmission.index, changed))
         chosen = rng.choice(places, min(_PAIRS, len(places)), replace=False)
@@ -81,7 +81,7 @@ class ClipPairs:
         ]
 
 
-def _stretch(clip: FaceClip, face_px: float, rng: np.random.Generator) -> FaceClip:
+def _segment(clip: FaceClip, face_px: float, rng: np.random.Generator) -> FaceClip:
     """Up to a dozen frames in a row, or every second, third … of them, from a place drawn."""
     count = len(clip.times_s)
     held = min(_FRAMES, count)
@@ -90,20 +90,20 @@ def _stretch(clip: FaceClip, face_px: float, rng: np.random.Generator) -> FaceCl
     return clip.part(start + step * np.arange(held), face_px=face_px)
 
 
-def _balanced(genuine: FaceClip, fake: FakeClip, rng: np.random.Generator) -> tuple[FaceClip, FakeClip]:
+def _balanced(real: FaceClip, fake: FakeClip, rng: np.random.Generator) -> tuple[FaceClip, FakeClip]:
     """Twins of like sharpness, by the same factor in every frame: a generator's softness must not name the fake."""
     seed = int(rng.integers(2**31))
     twins = [
         balance_sharpness(one, other, np.random.default_rng(seed), spread=_SPREAD)
-        for one, other in zip(genuine.images, fake.clip.images, strict=True)
+        for one, other in zip(real.images, fake.clip.images, strict=True)
     ]
     own, made = (np.stack([pair[side] for pair in twins]) for side in (0, 1))
-    return replace(genuine, images=own), replace(fake, clip=replace(fake.clip, images=made))
+    return replace(real, images=own), replace(fake, clip=replace(fake.clip, images=made))
 
 
-def _change(genuine: FaceClip, fake: FakeClip) -> NDArray[np.float64]:
+def _change(real: FaceClip, fake: FakeClip) -> NDArray[np.float64]:
     """Mean absolute difference in grey levels inside each frame's mask, (T,); 0 where there is none."""
     weight = fake.masks.astype(np.float32)
-    difference = np.abs(fake.clip.images.astype(np.int16) - genuine.images).mean(3)
+    difference = np.abs(fake.clip.images.astype(np.int16) - real.images).mean(3)
     total = weight.sum((1, 2))
     return np.where(total > 0, (difference * weight).sum((1, 2)) / np.maximum(total, 1.0), 0.0)

@@ -82,7 +82,7 @@ class SampleMaker:
     ) -> None:
         table = bank.table
         chosen = (table["split"] == split).to_numpy()
-        genuine = (table["label"] == "real").to_numpy()
+        real = (table["label"] == "real").to_numpy()
         labelled = labelled_rows(table)
         self._bank, self._seed = bank, seed
         self._stored_px = input_px + STORED_SLACK_PX
@@ -91,11 +91,11 @@ class SampleMaker:
         self._resynthesisers = tuple(resynthesisers)
         self._resynthesis_share = resynthesis_share
         self._clips, self._clip_share = clips, clip_share if clips is not None else 0.0
-        usable = np.flatnonzero(chosen & genuine & bank.has_mesh & _shows(bank, margin))
+        usable = np.flatnonzero(chosen & real & bank.has_mesh & _shows(bank, margin))
         # Sources of very different size count alike up to a point, so that none becomes "the genuine look".
         counts = table["source"].iloc[usable].map(table["source"].iloc[usable].value_counts()).to_numpy(float)
-        self._genuine, self._genuine_p = usable, counts**-0.5 / (counts**-0.5).sum()
-        self._labelled = [np.flatnonzero(chosen & labelled & (genuine == flag)) for flag in (True, False)]
+        self._real, self._real_p = usable, counts**-0.5 / (counts**-0.5).sum()
+        self._labelled = [np.flatnonzero(chosen & labelled & (real == flag)) for flag in (True, False)]
         self._labelled_p = self._match_sharpness()
 
     def _match_sharpness(self) -> list[NDArray[np.float64] | None]:
@@ -109,9 +109,9 @@ class SampleMaker:
         ]
         both = np.concatenate(sharpness)
         edges = np.linspace(both.min(), both.max(), _SHARPNESS_BINS + 1)[1:-1]
-        genuine, manipulated = (np.digitize(values, edges) for values in sharpness)
-        have, want = (np.bincount(bins, minlength=_SHARPNESS_BINS) for bins in (genuine, manipulated))
-        weights = (want / np.maximum(have, 1))[genuine]
+        real, manipulated = (np.digitize(values, edges) for values in sharpness)
+        have, want = (np.bincount(bins, minlength=_SHARPNESS_BINS) for bins in (real, manipulated))
+        weights = (want / np.maximum(have, 1))[real]
         return [weights / weights.sum(), None] if weights.sum() > 0 else [None, None]
 
     def shard(self, number: int, *, pairs: int, labelled: int, coarse: bool = False) -> Shard:
@@ -141,27 +141,27 @@ class SampleMaker:
                 drawn = self._clips.draw(rng)
             pair = drawn.pop()
             box, angle = self._draw_crop(pair.landmarks, rng)
-            yield self._cut_pair(pair.genuine, pair.manipulated, pair.mask, box, angle, bool(rng.random() < 0.5))
+            yield self._cut_pair(pair.real, pair.fake, pair.mask, box, angle, bool(rng.random() < 0.5))
 
     def _cut_pair(
-        self, genuine: Image, manipulated: Image, mask: NDArray[np.uint8], box: Box, angle: float, flip: bool
+        self, real: Image, manipulated: Image, mask: NDArray[np.uint8], box: Box, angle: float, flip: bool
     ) -> Twins:
         cut_mask = self._cut(mask[..., None].repeat(3, 2), box, angle, flip)[..., 0]
         return (
-            self._cut(genuine, box, angle, flip),
+            self._cut(real, box, angle, flip),
             self._cut(manipulated, box, angle, flip),
             cv2.resize(cut_mask, (self._mask_px,) * 2, interpolation=cv2.INTER_AREA).astype(np.uint8),
         )
 
     def _pair(self, rng: np.random.Generator, coarse: bool) -> Twins:
-        face = self._bank.face(int(rng.choice(self._genuine, p=self._genuine_p)))
+        face = self._bank.face(int(rng.choice(self._real, p=self._real_p)))
         box, angle = self._draw_crop(face.landmarks, rng)
         face, box = self._visible(face, box, angle)
         if rng.random() < self._resynthesis_share:
             face, fake = draw_whole_face(face, self._resynthesisers, rng)
             spread = _WHOLE_SPREAD
         else:
-            fake = draw_fake(face, lambda: self._bank.face(int(rng.choice(self._genuine))), rng, coarse=coarse)
+            fake = draw_fake(face, lambda: self._bank.face(int(rng.choice(self._real))), rng, coarse=coarse)
             spread = _BLEND_SPREAD
         twins = (face.image, fake.image)
         if rng.random() < _FILTERED_SHARE:  # innocent filters, each twin its own: they are no sign of manipulation
@@ -169,8 +169,8 @@ class SampleMaker:
         degrade = draw_degradation(rng, 0.5 if coarse else 0.7)
         flip = rng.random() < 0.5
         twins = balance_sharpness(twins[0], twins[1], rng, spread=spread)
-        genuine, manipulated = (degrade(image) for image in twins)
-        return self._cut_pair(genuine, manipulated, (fake.mask * 255).astype(np.uint8), box, angle, flip)
+        real, manipulated = (degrade(image) for image in twins)
+        return self._cut_pair(real, manipulated, (fake.mask * 255).astype(np.uint8), box, angle, flip)
 
     def _visible(self, face: FaceImage, box: Box, angle: float) -> tuple[FaceImage, Box]:
         """The part of the picture that the crop will show, and the box inside it: the rest would cost time for nothing,

@@ -75,9 +75,9 @@ def read_clips(data_root: Path, folder: Path, *, splits: Sequence[str] = ("train
         except EvidenceError as error:
             found = []
             failed.append(f"{row['file']}: {error}")
-        for number, stretch in found:
+        for number, segment in found:
             facts = {key: str(row[key]) for key in ("file", "group", "source", "split")}
-            _write(folder, Reading(stretch.clip, number=number, before=stretch.before, **facts))
+            _write(folder, Reading(segment.clip, number=number, before=segment.before, **facts))
         if not found:
             failed.append(f"{row['file']}: no face that stays for {_LEAST_FRAMES} frames")
         done.touch()
@@ -112,7 +112,7 @@ def _write(folder: Path, reading: Reading) -> None:
     os.replace(partial, f"{stem}.json")
 
 
-def _readings_of(path: Path) -> Iterator[tuple[int, Stretch]]:
+def _readings_of(path: Path) -> Iterator[tuple[int, FollowedSegment]]:
     sha256, md5 = hash_file(path)
     evidence = examine(StoredFile(sha256, md5, path.stat().st_size, path.name, path))
     duration_s = evidence.video.duration_s
@@ -124,19 +124,19 @@ def _readings_of(path: Path) -> Iterator[tuple[int, Stretch]]:
             FrameReader(evidence, frames_per_second=rate, max_frames=100_000, with_before=number > 0) as reader,
             FaceAnalyser(AnalysisSettings(tile_faces=False)) as analyser,
         ):
-            stretch = follow_face(reader, analyser, count)
-        if stretch is not None:
-            yield number, stretch
+            segment = follow_face(reader, analyser, count)
+        if segment is not None:
+            yield number, segment
 
 
-class Stretch(NamedTuple):
+class FollowedSegment(NamedTuple):
     """Frames of one face, and the frame just before each of them where every one has such."""
 
     clip: FaceClip
     before: FaceClip | None
 
 
-def follow_face(frames: Iterable[Frame], analyser: FaceAnalyser, count: int) -> Stretch | None:
+def follow_face(frames: Iterable[Frame], analyser: FaceAnalyser, count: int) -> FollowedSegment | None:
     """The first stretch of up to `count` frames in which one face stays in one shot and in reach of where it began.
 
     Stretches shorter than `count` are passed over for a longer one later. Faces above 224 px are shrunk to it. None
@@ -155,7 +155,7 @@ def follow_face(frames: Iterable[Frame], analyser: FaceAnalyser, count: int) -> 
         if now is not None and len(now.images) >= count:
             break
     best = _longer(best, now)
-    return best.stretch() if best is not None and len(best.images) >= _LEAST_FRAMES else None
+    return best.segment() if best is not None and len(best.images) >= _LEAST_FRAMES else None
 
 
 class _Path:
@@ -212,7 +212,7 @@ class _Path:
         points = ((landmarks[:, :2] - (self._x0, self._y0)) * self._scale).astype(np.float32)
         return np.ascontiguousarray(window, np.uint8), points
 
-    def stretch(self) -> Stretch:
+    def segment(self) -> FollowedSegment:
         """Cut once more, to the path of the face and some room; even sides, as video codecs want them. Where most
         frames have one before them, those without are left out."""
         points = np.stack(self.landmarks)
@@ -230,7 +230,9 @@ class _Path:
             return FaceClip(cut, np.stack(landmarks) - np.array((x0, y0), np.float32), times - times[0])
 
         own = clip([self.images[number] for number in kept], [self.landmarks[number] for number in kept])
-        return Stretch(own, clip(*zip(*(self._before[number] for number in kept), strict=True)) if paired else None)
+        return FollowedSegment(
+            own, clip(*zip(*(self._before[number] for number in kept), strict=True)) if paired else None
+        )
 
 
 def _longer(first: _Path | None, second: _Path | None) -> _Path | None:

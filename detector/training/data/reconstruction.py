@@ -20,13 +20,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detector.errors import SettingsError
-from detector.synthesis.reconstruction import UP_SAMPLINGS, build_repainter, load_repainters, save_repainter
+from detector.synthesis.reconstruction import (
+    UP_SAMPLINGS,
+    build_reconstruction_network,
+    load_reconstruction_networks,
+    save_reconstruction_network,
+)
 from detector.synthesis.sharpness import high_frequency_energy
 from detector.training.data.facebank import FaceBank
 from detector.training.engine.precision import emulates_bfloat16
 from detector.training.engine.pretrained import SOURCES, start_from
 
-load_all = load_repainters  # fitting and loading side by side, for those who train
+load_all = load_reconstruction_networks  # fitting and loading side by side, for those who train
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +96,7 @@ def _patches(bank: FaceBank, rows: NDArray[np.int64], count: int, rng: np.random
     return torch.from_numpy(np.stack(patches[:count])).permute(0, 3, 1, 2).float() / 255
 
 
-def fit_repainter(
+def fit_reconstruction_network(
     bank: FaceBank,
     kind: str,
     options: dict[str, Any],
@@ -108,7 +113,7 @@ def fit_repainter(
     torch.set_flush_denormal(True)
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(((bank.table["split"] == "train") & (bank.table["label"] == "real")).to_numpy())
-    network = build_repainter(kind, options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = build_reconstruction_network(kind, options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.9, 0.98))
     started, step, last_log = time.monotonic(), 0, 0.0
     while (done := min((time.monotonic() - started) / (minutes * 60), step / least_steps)) < 1:
@@ -147,7 +152,7 @@ def fit_all(bank: FaceBank, folder: Path, *, minutes: float = 4.0) -> None:
             log.warning("networks that paint faces are fitted without a perceptual loss: %s", error)
     for name in missing:
         kind, options = RECIPES[name]
-        network = fit_repainter(
+        network = fit_reconstruction_network(
             bank, kind, options, minutes=minutes, seed=list(RECIPES).index(name), perceptual=perceptual
         )
-        save_repainter(network, kind, options, folder / f"{name}.safetensors")
+        save_reconstruction_network(network, kind, options, folder / f"{name}.safetensors")

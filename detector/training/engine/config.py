@@ -127,7 +127,8 @@ class TrainConfig:
     `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop,
     `least_inside` what share of it must lie in the picture for a face to be scored.
     A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
-    further of the two. `init` names openly licensed weights the trunk starts from (`detector.training.engine.pretrained`), ""
+    further of the two. `init` names openly licensed weights the trunk starts from
+    (`detector.training.engine.pretrained`), ""
     for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs,
     `clip_share` of them frames of genuine videos and their twins; `hard_share` of it are replaced by samples of high
     loss seen before. The first `coarse_shards` of the pool hold coarse fakes; `writers` processes fill it. What else a

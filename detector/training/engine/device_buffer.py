@@ -30,7 +30,7 @@ _HALF = 0.5
 _LOOK_AGAIN_S = 0.2
 
 
-class HeldPool:
+class DeviceBuffer:
     """`steps_per_epoch` batches an epoch, on `device`, drawn evenly from the newest `keep_shards` shards of `pool`.
 
     Shards are read in the background as the writers finish them. Pairs stay together. Raises FileNotFoundError where

@@ -105,11 +105,11 @@ def _fit(report: dict[str, Any]) -> list[dict[str, str]]:
 
 def _balance(report: dict[str, Any]) -> list[dict[str, str]]:
     confusion = report["confusion"]
-    genuine = confusion["true_genuine"] + confusion["false_manipulated"]
+    real = confusion["true_genuine"] + confusion["false_manipulated"]
     manipulated = confusion["true_manipulated"] + confusion["false_genuine"]
-    if not genuine or not manipulated:
+    if not real or not manipulated:
         return []
-    specificity = confusion["true_genuine"] / genuine
+    specificity = confusion["true_genuine"] / real
     sensitivity = confusion["true_manipulated"] / manipulated
     if abs(specificity - sensitivity) <= 0.1:
         return []

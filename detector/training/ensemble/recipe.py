@@ -21,7 +21,7 @@ from detector.errors import SettingsError
 from detector.models.fusion import METHODS, Fusion, build_fusion
 from detector.registry import find_card, load_set
 from detector.synthesis.catalogue import KINDS
-from detector.synthesis.reconstruction import load_repainters
+from detector.synthesis.reconstruction import load_reconstruction_networks
 from detector.training.data.pool import labelled_rows
 from detector.training.data.synthesised import write_twins
 from detector.training.engine.config import Limits, check_fields, config_sha256, read_yaml
@@ -220,10 +220,10 @@ def validation_predictions(config: EnsembleConfig, data_root: Path, run_dir: Pat
     rows = [gather(models, table[chosen], data_root, run_dir / "predictions.jsonl")]
     if config.synthesised:
         clips = run_dir.parent / "clips"
-        genuine = table[chosen & ((table["kind"] == "video") & (table["label"] == "real")).to_numpy()]
-        networks = load_repainters(clips / "repainters")
+        real = table[chosen & ((table["kind"] == "video") & (table["label"] == "real")).to_numpy()]
+        networks = load_reconstruction_networks(clips / "repainters")
         name = hashlib.sha256(" ".join(config.synthesised).encode()).hexdigest()[:8]
-        twins = write_twins(genuine, data_root, clips / f"synthesised-{name}", config.synthesised, networks)
+        twins = write_twins(real, data_root, clips / f"synthesised-{name}", config.synthesised, networks)
         said = gather(models, twins, data_root, run_dir / "predictions-synthesised.jsonl")
         rows.append(said.assign(kind="synthesised"))
     return pd.concat(rows, ignore_index=True).assign(split="val")

@@ -158,7 +158,7 @@ def _box(bank: FaceBank, row: np.int64) -> Box:
     return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 
 
-def compare_peers(
+def compare_baselines(
     models: Sequence[LoadedModel], bank: FaceBank, *, split: str = "test", most: int = 10**6
 ) -> dict[str, dict[str, Any]]:
     """Frame models and every peer on the same crops of a bank: `pictures`, labelled ones of people of `split`, and

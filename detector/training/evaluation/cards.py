@@ -11,9 +11,9 @@ import pandas as pd
 
 from detector.errors import SettingsError
 from detector.measurement.measures import against, measure_table, measure_videos
-from detector.registry import Decision, ModelCard
+from detector.registry import ModelCard, Thresholds
 from detector.training.evaluation.evaluate import Evaluation
-from detector.training.evaluation.thresholds import choose_decision
+from detector.training.evaluation.thresholds import choose_thresholds
 
 
 def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFrame | None = None) -> ModelCard:
@@ -33,18 +33,18 @@ def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFram
     return measured
 
 
-def _decision(evaluation: Evaluation, validation: pd.DataFrame | None) -> Decision:
+def _decision(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thresholds:
     one_sided = evaluation.card.kind == "audiovisual"
     try:
-        decision = choose_decision(evaluation.clips(), one_sided=one_sided)
+        decision = choose_thresholds(evaluation.clips(), one_sided=one_sided)
         if validation is None:
             return decision
-        unseen = choose_decision(_clips(validation, evaluation.clips()), one_sided=one_sided)
+        unseen = choose_thresholds(_clips(validation, evaluation.clips()), one_sided=one_sided)
     except SettingsError:
         return evaluation.card.decision
     high = max(decision.likely_manipulated_logit, unseen.likely_manipulated_logit)
     low = min(decision.no_manipulation_logit, unseen.no_manipulation_logit)
-    return Decision(high, low, f"{unseen.basis}; both as fitted and cross-validated by person")
+    return Thresholds(high, low, f"{unseen.basis}; both as fitted and cross-validated by person")
 
 
 def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[s
     return [{**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips]
 
 
-def cross_validated_results(validation: pd.DataFrame, decision: Decision) -> dict[str, Any]:
+def cross_validated_results(validation: pd.DataFrame, decision: Thresholds) -> dict[str, Any]:
     """An ensemble on people that each fit left out: pictures, videos per generator and source, synthesised clips per
     manipulation."""
     pictures = validation[validation["kind"] == "image"]
@@ -73,9 +73,9 @@ def cross_validated_results(validation: pd.DataFrame, decision: Decision) -> dic
 def _synthesised(made: pd.DataFrame) -> dict[str, Any]:
     """Clips synthesised from genuine ones against those, all and each manipulation apart."""
     logits, fake = made["logit"].to_numpy(float), (made["label"] == "fake").to_numpy()
-    genuine = logits[~fake & np.isfinite(logits)]
+    real = logits[~fake & np.isfinite(logits)]
     kinds = {str(kind): rows["logit"].dropna().to_numpy(float) for kind, rows in made[fake].groupby("manipulation")}
     return {
         "all": measure_table(made, logits),
-        "per_manipulation": {kind: against(fakes, genuine) for kind, fakes in kinds.items()},
+        "per_manipulation": {kind: against(fakes, real) for kind, fakes in kinds.items()},
     }

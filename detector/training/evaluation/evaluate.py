@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.errors import SettingsError
 from detector.measurement.measures import measure_table, measure_videos
-from detector.registry import Decision, LoadedModel, ModelCard, load_set
+from detector.registry import LoadedModel, ModelCard, Thresholds, load_set
 from detector.training.data.facebank import FaceBank
 from detector.training.data.pool import labelled_rows
 from detector.training.evaluation.heldout import split_of
@@ -53,7 +53,7 @@ class Evaluation:
             for file, label, split, logit in zip(*facts, logits, strict=True)
         ]
 
-    def results(self, decision: Decision | None = None) -> dict[str, Any]:
+    def results(self, decision: Thresholds | None = None) -> dict[str, Any]:
         """The measured part of a card. Counts of calls are there where thresholds are given."""
         found: dict[str, Any] = {}
         if self.card.kind in READS_CROPS and len(self.pictures):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import SettingsError
-from detector.registry import Decision
+from detector.registry import Thresholds
 
 FALSE_ALARM_SHARE: Final = 0.05
 MISS_SHARE: Final = 0.10
@@ -19,7 +19,7 @@ _LEAST_GAP = 0.1
 NEVER: Final = -1e3  # a lower threshold that no clip reaches
 
 
-def choose_decision(clips: list[dict[str, Any]], *, one_sided: bool = False) -> Decision:
+def choose_thresholds(clips: list[dict[str, Any]], *, one_sided: bool = False) -> Thresholds:
     """Thresholds from scored clips (rows with `label` real or fake, `logit`, None where unscored, and perhaps `split`).
 
     The upper one lets at most 5 % of genuine clips pass it, of all of them and, where there are twenty or more, of
@@ -28,33 +28,33 @@ def choose_decision(clips: list[dict[str, Any]], *, one_sided: bool = False) -> 
     never says that nothing was found, and needs no manipulated clips.
     Raises SettingsError with fewer than ten scored clips of a label that is needed.
     """
-    genuine, manipulated = (_logits(clips, label) for label in ("real", "fake"))
-    if len(genuine) < LEAST_CLIPS or (len(manipulated) < LEAST_CLIPS and not one_sided):
+    real, fake = (_logits(clips, label) for label in ("real", "fake"))
+    if len(real) < LEAST_CLIPS or (len(fake) < LEAST_CLIPS and not one_sided):
         raise SettingsError(
-            f"Thresholds need at least {LEAST_CLIPS} scored clips of each label, found {len(genuine)} genuine and "
-            f"{len(manipulated)} manipulated."
+            f"Thresholds need at least {LEAST_CLIPS} scored clips of each label, found {len(real)} genuine and "
+            f"{len(fake)} manipulated."
         )
     held_out = _logits([row for row in clips if row.get("split", "train") != "train"], "real")
-    upper = _above(genuine)
+    upper = _above(real)
     if len(held_out) >= LEAST_HELD_OUT:
         upper = max(upper, _above(held_out))
     basis = (
-        f"{len(genuine)} genuine clips ({len(held_out)} of them held out) and {len(manipulated)} manipulated clips of "
+        f"{len(real)} genuine clips ({len(held_out)} of them held out) and {len(fake)} manipulated clips of "
         f"the validation data: at most {FALSE_ALARM_SHARE:.0%} of the genuine ones reach the upper threshold"
     )
     if one_sided:
-        return Decision(round(upper + 5e-4, 3), NEVER, f"{basis}; it never says that nothing was found")
-    lower = min(float(np.quantile(manipulated, MISS_SHARE)), upper - _LEAST_GAP)
+        return Thresholds(round(upper + 5e-4, 3), NEVER, f"{basis}; it never says that nothing was found")
+    lower = min(float(np.quantile(fake, MISS_SHARE)), upper - _LEAST_GAP)
     basis += (
         f", about {MISS_SHARE:.0%} of the manipulated ones fall below the lower one or it lies just under the upper one"
     )
-    return Decision(round(upper + 5e-4, 3), round(lower, 3), basis)
+    return Thresholds(round(upper + 5e-4, 3), round(lower, 3), basis)
 
 
 def _logits(clips: list[dict[str, Any]], label: str) -> NDArray[np.float64]:
     return np.array([row["logit"] for row in clips if row["label"] == label and row["logit"] is not None], float)
 
 
-def _above(genuine: NDArray[np.float64]) -> float:
+def _above(real: NDArray[np.float64]) -> float:
     """ "higher" and a step beyond: at most 5 % of the clips at hand reach the threshold."""
-    return math.nextafter(float(np.quantile(genuine, 1 - FALSE_ALARM_SHARE, method="higher")), math.inf)
+    return math.nextafter(float(np.quantile(real, 1 - FALSE_ALARM_SHARE, method="higher")), math.inf)

@@ -22,7 +22,7 @@ from detector.training.data.properties import describe_images
 from detector.training.data.readings import open_readings, read_clips
 from detector.training.data.reconstruction import fit_all, load_all
 from detector.training.engine.config import TrainConfig, load_config
-from detector.training.engine.device_buffer import HeldPool
+from detector.training.engine.device_buffer import DeviceBuffer
 from detector.training.engine.fit import fit
 from detector.training.engine.hard_negatives import HardSamples
 from detector.training.frame.module import FrameModule, fit_config
@@ -71,7 +71,7 @@ def train_on_pool(config: TrainConfig, pool: Path, validation: Shard, run_dir: P
     }
     fit(
         FrameModule(config, hard),
-        PoolBatches(pool, config, hard) if device == "cpu" or hard is not None else HeldPool(pool, config, device),
+        PoolBatches(pool, config, hard) if device == "cpu" or hard is not None else DeviceBuffer(pool, config, device),
         ShardBatches(validation, config),
         fit_config(config),
         run_dir,

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.temporal import with_changes
-from detector.analysis.workers import Look
+from detector.analysis.temporal import with_temporal_differences
+from detector.analysis.workers import FaceReading
 from detector.errors import SettingsError
 from detector.faces.temporal import thumbnail
 from detector.registry import LoadedModel
@@ -28,7 +28,8 @@ class ClipFeatures:
     """One clip through one trunk: `features` (T, D) float32 as a sequence model reads them, `logits` (T,) the frame
     model's own, `times_s` (T,), `manipulated` (T,) bool. `twins` names the genuine clip and its manipulated twins,
     `facts` is its row (label, kind, intervals_s, crf, file, group, source, split, name); `pairs` (T, 64, 64, 11) uint8
-    its pairs of frames (`detector.training.sequence.frame_pairs`), where they were asked for, read from disk as they are used."""
+    its pairs of frames (`detector.training.sequence.frame_pairs`), where they were asked for, read from disk as they
+    are used."""
 
     features: NDArray[np.float32]
     logits: NDArray[np.float32]
@@ -93,9 +94,11 @@ def extract_features(crops: Path, folder: Path, trunk: LoadedModel, *, batch_siz
 def _with_changes(shard: CropShard, features: NDArray[np.float32], margin: float) -> NDArray[np.float32]:
     """As analysis makes them of a track, clip by clip."""
     before = [picture if there else None for picture, there in zip(shard.before, shard.has_before, strict=True)]
-    looks = [Look(*one) for one in zip(features, map(thumbnail, shard.crops), before, strict=True)]
+    readings = [FaceReading(*one) for one in zip(features, map(thumbnail, shard.crops), before, strict=True)]
     starts = np.flatnonzero(np.diff(shard.clip, prepend=-1))
-    return np.concatenate([with_changes(looks[start:stop], margin) for start, stop in pairwise([*starts, len(looks)])])
+    return np.concatenate(
+        [with_temporal_differences(readings[start:stop], margin) for start, stop in pairwise([*starts, len(readings)])]
+    )
 
 
 def read_features(folder: Path, pairs: Path | None = None) -> Iterator[ClipFeatures]:

@@ -2,7 +2,7 @@
 
 It is fitted by itself, on pairs of genuine and manipulated twins at one moment. The sequence model is not fitted to
 what it says, which is too sure of the clips that it was fitted to itself; how much its word weighs is chosen on
-validation clips (`fit_change_gain`).
+validation clips (`fit_pair_gain`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from detector.errors import SettingsError
 from detector.faces.temporal import frame_pair, thumbnail
 from detector.measurement.metrics import rank_auc
-from detector.models.frame_pair import ChangeNet, mirrored
+from detector.models.frame_pair import FramePairNet, mirrored
 from detector.registry.loaded import pair_logits
 from detector.training.data.clip_crops import read_shards
 from detector.training.engine.fit import BinaryModule, FitConfig, StepOutput, fit
@@ -31,7 +31,7 @@ from detector.training.sequence.samples import score_clip, twin_sets
 GAINS: Final = tuple(np.linspace(0, 3, 31).round(2).tolist())
 _MIXED_SHARE, _HIDDEN_SHARE, _MUTED_SHARE = 0.5, 0.6, 0.2
 _MOST_SHIFT_PX, _MOST_NOISE = 3, 0.15
-_GROUPS: Final = (slice(0, 3), slice(3, 6), slice(6, 8), slice(8, 9))  # of `ChangeNet.inputs`: what may be muted
+_GROUPS: Final = (slice(0, 3), slice(3, 6), slice(6, 8), slice(8, 9))  # of `FramePairNet.inputs`: what may be muted
 
 
 class PairBatch(NamedTuple):
@@ -66,11 +66,11 @@ class TwinPairs:
 
     def __init__(self, clips: Sequence[ClipFeatures], *, batch_size: int, seed: int = 0) -> None:
         self._moments = [
-            (genuine, row, fakes)
+            (real, row, fakes)
             for twins in twin_sets(clips)
-            for genuine in twins
-            if not genuine.label
-            for row in np.flatnonzero(known_pairs(genuine))
+            for real in twins
+            if not real.label
+            for row in np.flatnonzero(known_pairs(real))
             if (fakes := [clip for clip in twins if clip.label and clip.manipulated[row]])
         ]
         if not self._moments:
@@ -89,8 +89,8 @@ class TwinPairs:
         for step in range(len(self)):
             rows = []
             for number in order[step * self._half : (step + 1) * self._half]:
-                genuine, row, fakes = self._moments[number]
-                rows += [(genuine, row), (fakes[int(rng.integers(len(fakes)))], row)]
+                real, row, fakes = self._moments[number]
+                rows += [(real, row), (fakes[int(rng.integers(len(fakes)))], row)]
             yield _collate(rows)
 
 
@@ -160,7 +160,7 @@ def vary(inputs: Tensor) -> Tensor:
     return inputs
 
 
-def fit_change(
+def fit_frame_pairs(
     architecture: Mapping[str, Any],
     config: FitConfig,
     train: Sequence[ClipFeatures],
@@ -168,11 +168,11 @@ def fit_change(
     run_dir: Path,
     device: str = "cpu",
     facts: Mapping[str, Any] | None = None,
-) -> ChangeNet:
-    """A `ChangeNet` of these arguments fitted to pairs of clips, of the epoch of highest validation AUC of frames. The
-    clips have `pairs`. Raises SettingsError where no clip has a pair and a twin."""
+) -> FramePairNet:
+    """A `FramePairNet` of these arguments fitted to pairs of clips, of the epoch of highest validation AUC of frames.
+    The clips have `pairs`. Raises SettingsError where no clip has a pair and a twin."""
     torch.manual_seed(config.seed)
-    network = ChangeNet(**architecture).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = FramePairNet(**architecture).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     module = ChangeModule(network, config)
     batches = TwinPairs(train, batch_size=config.batch_size, seed=config.seed)
     held = _Held(validation, 2 * config.batch_size)
@@ -181,7 +181,8 @@ def fit_change(
 
 
 def with_pair_logits(network: nn.Module, clips: Sequence[ClipFeatures]) -> list[ClipFeatures]:
-    """The clips as a sequence network with a `ChangeNet` reads them: its logit of each frame after the features. Clips
+    """The clips as a sequence network with a `FramePairNet` reads them: its logit of each frame after the features.
+    Clips
     of a network without one are returned as they are. Raises SettingsError where the pairs of a clip are not there."""
     change = getattr(network, "change", None)
     if change is None:
@@ -196,7 +197,7 @@ def with_pair_logits(network: nn.Module, clips: Sequence[ClipFeatures]) -> list[
 
 
 @torch.no_grad()
-def fit_change_gain(network: nn.Module, clips: Sequence[ClipFeatures], frames: int) -> float:
+def fit_pair_gain(network: nn.Module, clips: Sequence[ClipFeatures], frames: int) -> float:
     """Set `change_gain` to that of `GAINS` with which `score_clip` ranks `clips`, of `with_pair_logits`, best; return
     it."""
     network.eval()

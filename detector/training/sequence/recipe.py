@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from detector.analysis.temporal import LEAST_FRAMES
 from detector.errors import SettingsError
-from detector.faces.temporal import CHANGES
+from detector.faces.temporal import TEMPORAL_DIFFERENCES
 from detector.models import FrameNet, build_network
-from detector.models.appearance import LOOKS
+from detector.models.appearance import APPEARANCE_FEATURES
 from detector.models.hybrid import HybridNet
 from detector.registry import LoadedModel, load_model
 from detector.training.data.clip_crops import CropPlan, make_crops
@@ -26,13 +26,13 @@ from detector.training.engine.fit import FIT_LIMITS, BinaryModule, FitConfig, St
 from detector.training.engine.mixing import Mixup, TimeCutmix, draw_mixup, draw_time_cutmix
 from detector.training.engine.run_log import Keep
 from detector.training.sequence.features import ClipFeatures, extract_features, read_features
-from detector.training.sequence.frame_pairs import extract_pairs, fit_change, fit_change_gain, with_pair_logits
+from detector.training.sequence.frame_pairs import extract_pairs, fit_frame_pairs, fit_pair_gain, with_pair_logits
 from detector.training.sequence.samples import TwinWindows, WindowBatch, evaluation_batches
 
 KINDS: Final = ("lstm", "hybrid", "transformer")
 _MIXED_SHARE = 0.5
 VALIDATION_CROPS: Final = CropPlan(draws=3, fakes=4, seed=8)
-_PLAIN: Final = LOOKS + 2 * len(CHANGES)  # features that are not the trunk's
+_PLAIN: Final = APPEARANCE_FEATURES + 2 * len(TEMPORAL_DIFFERENCES)  # features that are not the trunk's
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def disagreement(frame_logit: Tensor, batch: WindowBatch) -> Tensor:
 
 def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
     """The recipe: clips read, manipulated and passed through the trunk once (kept in `clips` beside `run_dir`, so that
-    several models share them), then `fit`. Networks that redraw faces are taken from `clips/repainters`, where a frame
+    several models share them), then `fit`. Networks that redraw faces are taken from `clips/networks`, where a frame
     model's run leaves some; without them no face is redrawn."""
     config = load_sequence_config(config_path)
     cv2.setNumThreads(1)
@@ -199,10 +199,10 @@ def fit_sequence(
     trained: Any = module.network.eval()
     if reads_pairs:
         table, own = config.architecture["change"], {**facts, "title": f"{config.title}: pairs of frames"}
-        change = fit_change(table, config.change_fit, train, validation, run_dir / "change", device, own)
+        change = fit_frame_pairs(table, config.change_fit, train, validation, run_dir / "change", device, own)
         trained.change.load_state_dict(change.state_dict())
         told = with_pair_logits(trained, [clip for clip in validation if len(clip.times_s) >= LEAST_FRAMES])
-        fit_change_gain(trained, told, config.frames)
+        fit_pair_gain(trained, told, config.frames)
         held = evaluation_batches(told, frames=config.frames, batch_size=config.fit.batch_size)
     recentre(trained, held)
     if isinstance(trained, HybridNet):
@@ -242,9 +242,9 @@ def recentre(network: nn.Module, batches: list[WindowBatch]) -> float:
     logit, label = _scores(network, batches)
     values = torch.sort(logit).values
     grid = (values[1:] + values[:-1]) / 2
-    genuine = (logit[label == 0] < grid[:, None]).float().mean(1)
+    real = (logit[label == 0] < grid[:, None]).float().mean(1)
     fake = (logit[label == 1] >= grid[:, None]).float().mean(1)
-    move = grid[int((genuine - fake).abs().argmin())]
+    move = grid[int((real - fake).abs().argmin())]
     network.heads.clip[-1].bias -= move  # type: ignore[union-attr, index]
     return float(move)
 

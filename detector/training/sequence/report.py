@@ -17,7 +17,7 @@ from detector.measurement.metrics import interval_by_group, rank_auc
 from detector.models import FrameNet
 from detector.registry import LoadedModel, ModelCard, save_weights
 from detector.training.engine.config import config_sha256
-from detector.training.evaluation.thresholds import choose_decision
+from detector.training.evaluation.thresholds import choose_thresholds
 from detector.training.sequence.features import ClipFeatures
 from detector.training.sequence.frame_pairs import with_pair_logits
 from detector.training.sequence.recipe import VALIDATION_CROPS, SequenceConfig, architecture_of, clip_features
@@ -73,9 +73,9 @@ def balanced_threshold(labels: NDArray[np.int64], logits: NDArray[np.float64]) -
     """The logit at which as large a share of genuine as of manipulated clips lies on its own side."""
     values = np.sort(logits)
     grid = (values[:-1] + values[1:]) / 2
-    genuine = (logits[labels == 0][None] < grid[:, None]).mean(1)
+    real = (logits[labels == 0][None] < grid[:, None]).mean(1)
     fake = (logits[labels == 1][None] >= grid[:, None]).mean(1)
-    return float(grid[int(np.argmin(np.abs(genuine - fake)))])
+    return float(grid[int(np.argmin(np.abs(real - fake)))])
 
 
 def interval_margin(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore]) -> float:
@@ -96,8 +96,8 @@ def _accuracy(labels: NDArray[np.int64], logits: NDArray[np.float64], groups: ND
     for name in np.unique(groups):
         own = groups == name
         right[own] = (logits[own] >= balanced_threshold(labels[~own], logits[~own])) == (labels[own] == 1)
-    genuine, fake = float(right[labels == 0].mean()), float(right[labels == 1].mean())
-    return {"genuine": round(genuine, 4), "manipulated": round(fake, 4), "bias": round(abs(genuine - fake), 4)}
+    real, fake = float(right[labels == 0].mean()), float(right[labels == 1].mean())
+    return {"genuine": round(real, 4), "manipulated": round(fake, 4), "bias": round(abs(real - fake), 4)}
 
 
 def _can_be_found(clip: ClipFeatures) -> bool:
@@ -191,7 +191,7 @@ def export_sequence(
         {"label": "fake" if clip.label else "real", "logit": score.logit, "split": "val"}
         for clip, score in zip(chosen_on, scores, strict=True)
     ]
-    decision = choose_decision(rows)
+    decision = choose_thresholds(rows)
     sources = sorted({str(clip.facts["source"]) for clip in train})
     card = ModelCard(
         model_id=config.model_id,

@@ -69,15 +69,15 @@ class TwinWindows:
             yield collate(rows)
 
     def _pair(self, twins: list[ClipFeatures], rng: np.random.Generator) -> list[dict[str, Any]]:
-        genuine = next(clip for clip in twins if not clip.label)
+        real = next(clip for clip in twins if not clip.label)
         fakes = [clip for clip in twins if clip.label]
         fake = fakes[int(rng.integers(len(fakes)))]
-        count = len(genuine.times_s)
+        count = len(real.times_s)
         length = min(count, int(rng.integers(min(16, self._frames), self._frames + 1)))
         chosen = int(rng.integers(0, count - length + 1)) + np.arange(length)
         chosen = chosen[rng.random(length) > 0.05] if length > 2 * LEAST_FRAMES else chosen
         place = pad_window(len(chosen), self._frames, rng)
-        return [_row(clip, chosen, place, self._frames) for clip in (genuine, fake)]
+        return [_row(clip, chosen, place, self._frames) for clip in (real, fake)]
 
 
 def twin_sets(clips: Sequence[ClipFeatures]) -> list[list[ClipFeatures]]:

@@ -98,7 +98,7 @@ class SpecialistsModule(BinaryModule):
 
     def step(self, batch: CueBatch) -> StepOutput:
         outputs: dict[str, SpecialistOutput] = self.network.forward_all(batch.images)  # type: ignore[operator]
-        genuine = batch.labels < 0.5
+        real = batch.labels < 0.5
         total = batch.images.new_zeros(())
         logit = torch.zeros_like(batch.labels)
         for index, cue in enumerate(CUES):
@@ -106,17 +106,17 @@ class SpecialistsModule(BinaryModule):
             own = batch.cues == index
             logit = torch.where(own, output.logit, logit)
             total = total + self._cue_loss(cue, output, batch, own)
-            if (other := genuine & ~own).any() and self._options.other_genuine_weight:
+            if (other := real & ~own).any() and self._options.other_genuine_weight:
                 total = total + self._options.other_genuine_weight * self._cue_loss(cue, output, batch, other)
         return StepOutput(total / len(CUES), logit, batch.labels, [CUES[i] for i in batch.cues.tolist()])
 
     def _cue_loss(self, cue: SynthesisCue, output: SpecialistOutput, batch: CueBatch, rows: Tensor) -> Tensor:
         loss = self.label_loss(output.logit[rows], batch.labels[rows])
         loss = loss + self._options.map_weight * map_cross_entropy(output.map_logit[rows], batch.masks[rows]).mean()
-        genuine = batch.labels < 0.5
+        real = batch.labels < 0.5
         terms = []
         for module, place in self._evidence[cue].items():
-            shown = rows & (genuine | (batch.kinds == MODULES.index(module)))  # kinds and modules go in pairs
+            shown = rows & (real | (batch.kinds == MODULES.index(module)))  # kinds and modules go in pairs
             if shown.any():
                 heat = torch.logit(output.channels[shown, place.channel].float(), eps=1e-4)
                 terms.append(map_cross_entropy(heat, batch.masks[shown]).mean())

@@ -18,7 +18,7 @@ from detector.measurement.metrics import interval_by_group, rank_auc
 from detector.models import build_network
 from detector.models.outputs import SpecialistOutput
 from detector.models.specialists import SpecialistsNet
-from detector.registry import Decision, ModelCard, save_weights
+from detector.registry import ModelCard, Thresholds, save_weights
 from detector.synthesis.cue_edits import EDITS
 from detector.training.data.facebank import FaceBank
 from detector.training.engine.config import config_sha256
@@ -101,9 +101,9 @@ def balance(network: SpecialistsNet, quads: pd.DataFrame) -> dict[str, float]:
     """
     shifts = {}
     for cue, rows in quads.groupby("cue"):
-        genuine, fake = (rows.loc[rows["label"] == label, f"logit_{cue}"].to_numpy() for label in (0, 1))
-        cuts = np.unique(np.r_[genuine, fake])
-        gap = [abs((genuine < cut).mean() - (fake >= cut).mean()) for cut in cuts]
+        real, fake = (rows.loc[rows["label"] == label, f"logit_{cue}"].to_numpy() for label in (0, 1))
+        cuts = np.unique(np.r_[real, fake])
+        gap = [abs((real < cut).mean() - (fake >= cut).mean()) for cut in cuts]
         shifts[str(cue)] = float(cuts[int(np.argmin(gap))])
         last: Any = network.heads[str(cue)].label_head[-1]  # type: ignore[index]
         with torch.no_grad():
@@ -154,7 +154,7 @@ def _rounded(value: float) -> float:
     return round(float(value), 4)
 
 
-def genuine_by_source(faces: pd.DataFrame) -> dict[str, Any]:
+def real_by_source(faces: pd.DataFrame) -> dict[str, Any]:
     """For each source of genuine faces as they are: how many, and each cue's mean logit and share at or above 0."""
     return {
         str(source): {
@@ -171,23 +171,23 @@ def genuine_by_source(faces: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def against_genuine(fakes: pd.DataFrame, genuine: pd.DataFrame) -> dict[str, Any]:
+def against_real(fakes: pd.DataFrame, real: pd.DataFrame) -> dict[str, Any]:
     """AUC of each cue's score on real manipulated faces against genuine ones, with how many of each."""
-    labels = np.r_[np.ones(len(fakes)), np.zeros(len(genuine))]
-    aucs = {cue: _rounded(rank_auc(labels, np.r_[fakes[f"logit_{cue}"], genuine[f"logit_{cue}"]])) for cue in CUES}
-    return {"manipulated": len(fakes), "genuine": len(genuine), "auc": aucs}
+    labels = np.r_[np.ones(len(fakes)), np.zeros(len(real))]
+    aucs = {cue: _rounded(rank_auc(labels, np.r_[fakes[f"logit_{cue}"], real[f"logit_{cue}"]])) for cue in CUES}
+    return {"manipulated": len(fakes), "genuine": len(real), "auc": aucs}
 
 
-def choose_cue_decision(genuine: pd.DataFrame) -> Decision:
+def choose_cue_decision(real: pd.DataFrame) -> Thresholds:
     """Thresholds on the highest cue's logit from genuine faces as they are: 5 % reach the upper one, half the lower."""
-    worst = genuine[[f"logit_{cue}" for cue in CUES]].max(axis=1).to_numpy()
+    worst = real[[f"logit_{cue}" for cue in CUES]].max(axis=1).to_numpy()
     upper = max(0.0, float(np.quantile(worst, 1 - FALSE_ALARM_SHARE)))
     lower = min(float(np.quantile(worst, 0.5)), upper - 0.1)
     basis = (
         f"{len(worst)} genuine faces of the validation split as they are: {FALSE_ALARM_SHARE:.0%} of them reach the "
         "upper threshold with their highest cue, half of them the lower; no real manipulated footage was used"
     )
-    return Decision(round(upper + 5e-4, 3), round(lower, 3), basis)
+    return Thresholds(round(upper + 5e-4, 3), round(lower, 3), basis)
 
 
 def export_specialists(
@@ -236,7 +236,7 @@ def export_specialists(
             "cues": cue_results(tested),
             "measured_on": "pseudo-fakes of the split test, one cue each, people never seen; logit 0 is where accuracy "
             "on genuine and manipulated validation pictures is equal",
-            "genuine_faces_as_they_are": genuine_by_source(faces["test"]),
+            "genuine_faces_as_they_are": real_by_source(faces["test"]),
             "real_manipulated_faces": _real_fakes(network, bank, config, faces["val"]),
         },
         limits=config.limits,
@@ -248,25 +248,25 @@ def export_specialists(
     return card
 
 
-def _called(faces: pd.DataFrame, decision: Decision) -> dict[str, float]:
+def _called(faces: pd.DataFrame, decision: Thresholds) -> dict[str, float]:
     worst = faces[[f"logit_{cue}" for cue in CUES]].max(axis=1)
     share = float((worst >= decision.likely_manipulated_logit).mean())
     return {"faces": len(faces), "share_likely_manipulated": _rounded(share)}
 
 
 def _real_fakes(
-    network: SpecialistsNet, bank: FaceBank, config: SpecialistsConfig, genuine: pd.DataFrame
+    network: SpecialistsNet, bank: FaceBank, config: SpecialistsConfig, real: pd.DataFrame
 ) -> dict[str, Any]:
     """Each cue on real manipulated faces of `val`, by manipulation: information only, nothing was fitted to them."""
     table: dict[str, Any] = {}
     for name, rows in _by_manipulation(bank):
-        table[name] = against_genuine(score_faces(network, bank, rows, config), genuine)
+        table[name] = against_real(score_faces(network, bank, rows, config), real)
     labelled = bank.table[(bank.table["split"] == "val") & (bank.table["kind"] == "image")]
     mixed = labelled[labelled["source"].isin(labelled.loc[labelled["label"] == "fake", "source"])]
     if mixed["label"].nunique() == 2:
         faces = score_faces(network, bank, mixed.index.to_numpy(), config)
         fake = faces["label"] == "fake"
-        table["labelled_crops_cut_tight"] = against_genuine(faces[fake], faces[~fake])
+        table["labelled_crops_cut_tight"] = against_real(faces[fake], faces[~fake])
     return table
 
 

@@ -89,7 +89,7 @@ def load_texture_config(path: Path) -> TextureConfig:
 
 def train_texture(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
     """The recipe: readings shared with the sequence models (`clips` beside `run_dir`), pairs measured once and kept in
-    `run_dir`, then the fit. Networks that paint faces anew are taken from `clips/repainters`, where there are some."""
+    `run_dir`, then the fit. Networks that paint faces anew are taken from `clips/networks`, where there are some."""
     config = load_texture_config(config_path)
     cv2.setNumThreads(1)
     clips = run_dir.parent / "clips"
@@ -134,12 +134,12 @@ def _drawn(
     index = np.arange(0, len(clip.times_s), max(1, int(_STEP_S / spacing)))[: config.frames]
     if len(index) < 4:
         return
-    genuine = clip.part(index, face_px=float(rng.uniform(*config.face_px)))
-    transmission = draw_transmission(genuine, rng)
-    yield "as it came", genuine
-    yield "genuine", transmission(genuine)
+    real = clip.part(index, face_px=float(rng.uniform(*config.face_px)))
+    transmission = draw_transmission(real, rng)
+    yield "as it came", real
+    yield "genuine", transmission(real)
     for base in _BASES:
-        yield base, transmission(manipulate(genuine, Plan(base, "steady"), rng, networks=networks).clip)
+        yield base, transmission(manipulate(real, Plan(base, "steady"), rng, networks=networks).clip)
 
 
 def _pairs(clip: FaceClip, most: int) -> list[NDArray[np.float32]]:
@@ -201,11 +201,11 @@ def score_clips(network: TextureNet, table: pd.DataFrame) -> pd.DataFrame:
 
 def measure_clips(clips: pd.DataFrame) -> dict[str, Any]:
     """Animated against genuine clips, all and each kind apart."""
-    genuine = clips.loc[clips["label"] == 0, "logit"].to_numpy(float)
+    real = clips.loc[clips["label"] == 0, "logit"].to_numpy(float)
     return {
-        "all": against(clips.loc[clips["label"] == 1, "logit"].to_numpy(float), genuine),
+        "all": against(clips.loc[clips["label"] == 1, "logit"].to_numpy(float), real),
         "per_kind": {
-            str(kind): against(rows["logit"].to_numpy(float), genuine)
+            str(kind): against(rows["logit"].to_numpy(float), real)
             for kind, rows in clips[clips["label"] == 1].groupby("kind")
         },
         "people": int(clips["group"].nunique()),

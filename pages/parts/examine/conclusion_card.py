@@ -8,7 +8,7 @@ from html import escape
 import streamlit as st
 
 from detector.analysis.types import Analysis, sigmoid
-from detector.registry import Decision
+from detector.registry import Thresholds
 from pages.parts.shared import markup
 from pages.parts.shared.wording import LABELS, model_colour, score_text
 
@@ -36,7 +36,7 @@ def show(analysis: Analysis) -> None:
     )
 
 
-def show_models(analysis: Analysis, decisions: Mapping[str, Decision]) -> None:
+def show_models(analysis: Analysis, decisions: Mapping[str, Thresholds]) -> None:
     """One gauge a model, 0 to 1, with its two decision thresholds as ticks; a reason where there is no score."""
     rows = []
     for index, model in enumerate(analysis.models):

@@ -13,7 +13,7 @@ import streamlit as st
 from detector.analysis.types import Analysis, ModelResult
 from detector.cases import AnalysisRecord
 from detector.errors import StoreError
-from detector.registry import Decision
+from detector.registry import Thresholds
 from pages.parts.examine import timeline
 from pages.parts.models import model_choice
 from pages.parts.shared import markup, services
@@ -33,7 +33,7 @@ class Said:
     record: AnalysisRecord
     analysis: Analysis
     result: ModelResult
-    decision: Decision | None
+    decision: Thresholds | None
 
     @property
     def call(self) -> str:

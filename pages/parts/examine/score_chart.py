@@ -7,7 +7,7 @@ from collections.abc import Collection
 import plotly.graph_objects as go
 
 from detector.analysis.types import ModelResult, sigmoid
-from detector.registry import Decision
+from detector.registry import Thresholds
 from pages.parts.examine import timeline
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import clock, model_colour, score_text
@@ -20,7 +20,7 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 def figure(
     readings: Readings,
     track_id: int,
-    thresholds: dict[str, Decision],
+    thresholds: dict[str, Thresholds],
     *,
     current_pts: int | None,
     shown: Collection[str] | None = None,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from detector.analysis.types import Analysis
 from detector.errors import ModelError
-from detector.registry import Decision, ModelCard, available_models, default_model_ids
+from detector.registry import ModelCard, Thresholds, available_models, default_model_ids
 from pages.parts.models import model_card
 from pages.parts.shared import markup, navigation, preferences
 from pages.parts.shared.address import Place
@@ -24,7 +24,7 @@ def cards() -> tuple[ModelCard, ...]:
     return tuple(sorted(available_models(), key=lambda card: order.index(card.kind) if card.kind in order else 99))
 
 
-def decisions(analysis: Analysis) -> dict[str, Decision]:
+def decisions(analysis: Analysis) -> dict[str, Thresholds]:
     """Decision thresholds of the analysis's models, for those whose installed weights are still the same."""
     known = {card.model_id: card for card in cards()}
     return {

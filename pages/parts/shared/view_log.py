@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from detector.cases.statement_repository import ONE_LOOK
+from detector.cases.statement_repository import VIEW_REPEAT
 from pages.parts.shared import services
 
 _KEY = "looks"
@@ -18,7 +18,7 @@ def record(
     """Say that `who` is shown a case, an exhibit of it or, with `scores`, what models said. Raises StoreError."""
     recent: dict[tuple[object, ...], datetime] = st.session_state.setdefault(_KEY, {})
     seen, now = (who, case_id, exhibit_id, record_id, scores), datetime.now(UTC)
-    if seen in recent and now - recent[seen] < ONE_LOOK:
+    if seen in recent and now - recent[seen] < VIEW_REPEAT:
         return
     services.current().store.statements.look(
         case_id, exhibit_id=exhibit_id, record_id=record_id, scores=scores, author=who
