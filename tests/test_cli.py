@@ -214,7 +214,7 @@ def test_work_that_comes_to_nothing_leaves_nothing(
     with CaseStore.open(tmp_path / "home") as store:
         assert store.cases() == []
         assert [path for path in store.evidence_dir.rglob("*") if path.is_file()] == []
-        store.marks.archive(store.create_case("Done with").case_id, "retention")
+        store.metadata.archive(store.create_case("Done with").case_id, "retention")
     assert main(["analyze", str(room / "clip.mp4"), "--quiet", "--case", "Done with"]) == 1
     out, err = capsys.readouterr()
     assert out == ""

@@ -54,7 +54,7 @@ class Database:
             self._writer = _writer_locks.setdefault(self.path, threading.RLock())
         self.closed = False
         # Called with a cursor after each commit, before the next write may begin.
-        self.witness: Callable[[duckdb.DuckDBPyConnection], None] | None = None
+        self.after_commit: Callable[[duckdb.DuckDBPyConnection], None] | None = None
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -119,8 +119,8 @@ class Database:
                 with suppress(duckdb.Error):
                     cursor.execute("ROLLBACK")
                 raise
-            if self.witness is not None:
-                self.witness(cursor)
+            if self.after_commit is not None:
+                self.after_commit(cursor)
             return outcome
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:

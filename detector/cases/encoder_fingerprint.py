@@ -1,8 +1,8 @@
-"""File families: what a file's container and streams say about the program that wrote it.
+"""Encoder fingerprints: a digest of what a file's container and streams say about the program that wrote it.
 
-Two files of one family were written by the same kind of encoder with the same stream parameters. That is weak evidence
-of a common origin, since every copy of a common phone or messenger writes the same; how many files of the store share
-a family says how weak. Lengths, sizes, dates, places and titles are left out: they vary within a family.
+Two files with one fingerprint were written by the same kind of encoder with the same stream parameters. That is weak
+evidence of a common origin, since every copy of a common phone or messenger writes the same; how many files of the
+store share it says how weak. Lengths, sizes, dates, places and titles are left out: they vary with one encoder.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def fingerprint_facts(described: Mapping[str, Any]) -> tuple[tuple[str, str], ..
 
 
 def fingerprint_sha256(described: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of the facts: equal for files of one family."""
+    """SHA-256 (hex) of the facts: equal for files of one encoder with one set of parameters."""
     return digest([list(fact) for fact in fingerprint_facts(described)])
 
 
 def insert_fingerprints(cursor: duckdb.DuckDBPyConnection, exhibits: Iterable[Mapping[str, Any]]) -> None:
-    """Add the family of each exhibit row."""
+    """Add the fingerprint of each exhibit row."""
     found = [
         {
             "exhibit_id": row["exhibit_id"],
@@ -77,7 +77,7 @@ def insert_all_fingerprints(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def fingerprint_problem(cursor: duckdb.DuckDBPyConnection, case_id: str) -> str | None:
-    """The first exhibit of a case whose recorded family is not that of its evidence, in one sentence."""
+    """The first exhibit of a case whose recorded fingerprint is not that of its evidence, in one sentence."""
     query = "SELECT exhibit_id, family_sha256 FROM exhibit_families WHERE case_id = ? ORDER BY ALL"
     recorded = cursor.execute(query, [case_id]).fetchall()
     query = "SELECT exhibit_id, evidence_json FROM exhibits WHERE case_id = ? ORDER BY exhibit_id"
@@ -86,5 +86,5 @@ def fingerprint_problem(cursor: duckdb.DuckDBPyConnection, case_id: str) -> str 
         for row in rows(cursor, query, [case_id])
     ]
     for known in sorted(set(recorded) ^ set(expected)):
-        return f"The file family recorded for the exhibit {known[0]} is not that of its evidence."
-    return None if len(recorded) == len(expected) else "A file family is recorded twice."
+        return f"The encoder fingerprint recorded for the exhibit {known[0]} is not that of its evidence."
+    return None if len(recorded) == len(expected) else "An encoder fingerprint is recorded twice."

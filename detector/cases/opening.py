@@ -30,7 +30,7 @@ def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, tuple[str,
                 lambda cursor: append_event(cursor, STORE_CHAIN, "store_migrated", actor, {"steps": list(ran)})
             )
         warnings = [*_check_anchor(database, anchor, actor, expected), *_report_wal(database, actor)]
-        database.witness = anchor.follow
+        database.after_commit = anchor.follow
         with database.held(), database.read() as cursor:
             anchor.follow(cursor)
         if anchor.problem:

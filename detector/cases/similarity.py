@@ -1,4 +1,4 @@
-"""Has this been seen before? The same file, alike pictures, the same file family, across all cases of the store."""
+"""Search for what was seen before: the same file, alike pictures, the same encoder fingerprint, in all cases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from detector.errors import StoreError
 # Of 64 bits; two unrelated pictures differ in 32 on average.
 ALIKE_BITS = 10
 _MOST_NAMED = 50
-_WITHOUT_PRINTS = "SELECT exhibit_id FROM exhibits ANTI JOIN exhibit_prints USING (exhibit_id)"
+_WITHOUT_HASHES = "SELECT exhibit_id FROM exhibits ANTI JOIN exhibit_prints USING (exhibit_id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,16 @@ class Match:
 @dataclass(frozen=True, slots=True)
 class SeenBefore:
     """`same_file`: byte for byte. `alike_pictures`: perceptual hashes of frames, most alike first; `problem` says why
-    this file has none. `not_compared` exhibits have no hashes (yet). `same_family`: written by the same kind of encoder
-    with the same parameters, `family_size` exhibits of `exhibits_in_store` with this one; `family` is what they share.
-    The lists of others name at most 50."""
+    this file has none. `not_compared` exhibits have no hashes (yet). `same_encoder`: written by one kind of program
+    with the same parameters, `fingerprint_count` exhibits of `exhibits_in_store` with this one; `fingerprint` is what
+    they share. The lists of others name at most 50."""
 
     exhibit_id: str
     same_file: tuple[Match, ...]
     alike_pictures: tuple[Match, ...]
-    same_family: tuple[Match, ...]
-    family: tuple[tuple[str, str], ...]
-    family_size: int
+    same_encoder: tuple[Match, ...]
+    fingerprint: tuple[tuple[str, str], ...]
+    fingerprint_count: int
     exhibits_in_store: int
     not_compared: int
     problem: str
@@ -68,7 +68,7 @@ class SimilaritySearch:
         """Take the perceptual hashes of an exhibit's frames, once; False where they were taken before. Decodes up to
         16 frames, which takes a second or so for HD video. A file that cannot be read is recorded as such."""
         exhibit = self._exhibit(exhibit_id)
-        if self._taken(exhibit_id):
+        if self._has_hashes(exhibit_id):
             return False
         from detector.cases.perceptual_hashes import (
             perceptual_hashes,  # decoding libraries, which a list of cases does not need
@@ -89,7 +89,7 @@ class SimilaritySearch:
 
     def fingerprint_missing(self, limit: int = 100) -> int:
         """Take the hashes of exhibits that have none, oldest first; returns of how many."""
-        query = f"{_WITHOUT_PRINTS} ORDER BY exhibit_id LIMIT ?"
+        query = f"{_WITHOUT_HASHES} ORDER BY exhibit_id LIMIT ?"
         with self._database.read() as cursor:
             ids = [found for (found,) in cursor.execute(query, [limit]).fetchall()]
         return sum(self.fingerprint(exhibit_id) for exhibit_id in ids)
@@ -101,29 +101,29 @@ class SimilaritySearch:
         with self._database.snapshot() as cursor:
             own = rows(cursor, "SELECT hashes, problem FROM exhibit_prints WHERE exhibit_id = ?", [exhibit_id])[0]
             in_store = cursor.execute("SELECT count(*) FROM exhibits").fetchall()[0][0]
-            without = cursor.execute(f"SELECT count(*) FROM ({_WITHOUT_PRINTS})").fetchall()[0][0]
-            family = "SELECT family_sha256 FROM exhibit_families WHERE exhibit_id = ?"
-            size = f"SELECT count(*) FROM exhibit_families WHERE family_sha256 = ({family})"
+            without = cursor.execute(f"SELECT count(*) FROM ({_WITHOUT_HASHES})").fetchall()[0][0]
+            own_fingerprint = "SELECT family_sha256 FROM exhibit_families WHERE exhibit_id = ?"
+            size = f"SELECT count(*) FROM exhibit_families WHERE family_sha256 = ({own_fingerprint})"
             return SeenBefore(
                 exhibit_id=exhibit_id,
                 same_file=_matches(
                     cursor, "SELECT exhibit_id FROM exhibits WHERE sha256 = ?", [exhibit.sha256], exhibit_id
                 ),
                 alike_pictures=_alike(cursor, exhibit_id, own["hashes"]),
-                same_family=_matches(
+                same_encoder=_matches(
                     cursor,
-                    f"SELECT exhibit_id FROM exhibit_families WHERE family_sha256 = ({family})",
+                    f"SELECT exhibit_id FROM exhibit_families WHERE family_sha256 = ({own_fingerprint})",
                     [exhibit_id],
                     exhibit_id,
                 ),
-                family=fingerprint_facts(json.loads(json.dumps(evidence_to_dict(exhibit.evidence), default=str))),
-                family_size=cursor.execute(size, [exhibit_id]).fetchall()[0][0],
+                fingerprint=fingerprint_facts(json.loads(json.dumps(evidence_to_dict(exhibit.evidence), default=str))),
+                fingerprint_count=cursor.execute(size, [exhibit_id]).fetchall()[0][0],
                 exhibits_in_store=in_store,
                 not_compared=without,
                 problem=own["problem"],
             )
 
-    def _taken(self, exhibit_id: str) -> bool:
+    def _has_hashes(self, exhibit_id: str) -> bool:
         with self._database.read() as cursor:
             query = "SELECT 1 FROM exhibit_prints WHERE exhibit_id = ?"
             return cursor.execute(query, [exhibit_id]).fetchone() is not None

@@ -34,16 +34,16 @@ from detector.errors import StoreError
 
 T = TypeVar("T")
 
-# A page is drawn anew at every click: within this time it is the same look.
+# A page is drawn anew at every click: within this time it is the same view.
 VIEW_REPEAT = timedelta(minutes=30)
 # Whoever caused one of these was shown scores: of one exhibit where the event names one, else of the whole case.
 _SHOWS_SCORES = ("scores_viewed", "case_exported", "report_rendered")
 
 
 class StatementRepository:
-    """Opinions, ground truth, signatures, and looks. `author` is who states it, by default who opened the store.
+    """Opinions, ground truth, signatures, and views. `author` is who states it, by default who opened the store.
     Nothing here is edited or removed: the newest statement counts, the older ones stay. Every method raises StoreError
-    for ids that the store does not hold, and for an archived case (ground truth and looks excepted)."""
+    for ids that the store does not hold, and for an archived case (ground truth and views excepted)."""
 
     def __init__(self, database: Database, layout: Layout, actor: str, verify: Callable[[str], Verification]) -> None:
         self._database = database
@@ -51,7 +51,7 @@ class StatementRepository:
         self._actor = actor
         self._verify = verify
 
-    def look(
+    def record_view(
         self,
         case_id: str,
         *,
@@ -60,7 +60,7 @@ class StatementRepository:
         scores: bool = False,
         author: str = "",
     ) -> bool:
-        """Record that someone was shown a case, an exhibit or, with `scores`, what models said of it. The same look
+        """Record that someone was shown a case, an exhibit or, with `scores`, what models said of it. The same view
         again within half an hour is not recorded anew: then False."""
         action = "scores_viewed" if scores else "exhibit_viewed" if exhibit_id else "case_viewed"
         details = {"exhibit_id": exhibit_id, "record_id": record_id}

@@ -78,7 +78,7 @@ class Signature:
 class SignOff:
     """Who stands for a case now. `examiner` and `second_examiner` are their newest signatures; the second counts only
     where it is another person's. `changed_since` holds what happened to the case after the older of the two, or after
-    the only one: looks, exports and signatures aside."""
+    the only one: views, exports and signatures aside."""
 
     examiner: Signature | None
     second_examiner: Signature | None

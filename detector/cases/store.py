@@ -1,4 +1,4 @@
-"""The case store: the one door to cases, exhibits, analyses, notes and events."""
+"""The case store: the one way to cases, exhibits, analyses, notes and events."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ from detector.evidence.types import Evidence
 class CaseStore(CaseReader):
     """Safe to share between threads: reads take a cursor each, writes wait for one another.
 
-    `jobs` is the job table; `marks` keeps status, tags, stars, exhibit names and bookmarks; `statements` opinions,
-    ground truth, signatures and looks; `likeness` finds what was seen before. `warnings` are plain sentences on what
+    `jobs` is the job table; `metadata` keeps status, tags, stars, exhibit names and bookmarks; `statements` opinions,
+    ground truth, signatures and views; `similarity` finds what was seen before. `warnings` are plain sentences on what
     happened at opening. Every method raises StoreError for an id that the store does not hold.
     """
 
@@ -55,9 +55,9 @@ class CaseStore(CaseReader):
         super().__init__(layout, database, anchor)
         self.warnings = warnings
         self.jobs = JobTable(database, actor)
-        self.marks = CaseMetadata(database, actor)
+        self.metadata = CaseMetadata(database, actor)
         self.statements = StatementRepository(database, layout, actor, self.verify)
-        self.likeness = SimilaritySearch(database, layout, actor)
+        self.similarity = SimilaritySearch(database, layout, actor)
         self._actor = actor
 
     @classmethod

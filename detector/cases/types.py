@@ -1,4 +1,4 @@
-"""What the cases room hands on: cases, their exhibits, the analyses made of them, notes, events and jobs.
+"""The records of the case store: cases, their exhibits, the analyses made of them, notes, events and jobs.
 
 Times are timezone-aware UTC. Ids are short lower-case strings whose order is the order of creation: a letter for
 the kind (c case, x exhibit, r analysis record, n note, j job, k bookmark, p opinion, t truth, s signature) and nine

@@ -123,8 +123,10 @@ class _Session:
         case = find_case(store, self.case_name) or store.create_case(self.case_name)
         exhibit = store.add_exhibit(case.case_id, analysis.evidence)
         record = store.save_analysis(exhibit.exhibit_id, analysis)
-        store.likeness.fingerprint(exhibit.exhibit_id)
-        store.statements.look(case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True)
+        store.similarity.fingerprint(exhibit.exhibit_id)
+        store.statements.record_view(
+            case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True
+        )
         print(f"{plain(path.name)}: recorded as {record.record_id} in case {case.case_id}", file=sys.stderr)
 
 

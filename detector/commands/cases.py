@@ -100,7 +100,7 @@ def _show(args: argparse.Namespace) -> int:
         withheld = {found.exhibit_id for found in exhibits if store.statements.scores_withheld(found.exhibit_id)}
         records = [record for record in store.analyses(case_id=case.case_id) if record.exhibit_id not in withheld]
         for exhibit_id in dict.fromkeys(record.exhibit_id for record in records):
-            store.statements.look(case.case_id, exhibit_id=exhibit_id, scores=True)
+            store.statements.record_view(case.case_id, exhibit_id=exhibit_id, scores=True)
         shown = {
             "case": asdict(case),
             "exhibits": [
@@ -118,7 +118,7 @@ def _show(args: argparse.Namespace) -> int:
             ],
             "analyses": [asdict(record) for record in records],
             "notes": [asdict(note) for note in store.notes(case.case_id)],
-            "bookmarks": [asdict(mark) for mark in store.marks.bookmarks(case.case_id)],
+            "bookmarks": [asdict(mark) for mark in store.metadata.bookmarks(case.case_id)],
             "opinions": [{**asdict(one), "blind": one.blind} for one in store.statements.opinions(case.case_id)],
             "truths": [asdict(one) for one in store.statements.truths(case.case_id)],
             "signatures": [asdict(one) for one in store.statements.signatures(case.case_id)],

@@ -39,7 +39,9 @@ def add_actions(actions: Any) -> None:
     archive = actions.add_parser("archive", help="take a case out of the lists; nothing of it is deleted")
     archive.add_argument("--reason", required=True, help="kept in the log")
     archive.add_argument("--reopen", action="store_true", help="bring an archived or closed case back instead")
-    seen = actions.add_parser("seen", help="other exhibits that are the same file, show alike pictures, or one family")
+    seen = actions.add_parser(
+        "seen", help="other exhibits that are the same file, show alike pictures, or bear the same encoder fingerprint"
+    )
     for action, run in (
         (note, _note),
         (opinion, _opinion),
@@ -64,7 +66,7 @@ def _note(args: argparse.Namespace) -> int:
         exhibit = _exhibit(store, case, args.exhibit) if args.exhibit or args.bookmark else None
         place = {"track_id": args.track, "pts": args.pts, "author": args.author}
         if args.bookmark and exhibit is not None:
-            mark = store.marks.add_bookmark(exhibit.exhibit_id, text=args.text, **place)
+            mark = store.metadata.add_bookmark(exhibit.exhibit_id, text=args.text, **place)
             return _tell(args, mark, mark.bookmark_id)
         where = exhibit.exhibit_id if exhibit else None
         note = store.add_note(case.case_id, args.text, exhibit_id=where, **place)
@@ -99,24 +101,24 @@ def _sign(args: argparse.Namespace) -> int:
 def _archive(args: argparse.Namespace) -> int:
     with open_store(args.home) as store:
         case_id = require_case(store, args.case).case_id
-        change = store.marks.reopen if args.reopen else store.marks.archive
+        change = store.metadata.reopen if args.reopen else store.metadata.archive
         case = change(case_id, args.reason, author=args.author)
     return _tell(args, case, f"{case.case_id}\t{case.status}")
 
 
 def _seen(args: argparse.Namespace) -> int:
     with open_store(args.home) as store:
-        found = store.likeness.seen_before(_exhibit(store, require_case(store, args.case), args.exhibit).exhibit_id)
+        found = store.similarity.seen_before(_exhibit(store, require_case(store, args.case), args.exhibit).exhibit_id)
     if args.format == "json":
         return _tell(args, found, "")
     for kind, matches in (
         ("same file", found.same_file),
         ("alike pictures", found.alike_pictures),
-        ("same family", found.same_family),
+        ("same encoder", found.same_encoder),
     ):
         for match in matches:
             print(f"{kind}\t{_match_text(match)}")
-    print(f"file family\t{found.family_size} of {found.exhibits_in_store} exhibits in this store")
+    print(f"encoder fingerprint\t{found.fingerprint_count} of {found.exhibits_in_store} exhibits in this store")
     if found.problem or found.not_compared:
         told = plain(found.problem) or f"{found.not_compared} exhibits of this store have no frame hashes yet"
         print(f"not compared\t{told}")

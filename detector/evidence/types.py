@@ -1,4 +1,4 @@
-"""What the evidence room hands on: a stored file, what is in it, and its frames."""
+"""The records of evidence: a stored file, what is in it, and its frames."""
 
 from __future__ import annotations
 

@@ -28,9 +28,9 @@ def case_id(store: CaseStore) -> str:
     store.jobs.claim()
     store.jobs.finish(job.job_id, record.record_id)
     store.add_note(case_id, "seen", exhibit_id=exhibit_id, track_id=1, pts=3000)
-    store.marks.set_tags(case_id, ["fraud"])
-    store.marks.add_bookmark(exhibit_id, pts=3000)
-    store.likeness.fingerprint(exhibit_id)
+    store.metadata.set_tags(case_id, ["fraud"])
+    store.metadata.add_bookmark(exhibit_id, pts=3000)
+    store.similarity.fingerprint(exhibit_id)
     store.statements.record_truth(exhibit_id, "manipulated", "confession")
     return case_id
 
@@ -60,7 +60,7 @@ def test_a_case_arrives_exactly_as_it_left(store: CaseStore, case_id: str, tmp_p
         assert other.score_table(record.record_id).equals(store.score_table(record.record_id))
         assert other.analysis(record.record_id).models == store.analysis(record.record_id).models
         assert other.notes(case_id) == store.notes(case_id)
-        assert other.marks.bookmarks(case_id) == store.marks.bookmarks(case_id)
+        assert other.metadata.bookmarks(case_id) == store.metadata.bookmarks(case_id)
         assert other.statements.truths(case_id) == store.statements.truths(case_id)
         assert [hit.kind for hit in other.search("confession")] == ["truth"]
         other.add_note(case_id, "and goes on")

@@ -53,7 +53,7 @@ def test_statements_are_taken_down(capsys: pytest.CaptureFixture[str]) -> None:
     assert [len(shown[kind]) for kind in ("notes", "bookmarks", "truths", "signatures")] == [1, 1, 1, 2]
     assert shown["exhibits"][0]["reference"] == "E1"
     assert shown["head"]["event_hash"] in said(capsys, "verify", "LAB-1")
-    assert said(capsys, "seen", *case).startswith("file family\t1 of 1 exhibits")
+    assert said(capsys, "seen", *case).startswith("encoder fingerprint\t1 of 1 exhibits")
 
 
 @pytest.mark.usefixtures("home")

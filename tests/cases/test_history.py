@@ -54,7 +54,7 @@ def test_a_label_filter_asks_for_the_newest_conclusion(store: CaseStore) -> None
 
 def test_a_favourite_belongs_to_a_person(store: CaseStore) -> None:
     case_id = store.create_case("a").case_id
-    store.marks.set_favourite(case_id, True, author="Ada")
+    store.metadata.set_favourite(case_id, True, author="Ada")
     assert len(store.cases(wanted=CaseFilter(favourite_of="Ada"))) == 1
     assert store.cases(wanted=CaseFilter(favourite_of="Bea")) == []
 

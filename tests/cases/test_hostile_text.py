@@ -45,14 +45,14 @@ def fill_case(store: CaseStore, text: str) -> str:
     evidence = make_evidence(store.evidence_dir, text.encode(), file_name=text)
     exhibit_id = store.add_exhibit(case_id, evidence).exhibit_id
     store.add_note(case_id, text, exhibit_id=exhibit_id, author=text)
-    store.marks.set_tags(case_id, [text])
-    store.marks.set_favourite(case_id, True, author=text)
-    store.marks.name_exhibit(exhibit_id, reference=text, description=text)
-    store.marks.add_bookmark(exhibit_id, text=text, author=text)
+    store.metadata.set_tags(case_id, [text])
+    store.metadata.set_favourite(case_id, True, author=text)
+    store.metadata.name_exhibit(exhibit_id, reference=text, description=text)
+    store.metadata.add_bookmark(exhibit_id, text=text, author=text)
     store.statements.give_opinion(exhibit_id, "genuine", text, author=text)
     store.statements.record_truth(exhibit_id, "genuine", text, method=text, author=text)
     store.statements.sign(case_id, "examiner", text, author=text)
-    store.marks.set_status(case_id, "closed", reason=text, author=text)
+    store.metadata.set_status(case_id, "closed", reason=text, author=text)
     return case_id
 
 
@@ -60,7 +60,7 @@ def check(store: CaseStore, case_id: str, text: str) -> None:
     case = store.case(case_id)
     (exhibit,) = store.exhibits(case_id)
     (note,) = store.notes(case_id)
-    (mark,) = store.marks.bookmarks(case_id)
+    (mark,) = store.metadata.bookmarks(case_id)
     (opinion,) = store.statements.opinions(case_id)
     (truth,) = store.statements.truths(case_id)
     (signature,) = store.statements.signatures(case_id)

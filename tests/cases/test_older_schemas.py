@@ -61,7 +61,7 @@ def test_no_row_is_lost_and_all_of_it_verifies(tmp_path: Path, name: str) -> Non
         for record in store.analyses(case_id=case_id):
             assert store.analysis(record.record_id).conclusion.label == record.label
         assert {hit.kind for hit in store.search("seen drop")} == {"note"}
-        assert store.likeness.seen_before(exhibit.exhibit_id).family_size == 1
+        assert store.similarity.seen_before(exhibit.exhibit_id).fingerprint_count == 1
         store.statements.give_opinion(exhibit.exhibit_id, "genuine")
         assert store.verify(case_id).ok
     connection = duckdb.connect(str(tmp_path / "cases.duckdb"))
@@ -105,7 +105,7 @@ def test_a_migration_that_fails_half_way_loses_nothing(tmp_path: Path, monkeypat
     def fail(*_: object) -> None:
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr("detector.cases.migrations.insert_all_families", fail)
+    monkeypatch.setattr("detector.cases.migrations.insert_all_fingerprints", fail)
     with pytest.raises(RuntimeError, match="power cut"):
         CaseStore.open(tmp_path)
     monkeypatch.undo()

@@ -28,7 +28,7 @@ def test_an_opinion_before_scores_is_blind_and_one_after_them_is_not(store: Case
     unseen = give(exhibit.exhibit_id, "genuine", author="Ada")
     assert (unseen.blind, unseen.analyses_before) == (True, 1)
     place = {"exhibit_id": exhibit.exhibit_id, "record_id": record_id}
-    assert store.statements.look(exhibit.case_id, **place, scores=True, author="ada ")
+    assert store.statements.record_view(exhibit.case_id, **place, scores=True, author="ada ")
     after = give(exhibit.exhibit_id, "manipulated", author="Ada")
     assert (after.blind, after.scores_opened_by) == (False, ("ada",))
     assert give(exhibit.exhibit_id, "manipulated", author="Bea").blind
@@ -49,29 +49,29 @@ def test_scores_of_the_same_file_in_another_case_count(store: CaseStore, exhibit
     again = store.add_exhibit(store.create_case("b").case_id, exhibit.evidence)
     other = store.add_exhibit(again.case_id, make_evidence(store.evidence_dir, b"another film"))
     analyse(store, exhibit)
-    store.statements.look(exhibit.case_id, exhibit_id=exhibit.exhibit_id, scores=True, author="Ada")
+    store.statements.record_view(exhibit.case_id, exhibit_id=exhibit.exhibit_id, scores=True, author="Ada")
     assert store.statements.scores_opened_by(again.exhibit_id) == ("Ada",)
     assert store.statements.scores_opened_by(other.exhibit_id) == ()
 
 
-def test_a_look_is_recorded_once_in_a_while(
+def test_a_view_is_recorded_once_in_a_while(
     store: CaseStore, exhibit: Exhibit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = store.statements.look
+    view = store.statements.record_view
     before = store.case(exhibit.case_id).updated_at
-    assert look(exhibit.case_id, author="Ada")
-    assert not look(exhibit.case_id, author="Ada")
-    assert look(exhibit.case_id, author="Bea")
-    assert look(exhibit.case_id, exhibit_id=exhibit.exhibit_id, author="Ada")
-    monkeypatch.setattr("detector.cases.statement_repository.ONE_LOOK", timedelta(0))
-    assert look(exhibit.case_id, author="Ada")
+    assert view(exhibit.case_id, author="Ada")
+    assert not view(exhibit.case_id, author="Ada")
+    assert view(exhibit.case_id, author="Bea")
+    assert view(exhibit.case_id, exhibit_id=exhibit.exhibit_id, author="Ada")
+    monkeypatch.setattr("detector.cases.statement_repository.VIEW_REPEAT", timedelta(0))
+    assert view(exhibit.case_id, author="Ada")
     actions = [event.action for event in store.events(exhibit.case_id)][-4:]
     assert actions == ["case_viewed", "case_viewed", "exhibit_viewed", "case_viewed"]
     assert store.case(exhibit.case_id).updated_at == before
 
 
 def test_a_blind_first_case_keeps_scores_back_until_an_opinion(store: CaseStore, exhibit: Exhibit) -> None:
-    store.marks.set_blind_first(exhibit.case_id, True)
+    store.metadata.set_blind_first(exhibit.case_id, True)
     analyse(store, exhibit)
     assert store.statements.scores_withheld(exhibit.exhibit_id)
     (line,) = store.cases()
@@ -93,7 +93,7 @@ def test_two_people_sign_and_changes_after_that_show(store: CaseStore, exhibit: 
         sign(case_id, "second_examiner", "checked", author=" ADA")
     assert not state(case_id).complete
     sign(case_id, "second_examiner", "I checked it.", author="Bea")
-    store.statements.look(case_id, author="Ada")
+    store.statements.record_view(case_id, author="Ada")
     store.export_case(case_id, store.home / "case.zip")
     assert state(case_id).complete
     assert store.cases()[0].signed == 2
@@ -143,8 +143,8 @@ def test_what_is_no_statement_is_refused(store: CaseStore, exhibit: Exhibit) -> 
         lambda: statements.sign(exhibit.case_id, "boss", "x"),
         lambda: statements.sign(exhibit.case_id, "examiner", ""),
         lambda: statements.give_opinion("x000000000", "genuine"),
-        lambda: statements.look(exhibit.case_id, exhibit_id="x000000000"),
-        lambda: statements.look("c000000000"),
+        lambda: statements.record_view(exhibit.case_id, exhibit_id="x000000000"),
+        lambda: statements.record_view("c000000000"),
         lambda: statements.opinions("c000000000"),
     ):
         before = store.events(exhibit.case_id)
@@ -156,7 +156,7 @@ def test_what_is_no_statement_is_refused(store: CaseStore, exhibit: Exhibit) -> 
 def test_the_truth_may_be_learned_after_the_case_was_archived(
     store: CaseStore, exhibit: Exhibit, tmp_path: Path
 ) -> None:
-    store.marks.archive(exhibit.case_id, "retention")
+    store.metadata.archive(exhibit.case_id, "retention")
     store.statements.record_truth(exhibit.exhibit_id, "genuine", "verdict of the court")
     with pytest.raises(StoreError, match="archived"):
         store.statements.give_opinion(exhibit.exhibit_id, "genuine")
@@ -168,7 +168,7 @@ def test_a_filter_does_not_find_a_conclusion_that_waits_for_an_opinion(store: Ca
     analyse(store, exhibit)
     wanted = CaseFilter(labels=("inconclusive",))
     assert len(store.cases(wanted=wanted)) == 1
-    store.marks.set_blind_first(exhibit.case_id, True)
+    store.metadata.set_blind_first(exhibit.case_id, True)
     assert store.cases(wanted=wanted) == []
     store.statements.give_opinion(exhibit.exhibit_id, "undetermined")
     assert len(store.cases(wanted=wanted)) == 1

@@ -56,11 +56,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> World:
         record = store.save_analysis(exhibit, make_analysis(store.exhibit(exhibit).evidence))
         store.jobs.finish(job.job_id, record.record_id)
         store.save_analysis(second, make_analysis(store.exhibit(second).evidence, seed=1))
-        store.statements.look(case_id, exhibit_id=exhibit, scores=True, author="Ada")
-        store.marks.name_exhibit(exhibit, reference="AB/1", description="from the phone")
-        store.marks.add_bookmark(exhibit, pts=3000, text="mouth")
-        store.marks.set_tags(case_id, ["fraud"])
-        store.likeness.fingerprint(exhibit)
+        store.statements.record_view(case_id, exhibit_id=exhibit, scores=True, author="Ada")
+        store.metadata.name_exhibit(exhibit, reference="AB/1", description="from the phone")
+        store.metadata.add_bookmark(exhibit, pts=3000, text="mouth")
+        store.metadata.set_tags(case_id, ["fraud"])
+        store.similarity.fingerprint(exhibit)
         store.statements.record_truth(exhibit, "manipulated", "confession")
         store.statements.sign(case_id, "examiner", "I examined it.", author="Ada")
         store.add_note(case_id, "first note")
@@ -213,8 +213,8 @@ TAMPERINGS: dict[str, tuple[Callable[[World], None], str]] = {
     "an exhibit in another case": (in_sql("UPDATE exhibits SET case_id = $other, number = 9"), "The exhibit"),
     "an exhibit's reference": (in_sql("UPDATE exhibit_marks SET reference = 'x'"), "The exhibit_mark"),
     "a fingerprint": (in_sql("UPDATE exhibit_prints SET problem = 'x'"), "The print"),
-    "a file family": (in_sql("UPDATE exhibit_families SET family_sha256 = 'x'"), "The file family"),
-    "a file family removed": (in_sql("DELETE FROM exhibit_families"), "The file family"),
+    "an encoder fingerprint": (in_sql("UPDATE exhibit_families SET family_sha256 = 'x'"), "The encoder fingerprint"),
+    "an encoder fingerprint removed": (in_sql("DELETE FROM exhibit_families"), "The encoder fingerprint"),
     "a note": (in_sql("UPDATE notes SET text = 'x' WHERE text = 'first note'"), "The note"),
     "a note removed": (in_sql("DELETE FROM notes WHERE text = 'first note'"), "missing from the store"),
     "a note put in": (

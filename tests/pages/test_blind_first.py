@@ -19,7 +19,7 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture
 def blind(seeded: Seeded) -> Seeded:
-    services.current().store.marks.set_blind_first(seeded.case.case_id, True, author="Lead")
+    services.current().store.metadata.set_blind_first(seeded.case.case_id, True, author="Lead")
     return seeded
 
 
@@ -122,7 +122,7 @@ def test_frames_can_be_looked_at_marked_and_noted_meanwhile(open_page: OpenPage,
     app.text_area(key=f"note_text_{scope}").set_value("seam")
     app.button(key=f"note_send_{scope}").click().run()
     assert not app.exception
-    (mark,) = services.current().store.marks.bookmarks(blind.case.case_id)
+    (mark,) = services.current().store.metadata.bookmarks(blind.case.case_id)
     (note,) = services.current().store.notes(blind.case.case_id)
     assert mark.pts == note.pts
     assert mark.pts
@@ -132,7 +132,7 @@ def test_frames_can_be_looked_at_marked_and_noted_meanwhile(open_page: OpenPage,
 
 def test_a_case_made_blind_meanwhile_stops_showing_scores(open_page: OpenPage, seeded: Seeded) -> None:
     app = open_page("examine", exhibit=seeded.exhibit.exhibit_id)
-    services.current().store.marks.set_blind_first(seeded.case.case_id, True)
+    services.current().store.metadata.set_blind_first(seeded.case.case_id, True)
     app.run()
     assert tells_scores(app, seeded) == []
 

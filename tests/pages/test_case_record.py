@@ -31,9 +31,9 @@ def _listed(app: AppTest) -> list[str]:
 def test_filters_narrow_the_list_and_can_be_cleared(open_page: OpenPage, opened: services.Services) -> None:
     store = opened.store
     ids = [store.create_case(f"Case {n}", examiner="Ada" if n else "Bea").case_id for n in range(3)]
-    store.marks.set_tags(ids[1], ["urgent"])
-    store.marks.archive(ids[2], "retention")
-    store.marks.set_favourite(ids[0], True, author=EXAMINER)
+    store.metadata.set_tags(ids[1], ["urgent"])
+    store.metadata.archive(ids[2], "retention")
+    store.metadata.set_favourite(ids[0], True, author=EXAMINER)
     app = open_page("cases")
     assert set(_listed(app)) == set(ids[:2])
     app.multiselect(key="cases_tags").set_value(["urgent"]).run()
@@ -133,7 +133,7 @@ def test_bookmarks_are_set_listed_shown_on_the_timeline_and_taken_away(open_page
     app.button(key="bookmark_frame").click().run()
     app.text_input(key=f"mark_{seeded.exhibit.exhibit_id}_text").set_value("<i>seam</i>")
     app.button(key=f"mark_{seeded.exhibit.exhibit_id}_send").click().run()
-    marks = services.current().store.marks.bookmarks(seeded.case.case_id)
+    marks = services.current().store.metadata.bookmarks(seeded.case.case_id)
     assert [(mark.track_id, mark.pts, mark.text, mark.author) for mark in marks] == [
         (1, face.pts, "", EXAMINER),
         (1, face.pts, "<i>seam</i>", EXAMINER),
@@ -143,7 +143,7 @@ def test_bookmarks_are_set_listed_shown_on_the_timeline_and_taken_away(open_page
     app.button(key=f"jump_{marks[1].bookmark_id}").click().run()
     assert app.query_params["pts"] in ([str(face.pts)], str(face.pts))
     app.button(key=f"unmark_{marks[0].bookmark_id}").click().run()
-    assert [mark.text for mark in services.current().store.marks.bookmarks(seeded.case.case_id)] == ["<i>seam</i>"]
+    assert [mark.text for mark in services.current().store.metadata.bookmarks(seeded.case.case_id)] == ["<i>seam</i>"]
 
 
 def test_marks_have_a_lane_of_their_own_and_their_text_is_no_markup(seeded: Seeded) -> None:
@@ -191,7 +191,7 @@ def test_a_bundle_goes_out_and_into_another_store(
 
 def test_no_bundle_while_scores_wait_and_other_exports_do_not_count_as_shown(seeded: Seeded) -> None:
     store = services.current().store
-    store.marks.set_blind_first(seeded.case.case_id, True)
+    store.metadata.set_blind_first(seeded.case.case_id, True)
     with pytest.raises(StoreError, match="wait for an opinion"):
         exports.bundle_bytes(store, seeded.case, EXAMINER)
     log_export(store, seeded.case.case_id, "html", "case.html", "ab" * 32, actor=EXAMINER)

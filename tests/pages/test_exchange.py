@@ -104,7 +104,7 @@ def test_a_replay_bundle_from_the_page_is_whole(
 def test_scores_that_wait_for_an_opinion_are_handed_out_in_no_form(
     open_page: OpenPage, seeded: seed.Seeded, makers: Makers, opened: services.Services
 ) -> None:
-    opened.store.marks.set_blind_first(seeded.case.case_id, True)
+    opened.store.metadata.set_blind_first(seeded.case.case_id, True)
     open_page("examine", exhibit=seeded.exhibit.exhibit_id, record=seeded.record.record_id)
     assert makers == {}
     open_page("cases", case=seeded.case.case_id)

@@ -48,7 +48,7 @@ def test_one_analysis_and_what_is_not_offered(
     assert main(["exchange", "Seeded case", "--as", "html", "--language", "xx", "--out", str(tmp_path / "x")]) == 2
     assert not (tmp_path / "x").exists()
     with CaseStore.open(tmp_path / "home") as store:
-        store.marks.set_blind_first(seeded.case.case_id, True)
+        store.metadata.set_blind_first(seeded.case.case_id, True)
     capsys.readouterr()
     for command in (
         [*record, "--as", "csv", "--out", str(tmp_path / "x")],

@@ -116,7 +116,7 @@ def test_checking_a_file_makes_no_store(home: Home, tmp_path: Path) -> None:
 
 def test_scores_that_wait_for_an_opinion_are_neither_printed_nor_counted_as_shown(home: Home) -> None:
     with CaseStore.open(home.path, actor="tester") as store:
-        store.marks.set_blind_first(home.case_id, True)
+        store.metadata.set_blind_first(home.case_id, True)
         (exhibit,) = store.exhibits(home.case_id)
         pdf = issue_report(store, home.case_id, file_name="case.pdf")
         assert "0.880" not in "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)

@@ -35,7 +35,7 @@ class CaseChoice:
             named = {"reference": self.reference.strip(), "examiner": self.examiner.strip() or who}
             case_id = store.create_case(title, **named, author=who).case_id
         if self.blind_first:
-            store.marks.set_blind_first(case_id, True, author=who)
+            store.metadata.set_blind_first(case_id, True, author=who)
         return case_id
 
 

@@ -73,9 +73,9 @@ def _edit(case: Case, who: str) -> None:
     try:
         store.update_case(case.case_id, title=title, reference=reference, examiner=examiner, author=who)
         if (status, reason.strip()) != (case.status, case.status_reason):
-            store.marks.set_status(case.case_id, status, reason=reason, author=who)
-        store.marks.set_tags(case.case_id, tags, author=who)
-        store.marks.set_blind_first(case.case_id, blind, author=who)
+            store.metadata.set_status(case.case_id, status, reason=reason, author=who)
+        store.metadata.set_tags(case.case_id, tags, author=who)
+        store.metadata.set_blind_first(case.case_id, blind, author=who)
     except StoreError as error:
         markup.problem("Not everything was saved", str(error))
         return
@@ -107,9 +107,9 @@ def _reopen(case: Case, who: str) -> None:
 
 
 def _change(case: Case, who: str, reason: str, *, archive: bool) -> None:
-    marks = services.current().store.marks
+    metadata = services.current().store.metadata
     try:
-        (marks.archive if archive else marks.reopen)(case.case_id, reason, author=who)
+        (metadata.archive if archive else metadata.reopen)(case.case_id, reason, author=who)
     except StoreError as error:
         markup.problem("The case was not archived" if archive else "The case was not reopened", str(error))
         return

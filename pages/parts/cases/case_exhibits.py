@@ -123,7 +123,7 @@ def _describe(exhibit: Exhibit, who: str) -> None:
         # The number the store gives is no name that anyone chose.
         given = "" if reference.strip() == f"E{exhibit.number}" else reference
         try:
-            services.current().store.marks.name_exhibit(
+            services.current().store.metadata.name_exhibit(
                 exhibit.exhibit_id, reference=given, description=description, author=who
             )
         except StoreError as error:

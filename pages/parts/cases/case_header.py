@@ -68,6 +68,6 @@ def star(case: Case, who: str) -> None:
 
 def _star(case_id: str, starred: bool, who: str) -> None:
     try:
-        services.current().store.marks.set_favourite(case_id, starred, author=who)
+        services.current().store.metadata.set_favourite(case_id, starred, author=who)
     except StoreError as error:
         st.session_state[_PROBLEM] = str(error)

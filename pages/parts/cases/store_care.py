@@ -47,8 +47,8 @@ def _new_case(who: str) -> None:
     store = services.current().store
     try:
         case = store.create_case(title, reference=reference, examiner=examiner, author=who)
-        store.marks.set_tags(case.case_id, tags, author=who)
-        store.marks.set_blind_first(case.case_id, blind, author=who)
+        store.metadata.set_tags(case.case_id, tags, author=who)
+        store.metadata.set_blind_first(case.case_id, blind, author=who)
     except StoreError as error:
         markup.problem("The case was not created", str(error))
         return

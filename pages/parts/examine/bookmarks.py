@@ -32,7 +32,7 @@ def on_frames(exhibit: Exhibit) -> tuple[Mark, ...]:
     """Every bookmark and note on a frame of the exhibit, by time."""
     store = services.current().store
     found: list[tuple[str, Bookmark | Note]] = [
-        ("Bookmark", one) for one in store.marks.bookmarks(exhibit.case_id, exhibit.exhibit_id)
+        ("Bookmark", one) for one in store.metadata.bookmarks(exhibit.case_id, exhibit.exhibit_id)
     ]
     found += [("Note", one) for one in store.notes(exhibit.case_id, exhibit.exhibit_id)]
     marks = [Mark(kind, one.pts, one.track_id, one.text, one.author) for kind, one in found if one.pts is not None]
@@ -42,8 +42,8 @@ def on_frames(exhibit: Exhibit) -> tuple[Mark, ...]:
 def toggle(exhibit: Exhibit, who: str, track_id: int | None, pts: int, *, view: str = "") -> None:
     """A button that bookmarks the frame shown, or takes the bookmarks of it away. For use in a fragment; `view` as in
     `stepping.show`."""
-    marks = services.current().store.marks
-    here = [one for one in marks.bookmarks(exhibit.case_id, exhibit.exhibit_id) if one.pts == pts]
+    metadata = services.current().store.metadata
+    here = [one for one in metadata.bookmarks(exhibit.case_id, exhibit.exhibit_id) if one.pts == pts]
     if not st.button(
         "Bookmarked" if here else "Bookmark",
         icon=":material/bookmark_remove:" if here else ":material/bookmark_add:",
@@ -54,9 +54,9 @@ def toggle(exhibit: Exhibit, who: str, track_id: int | None, pts: int, *, view: 
         return
     try:
         for one in here:
-            marks.remove_bookmark(one.bookmark_id, author=who)
+            metadata.remove_bookmark(one.bookmark_id, author=who)
         if not here:
-            marks.add_bookmark(exhibit.exhibit_id, track_id=track_id, pts=pts, author=who)
+            metadata.add_bookmark(exhibit.exhibit_id, track_id=track_id, pts=pts, author=who)
     except StoreError as error:
         markup.problem("The bookmark was not changed", str(error))
         return
@@ -67,7 +67,7 @@ def show(case: Case, exhibits: Sequence[Exhibit], who: str, *, jump: bool) -> No
     """The bookmarks of these exhibits. With `jump` each leads to its frame on this page, else to Examine."""
     store = services.current().store
     named = {exhibit.exhibit_id: exhibit for exhibit in exhibits}
-    listed = [one for one in store.marks.bookmarks(case.case_id) if one.exhibit_id in named]
+    listed = [one for one in store.metadata.bookmarks(case.case_id) if one.exhibit_id in named]
     markup.heading("Bookmarks", str(len(listed)) if listed else "")
     for one in listed:
         _show_one(one, named[one.exhibit_id], who, jump=jump, fixed=case.status == "archived")
@@ -94,7 +94,7 @@ def add_form(exhibit: Exhibit, who: str, here: Place) -> None:
         return
     place = ways[way]
     try:
-        services.current().store.marks.add_bookmark(
+        services.current().store.metadata.add_bookmark(
             exhibit.exhibit_id, track_id=place.track, pts=place.pts, text=text, author=who
         )
     except StoreError as error:
@@ -152,7 +152,7 @@ def _show_one(one: Bookmark, exhibit: Exhibit, who: str, *, jump: bool, fixed: b
         ):
             return
         try:
-            services.current().store.marks.remove_bookmark(one.bookmark_id, author=who)
+            services.current().store.metadata.remove_bookmark(one.bookmark_id, author=who)
         except StoreError as error:
             markup.problem("The bookmark was not removed", str(error))
             return

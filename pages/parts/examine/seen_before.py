@@ -33,7 +33,7 @@ def show(exhibit: Exhibit, *, withheld: bool) -> None:
         return
     try:
         with st.spinner("Comparing…", show_time=False):
-            found = services.current().store.likeness.seen_before(exhibit.exhibit_id)
+            found = services.current().store.similarity.seen_before(exhibit.exhibit_id)
     except StoreError as error:
         markup.problem("It could not be compared", str(error))
         return
@@ -67,13 +67,15 @@ def show(exhibit: Exhibit, *, withheld: bool) -> None:
         )
     if found.not_compared:
         _offer_missing(found.not_compared, key)
-    markup.heading("Same file family", f"{found.family_size:,} of {found.exhibits_in_store:,} exhibits with this one")
-    _list(found.same_family, f"{key}_family", lambda _: "same container, encoder and stream parameters")
-    with st.expander("What the family shares", type="compact"):
-        markup.facts(found.family)
+    markup.heading(
+        "Same encoder fingerprint", f"{found.fingerprint_count:,} of {found.exhibits_in_store:,} exhibits bear this one"
+    )
+    _list(found.same_encoder, f"{key}_family", lambda _: "same container, encoder and stream parameters")
+    with st.expander("What makes up the fingerprint", type="compact"):
+        markup.facts(found.fingerprint)
     markup.note(
         "Written by the same kind of encoder with the same parameters. Every copy of a common phone or messenger "
-        "writes the same, so the larger the family, the less it says."
+        "writes the same, so the more exhibits bear it, the less it says."
     )
 
 
@@ -98,9 +100,9 @@ def _offer_missing(number: int, key: str) -> None:
     if not asked:
         return
     bar = st.progress(0.0, text="Reading frames…")
-    likeness, taken = services.current().store.likeness, 0
+    similarity, taken = services.current().store.similarity, 0
     try:
-        while step := likeness.fingerprint_missing(limit=1):
+        while step := similarity.fingerprint_missing(limit=1):
             taken += step
             bar.progress(min(1.0, taken / number), text=f"Reading frames: {taken:,} of {number:,} exhibits")
     except StoreError as error:

@@ -20,7 +20,7 @@ def record(
     seen, now = (who, case_id, exhibit_id, record_id, scores), datetime.now(UTC)
     if seen in recent and now - recent[seen] < VIEW_REPEAT:
         return
-    services.current().store.statements.look(
+    services.current().store.statements.record_view(
         case_id, exhibit_id=exhibit_id, record_id=record_id, scores=scores, author=who
     )
     recent[seen] = now

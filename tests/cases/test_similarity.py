@@ -70,9 +70,9 @@ def test_a_copy_and_a_recoding_are_found_across_cases(store: CaseStore) -> None:
     same = take_in(store, as_jpeg(ASTRONAUT, 95), "same.jpg")
     recoded = take_in(store, as_jpeg(ASTRONAUT[:, :500], 40), "recoded.jpg")
     other = take_in(store, as_jpeg(data.coffee(), 95), "coffee.jpg")
-    assert store.likeness.fingerprint_missing() == 4
-    assert store.likeness.fingerprint_missing() == 0
-    found = store.likeness.seen_before(first.exhibit_id)
+    assert store.similarity.fingerprint_missing() == 4
+    assert store.similarity.fingerprint_missing() == 0
+    found = store.similarity.seen_before(first.exhibit_id)
     assert [match.exhibit_id for match in found.same_file] == [same.exhibit_id]
     assert {match.exhibit_id for match in found.alike_pictures} == {same.exhibit_id, recoded.exhibit_id}
     nearest = found.alike_pictures[0]
@@ -83,10 +83,10 @@ def test_a_copy_and_a_recoding_are_found_across_cases(store: CaseStore) -> None:
         0,
     )
     assert nearest.case_reference == store.case(same.case_id).reference
-    assert {match.exhibit_id for match in found.same_family} == {found.exhibit_id for found in (same, recoded, other)}
-    assert (found.family_size, found.exhibits_in_store, found.not_compared, found.problem) == (4, 4, 0, "")
-    assert ("kind", "still") in found.family
-    assert store.likeness.seen_before(other.exhibit_id).alike_pictures == ()
+    assert {match.exhibit_id for match in found.same_encoder} == {found.exhibit_id for found in (same, recoded, other)}
+    assert (found.fingerprint_count, found.exhibits_in_store, found.not_compared, found.problem) == (4, 4, 0, "")
+    assert ("kind", "still") in found.fingerprint
+    assert store.similarity.seen_before(other.exhibit_id).alike_pictures == ()
     assert all(store.verify(exhibit.case_id).ok for exhibit in (first, same, recoded, other))
 
 
@@ -101,8 +101,8 @@ def test_a_video_is_found_in_its_smaller_copy(store: CaseStore, tmp_path: Path) 
 
     one, two = film("a.mp4", 256), film("b.mp4", 128)
     film("c.mp4", 128, turned=-1)
-    store.likeness.fingerprint_missing()
-    (match,) = store.likeness.seen_before(one.exhibit_id).alike_pictures
+    store.similarity.fingerprint_missing()
+    (match,) = store.similarity.seen_before(one.exhibit_id).alike_pictures
     assert match.exhibit_id == two.exhibit_id
     assert match.frames_alike >= match.frames_compared - 2
 
@@ -112,31 +112,31 @@ def test_what_cannot_be_compared_is_said_and_not_called_new(store: CaseStore) ->
     unreadable = store.add_exhibit(case_id, make_evidence(store.evidence_dir))
     flat = take_in(store, as_jpeg(np.zeros((64, 64, 3), np.uint8), 90), "black.jpg")
     store.add_exhibit(case_id, make_evidence(store.evidence_dir, b"never looked at"))
-    found = store.likeness.seen_before(unreadable.exhibit_id)
+    found = store.similarity.seen_before(unreadable.exhibit_id)
     assert "cannot be read" in found.problem
-    assert "flat" in store.likeness.seen_before(flat.exhibit_id).problem
-    assert store.likeness.seen_before(flat.exhibit_id).not_compared == 1
+    assert "flat" in store.similarity.seen_before(flat.exhibit_id).problem
+    assert store.similarity.seen_before(flat.exhibit_id).not_compared == 1
     with pytest.raises(StoreError, match="x000000000"):
-        store.likeness.seen_before("x000000000")
+        store.similarity.seen_before("x000000000")
 
 
 def test_a_family_is_the_encoder_and_not_the_recording(tmp_path: Path) -> None:
     evidence = make_evidence(tmp_path)
     container, video = evidence.container, evidence.video
 
-    def family(**changed: object) -> str:
+    def fingerprint(**changed: object) -> str:
         return fingerprint_sha256(evidence_to_dict(dataclasses.replace(evidence, **changed)))
 
     tags = (*container.tags, ("creation_time", "2026-01-01"), ("title", "x"), ("location", "+1+2/"))
     same = [
-        family(container=dataclasses.replace(container, tags=tags, duration_s=99.0, bit_rate=7)),
-        family(video=dataclasses.replace(video, frame_count=9, duration_s=9.0, width=640)),
-        family(file=dataclasses.replace(evidence.file, file_name="other", size_bytes=1)),
+        fingerprint(container=dataclasses.replace(container, tags=tags, duration_s=99.0, bit_rate=7)),
+        fingerprint(video=dataclasses.replace(video, frame_count=9, duration_s=9.0, width=640)),
+        fingerprint(file=dataclasses.replace(evidence.file, file_name="other", size_bytes=1)),
     ]
-    assert set(same) == {family()}
+    assert set(same) == {fingerprint()}
     others = [
-        family(container=dataclasses.replace(container, tags=(("encoder", "Lavf58"),))),
-        family(video=dataclasses.replace(video, pixel_format="yuv444p")),
-        family(audio=None),
+        fingerprint(container=dataclasses.replace(container, tags=(("encoder", "Lavf58"),))),
+        fingerprint(video=dataclasses.replace(video, pixel_format="yuv444p")),
+        fingerprint(audio=None),
     ]
-    assert len({family(), *others}) == 4
+    assert len({fingerprint(), *others}) == 4

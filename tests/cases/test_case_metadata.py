@@ -11,8 +11,8 @@ def test_an_archived_case_leaves_the_lists_and_nothing_else(store: CaseStore) ->
     case_id = store.create_case("Old matter").case_id
     exhibit = store.add_exhibit(case_id, make_evidence(store.evidence_dir))
     with pytest.raises(StoreError, match="reason is needed"):
-        store.marks.archive(case_id, "  ")
-    archived = store.marks.archive(case_id, "retention period began", author="Ada")
+        store.metadata.archive(case_id, "  ")
+    archived = store.metadata.archive(case_id, "retention period began", author="Ada")
     assert (archived.status, archived.status_reason) == ("archived", "retention period began")
     assert store.cases() == []
     assert [line.case for line in store.cases("old", wanted=CaseFilter(statuses=STATUSES))] == [archived]
@@ -21,18 +21,18 @@ def test_an_archived_case_leaves_the_lists_and_nothing_else(store: CaseStore) ->
         lambda: store.add_note(case_id, "x"),
         lambda: store.update_case(case_id, title="x"),
         lambda: store.add_exhibit(case_id, make_evidence(store.evidence_dir, b"new")),
-        lambda: store.marks.set_tags(case_id, ["x"]),
-        lambda: store.marks.archive(case_id, "again"),
-        lambda: store.marks.set_status(case_id, "open"),
-        lambda: store.marks.add_bookmark(exhibit.exhibit_id),
-        lambda: store.marks.name_exhibit(exhibit.exhibit_id, reference="x"),
+        lambda: store.metadata.set_tags(case_id, ["x"]),
+        lambda: store.metadata.archive(case_id, "again"),
+        lambda: store.metadata.set_status(case_id, "open"),
+        lambda: store.metadata.add_bookmark(exhibit.exhibit_id),
+        lambda: store.metadata.name_exhibit(exhibit.exhibit_id, reference="x"),
     ):
         with pytest.raises(StoreError, match="archived"):
             add()
     assert store.add_exhibit(case_id, make_evidence(store.evidence_dir)) == exhibit
     event = store.events(case_id)[-1]
     assert (event.action, event.actor) == ("case_archived", "Ada")
-    assert store.marks.reopen(case_id, "appeal").status == "open"
+    assert store.metadata.reopen(case_id, "appeal").status == "open"
     store.add_note(case_id, "x")
     assert store.verify(case_id).ok
 
@@ -40,28 +40,28 @@ def test_an_archived_case_leaves_the_lists_and_nothing_else(store: CaseStore) ->
 def test_an_analysis_asked_for_before_the_archive_is_still_kept(store: CaseStore) -> None:
     exhibit = store.add_exhibit(store.create_case("a").case_id, make_evidence(store.evidence_dir))
     store.jobs.add(JobRequest(exhibit.exhibit_id, ("frame-a",)))
-    store.marks.archive(exhibit.case_id, "done with")
+    store.metadata.archive(exhibit.case_id, "done with")
     store.save_analysis(exhibit.exhibit_id, make_analysis(exhibit.evidence))
     assert len(store.analyses(case_id=exhibit.case_id)) == 1
 
 
 def test_status_tags_and_stars_are_logged_once(store: CaseStore) -> None:
     case_id = store.create_case("a").case_id
-    marks = store.marks
-    marks.set_status(case_id, "in_review", reason="second opinion wanted")
-    marks.set_tags(case_id, [" fraud", "voice", "fraud", ""])
-    marks.set_tags(case_id, ["voice", "fraud"])
-    marks.set_favourite(case_id, True, author="Ada")
-    marks.set_favourite(case_id, True, author="Bea")
-    case = marks.set_favourite(case_id, False, author="Ada")
+    metadata = store.metadata
+    metadata.set_status(case_id, "in_review", reason="second opinion wanted")
+    metadata.set_tags(case_id, [" fraud", "voice", "fraud", ""])
+    metadata.set_tags(case_id, ["voice", "fraud"])
+    metadata.set_favourite(case_id, True, author="Ada")
+    metadata.set_favourite(case_id, True, author="Bea")
+    case = metadata.set_favourite(case_id, False, author="Ada")
     assert (case.status, case.tags, case.favourite_of) == ("in_review", ("fraud", "voice"), ("Bea",))
     assert store.case(case_id) == case
     actions = [event.action for event in store.events(case_id)]
     assert actions == ["case_created", "status_changed", "tags_changed", *["favourite_changed"] * 3]
     with pytest.raises(StoreError, match="use archive"):
-        marks.set_status(case_id, "archived")
+        metadata.set_status(case_id, "archived")
     with pytest.raises(StoreError, match="c000000000"):
-        marks.set_tags("c000000000", [])
+        metadata.set_tags("c000000000", [])
 
 
 def test_exhibits_get_references_that_are_theirs_alone(store: CaseStore) -> None:
@@ -69,14 +69,14 @@ def test_exhibits_get_references_that_are_theirs_alone(store: CaseStore) -> None
     one = store.add_exhibit(case_id, make_evidence(store.evidence_dir)).exhibit_id
     two = store.add_exhibit(case_id, make_evidence(store.evidence_dir, b"two")).exhibit_id
     assert [exhibit.reference for exhibit in store.exhibits(case_id)] == ["E1", "E2"]
-    store.marks.name_exhibit(one, reference="JB/1", description="from the phone of J. B.")
+    store.metadata.name_exhibit(one, reference="JB/1", description="from the phone of J. B.")
     found = store.exhibit(one)
     assert (found.reference, found.description) == ("JB/1", "from the phone of J. B.")
     for taken in ("JB/1", "E2"):
         with pytest.raises(StoreError, match="Another exhibit"):
-            store.marks.name_exhibit(one if taken == "E2" else two, reference=taken)
+            store.metadata.name_exhibit(one if taken == "E2" else two, reference=taken)
     before = len(store.events(case_id))
-    store.marks.name_exhibit(one, reference="JB/1", description="from the phone of J. B.")
+    store.metadata.name_exhibit(one, reference="JB/1", description="from the phone of J. B.")
     assert len(store.events(case_id)) == before
     assert [hit.place for hit in store.search("phone JB/1")] == [one]
     assert store.verify(case_id).ok
@@ -85,15 +85,15 @@ def test_exhibits_get_references_that_are_theirs_alone(store: CaseStore) -> None
 def test_bookmarks_keep_their_place_and_removal_keeps_the_row(store: CaseStore) -> None:
     case_id = store.create_case("a").case_id
     exhibit_id = store.add_exhibit(case_id, make_evidence(store.evidence_dir)).exhibit_id
-    frame = store.marks.add_bookmark(exhibit_id, track_id=1, pts=3000, text="mouth edge", author="Ada")
-    whole = store.marks.add_bookmark(exhibit_id)
+    frame = store.metadata.add_bookmark(exhibit_id, track_id=1, pts=3000, text="mouth edge", author="Ada")
+    whole = store.metadata.add_bookmark(exhibit_id)
     assert (frame.track_id, frame.pts, frame.text, frame.author) == (1, 3000, "mouth edge", "Ada")
-    assert store.marks.bookmarks(case_id) == [frame, whole]
-    store.marks.remove_bookmark(frame.bookmark_id)
-    store.marks.remove_bookmark(frame.bookmark_id)
-    assert store.marks.bookmarks(case_id, exhibit_id) == [whole]
+    assert store.metadata.bookmarks(case_id) == [frame, whole]
+    store.metadata.remove_bookmark(frame.bookmark_id)
+    store.metadata.remove_bookmark(frame.bookmark_id)
+    assert store.metadata.bookmarks(case_id, exhibit_id) == [whole]
     assert store.search("mouth edge") == []
     assert [event.action for event in store.events(case_id)][-1] == "bookmark_removed"
     assert store.verify(case_id).records_checked == 4
     with pytest.raises(StoreError, match="no bookmark"):
-        store.marks.remove_bookmark("k000000000")
+        store.metadata.remove_bookmark("k000000000")
