@@ -1,10 +1,11 @@
 FROM python:3.12-slim
 WORKDIR /opt/framewitness
-COPY requirements.txt .
+COPY requirements.txt requirements.lock ./
 # The headless OpenCV wheel goes last: it needs no window libraries (see Makefile).
-RUN pip install --no-cache-dir -r requirements.txt \
- && pip install --no-cache-dir --force-reinstall --no-deps "$(grep '^opencv-python-headless' requirements.txt)"
+RUN pip install --no-cache-dir -c requirements.lock -r requirements.txt \
+ && pip install --no-cache-dir -c requirements.lock --force-reinstall --no-deps opencv-python-headless
 COPY . .
+RUN pip install --no-cache-dir --no-deps --no-build-isolation -e .
 RUN useradd --create-home analyst && mkdir /data && chown analyst /data
 USER analyst
 # Cases and evidence live in /data: mount a volume there. Publish the port to the loopback interface only, e.g.

@@ -6,7 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test env dev browser lint clean
+LOCK_SAYS := Every version of the whole environment, transitive ones included. pip takes it as constraints (-c); make lock renews it.
+
+.PHONY: run test env dev browser lint lock clean
 
 run: env
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -27,15 +29,26 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Framewitness needs Python 3.11 or 3.12 with venv; none was found. Set PYTHON=/path/to/python3.12." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
+
 # The three OpenCV wheels write into one folder; the headless one goes last, so that no system library for windows is needed.
-$(VENV)/.run-ready: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $$(grep '^opencv-python-headless' requirements.txt)
+# The program itself is installed from its folder, for the command `framewitness`; setuptools is one of the locked packages.
+$(VENV)/.run-ready: requirements.txt requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) -r requirements.txt
+	$(PIP) --force-reinstall --no-deps opencv-python-headless
+	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
 $(VENV)/.dev-ready: requirements-dev.txt $(VENV)/.run-ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
 	touch $@
+
+# One lock for both: what 3.11 resolves to also serves 3.12. As constraints, its pins bind only what a platform asks for.
+lock: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	{ echo "# $(LOCK_SAYS)"; $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+		--no-header --no-annotate requirements-dev.txt; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock
 
 # The browser test drives Chromium; where Debian's package manager is at hand and we may use it, it is installed.
 browser:

@@ -4,4 +4,4 @@ The package knows nothing of the browser front end. Data flows one way through i
 evidence -> faces -> models -> analysis -> explain -> cases -> report.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from detector import __version__
 from detector.commands.console import complain
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m detector",
+        prog="framewitness" if Path(sys.argv[0]).name == "framewitness" else "python -m detector",
         description="Framewitness: examines video and stills for face manipulation.",
         epilog="Exit status: 0 done, 2 usage, 3 evidence unreadable, 4 model unavailable or refused, 1 anything else.",
     )

@@ -7,7 +7,7 @@ once and applied alike to both members of a genuine/manipulated pair.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import av
@@ -116,28 +116,31 @@ def draw_filter(rng: np.random.Generator) -> Degradation:
 
 
 def draw_degradation(rng: np.random.Generator, strength: float = 1.0) -> Degradation:
-    """Draw a chain. `strength` in [0, 1] scales how often each nuisance appears."""
-    steps: list[Callable[[Image], Image]] = []
+    """Draw a chain: the camera's doing, then the file's. `strength` in [0, 1] scales how often each one appears."""
 
     def sometimes(chance: float) -> bool:
         return bool(rng.random() < chance * strength)
 
+    return Degradation((*_camera_steps(rng, sometimes), *_file_steps(rng, sometimes)))
+
+
+def _camera_steps(rng: np.random.Generator, sometimes: Callable[[float], bool]) -> Iterator[Callable[[Image], Image]]:
     if sometimes(0.5):
         gain, bias, gamma = (
             rng.uniform(0.8, 1.2) * rng.uniform(0.93, 1.07, 3),
             rng.uniform(-12, 12, 3),
             2 ** rng.uniform(-0.4, 0.4),
         )
-        steps.append(lambda image: colour_shift(image, gain, bias, gamma))
+        yield lambda image: colour_shift(image, gain, bias, gamma)
     if sometimes(0.12):
         dim, dim_gamma = rng.uniform(0.25, 0.6), rng.uniform(1.0, 1.5)
-        steps.append(lambda image: colour_shift(image, (dim,) * 3, (0, 0, 0), dim_gamma))
+        yield lambda image: colour_shift(image, (dim,) * 3, (0, 0, 0), dim_gamma)
     if sometimes(0.15):
         amount = rng.uniform(0.2, 1.0)
-        steps.append(lambda image: sharpen(image, amount))
+        yield lambda image: sharpen(image, amount)
     if sometimes(0.3):
         sigma = rng.uniform(0.3, 1.6)
-        steps.append(lambda image: cv2.GaussianBlur(image, (0, 0), sigma).astype(np.uint8))
+        yield lambda image: cv2.GaussianBlur(image, (0, 0), sigma).astype(np.uint8)
     if sometimes(0.06):
         length, angle = int(rng.integers(3, 8)), rng.uniform(0, 180)
         kernel = np.zeros((length, length), np.float32)
@@ -145,7 +148,10 @@ def draw_degradation(rng: np.random.Generator, strength: float = 1.0) -> Degrada
         turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), angle, 1)
         kernel = cv2.warpAffine(kernel, turn, (length, length)) + 1e-6
         kernel /= kernel.sum()
-        steps.append(lambda image: cv2.filter2D(image, -1, kernel).astype(np.uint8))
+        yield lambda image: cv2.filter2D(image, -1, kernel).astype(np.uint8)
+
+
+def _file_steps(rng: np.random.Generator, sometimes: Callable[[float], bool]) -> Iterator[Callable[[Image], Image]]:
     if sometimes(0.45):
         factor = rng.uniform(0.3, 0.95)
         kind = int(
@@ -153,18 +159,17 @@ def draw_degradation(rng: np.random.Generator, strength: float = 1.0) -> Degrada
                 [cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4], p=[0.05, 0.4, 0.4, 0.15]
             )
         )
-        steps.append(lambda image: rescale(image, factor, kind))
+        yield lambda image: rescale(image, factor, kind)
     if sometimes(0.12):
         smoothing = float(rng.uniform(0.15, 1.0))
-        steps.append(lambda image: beautify(image, smoothing))
+        yield lambda image: beautify(image, smoothing)
     if sometimes(0.3):
-        steps.append(_noise(float(rng.uniform(1, 9)), bool(rng.random() < 0.5), int(rng.integers(2**31))))
+        yield _noise(float(rng.uniform(1, 9)), bool(rng.random() < 0.5), int(rng.integers(2**31)))
     for chance in (0.75, 0.2):  # many files were compressed twice
         if sometimes(chance):
             if rng.random() < 0.4:
                 crf = int(rng.integers(18, 38))
-                steps.append(lambda image, crf=crf: h264(image, crf))  # type: ignore[misc]
+                yield lambda image, crf=crf: h264(image, crf)  # type: ignore[misc]
             else:
                 quality = int(rng.integers(30, 97))
-                steps.append(lambda image, quality=quality: jpeg(image, quality))  # type: ignore[misc]
-    return Degradation(tuple(steps))
+                yield lambda image, quality=quality: jpeg(image, quality)  # type: ignore[misc]

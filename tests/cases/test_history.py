@@ -86,9 +86,9 @@ def test_a_list_costs_little_and_reads_no_log(many: CaseStore) -> None:
             many.history(search, CaseFilter(**wanted), limit=25)
         assert (time.process_time() - begun_s) / 3 < 0.3
     with many._database.read() as cursor:
-        from detector.cases.records import CASES as query
+        from detector.cases.records import CASES
 
-        plan = cursor.execute(f"EXPLAIN SELECT * FROM ({query}) AS cases").fetchall()[0][1]
+        plan = cursor.execute(f"EXPLAIN SELECT * FROM ({CASES}) AS cases").fetchall()[0][1]
     assert "case_heads" in plan
     assert "events" not in plan
 

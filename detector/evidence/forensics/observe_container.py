@@ -96,16 +96,7 @@ def _times(evidence: Evidence, facts: ContainerFacts) -> Iterator[Observation]:
         finding = "; ".join(f"{one.where} {one.name} {one.value}" for one, _ in stated[:4])
         finding += f"; and {len(stated) - 4} more." if len(stated) > 4 else "."
     yield state("times_stated", finding)
-    odd = [(one, when) for one, when in stated if not _EARLIEST <= when <= datetime.now(UTC) + timedelta(days=1)]
-    if odd:
-        one, when = odd[0]
-        sense = "in the future" if when > _EARLIEST else "before there was digital video"
-        finding = f"{one.where} states {one.name} {one.value}, {sense}."
-        if one.raw and when < _EARLIEST and (unix := _as_unix(one.raw)):
-            finding += (
-                f" Counted from 1970 instead of 1904, it would be {unix}, so the writer may have used that epoch."
-            )
-        yield state("time_implausible", finding)
+    yield from _implausible(stated)
     created = [(one, when) for one, when in stated if one.name == "created" and one.raw is not None]
     if created:
         first, last = min(created, key=lambda item: item[1]), max(created, key=lambda item: item[1])
@@ -122,6 +113,18 @@ def _times(evidence: Evidence, facts: ContainerFacts) -> Iterator[Observation]:
             yield state("modified_later", f"The movie header says modified {_span(later)} after it was created.")
         elif later < -_SAME_TIME:
             yield state("times_differ", f"The movie header says modified {_span(-later)} before it was created.")
+
+
+def _implausible(stated: list[tuple[Timestamp, datetime]]) -> Iterator[Observation]:
+    odd = [(one, when) for one, when in stated if not _EARLIEST <= when <= datetime.now(UTC) + timedelta(days=1)]
+    if not odd:
+        return
+    one, when = odd[0]
+    sense = "in the future" if when > _EARLIEST else "before there was digital video"
+    finding = f"{one.where} states {one.name} {one.value}, {sense}."
+    if one.raw and when < _EARLIEST and (unix := _as_unix(one.raw)):
+        finding += f" Counted from 1970 instead of 1904, it would be {unix}, so the writer may have used that epoch."
+    yield state("time_implausible", finding)
 
 
 def _when(one: Timestamp) -> datetime | None:
