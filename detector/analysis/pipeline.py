@@ -284,7 +284,7 @@ class _Run:
             tracks=seen.tracks,
             deciding=seen.deciding,
             results=tuple(self._results(seen)),
-            decisions=tuple(model.card.decision for model in self.models),
+            decisions=tuple(model.card.thresholds for model in self.models),
             frames_examined=self.frames_done,
             frames_with_face=self.frames_with_face,
         )

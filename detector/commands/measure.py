@@ -112,7 +112,7 @@ def _cross_validated(evaluation: Evaluation, run: Path) -> pd.DataFrame | None:
 def _described(evaluation: Evaluation) -> dict[str, Any]:
     from detector.training.evaluation.evaluate import differences
 
-    results = evaluation.results(evaluation.card.decision)
+    results = evaluation.results(evaluation.card.thresholds)
     return {
         "kind": evaluation.card.kind,
         "weights_sha256": evaluation.card.weights_sha256,

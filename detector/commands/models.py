@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from typing import Any
 
 from detector.commands.console import complain
@@ -31,7 +30,7 @@ def _list(args: argparse.Namespace) -> int:
     defaults = default_model_ids()
     for card in available_models():
         if args.format == "json":
-            print(json.dumps({**asdict(card), "default": card.model_id in defaults}, ensure_ascii=False))
+            print(json.dumps({**card.as_json(), "default": card.model_id in defaults}, ensure_ascii=False))
         else:
             mark = "default" if card.model_id in defaults else "-"
             print(f"{card.model_id}\t{card.kind}\t{card.parameters:,}\t{mark}\t{card.title}")
@@ -41,7 +40,7 @@ def _list(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     from detector.registry import find_card
 
-    print(json.dumps(asdict(find_card(args.model)), indent=2, ensure_ascii=False))
+    print(json.dumps(find_card(args.model).as_json(), indent=2, ensure_ascii=False))
     return 0
 
 

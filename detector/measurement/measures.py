@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from detector.measurement.conditions import light_class, size_class, skin_class
 from detector.measurement.metrics import auc_interval, binary_metrics
-from detector.registry import Thresholds
-from detector.training.data.conditions import light_class, size_class, skin_class
+from detector.measurement.thresholds import Thresholds
 
 CALIBRATION_BINS: Final = 10
 LEAST_FOR_AUC: Final = 3  # of either label; below that an AUC says nothing

@@ -1,6 +1,7 @@
 """A model's name -> a verified model."""
 
-from detector.registry.card import ModelCard, Thresholds
+from detector.measurement.thresholds import Thresholds
+from detector.registry.card import ModelCard
 from detector.registry.load import (
     available_models,
     default_model_ids,

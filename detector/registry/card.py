@@ -5,20 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from detector.errors import ModelError
 from detector.faces import CropSpec
+from detector.measurement.thresholds import Thresholds
 
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Video logits at or above `likely_manipulated_logit` are called manipulated, at or below `no_manipulation_logit`
-    not; between them the model is inconclusive. `basis` says on what data they were set."""
-
-    likely_manipulated_logit: float
-    no_manipulation_logit: float
-    basis: str
+_JSON_NAMES: Final = {"thresholds": "decision"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,7 @@ class ModelCard:
     weights_file: str
     weights_sha256: str
     parameters: int
-    decision: Thresholds
+    thresholds: Thresholds  # "decision" in the file
     training: dict[str, Any]
     results: dict[str, Any]
     limits: tuple[str, ...]
@@ -55,21 +48,26 @@ class ModelCard:
             raise ModelError(f"The model card {path.name} cannot be read: {error}") from error
         if not isinstance(values, dict):
             raise ModelError(f"The model card {path.name} must hold one JSON object, found {type(values).__name__}.")
-        known = {item.name for item in fields(cls)}
+        known = {_JSON_NAMES.get(item.name, item.name) for item in fields(cls)}
         if wrong := sorted((known ^ set(values)) - {"inputs"}):
             raise ModelError(f"The model card {path.name} has missing or unknown fields: {', '.join(wrong)}.")
         crop = {**values["crop"], "mean": tuple(values["crop"]["mean"]), "std": tuple(values["crop"]["std"])}
         try:
+            thresholds = Thresholds(**values.pop("decision"))
             return cls(
                 **{
                     **values,
                     "crop": CropSpec(**crop),
-                    "decision": Thresholds(**values["decision"]),
+                    "thresholds": thresholds,
                     "limits": tuple(values["limits"]),
                 }
             )
         except TypeError as error:
             raise ModelError(f"The model card {path.name} is malformed: {error}") from error
 
+    def as_json(self) -> dict[str, Any]:
+        """The card as its file has it."""
+        return {_JSON_NAMES.get(name, name): value for name, value in asdict(self).items()}
+
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(self.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

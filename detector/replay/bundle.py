@@ -89,7 +89,7 @@ def _model(model: dict[str, Any]) -> dict[str, Any]:
 def card_facts(card: Any) -> dict[str, Any]:
     """The parts of a model's card that change numbers, as JSON values."""
     facts = {
-        name: value for name, value in asdict(card).items() if name in ("architecture", "crop", "decision", "inputs")
+        name: value for name, value in card.as_json().items() if name in ("architecture", "crop", "decision", "inputs")
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain

@@ -157,7 +157,7 @@ def _timeline(
         return {"file": "", "note": words("timeline.no_face")}
     cards = {(model.model_id, model.weights_sha256): model.card for model in record.models}
     decisions = {
-        model.model_id: card.decision
+        model.model_id: card.thresholds
         for model in analysis.models
         if (card := cards.get((model.model_id, model.weights_sha256))) is not None
     }

@@ -96,11 +96,11 @@ def _model(entry: ModelEntry, labels: dict[tuple[str, str], str], words: Words) 
                 words("model.thresholds"),
                 words(
                     "model.thresholds_value",
-                    high=wording.logit(card.decision.likely_manipulated_logit),
-                    low=wording.logit(card.decision.no_manipulation_logit),
+                    high=wording.logit(card.thresholds.likely_manipulated_logit),
+                    low=wording.logit(card.thresholds.no_manipulation_logit),
                 ),
             ),
-            (words("model.basis"), shortened(card.decision.basis, 600)),
+            (words("model.basis"), shortened(card.thresholds.basis, 600)),
             (words("model.licence"), printable(card.licence)),
         ]
         if training := _training(card.training):

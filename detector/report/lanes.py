@@ -14,7 +14,7 @@ from detector.report.language import Words
 from detector.report.strongest import deciding
 
 if TYPE_CHECKING:
-    from detector.registry.card import Thresholds
+    from detector.registry import Thresholds
 
 # Okabe and Ito's palette, with a marker each so that colour is never alone.
 MODEL_STYLES = (

@@ -34,7 +34,7 @@ from detector.report.printable import FONTS_DIR
 from detector.report.wording import ENGLISH
 
 if TYPE_CHECKING:
-    from detector.registry.card import Thresholds
+    from detector.registry import Thresholds
 
 _MM = 1 / 25.4
 

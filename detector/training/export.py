@@ -210,7 +210,7 @@ def _card(
         weights_file=f"{config.model_id}.safetensors",
         weights_sha256="",
         parameters=0,
-        decision=UNDECIDED,
+        thresholds=UNDECIDED,
         training=training,
         results={},
         limits=config.limits,

@@ -154,7 +154,7 @@ class FakeCard:
     model_id: str = "fake"
     weights_sha256: str = "11" * 32
     crop: CropSpec = SPEC
-    decision: Thresholds = Thresholds(1.0, -1.0, "set by hand")  # noqa: RUF009
+    thresholds: Thresholds = Thresholds(1.0, -1.0, "set by hand")  # noqa: RUF009
     kind: str = "frame"
     inputs: dict[str, Any] = field(default_factory=dict)
 

@@ -82,7 +82,7 @@ def loaded_model() -> LoadedModel:
         weights_file="",
         weights_sha256="0",
         parameters=0,
-        decision=Thresholds(1.0, -1.0, ""),
+        thresholds=Thresholds(1.0, -1.0, ""),
         training={},
         results={},
         limits=(),

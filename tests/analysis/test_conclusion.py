@@ -13,7 +13,7 @@ from detector.analysis.results import worst
 from detector.analysis.types import Conclusion, Interval, Member, ModelResult
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
-from detector.registry.card import Thresholds
+from detector.registry import Thresholds
 from detector.settings import AnalysisSettings
 from tests.analysis.fakes import make_evidence, make_track
 

@@ -52,7 +52,7 @@ def make_model(gain: float = 3.0, *, spec: CropSpec = SPEC, weights_sha256: str 
         weights_file="",
         weights_sha256=weights_sha256,
         parameters=96,
-        decision=Thresholds(1.0, -1.0, ""),
+        thresholds=Thresholds(1.0, -1.0, ""),
         training={},
         results={},
         limits=(),

@@ -32,7 +32,7 @@ from tests.pages import seed
 
 IDS = {"frame": "tiny", "time": "tiny-time", "cues": "tiny-cues", "together": "tiny-together"}
 CUES = ("BG", "CM", "RR", "LL")
-_DECISION = Thresholds(1.5, -1.5, "made up for a test")
+_THRESHOLDS = Thresholds(1.5, -1.5, "made up for a test")
 
 
 def _write(folder: Path, card: ModelCard) -> ModelCard:
@@ -48,8 +48,13 @@ def write_models(folder: Path, frame: ModelCard) -> None:
     """A card and untrained weights of each kind, beside the frame model's. `frame` is already in `folder`."""
     features = build_network(frame.architecture).feature_dim
     base = replace(
-        frame, decision=_DECISION, training={"data": "none"}, results={}, limits=("It was never trained.",), inputs={}
-    )
+        frame,
+        thresholds=_THRESHOLDS,
+        training={"data": "none"},
+        results={},
+        limits=("It was never trained.",),
+        inputs={},
+    )  # fmt: skip
     time = _write(folder, replace(
         base, model_id="tiny-time", title="Untrained transformer", kind="sequence",
         architecture={"kind": "transformer", "features": features, "width": 16, "layers": 2, "heads": 2},

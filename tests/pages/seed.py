@@ -63,7 +63,7 @@ def write_model(folder: Path, model_id: str = "tiny") -> ModelCard:
         weights_file=f"{model_id}.safetensors",
         weights_sha256=digest,
         parameters=1,
-        decision=Thresholds(likely_manipulated_logit=1.5, no_manipulation_logit=-1.5, basis="made up for a test"),
+        thresholds=Thresholds(likely_manipulated_logit=1.5, no_manipulation_logit=-1.5, basis="made up for a test"),
         training={"data": "none"},
         results={"auc": {"nothing": 0.5}},
         limits=("It was never trained.",),

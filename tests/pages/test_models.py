@@ -23,7 +23,7 @@ def test_one_model_shows_its_whole_card_and_says_that_it_is_not_calibrated(
     app = open_page("models")
     assert not app.exception
     shown = html_of(app)
-    for part in (card.title, card.weights_sha256, card.decision.basis, "It was never trained.", "Not calibrated"):
+    for part in (card.title, card.weights_sha256, card.thresholds.basis, "It was never trained.", "Not calibrated"):
         assert part in shown
     assert "data:image/svg+xml" in shown
     assert app.button(key="models_default").disabled

@@ -26,7 +26,7 @@ def ship(folder: Path, model_id: str, kind: str, architecture: dict[str, Any], i
         weights_file=path.name,
         weights_sha256=save_weights(network, path, dtype=torch.float32),
         parameters=1,
-        decision=Thresholds(0.5, -0.5, "none"),
+        thresholds=Thresholds(0.5, -0.5, "none"),
         training={},
         results={},
         limits=("untrained",),

@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         weights_file=path.name,
         weights_sha256=save_weights(network, path),
         parameters=sum(p.numel() for p in network.parameters()),
-        decision=Thresholds(0.5, -0.5, "none"),
+        thresholds=Thresholds(0.5, -0.5, "none"),
         training={},
         results={},
         limits=("untrained",),
@@ -162,8 +162,8 @@ class TestShippedWeights:
             assert card.results
             assert card.limits
             assert card.licence
-            assert card.decision.basis
-            assert card.decision.no_manipulation_logit < card.decision.likely_manipulated_logit
+            assert card.thresholds.basis
+            assert card.thresholds.no_manipulation_logit < card.thresholds.likely_manipulated_logit
             if card.kind == "frame":
                 pictures = card.results["held_out_crops"]
                 if pictures["auc"] is None:  # all cut too tight for it: left out, and counted

@@ -31,7 +31,7 @@ from detector.analysis.types import (
 from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Note
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
-from detector.registry.card import ModelCard, Thresholds
+from detector.registry import ModelCard, Thresholds
 from detector.report.pictures import crop_picture, face_picture, frame_picture
 from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry
 from detector.report.strongest import strongest_frames
@@ -224,7 +224,7 @@ def make_card(index: int = 0) -> ModelCard:
         weights_file=f"frame-b{index}.safetensors",
         weights_sha256=f"{index + 1:x}f" * 32,
         parameters=4_008_829,
-        decision=Thresholds(0.9, -0.8, "the validation families, 1,200 clips, at 5 % false alarms"),
+        thresholds=Thresholds(0.9, -0.8, "the validation families, 1,200 clips, at 5 % false alarms"),
         training={"real faces": 12_000, "pseudo-fakes": "self-blended and swapped, made on the fly", "steps": 8000},
         results={"unseen families": {"frame AUC": 0.81, "clips": 600}, "false alarms at the threshold": 0.05},
         limits=("Faces under 48 px were not in the training data.", "Cartoons and masks were never tested."),

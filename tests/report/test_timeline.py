@@ -36,7 +36,7 @@ def test_the_same_analysis_gives_the_same_bytes() -> None:
 
 def test_it_names_tracks_models_thresholds_and_marks() -> None:
     analysis = make_analysis(make_evidence(), models=2)
-    decisions = {"frame-b0": make_card().decision, "frame-b1": make_card().decision}
+    decisions = {"frame-b0": make_card().thresholds, "frame-b1": make_card().thresholds}
     text = words(timeline_svg(analysis, decisions=decisions, marks=((1, 1.2, 7),)))
     for word in ("Track 1", "Track 2", "frame-b0", "frame-b1", "from 0.71 likely manipulated", "to 0.31 none found",
                  "face not found", "shot change", "seconds from the start", "7"):  # fmt: skip

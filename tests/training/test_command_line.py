@@ -79,7 +79,7 @@ def test_from_pictures_to_a_measured_model(folder: Path) -> None:
     assert card.weights_sha256 in exported.stderr
     assert card.results["held_out_crops"]["genuine"] + card.results["held_out_crops"]["manipulated"] < 30
     assert card.results["videos"]["called_genuine"]["clips"] == 10
-    assert card.decision.basis.startswith("10 genuine clips (10 of them held out) and 10 manipulated")
+    assert card.thresholds.basis.startswith("10 genuine clips (10 of them held out) and 10 manipulated")
 
 
 def test_mistakes_are_usage_errors(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

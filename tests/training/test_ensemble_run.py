@@ -101,7 +101,7 @@ def test_measured_on_people_that_each_fit_left_out(lab: Path) -> None:
     card = write_measured(evaluation, lab / "weights", validation=crossed)
     assert card.results["cross_validated"]["crops"]["auc"] > 0.8
     assert card.results["videos"]["called_genuine"]["likely_manipulated"] <= 0.05 * 30
-    assert "cross-validated by person" in card.decision.basis
+    assert "cross-validated by person" in card.thresholds.basis
     assert ModelCard.read(lab / "weights" / "both.card.json") == card
 
 

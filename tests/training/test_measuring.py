@@ -16,10 +16,11 @@ from skimage import data
 
 from detector.cli import main
 from detector.errors import SettingsError
+from detector.measurement.conditions import light_class, size_class, skin_class
 from detector.measurement.measures import against, calibration, measure_videos
 from detector.models import build_network
 from detector.registry import ModelCard, Thresholds, available_models, load_model
-from detector.training.data.conditions import light_class, size_class, skin_class, skin_ita_deg
+from detector.training.data.skin_tone import skin_ita_deg
 from detector.training.engine.config import check_config
 from detector.training.evaluation.cards import write_measured
 from detector.training.evaluation.evaluate import differences, evaluate_models

@@ -59,10 +59,10 @@ def trunk(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     torch.manual_seed(0)
     network = build_network(architecture)
     path = folder / "tiny.safetensors"
-    crop, decision = CropSpec(32, 0.0), Thresholds(1.0, -1.0, "none")
+    crop, thresholds = CropSpec(32, 0.0), Thresholds(1.0, -1.0, "none")
     digest = save_weights(network, path)
     facts: dict[str, Any] = {"training": {}, "results": {}, "limits": (), "licence": ""}
-    card = ModelCard("tiny", "Tiny", "frame", architecture, crop, path.name, digest, 1, decision, **facts)
+    card = ModelCard("tiny", "Tiny", "frame", architecture, crop, path.name, digest, 1, thresholds, **facts)
     card.write(folder / "tiny.card.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRAMEWITNESS_WEIGHTS", str(folder))

@@ -47,8 +47,8 @@ def test_a_shipped_model_may_be_one_of_them(tmp_path: Path, monkeypatch: pytest.
     torch.manual_seed(3)
     path = tmp_path / "tiny.safetensors"
     digest = save_weights(build_network(ARCHITECTURE), path)
-    crop, decision = CropSpec(32, 0.0), Thresholds(1.0, -1.0, "none")
-    card = ModelCard("tiny", "Tiny", "frame", ARCHITECTURE, crop, path.name, digest, 1, decision, {}, {}, (), "")
+    crop, thresholds = CropSpec(32, 0.0), Thresholds(1.0, -1.0, "none")
+    card = ModelCard("tiny", "Tiny", "frame", ARCHITECTURE, crop, path.name, digest, 1, thresholds, {}, {}, (), "")
     card.write(tmp_path / "tiny.card.json")
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path))
     run = _run(tmp_path / "one", 1)

@@ -86,7 +86,7 @@ def write_card(
         weights_file=weights.name,
         weights_sha256=save_weights(network, weights),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        decision=decision,
+        thresholds=decision,
         training=training,
         results=results,
         limits=config.limits,

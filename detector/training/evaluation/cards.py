@@ -28,7 +28,7 @@ def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFram
     results: dict[str, Any] = {**card.results, **evaluation.results(decision)}
     if validation is not None:
         results["cross_validated"] = cross_validated_results(validation, decision)
-    measured = replace(card, decision=decision, results=results)
+    measured = replace(card, thresholds=decision, results=results)
     measured.write(out / f"{card.model_id}.card.json")
     return measured
 
@@ -41,7 +41,7 @@ def _decision(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thresh
             return decision
         unseen = choose_thresholds(_clips(validation, evaluation.clips()), one_sided=one_sided)
     except SettingsError:
-        return evaluation.card.decision
+        return evaluation.card.thresholds
     high = max(decision.likely_manipulated_logit, unseen.likely_manipulated_logit)
     low = min(decision.no_manipulation_logit, unseen.no_manipulation_logit)
     return Thresholds(high, low, f"{unseen.basis}; both as fitted and cross-validated by person")

@@ -26,7 +26,7 @@ from detector.faces import CropSpec, DetectedFace, FaceAnalyser, crop_face
 from detector.faces.crop import shows_enough
 from detector.registry import LoadedModel
 from detector.settings import AnalysisSettings
-from detector.training.data.conditions import skin_ita_deg
+from detector.training.data.skin_tone import skin_ita_deg
 
 VIDEO_SETTINGS: Final = AnalysisSettings(max_frames=60)
 FACTS: Final = ("file", "kind", "label", "group", "source", "manipulation")

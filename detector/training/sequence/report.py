@@ -202,7 +202,7 @@ def export_sequence(
         weights_file=weights.name,
         weights_sha256=digest,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        decision=replace(
+        thresholds=replace(
             decision, basis=decision.basis.replace("manipulated clips", "synthetically manipulated clips", 1)
         ),
         training={

@@ -220,7 +220,7 @@ def export_specialists(
         weights_file=weights.name,
         weights_sha256=save_weights(network, weights),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        decision=choose_cue_decision(faces["val"]),
+        thresholds=choose_cue_decision(faces["val"]),
         training={
             "config_sha256": config_sha256(config),
             "steps": run.steps,
@@ -243,7 +243,7 @@ def export_specialists(
         licence=config.licence,
     )
     write_held_out(bank.table, out, config.model_id)
-    card = replace(card, results={**card.results, "called_genuine": _called(faces["test"], card.decision)})
+    card = replace(card, results={**card.results, "called_genuine": _called(faces["test"], card.thresholds)})
     card.write(out / f"{config.model_id}.card.json")
     return card
 

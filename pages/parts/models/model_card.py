@@ -56,15 +56,15 @@ def file_size(card: ModelCard) -> int | None:
 def _show_facts(card: ModelCard) -> None:
     markup.heading("Facts")
     size = file_size(card)
-    decision = card.decision
+    thresholds = card.thresholds
     rows = [
         ("Model", card.model_id),
         ("Kind", KINDS.get(card.kind, card.kind)),
         ("Parameters", f"{card.parameters:,}"),
         ("Input", _input_text(card)),
-        ("Likely manipulated from", _threshold(decision.likely_manipulated_logit)),
-        ("No manipulation found to", _threshold(decision.no_manipulation_logit)),
-        ("Thresholds set on", decision.basis),
+        ("Likely manipulated from", _threshold(thresholds.likely_manipulated_logit)),
+        ("No manipulation found to", _threshold(thresholds.no_manipulation_logit)),
+        ("Thresholds set on", thresholds.basis),
         ("Weights", card.weights_file),
         ("File size", "missing" if size is None else size_text(size)),
         ("Weights SHA-256", card.weights_sha256),

@@ -28,7 +28,7 @@ def decisions(analysis: Analysis) -> dict[str, Thresholds]:
     """Decision thresholds of the analysis's models, for those whose installed weights are still the same."""
     known = {card.model_id: card for card in cards()}
     return {
-        result.model_id: known[result.model_id].decision
+        result.model_id: known[result.model_id].thresholds
         for result in analysis.models
         if result.model_id in known and known[result.model_id].weights_sha256 == result.weights_sha256
     }

@@ -1,0 +1,41 @@
+"""Classes of the conditions under which a face was seen: its size, its light and how light its skin looks."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Final
+
+# Classes of the individual typology angle: Chardon et al. (1991), Del Bino & Bernerd (2013).
+ITA_CLASSES: Final = (
+    (55.0, "very light"),
+    (41.0, "light"),
+    (28.0, "intermediate"),
+    (10.0, "tan"),
+    (-30.0, "brown"),
+    (-math.inf, "dark"),
+)
+SIZE_EDGES_PX: Final = (80.0, 160.0, 320.0)
+EXPOSURE_EDGES: Final = (0.3, 0.6)
+
+
+def skin_class(ita_deg: float) -> str:
+    return next(name for lowest_deg, name in ITA_CLASSES if ita_deg > lowest_deg or lowest_deg == -math.inf)
+
+
+def size_class(size_px: float) -> str:
+    return _band(size_px, SIZE_EDGES_PX, "px")
+
+
+def light_class(exposure: float) -> str:
+    """`exposure`: mean luma of the face, 0..1."""
+    return _band(exposure, EXPOSURE_EDGES, "mean luma")
+
+
+def _band(value: float, edges: tuple[float, ...], unit: str) -> str:
+    if value < edges[0]:
+        return f"below {edges[0]:g} {unit}"
+    for low, high in pairwise(edges):
+        if value < high:
+            return f"{low:g} to {high:g} {unit}"
+    return f"{edges[-1]:g} {unit} and more"
