@@ -154,6 +154,11 @@ def bulk_insert(cursor: duckdb.DuckDBPyConnection, table: str, found: Sequence[M
         incoming = pa.Table.from_pylist([dict(row) for row in found], schema=shape)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise StoreError(f"A row of {table} holds a value of the wrong type ({error}).") from error
+    insert_table(cursor, table, incoming)
+
+
+def insert_table(cursor: duckdb.DuckDBPyConnection, table: str, incoming: pa.Table) -> None:
+    """Insert the rows of an Arrow table, whose columns are named as the store's."""
     cursor.register("incoming", incoming)
     try:
         cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")

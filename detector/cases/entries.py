@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
+from detector.analysis import tables
 from detector.analysis.types import Analysis
 from detector.cases.chain import append_event
 from detector.cases.codec import canonical, evidence_to_dict
-from detector.cases.database import insert, to_column, utc_now
+from detector.cases.database import insert, insert_table, to_column, utc_now
 from detector.cases.encoder_fingerprint import insert_fingerprints
 from detector.cases.records import read_case
 from detector.cases.seals import seal
 from detector.cases.search_index import index_record
-from detector.cases.tables import insert_tables
 from detector.cases.types import Artefact, Case, Exhibit
 from detector.errors import StoreError
 from detector.evidence.types import Evidence
@@ -119,7 +120,13 @@ def insert_analysis(
             "dtype": artefact.dtype,
         }
         insert(cursor, "artefacts", row)
-    insert_tables(cursor, record_id, analysis)
+    for table, columns, found in (
+        ("tracks", tables.TRACKS, tables.tracks_table(analysis)),
+        ("frames", tables.FRAMES, tables.frames_table(analysis)),
+        ("scores", tables.SCORES, tables.scores_table(analysis)),
+    ):
+        stored = found.select([column.name for column in columns if column.stored])
+        insert_table(cursor, table, stored.append_column("record_id", pa.array([record_id] * len(stored), pa.string())))
     record_entry(cursor, exhibit.case_id, "analysis_saved", "analysis", record_id, actor, told)
 
 

@@ -13,7 +13,6 @@ Members carry a fixed time, so that the bytes depend on the record alone.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -27,6 +26,7 @@ from typing import Any
 import duckdb
 
 from detector import __version__
+from detector.analysis import tables
 from detector.cases.chain import read_events
 from detector.cases.codec import canonical, evidence_to_dict
 from detector.cases.database import rows
@@ -83,15 +83,16 @@ def write_bundle(
     files: dict[str, Path] = {_member(record, kept.path): kept.path for record in records for kept in record.artefacts}
     if include_evidence:
         files |= {f"evidence/{exhibit.sha256}": exhibit.evidence.file.path for exhibit in exhibits}
-    texts = {"case.json": _pretty(described), "scores.csv": _scores_csv(cursor, case_id)}
+    texts = {"case.json": _pretty(described).encode(), "scores.csv": _scores_csv(cursor, case_id)}
     for table in CASE_TABLES:
-        texts[f"tables/{table}.jsonl"] = "".join(f"{canonical(row)}\n" for row in _rows_of(cursor, table, case_id))
+        lines = "".join(f"{canonical(row)}\n" for row in _rows_of(cursor, table, case_id))
+        texts[f"tables/{table}.jsonl"] = lines.encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".exporting-", suffix=".zip")
         try:
             with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bundle:
-                manifest = [add_member(bundle, name, io.BytesIO(text.encode())) for name, text in texts.items()]
+                manifest = [add_member(bundle, name, io.BytesIO(text)) for name, text in texts.items()]
                 for name, source in files.items():
                     with source.open("rb") as content:
                         manifest.append(add_member(bundle, name, content))
@@ -104,24 +105,14 @@ def write_bundle(
         raise StoreError(f"The case could not be exported to {path}: {error}. Nothing was written.") from error
 
 
-def csv_cell(text: str) -> str:
-    """Text that a spreadsheet would run as a formula gets a leading apostrophe (OWASP, "CSV Injection")."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
-
-
-def _scores_csv(cursor: duckdb.DuckDBPyConnection, case_id: str) -> str:
-    cursor.execute(
-        "SELECT exhibits.number AS exhibit, file_name, record_id, model_id, track_id, frame_index, pts, pts_s, logit, "
-        "scores.score, weight FROM scores JOIN analyses USING (record_id) JOIN exhibits USING (exhibit_id) "
-        "WHERE analyses.case_id = ? ORDER BY ALL",
-        [case_id],
+def _scores_csv(cursor: duckdb.DuckDBPyConnection, case_id: str) -> bytes:
+    stored = ", ".join(f"scores.{column.name}" for column in tables.SCORES if column.stored)
+    query = (
+        f"SELECT number AS exhibit, file_name, sha256, record_id, analysis_id, {stored} "
+        "FROM scores JOIN analyses USING (record_id) JOIN exhibits USING (exhibit_id) "
+        "WHERE analyses.case_id = ? ORDER BY ALL"
     )
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(column[0] for column in cursor.description or [])
-    while batch := cursor.fetchmany(5_000):
-        writer.writerows([csv_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in batch)
-    return stream.getvalue()
+    return tables.table_csv(cursor.sql(query, params=[case_id]).to_arrow_table())
 
 
 def _rows_of(cursor: duckdb.DuckDBPyConnection, table: str, case_id: str) -> list[dict[str, Any]]:

@@ -6,9 +6,7 @@ a table or figure shows, `supplement` what adds to it. Equal records give equal 
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from detector.analysis import analysis_to_json
+from detector.analysis.tables import NamedAnalysis, named_scores_table, table_csv
 from detector.cases.codec import canonical, evidence_to_dict
 from detector.cases.types import Event
 from detector.report.language import Words
@@ -25,10 +24,6 @@ RECORD_NAME: Final = "record.json"
 LOG_NAME: Final = "custody-log.json"
 FRAMES_NAME: Final = "frame-scores.csv"
 RECORD_FORMAT: Final = "framewitness-report/1"
-_COLUMNS = (
-    "exhibit", "record_id", "model_id", "weights_sha256", "track_id", "frame_index", "pts", "pts_s", "score", "logit",
-    "weight",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,7 @@ def attachments_of(record: CaseRecord, form: str, words: Words) -> tuple[Attachm
         for _, entry in _analyses(record)
     ]
     if found:
-        found.append(Attachment(FRAMES_NAME, "text/csv", "data", words("repro.frames"), frame_table(record)))
+        found.append(Attachment(FRAMES_NAME, "text/csv", "data", words("repro.frames"), frame_scores(record)))
     if record.log.events and not record.scores_withheld:
         content = custody_log(record.log.events)
         found.append(Attachment(LOG_NAME, "application/json", "supplement", words("repro.log"), content))
@@ -89,26 +84,13 @@ def custody_log(events: tuple[Event, ...]) -> bytes:
     return f"[\n{lines}\n]\n".encode()
 
 
-def frame_table(record: CaseRecord) -> bytes:
-    """UTF-8 CSV, one row a model and scored face. No cell begins as a formula does: a name from outside that would gets
-    an apostrophe before it, and numbers are numbers."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    for number, entry in _analyses(record):
-        for model in entry.analysis.models:
-            head = (number, entry.saved.record_id, _no_formula(model.model_id), model.weights_sha256)
-            for track in model.tracks:
-                writer.writerows(
-                    (*head, track.track_id, face.frame_index, face.pts, f"{face.pts_s:.6f}", f"{face.score:.6f}",
-                     f"{face.logit:.6f}", f"{face.weight:.4f}")
-                    for face in track.frames
-                )  # fmt: skip
-    return out.getvalue().encode(errors="backslashreplace")
-
-
-def _no_formula(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+def frame_scores(record: CaseRecord) -> bytes:
+    """CSV of what each model says of each scored face."""
+    return table_csv(
+        named_scores_table(
+            NamedAnalysis(entry.analysis, str(number), entry.saved.record_id) for number, entry in _analyses(record)
+        )
+    )
 
 
 def _analyses(record: CaseRecord) -> Iterator[tuple[int, AnalysisEntry]]:

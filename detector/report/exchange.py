@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.analysis.tables import NamedAnalysis, table_csv, table_parquet, wide_table
 from detector.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
     from detector.cases import CaseStore
     from detector.explain import Explainer
-    from detector.report.tables import NamedAnalysis
 
 
 def case_form(
@@ -38,7 +38,6 @@ def record_form(store: CaseStore, record_id: str, key: str, *, explainer: Explai
     """One saved analysis in one of `RECORD_FORMS`. Raises StoreError, also where its scores wait for a blind opinion or
     the original is not the one on record; SettingsError for an unknown form."""
     from detector.replay import write_replay_bundle
-    from detector.report.tables import NamedAnalysis
 
     record = store.record(record_id)
     require_opinion(store, record.exhibit_id)
@@ -100,17 +99,13 @@ def require_original(path: Path, sha256: str) -> None:
 
 
 def _table(analyses: list[NamedAnalysis], key: str) -> bytes:
-    from detector.report.tables import frame_table, table_csv, table_parquet
-
     writers = {"csv": table_csv, "parquet": table_parquet}
     if key not in writers:
         raise SettingsError(f"There is no form {key!r} of this.")
-    return writers[key](frame_table(analyses))
+    return writers[key](wide_table(analyses))
 
 
 def _analyses(store: CaseStore, case_id: str) -> list[NamedAnalysis]:
-    from detector.report.tables import NamedAnalysis
-
     return [
         NamedAnalysis(store.analysis(record.record_id), exhibit.reference, record.record_id)
         for exhibit in store.exhibits(case_id)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from detector.analysis.tables import csv_cell
 from detector.cases import CaseStore
-from detector.cases.export import CASE_TABLES, csv_cell
+from detector.cases.export import CASE_TABLES
 from detector.errors import StoreError
 from tests.cases.records import make_analysis, make_evidence
 

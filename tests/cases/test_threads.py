@@ -150,7 +150,7 @@ def test_a_failed_change_leaves_nothing(store: CaseStore, monkeypatch: pytest.Mo
     def fail(*_: object) -> None:
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr("detector.cases.tables._scores", fail)
+    monkeypatch.setattr("detector.analysis.tables.scores_table", fail)
     with pytest.raises(RuntimeError, match="disk on fire"):
         store.save_analysis(exhibit.exhibit_id, make_analysis(evidence))
     monkeypatch.undo()

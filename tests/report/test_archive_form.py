@@ -14,7 +14,7 @@ import pytest
 
 from detector.analysis import analysis_from_dict
 from detector.report import typeset
-from detector.report.attachments import FRAMES_NAME, LOG_NAME, RECORD_NAME, attachments_of, frame_table
+from detector.report.attachments import FRAMES_NAME, LOG_NAME, RECORD_NAME, attachments_of, frame_scores
 from detector.report.language import LANGUAGES, words_of
 from detector.report.record import CaseRecord, ExhibitEntry
 from tests.report.conftest import (
@@ -143,7 +143,7 @@ def test_no_cell_of_the_frame_table_is_a_formula(name: str) -> None:
     (entry,) = exhibit.analyses
     models = tuple(replace(model, model_id=name) for model in entry.analysis.models)
     changed = replace(entry, analysis=replace(entry.analysis, models=models))
-    table = frame_table(replace(record, exhibits=(replace(exhibit, analyses=(changed,)),)))
+    table = frame_scores(replace(record, exhibits=(replace(exhibit, analyses=(changed,)),)))
     rows = csv.DictReader(io.StringIO(table.decode(), newline=""))
     assert {row["model_id"] for row in rows} == {f"'{name}"}
 

@@ -7,32 +7,24 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from detector.analysis.tables import frames_table
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
 
+_FIRST = ("time", "track_id", "frame_index", "pts", "pts_s")
+
 
 def table(readings: Readings) -> pd.DataFrame:
-    """One row a face, in order of time. Scores are in [0, 1], missing where a model did not score the face."""
-    rows = []
-    for (track_id, pts), tracked in sorted(readings.faces.items(), key=lambda item: (item[0][1], item[0][0])):
-        quality = tracked.face.quality
-        row: dict[str, object] = {
-            "track": track_id,
-            "frame": tracked.frame_index,
-            "PTS": pts,
-            "time": clock(tracked.pts_s),
-        }
-        for model in readings.analysis.models:
-            frame = readings.scores.get((track_id, pts), {}).get(model.model_id)
-            row[model.model_id] = None if frame is None else frame.score
-        row |= {
-            "weight": quality.weight,
-            "face px": round(quality.size_px),
-            "detector": tracked.face.detection_score,
-            "flags": ", ".join(quality.flags),
-        }
-        rows.append(row)
-    return pd.DataFrame(rows)
+    """One row a face, in order of time: what the frame table of every export holds, and each model's score in [0, 1],
+    missing where a model did not score the face."""
+    rows = frames_table(readings.analysis).to_pandas().sort_values(["pts", "track_id"], ignore_index=True)
+    others = [name for name in rows.columns if name not in _FIRST]
+    rows["time"] = [clock(pts_s) for pts_s in rows["pts_s"]]
+    models = [model.model_id for model in readings.analysis.models]
+    said = [readings.scores.get(key, {}) for key in zip(rows["track_id"], rows["pts"], strict=True)]
+    for name in models:
+        rows[name] = [found[name].score if name in found else None for found in said]
+    return rows[[*_FIRST, *models, *others]]
 
 
 def show(readings: Readings, key: str) -> FaceKey | None:
@@ -48,15 +40,15 @@ def show(readings: Readings, key: str) -> FaceKey | None:
         selection_mode="single-row",
         column_config={
             **scores,
-            "weight": st.column_config.NumberColumn("weight", format="%.2f", help="Share in the track's score, 0 to 1"),
-            "detector": st.column_config.NumberColumn("detector", format="%.2f", help="The face detector's confidence"),
+            "weight": st.column_config.NumberColumn(format="%.2f", help="Share in the track's score, 0 to 1"),
+            "detection_score": st.column_config.NumberColumn(format="%.2f", help="The face detector's confidence"),
         },
     )
     chosen = event["selection"]["rows"]
     if not chosen or chosen[0] >= len(frame):
         return None
     row = frame.iloc[chosen[0]]
-    return int(row["track"]), int(row["PTS"])
+    return int(row["track_id"]), int(row["pts"])
 
 
 def _bar(model_id: str) -> Any:

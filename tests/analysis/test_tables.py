@@ -9,9 +9,13 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
-from detector.report.tables import SCHEMA, NamedAnalysis, frame_table, table_csv, table_parquet
+from detector.analysis.tables import ABOUT, FRAMES, SCORES, NamedAnalysis, table_csv, table_parquet, wide_table
 from tests.report.conftest import make_analysis, make_every_kind, make_evidence, make_unscored
 
+NAMES = (
+    *(column.name for column in (*ABOUT, *FRAMES)),
+    *(column.name for column in SCORES if column.name not in {of.name for of in FRAMES}),
+)
 HOSTILE = (
     '=HYPERLINK("http://x","y")',
     "+1+1",
@@ -37,7 +41,7 @@ def read(content: bytes) -> list[dict[str, str]]:
 
 def test_every_face_and_score_has_a_row() -> None:
     analysis = make_every_kind(make_evidence())
-    table = frame_table([NamedAnalysis(analysis, "E1", "r000000001")])
+    table = wide_table([NamedAnalysis(analysis, "E1", "r000000001")])
     rows = table.to_pylist()
     faces = sum(len(track.faces) for track in analysis.tracks)
     said = [
@@ -60,7 +64,7 @@ def test_every_face_and_score_has_a_row() -> None:
     first = rows[0]
     frame = analysis.models[0].tracks[0].frames[0]
     assert (first["logit"], first["score"]) == (frame.logit, frame.score)
-    assert (first["left_px"], first["bottom_px"], first["quality_weight"]) == (175.0, 205.0, 0.8)
+    assert (first["x0_px"], first["y1_px"], first["weight"]) == (175.0, 205.0, 0.8)
     assert (first["exhibit"], first["record_id"], first["analysis_id"]) == ("E1", "r000000001", "a1b2c3d4e5f6")
 
 
@@ -68,16 +72,16 @@ def test_a_face_that_nothing_scored_is_there_without_a_score() -> None:
     analysis = make_analysis(make_evidence(), faces_per_track=4, tracks=1)
     scored = replace(analysis.models[0].tracks[0], frames=analysis.models[0].tracks[0].frames[1:])
     analysis = replace(analysis, models=(replace(analysis.models[0], tracks=(scored,)),))
-    rows = read(table_csv(frame_table([NamedAnalysis(analysis)])))
+    rows = read(table_csv(wide_table([NamedAnalysis(analysis)])))
     assert len(rows) == len(analysis.tracks[0].faces) == 3
     assert (rows[0]["model_id"], rows[0]["logit"], rows[0]["score"]) == ("", "", "")
     assert all(row["score"] for row in rows[1:])
-    assert table_csv(frame_table([NamedAnalysis(make_unscored(make_evidence()))])).count(b"\r\n") == 1
+    assert table_csv(wide_table([NamedAnalysis(make_unscored(make_evidence()))])).count(b"\r\n") == 1
 
 
 def test_numbers_stay_numbers_down_to_the_last_digit() -> None:
     analysis = make_analysis(make_evidence(), faces_per_track=20)
-    table = frame_table([NamedAnalysis(analysis)])
+    table = wide_table([NamedAnalysis(analysis)])
     lowest = min(range(table.num_rows), key=lambda row: table["logit"][row].as_py())
     rows = read(table_csv(table))
     assert float(rows[lowest]["logit"]) == table["logit"][lowest].as_py() < 0
@@ -88,11 +92,11 @@ def test_numbers_stay_numbers_down_to_the_last_digit() -> None:
 def test_no_name_becomes_a_formula_or_another_cell(text: str) -> None:
     analysis = make_analysis(make_evidence(text), faces_per_track=2, tracks=1)
     named = NamedAnalysis(replace(analysis, analysis_id=text), text, text)
-    table = frame_table([named])
+    table = wide_table([named])
     content = table_csv(table)
     parsed = list(csv.reader(io.StringIO(content.decode(), newline="")))
     assert len(parsed) == 1 + table.num_rows
-    assert all(len(row) == len(SCHEMA) for row in parsed)
+    assert all(len(row) == len(NAMES) for row in parsed)
     for row in read(content):
         for column in ("exhibit", "file_name", "record_id", "analysis_id"):
             assert not row[column].lstrip().startswith(("=", "+", "-", "@", "\uff1d"))
@@ -103,10 +107,11 @@ def test_no_name_becomes_a_formula_or_another_cell(text: str) -> None:
 
 def test_parquet_keeps_types_and_the_exact_text() -> None:
     analysis = make_analysis(make_evidence("=1+1"), faces_per_track=3, tracks=1)
-    table = frame_table([NamedAnalysis(analysis, "E1")])
+    table = wide_table([NamedAnalysis(analysis, "E1")])
     content = table_parquet(table)
     found = pq.read_table(io.BytesIO(content))
-    assert found.schema.equals(SCHEMA)
+    assert found.schema.equals(table.schema)
+    assert tuple(found.schema.names) == NAMES
     assert found["file_name"][0].as_py() == "=1+1"
     assert found.to_pylist() == table.to_pylist()
-    assert table_parquet(frame_table([NamedAnalysis(analysis, "E1")])) == content
+    assert table_parquet(wide_table([NamedAnalysis(analysis, "E1")])) == content
