@@ -80,7 +80,7 @@ def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who:
     with seen_tab:
         seen_before.show(exhibit, withheld=False)
     with method_tab:
-        evidence_facts.show_method(analysis)
+        evidence_facts.show_method(analysis, record.record_id)
 
 
 def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bool) -> None:

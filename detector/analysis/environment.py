@@ -47,13 +47,19 @@ def _torch_state() -> dict[str, str]:
 
 
 @cache
-def _libraries() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Name -> version of the packages whose code has a part in the numbers."""
     found = {}
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = "not installed"
+    return found
+
+
+def _libraries() -> dict[str, str]:
+    found = dict(library_versions())
     if av := sys.modules.get("av"):
         found |= {name: ".".join(map(str, version)) for name, version in sorted(av.library_versions.items())}
     return found

@@ -1,20 +1,25 @@
-"""Who made a result, and the name of a result."""
+"""The identity of an analysis: who made it, everything that can change one of its numbers or reasons, and its id."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import detector
 from detector import __version__
-from detector.analysis.types import SCHEMA_VERSION, Tool
+from detector.analysis.environment import library_versions
+from detector.analysis.types import SCHEMA_VERSION, Analysis, AnalysisIdentity, ModelIdentity, Tool
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
-    from detector.registry import LoadedModel
+    from detector.registry import LoadedModel, ModelCard
+
+_CARD_WORDS = {"decision": "thresholds", "inputs": "inputs (fusion, margins)"}
 
 
 @cache
@@ -46,19 +51,109 @@ def commit_of(checkout: Path) -> str | None:
     return None
 
 
-def analysis_id(evidence_sha256: str, settings: AnalysisSettings, models: Sequence[LoadedModel]) -> str:
-    """32 hex digits that equal work shares: file, settings, models with their weights, tool and schema versions."""
-    parts = {
-        "evidence": evidence_sha256,
-        "settings": settings.sha256,
-        "models": sorted(_names(model) for model in models),
-        "tool": __version__,
-        "schema": SCHEMA_VERSION,
-    }
+@cache
+def code_sha256() -> str:
+    """SHA-256 over the name and content of every module of the program: also right for a changed checkout, and for an
+    installation without one."""
+    root = Path(detector.__file__).parent
+    total = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        total.update(f"{path.relative_to(root).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def identity_of(settings: AnalysisSettings, models: Sequence[LoadedModel]) -> AnalysisIdentity:
+    """The identity of an analysis by `models`, the trunks they read included, whatever their order."""
+    used = {(one.card.model_id, one.card.weights_sha256): one for model in models for one in _with_trunk(model)}
+    return AnalysisIdentity(
+        schema_version=SCHEMA_VERSION,
+        code_sha256=code_sha256(),
+        settings_sha256=settings.sha256,
+        devices=tuple(sorted({model.device.type for model in used.values()})),
+        libraries=library_versions(),
+        models=tuple(ModelIdentity(*key, card_facts(used[key].card)) for key in sorted(used)),
+    )
+
+
+def analysis_id(evidence_sha256: str, identity: AnalysisIdentity) -> str:
+    """32 hex digits that equal work shares: a digest of the file's hash and the identity."""
+    parts = {"evidence": evidence_sha256, **asdict(identity)}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _names(model: LoadedModel) -> list[str]:
-    """Id and weights of a model, and of the trunk it reads."""
-    own = [model.card.model_id, model.card.weights_sha256]
-    return own if model.trunk is None else [*own, *_names(model.trunk)]
+def card_facts(card: ModelCard) -> dict[str, Any]:
+    """The parts of a model's card that change numbers or reasons, as JSON values, by their names in a card file."""
+    facts = {
+        "architecture": card.architecture,
+        "crop": asdict(card.crop),
+        "decision": asdict(card.thresholds),
+        "inputs": card.inputs,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
+    return plain
+
+
+def differences(earlier: Analysis, later: Analysis) -> tuple[str, ...]:
+    """The reasons why two analyses of one file need not agree, one short phrase each; none where they are equal work.
+
+    Of an analysis that has no identity on record, only what the record itself holds is compared, and that is said."""
+    return tuple(_differences(earlier, later))
+
+
+def _differences(earlier: Analysis, later: Analysis) -> Iterator[str]:
+    before, after = earlier.settings.to_dict(), later.settings.to_dict()
+    for name, value in after.items():
+        if value != before[name]:
+            yield f"settings changed: {name.replace('_', ' ')} {before[name]} → {value}"
+    then, now = _weights(earlier), _weights(later)
+    if added := sorted(set(now) - set(then)):
+        yield f"models added: {', '.join(added)}"
+    if removed := sorted(set(then) - set(now)):
+        yield f"models left out: {', '.join(removed)}"
+    for model_id in sorted(set(then) & set(now)):
+        if then[model_id] != now[model_id]:
+            yield f"weights changed: {model_id}"
+    if earlier.identity is None or later.identity is None:
+        if (was := _revision(earlier)) != (is_now := _revision(later)):
+            yield f"code revision changed: {was} → {is_now}"
+        yield "code, thresholds, device and libraries of one of them: not recorded"
+    else:
+        yield from _identity_differences(earlier, later, earlier.identity, later.identity)
+
+
+def _identity_differences(
+    earlier: Analysis, later: Analysis, then: AnalysisIdentity, now: AnalysisIdentity
+) -> Iterator[str]:
+    if then.code_sha256 != now.code_sha256:
+        was, is_now = _revision(earlier), _revision(later)
+        if was == is_now:  # the same commit with changes in the working tree
+            was, is_now = f"{was}, code {then.code_sha256[:10]}", f"code {now.code_sha256[:10]}"
+        yield f"code revision changed: {was} → {is_now}"
+    cards = {model.model_id: model for model in then.models}
+    for model in now.models:
+        if (old := cards.get(model.model_id)) is None:
+            continue
+        if old.weights_sha256 != model.weights_sha256 and model.model_id not in _weights(later):
+            yield f"weights changed: {model.model_id}, which another model reads"
+        for name, value in model.card.items():
+            if old.card.get(name) != value:
+                yield f"{_CARD_WORDS.get(name, name)} changed: {model.model_id}"
+    if then.devices != now.devices:
+        yield f"device changed: {', '.join(then.devices)} → {', '.join(now.devices)}"
+    for name in dict.fromkeys([*then.libraries, *now.libraries]):
+        if (was := then.libraries.get(name, "none")) != (is_now := now.libraries.get(name, "none")):
+            yield f"library version changed: {name} {was} → {is_now}"
+
+
+def _with_trunk(model: LoadedModel) -> Iterator[LoadedModel]:
+    yield model
+    if model.trunk is not None:
+        yield from _with_trunk(model.trunk)
+
+
+def _weights(analysis: Analysis) -> dict[str, str]:
+    return {model.model_id: model.weights_sha256 for model in analysis.models}
+
+
+def _revision(analysis: Analysis) -> str:
+    return f"{analysis.tool.version} ({(analysis.tool.commit or 'no commit')[:10]})"

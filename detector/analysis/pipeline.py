@@ -25,7 +25,7 @@ from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.crops import Cutter
 from detector.analysis.ensemble import ensemble_result
 from detector.analysis.environment import environment
-from detector.analysis.identity import analysis_id, tool
+from detector.analysis.identity import analysis_id, identity_of, tool
 from detector.analysis.progress import Progress, ProgressMeter
 from detector.analysis.results import frame_result, specialists_result
 from detector.analysis.thread_group import Channel, ThreadGroup, ThreadGroupStoppedError
@@ -288,8 +288,9 @@ class _Run:
             frames_examined=self.frames_done,
             frames_with_face=self.frames_with_face,
         )
+        made_by = identity_of(self.settings, self.models)
         return Analysis(
-            analysis_id=analysis_id(evidence.file.sha256, self.settings, self.models),
+            analysis_id=analysis_id(evidence.file.sha256, made_by),
             tool=tool(),
             settings=self.settings,
             evidence=evidence,
@@ -300,6 +301,7 @@ class _Run:
             shot_starts_s=tuple(self.reader.shot_starts_s),
             forensics=self.forensics,
             environment=environment(str(model.device) for model in self.models),
+            identity=made_by,
         )
 
 

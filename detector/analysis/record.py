@@ -3,6 +3,7 @@
 The contract's keys are kept as they are named there; what a round trip needs beside them is added, never renamed.
 Schema 1.1 added to models: kind, attention, intervals, specialists, members, sync. Records of 1.0 are still read.
 Schema 1.2 added to evidence: forensics, and the content credentials to provenance; before, neither was examined.
+Schema 1.3 added identity, which is null for records made before.
 `environment` came later than 1.1 and is null where it is not known.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 from detector.analysis.forensics_record import forensics_from_dict, forensics_to_dict, provenance_to_dict
 from detector.analysis.landmarks import LandmarkTable
 from detector.analysis.model_record import model_from_dict, model_to_dict
-from detector.analysis.types import SCHEMA_VERSION, Analysis, Conclusion, Reason, Tool
+from detector.analysis.types import SCHEMA_VERSION, Analysis, AnalysisIdentity, Conclusion, ModelIdentity, Reason, Tool
 from detector.errors import StoreError
 from detector.evidence.forensics.types import FileForensics
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
@@ -49,12 +50,24 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
         },
         "timings": dict(analysis.timings),
         "environment": dict(analysis.environment) or None,
+        "identity": None if analysis.identity is None else _identity_to_dict(analysis.identity),
     }
 
 
 def analysis_to_json(analysis: Analysis, *, indent: int | None = None) -> str:
     """One line unless `indent` is given. Every number is finite: JSON has no NaN."""
     return json.dumps(analysis_to_dict(analysis), ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def _identity_to_dict(identity: AnalysisIdentity) -> dict[str, Any]:
+    return {**asdict(identity), "devices": list(identity.devices), "models": [asdict(one) for one in identity.models]}
+
+
+def _identity_from_dict(data: dict[str, Any] | None) -> AnalysisIdentity | None:
+    if data is None:
+        return None
+    models = tuple(ModelIdentity(**model) for model in data["models"])
+    return AnalysisIdentity(**{**data, "devices": tuple(data["devices"]), "models": models})
 
 
 def _evidence_to_dict(evidence: Evidence, forensics: FileForensics | None) -> dict[str, Any]:
@@ -135,6 +148,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
             shot_starts_s=tuple(data["shot_starts_s"]),
             timings=dict(data["timings"]),
             environment=dict(data.get("environment") or {}),
+            identity=_identity_from_dict(data.get("identity")),
             forensics=_forensics_from_dict(data["evidence"]),
             schema_version=version,
         )

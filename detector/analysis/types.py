@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from detector.evidence.forensics.types import FileForensics
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 Label = Literal["likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined"]
 
 
@@ -179,10 +179,33 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """A model as it was used: `card` holds the parts of its card that change numbers or reasons (`card_facts`)."""
+
+    model_id: str
+    weights_sha256: str
+    card: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisIdentity:
+    """Everything besides the file that can change a number or a reason. `code_sha256` covers every module of the
+    program, `models` the trunks too; `devices` are kinds ("cpu", "cuda"), `libraries` name -> version."""
+
+    schema_version: str
+    code_sha256: str
+    settings_sha256: str
+    devices: tuple[str, ...]
+    libraries: dict[str, str]
+    models: tuple[ModelIdentity, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
-    """`analysis_id` is derived from file hash, settings, weights and tool version, so equal work has equal ids.
-    `forensics` is None where the file itself was not examined, as in records before schema 1.2.
-    `environment` says what it ran on (see `environment`); it is empty for records made before that was kept."""
+    """`analysis_id` is derived from the file's hash and `identity`, so equal work has equal ids; records before schema
+    1.3 have no identity, and an id that covers less. `forensics` is None where the file itself was not examined, as in
+    records before schema 1.2. `environment` says what it ran on (see `environment`); it is empty for records made
+    before that was kept."""
 
     analysis_id: str
     tool: Tool
@@ -196,4 +219,5 @@ class Analysis:
     timings: dict[str, float] = field(default_factory=dict)
     forensics: FileForensics | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    identity: AnalysisIdentity | None = None
     schema_version: str = SCHEMA_VERSION

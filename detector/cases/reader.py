@@ -134,6 +134,15 @@ class CaseReader:
         record = self.record(record_id)
         return load_analysis(record.artefacts, self.exhibit(record.exhibit_id).evidence.file.path)
 
+    def differences(self, record_id: str) -> tuple[str, ...] | None:
+        """The reasons why an analysis need not agree with the one before it of the same exhibit, a short phrase each;
+        None for the first. Raises StoreError if the files of either were changed."""
+        from detector.analysis.identity import differences
+
+        exhibit_id = self.record(record_id).exhibit_id
+        before = [one.record_id for one in self.analyses(exhibit_id=exhibit_id) if one.record_id < record_id]
+        return differences(self.analysis(before[-1]), self.analysis(record_id)) if before else None
+
     def score_table(self, record_id: str) -> pd.DataFrame:
         """A row per face scored, by model, track and time: model_id, weights_sha256, track_id, frame_index, pts, pts_s,
         logit, score in [0, 1], weight in [0, 1]."""

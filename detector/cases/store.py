@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from detector.analysis.comparison import compare
 from detector.analysis.types import Analysis
 from detector.cases.anchor import Anchor
 from detector.cases.artefacts import keep_analysis
@@ -130,7 +132,11 @@ class CaseStore(CaseReader):
         )
 
     def save_analysis(self, exhibit_id: str, analysis: Analysis) -> AnalysisRecord:
-        """Keep an analysis of the exhibit; one that is already kept (equal `analysis_id`) is returned as it is."""
+        """Keep an analysis of the exhibit; one that is already kept (equal `analysis_id`) is returned as it is.
+
+        Raises StoreError, and puts it on record, where the one that is kept has other results: equal work must give
+        equal numbers.
+        """
         exhibit = self.exhibit(exhibit_id)
         if analysis.evidence.file.sha256 != exhibit.sha256:
             raise StoreError(
@@ -138,7 +144,7 @@ class CaseStore(CaseReader):
                 f"{exhibit.sha256[:12]}…. Nothing was saved."
             )
         if known := self._known_analysis(exhibit_id, analysis.analysis_id):
-            return known
+            return self._confirmed(known, analysis)
         kept = keep_analysis(self.artefact_dir, analysis)
         new = new_id("r")
         try:
@@ -150,7 +156,7 @@ class CaseStore(CaseReader):
         except duckdb.ConstraintException:
             # Another thread saved the same work meanwhile.
             if known := self._known_analysis(exhibit_id, analysis.analysis_id):
-                return known
+                return self._confirmed(known, analysis)
             raise
         return self.record(new)
 
@@ -223,6 +229,23 @@ class CaseStore(CaseReader):
         details, who = {"folder": storable(folder.name)}, storable(author) or self._actor
         self._database.write(lambda cursor: append_event(cursor, STORE_CHAIN, "backed_up", who, details))
         return folder
+
+    def _confirmed(self, known: AnalysisRecord, analysis: Analysis) -> AnalysisRecord:
+        """The record that is kept already, once the analysis is found to say the same."""
+        from detector.analysis import analysis_to_dict
+
+        pair = (json.loads(json.dumps(analysis_to_dict(one))) for one in (self.analysis(known.record_id), analysis))
+        differing = [group for group in compare(*pair).groups if group.beyond]
+        if not differing:
+            return known
+        place = differing[0].worst.path
+        told = {"exhibit_id": known.exhibit_id, "record_id": known.record_id, "analysis_id": known.analysis_id}
+        self.log(known.case_id, "analysis_contradicted", {**told, "first_difference": place})
+        raise StoreError(
+            f"The analysis {known.record_id} was made by the same program, models and settings from the same file, and "
+            f"has other results (first at {place}). The new ones were not saved; the case's log says so. Run it again; "
+            "if it differs once more, something on this machine does not compute reliably."
+        )
 
     def _known_analysis(self, exhibit_id: str, analysis_id: str) -> AnalysisRecord | None:
         return next((found for found in self.analyses(exhibit_id=exhibit_id) if found.analysis_id == analysis_id), None)

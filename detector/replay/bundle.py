@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from detector.analysis import tool
 from detector.analysis.environment import environment
+from detector.analysis.identity import card_facts
 from detector.cases.codec import file_sha256
 from detector.cases.export import add_member
 from detector.errors import ModelError, StoreError
@@ -63,7 +64,7 @@ def write_replay_bundle(store: CaseStore, record_id: str, path: Path, *, include
             "included": include_input,
         },
         "settings": saved["settings"],
-        "models": [_model(model) for model in saved["models"]],
+        "models": [_model(model, saved.get("identity")) for model in saved["models"]],
         "environment": {"analysis": saved.get("environment"), "bundle": environment()},
     }
     try:
@@ -73,26 +74,20 @@ def write_replay_bundle(store: CaseStore, record_id: str, path: Path, *, include
         raise StoreError(f"The replay bundle could not be written to {path}: {error}. Nothing was written.") from error
 
 
-def _model(model: dict[str, Any]) -> dict[str, Any]:
-    """What a second run must find: the weights, and the card, which says how faces are cropped and scores read. Of
-    the card only the one at hand can be kept; it is left out where it describes other weights."""
+def _model(model: dict[str, Any], identity: dict[str, Any] | None) -> dict[str, Any]:
+    """The name and weights that a second run must find, and the card, which says how faces are cropped and scores
+    read: as it was on record, else as it is here unless it describes other weights."""
+    told = {name: model[name] for name in ("model_id", "weights_sha256")}
+    for recorded in identity["models"] if identity else ():
+        if told.items() <= recorded.items():
+            return {**told, "card": recorded["card"]}
     from detector.registry import find_card  # imports torch
 
-    told = {name: model[name] for name in ("model_id", "weights_sha256")}
     try:
         card = find_card(told["model_id"])
     except ModelError:
         return {**told, "card": None}
     return {**told, "card": card_facts(card) if card.weights_sha256 == told["weights_sha256"] else None}
-
-
-def card_facts(card: Any) -> dict[str, Any]:
-    """The parts of a model's card that change numbers, as JSON values."""
-    facts = {
-        name: value for name, value in card.as_json().items() if name in ("architecture", "crop", "decision", "inputs")
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(facts))
-    return plain
 
 
 def _require_original(path: Path, sha256: str) -> None:

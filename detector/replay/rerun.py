@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detector.analysis.comparison import LOGIT_TOLERANCE, Comparison, Outcome, compare
+from detector.analysis.identity import card_facts
 from detector.errors import EvidenceError, ModelError, ModelNotFoundError, WeightsRefusedError
-from detector.replay.bundle import card_facts
-from detector.replay.comparison import LOGIT_TOLERANCE, Comparison, Outcome, compare
 from detector.replay.opening import ReplayBundle, extract_input, open_bundle
 
 if TYPE_CHECKING:
@@ -153,6 +153,8 @@ def _threads(bundle: ReplayBundle) -> Iterator[None]:
 def _surroundings(bundle: ReplayBundle, found: dict[str, Any]) -> Iterator[Change]:
     then, now = bundle.results.get("tool") or {}, found["tool"]
     pairs = [(f"tool {name}", then.get(name), now[name]) for name in ("name", "version", "commit")]
+    recorded_code, present_code = ((side.get("identity") or {}).get("code_sha256") for side in (bundle.results, found))
+    pairs.append(("tool code", recorded_code, present_code))
     pairs.append(("schema version", bundle.results.get("schema_version"), found["schema_version"]))
     recorded, present = bundle.environment, found["environment"] or {}
     pairs += [(name, recorded.get(name), present.get(name)) for name in dict.fromkeys([*recorded, *present])]

@@ -156,6 +156,7 @@ class FakeCard:
     crop: CropSpec = SPEC
     thresholds: Thresholds = Thresholds(1.0, -1.0, "set by hand")  # noqa: RUF009
     kind: str = "frame"
+    architecture: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
 
 

@@ -1,11 +1,26 @@
-"""The commit of a checkout is read without running git."""
+"""The commit of a checkout is read without running git; an id covers what can change a number or a reason."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+import torch
+
 from detector import __version__
-from detector.analysis.identity import commit_of, tool
+from detector.analysis import Analysis, analyze
+from detector.analysis.identity import analysis_id, code_sha256, commit_of, differences, identity_of, tool
+from detector.registry import Thresholds
+from tests.analysis.fakes import (
+    SETTINGS,
+    SPEC,
+    FakeCard,
+    FakeModel,
+    FakeReader,
+    fake_doors,
+    make_evidence,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -50,3 +65,100 @@ def test_no_checkout(tmp_path: Path) -> None:
 
 def test_the_tool_states_its_version() -> None:
     assert (tool().name, tool().version) == ("framewitness", __version__)
+
+
+def analysed(*models: FakeModel, **settings: float) -> Analysis:
+    chosen = replace(SETTINGS, **settings)
+    return analyze(make_evidence(), models or [FakeModel()], chosen, doors=fake_doors(FakeReader(6)))
+
+
+def on(device: str) -> FakeModel:
+    model = FakeModel()
+    model.device = torch.device(device)  # type: ignore[misc]
+    return model
+
+
+def reading(trunk: FakeCard) -> FakeModel:
+    model = FakeModel()
+    model.trunk = FakeModel(card=trunk)  # type: ignore[assignment]
+    return model
+
+
+OTHERS = {
+    "thresholds changed: fake": FakeModel(card=FakeCard(thresholds=Thresholds(1.5, -1.0, "set by hand"))),
+    "crop changed: fake": FakeModel(card=FakeCard(crop=replace(SPEC, margin=0.25))),
+    "inputs (fusion, margins) changed: fake": FakeModel(card=FakeCard(inputs={"interval_margin_logit": 2.0})),
+    "architecture changed: fake": FakeModel(card=FakeCard(architecture={"width": 8})),
+    "weights changed: fake": FakeModel(card=FakeCard(weights_sha256="22" * 32)),
+    "device changed: cpu → meta": on("meta"),
+}
+
+
+@pytest.mark.parametrize("reason", OTHERS)
+def test_a_change_of_a_model_is_another_id_and_is_named(reason: str) -> None:
+    before = analysed()
+    identity = identity_of(SETTINGS, [OTHERS[reason]])
+    assert analysis_id(before.evidence.file.sha256, identity) != before.analysis_id
+    models = tuple(replace(one, weights_sha256=identity.models[0].weights_sha256) for one in before.models)
+    assert differences(before, replace(before, identity=identity, models=models)) == (reason,)
+
+
+def test_a_change_of_a_trunk_is_another_id_and_is_named() -> None:
+    before, after = (identity_of(SETTINGS, [reading(FakeCard("trunk", weights * 32))]) for weights in ("33", "44"))
+    assert analysis_id("a" * 64, before) != analysis_id("a" * 64, after)
+    one = analysed()
+    named = differences(replace(one, identity=before), replace(one, identity=after))
+    assert named == ("weights changed: trunk, which another model reads",)
+
+
+def test_changed_code_is_another_id_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = analysed()
+    monkeypatch.setattr("detector.analysis.identity.code_sha256", lambda: "0" * 64)
+    after = analysed()
+    assert after.analysis_id != before.analysis_id
+    (named,) = differences(before, after)
+    assert named.startswith("code revision changed: ")
+    assert named.endswith("→ code 0000000000")
+
+
+def test_another_library_is_another_id_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = analysed()
+    assert before.identity is not None
+    monkeypatch.setattr(
+        "detector.analysis.identity.library_versions", lambda: {**before.identity.libraries, "torch": "99"}
+    )
+    after = analysed()
+    assert after.analysis_id != before.analysis_id
+    assert differences(before, after) == (f"library version changed: torch {before.identity.libraries['torch']} → 99",)
+
+
+def test_settings_and_models_that_differ_are_named() -> None:
+    before = analysed()
+    after = analysed(FakeModel(), FakeModel(card=FakeCard("other")), max_frames=3)
+    assert differences(before, after) == (
+        f"settings changed: max frames {SETTINGS.max_frames} → 3",
+        "models added: other",
+    )
+    assert differences(after, before)[1] == "models left out: other"
+
+
+def test_equal_work_differs_in_nothing_whatever_the_order_of_its_models() -> None:
+    pair = FakeModel(), FakeModel(card=FakeCard("other"))
+    one, other = analysed(*pair), analysed(*reversed(pair))
+    assert one.analysis_id == other.analysis_id
+    assert differences(one, other) == ()
+
+
+def test_what_an_earlier_version_did_not_record_is_said() -> None:
+    now = analysed()
+    before = replace(now, identity=None, tool=replace(now.tool, version="0.0.1"))
+    first, second = differences(before, now)
+    assert first.startswith("code revision changed: 0.0.1 ")
+    assert second.endswith("not recorded")
+
+
+def test_the_code_is_hashed_whole_and_quickly() -> None:
+    code_sha256.cache_clear()
+    found = code_sha256()
+    assert len(found) == 64
+    assert found == code_sha256()

@@ -38,7 +38,9 @@ from tests.analysis.fakes import (
 )
 
 CONTRACT = {
-    "": "schema_version analysis_id tool settings evidence tracks models conclusion timings environment",
+    "": "schema_version analysis_id tool settings evidence tracks models conclusion timings environment identity",
+    "identity": "schema_version code_sha256 settings_sha256 devices libraries models",
+    "identity.models.0": "model_id weights_sha256 card",
     "environment": "python processor devices torch numpy av mediapipe",
     "tool": "name version commit",
     "settings": "sha256 frames_per_second max_frames",

@@ -228,3 +228,25 @@ def test_a_hostile_file_name_is_shown_as_text(
     assert "<img" not in html_of(app)
     for kind in (app.markdown, app.caption, app.title, app.header, app.subheader):
         assert not any("onerror" in element.value for element in kind)
+
+
+def test_a_second_analysis_says_how_it_is_unlike_the_first(
+    open_page: OpenPage, opened: services.Services, seeded: Seeded
+) -> None:
+    from dataclasses import replace
+
+    from detector.analysis.identity import identity_of
+    from detector.settings import AnalysisSettings
+
+    settings = AnalysisSettings(max_frames=77)
+    again = replace(seeded.analysis, analysis_id="a-again", settings=settings, identity=identity_of(settings, []))
+    record = opened.store.save_analysis(seeded.exhibit.exhibit_id, again)
+    for app in (
+        _open(open_page, replace(seeded, record=record)),
+        open_page("cases", case=seeded.case.case_id),
+    ):
+        shown = html_of(app)
+        assert "Unlike the analysis before it" in shown
+        assert "settings changed: max frames 900 → 77" in shown
+        assert "not recorded" in shown
+    assert "Unlike the analysis before it" not in html_of(_open(open_page, seeded))

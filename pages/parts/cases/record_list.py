@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -35,11 +35,13 @@ def show_recent() -> None:
         )
 
 
-def show(records: Iterable[AnalysisRecord], exhibit: Exhibit) -> None:
-    """The analyses of one exhibit, newest first."""
+def show(records: Sequence[AnalysisRecord], exhibit: Exhibit) -> None:
+    """The analyses of one exhibit, newest first, with what was not the same as for the one before."""
     for record in sorted(records, key=lambda item: item.record_id, reverse=True):
         tracks = f"{record.track_count} track{'' if record.track_count == 1 else 's'}"
         _line(record, _models(record.model_ids), f"{tracks}, {record.frames_examined:,} frames")
+        if len(records) > 1 and (found := services.differences(record.record_id)):
+            markup.note(f"Unlike the analysis before it: {'; '.join(found)}.")
 
 
 def _models(model_ids: Sequence[str]) -> str:

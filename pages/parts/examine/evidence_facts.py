@@ -6,7 +6,7 @@ import streamlit as st
 
 from detector.analysis.types import Analysis
 from detector.evidence import Evidence
-from pages.parts.shared import markup, media
+from pages.parts.shared import markup, media, services
 from pages.parts.shared.wording import clock, size_text
 
 
@@ -91,8 +91,12 @@ def show_player(evidence: Evidence) -> None:
         markup.video(media.address(evidence.file.sha256))
 
 
-def show_method(analysis: Analysis) -> None:
-    """Tool, models with their weights, settings and timings: what another examiner needs to repeat the work."""
+def show_method(analysis: Analysis, record_id: str) -> None:
+    """Tool, models with their weights, settings and timings: what another examiner needs to repeat the work; and what
+    was not the same for the analysis before it."""
+    if found := services.differences(record_id):
+        markup.heading("Unlike the analysis before it")
+        markup.bullets(found)
     left, right = st.columns(2, gap="large")
     with left:
         markup.heading("Tool and models")
@@ -101,10 +105,11 @@ def show_method(analysis: Analysis) -> None:
             [
                 ("Tool", f"{tool.name} {tool.version}"),
                 ("Commit", tool.commit or "–"),
+                ("Code (SHA-256)", "not recorded" if analysis.identity is None else analysis.identity.code_sha256),
                 ("Analysis", analysis.analysis_id),
                 *[(model.model_id, model.weights_sha256) for model in analysis.models],
             ],
-            mono=("Commit", "Analysis", *[model.model_id for model in analysis.models]),
+            mono=("Commit", "Code (SHA-256)", "Analysis", *[model.model_id for model in analysis.models]),
         )
         markup.heading("Time taken")
         markup.facts([(stage.replace("_", " "), f"{seconds:.2f} s") for stage, seconds in analysis.timings.items()])

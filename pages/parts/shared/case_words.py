@@ -57,6 +57,7 @@ EVENT: dict[str, str] = {
     "analysis_failed": "Analysis failed",
     "analysis_cancelled": "Analysis cancelled",
     "analysis_saved": "Analysis saved",
+    "analysis_contradicted": "Analysis refused: other results from equal work",
     "scores_viewed": "Scores opened",
     "note_added": "Note added",
     "bookmark_added": "Bookmark set",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from detector.cases import CaseStore
+from detector.errors import StoreError
 from detector.jobs import JobService
 from pages.parts.cases import video_making
 
@@ -80,6 +81,20 @@ def current() -> Services:
 def analysis(home: str, record_id: str) -> Analysis:
     """A saved analysis. Records never change, so each is read from the store once. Raises StoreError if it is gone."""
     return current().store.analysis(record_id)
+
+
+def differences(record_id: str) -> tuple[str, ...]:
+    """Reasons why an analysis need not agree with the one before it of its exhibit; none for the first, and where
+    either cannot be read: opening it says why."""
+    try:
+        return _differences(str(current().home), record_id)
+    except StoreError:
+        return ()
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def _differences(home: str, record_id: str) -> tuple[str, ...]:
+    return current().store.differences(record_id) or ()
 
 
 @st.cache_resource(show_spinner=False)

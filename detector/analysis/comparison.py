@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 Outcome = Literal["equal", "within_tolerance", "different"]
 LOGIT_TOLERANCE: Final = 1e-3
 OTHER_TOLERANCE: Final = 1e-3
-NOT_COMPARED: Final = frozenset({"schema_version", "analysis_id", "tool", "timings", "environment"})
+NOT_COMPARED: Final = frozenset({"schema_version", "analysis_id", "tool", "timings", "environment", "identity"})
 _NAMED_BY: Final[dict[str, tuple[str, ...]]] = {
     "tracks": ("track_id",),
     "frames": ("pts",),
