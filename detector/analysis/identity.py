@@ -129,20 +129,23 @@ def _identity_differences(
         if was == is_now:  # the same commit with changes in the working tree
             was, is_now = f"{was}, code {then.code_sha256[:10]}", f"code {now.code_sha256[:10]}"
         yield f"code revision changed: {was} → {is_now}"
-    cards = {model.model_id: model for model in then.models}
-    for model in now.models:
-        if (old := cards.get(model.model_id)) is None:
-            continue
-        if old.weights_sha256 != model.weights_sha256 and model.model_id not in _weights(later):
-            yield f"weights changed: {model.model_id}, which another model reads"
-        for name, value in model.card.items():
-            if old.card.get(name) != value:
-                yield f"{_CARD_WORDS.get(name, name)} changed: {model.model_id}"
+    yield from _card_differences(then, now, said={model.model_id for model in later.models})
     if then.devices != now.devices:
         yield f"device changed: {', '.join(then.devices)} → {', '.join(now.devices)}"
     for name in dict.fromkeys([*then.libraries, *now.libraries]):
         if (was := then.libraries.get(name, "none")) != (is_now := now.libraries.get(name, "none")):
             yield f"library version changed: {name} {was} → {is_now}"
+
+
+def _card_differences(then: AnalysisIdentity, now: AnalysisIdentity, *, said: set[str]) -> Iterator[str]:
+    """What their cards say otherwise of models that both used; the weights of those in `said` were compared before."""
+    cards = {model.model_id: model for model in then.models}
+    for old, model in ((cards[one.model_id], one) for one in now.models if one.model_id in cards):
+        if old.weights_sha256 != model.weights_sha256 and model.model_id not in said:
+            yield f"weights changed: {model.model_id}, which another model reads"
+        for name, value in model.card.items():
+            if old.card.get(name) != value:
+                yield f"{_CARD_WORDS.get(name, name)} changed: {model.model_id}"
 
 
 def _with_trunk(model: LoadedModel) -> Iterator[LoadedModel]:
