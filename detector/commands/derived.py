@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.commands.console import add_home, open_store, plain
-from detector.commands.find_record import require_record
+from detector.commands.find_record import add_record, records_and_files
 from detector.commands.interrupts import Interrupts
 from detector.commands.meter import Meter
 from detector.errors import SettingsError
@@ -33,9 +33,7 @@ def add_commands(commands: Any) -> None:
     sheet.add_argument("--count", type=int, default=12, help="most faces on the sheet, up to 60 (default: 12)")
     sheet.add_argument("--no-heatmap", action="store_true", help="faces alone")
     for command, run, file in ((annotate, _annotate, "FILE.mp4"), (sheet, _contact_sheet, "FILE.png")):
-        command.add_argument("record", nargs="?", metavar="RECORD", help="record id, alone or as CASE/RECORD")
-        command.add_argument("--case", metavar="NAME", help="instead: the newest analysis of the case's one exhibit")
-        command.add_argument("--out", type=Path, required=True, metavar=file)
+        add_record(command, file)
         command.add_argument("--quiet", action="store_true", help="no progress on standard error")
         add_home(command)
         command.set_defaults(run_command=run)
@@ -45,27 +43,22 @@ def _annotate(args: argparse.Namespace) -> int:
     from detector.report.annotated_video import annotate_video, heatmap_model
     from detector.report.exchange import require_original
 
-    with open_store(args.home) as store:
-        record = require_record(store, args.record, args.case)
-        analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
-        require_original(evidence.file.path, evidence.file.sha256)
-        model = heatmap_model(analysis) if args.heatmap else None
-        with (
-            Interrupts() as interrupts,
-            interrupts.deferred(),
-            Meter(plain(args.out.name), args.quiet) as meter,
-        ):
-            made = annotate_video(
-                evidence,
-                analysis,
-                args.out,
-                heatmap_model=model,
-                on_progress=meter.show,
-                cancelled=interrupts.asked,
-            )
-        _log(store, record, args.out, "annotated-video")
-    print(made.statement, file=sys.stderr)
-    print(args.out)
+    with open_store(args.home) as store, Interrupts() as interrupts, interrupts.deferred():
+        for record, out in records_and_files(store, args, ".mp4"):
+            analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
+            require_original(evidence.file.path, evidence.file.sha256)
+            with Meter(plain(out.name), args.quiet) as meter:
+                made = annotate_video(
+                    evidence,
+                    analysis,
+                    out,
+                    heatmap_model=heatmap_model(analysis) if args.heatmap else None,
+                    on_progress=meter.show,
+                    cancelled=interrupts.asked,
+                )
+            _log(store, record, out, "annotated-video")
+            print(made.statement, file=sys.stderr)
+            print(out)
     return 0
 
 
@@ -78,13 +71,13 @@ def _contact_sheet(args: argparse.Namespace) -> int:
     if not 1 <= args.count <= MOST_FACES:
         raise SettingsError(f"--count is from 1 to {MOST_FACES}, not {args.count}.")
     with open_store(args.home) as store:
-        record = require_record(store, args.record, args.case)
-        analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
-        require_original(evidence.file.path, evidence.file.sha256)
         illustrator = Illustrator(None if args.no_heatmap else Explainer(store.home / "heatmaps"), ())
-        args.out.write_bytes(contact_sheet(evidence, analysis, illustrator, count=args.count))
-        _log(store, record, args.out, "contact-sheet")
-    print(args.out)
+        for record, out in records_and_files(store, args, ".png"):
+            analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
+            require_original(evidence.file.path, evidence.file.sha256)
+            out.write_bytes(contact_sheet(evidence, analysis, illustrator, count=args.count))
+            _log(store, record, out, "contact-sheet")
+            print(out)
     return 0
 
 

@@ -26,7 +26,7 @@ def add_commands(commands: Any) -> None:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("case", nargs="?", metavar="CASE", help="case id, reference or title")
-    what.add_argument("--record", metavar="RECORD", help="record id, alone or as CASE/RECORD")
+    what.add_argument("--record", metavar="RECORD", help="record id, alone or as CASE/RECORD; or a case of one exhibit")
     parser.add_argument("--as", dest="form", choices=list(forms), required=True)
     parser.add_argument("--language", default="en", help="of the HTML report: en, ar or es (default: en)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.commands.console import DEVICES, add_home, open_store, plain
-from detector.commands.find_record import require_record
+from detector.commands.find_record import add_record, records_and_files
 from detector.commands.interrupts import Interrupts
 from detector.commands.meter import Meter
 from detector.errors import EvidenceError, FramewitnessError, ModelError, SettingsError
@@ -29,8 +29,7 @@ def add_commands(commands: Any) -> None:
         description="Write one saved analysis with its settings, its models' names and weights' SHA-256 and the "
         "environment as a zip that `replay` runs again, here or elsewhere.",
     )
-    bundle.add_argument("record", metavar="CASE/RECORD", help="record id, alone or behind its case's id or reference")
-    bundle.add_argument("--out", type=Path, required=True, metavar="FILE.zip")
+    add_record(bundle, "FILE.zip")
     bundle.add_argument("--with-input", action="store_true", help="put the original into the bundle")
     add_home(bundle)
     bundle.set_defaults(run_command=_bundle)
@@ -42,7 +41,7 @@ def add_commands(commands: Any) -> None:
         "original is missing or is another file, 4 a model is missing or has other weights.",
     )
     again.add_argument("bundle", type=Path, metavar="BUNDLE")
-    again.add_argument("--input", type=Path, metavar="FILE", help="the original, where the bundle does not hold it")
+    again.add_argument("--input", type=Path, metavar="FILE", help="the original, where neither bundle nor store has it")
     again.add_argument("--format", choices=("text", "json"), default="text")
     again.add_argument("--all", action="store_true", help="list every difference, not only a few of each kind")
     again.add_argument(
@@ -50,6 +49,7 @@ def add_commands(commands: Any) -> None:
     )
     again.add_argument("--device", choices=DEVICES, default="", help="default: the kind the analysis ran on")
     again.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add_home(again)
     again.set_defaults(run_command=_replay)
 
 
@@ -58,15 +58,16 @@ def _bundle(args: argparse.Namespace) -> int:
     from detector.report.exchange import log_export
 
     with open_store(args.home) as store:
-        record = require_record(store, args.record)
-        sha256 = write_replay_bundle(store, record.record_id, args.out, include_input=args.with_input)
         form = "replay-with-input" if args.with_input else "replay"
-        log_export(store, record.case_id, form, args.out.name, sha256, record_id=record.record_id)
-    print(args.out)
+        for record, out in records_and_files(store, args, ".zip"):
+            sha256 = write_replay_bundle(store, record.record_id, out, include_input=args.with_input)
+            log_export(store, record.case_id, form, out.name, sha256, record_id=record.record_id)
+            print(out)
     return 0
 
 
 def _replay(args: argparse.Namespace) -> int:
+    from detector.cases import default_home
     from detector.replay import LOGIT_TOLERANCE, replay
 
     tolerance = LOGIT_TOLERANCE if args.tolerance is None else args.tolerance
@@ -81,6 +82,7 @@ def _replay(args: argparse.Namespace) -> int:
             outcome = replay(
                 args.bundle,
                 input_file=args.input,
+                evidence_dir=(args.home or default_home()) / "evidence",
                 device=args.device,
                 logit_tolerance=tolerance,
                 on_progress=meter.show,

@@ -1,32 +1,20 @@
-"""`python -m detector synthesize`: genuine clips and manipulated twins whose truth is known, to try the tool or to
-validate it."""
+"""`python -m detector synthesize`: genuine clips and manipulated twins whose truth is known, to validate the tool."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from detector.errors import SettingsError
-from detector.evidence.audio import Sound
-from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, Twins, changes_something, lacking, make, spliced
-from detector.synthesis.degrade import jpeg
+from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, changes_something, lacking, make, spliced
 from detector.synthesis.reconstruction import load_reconstruction_networks
-from detector.synthesis.sources import Source, read_source
-from detector.synthesis.video import write_clip
-
-MANIFEST_COLUMNS = (
-    "file", "label", "kind", "manipulation", "use", "group", "source", "parameters", "seed", "source_sha256", "sha256",
-    "start_s", "end_s", "genuine", "mask", "mask_sha256",
-)  # fmt: skip
+from detector.synthesis.sources import read_source
+from detector.synthesis.twin_files import TwinWriter, write_manifest
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,7 +52,7 @@ def _synthesize(args: argparse.Namespace) -> int:
     for path in args.sources or [None]:
         source = read_source(path, seconds=args.seconds, seed=args.seed)
         request = Request(source, args.strength, args.seed, donor, networks)
-        writer = Writer(args.out, source, seed=args.seed, crf=args.crf, jpeg_quality=args.jpeg)
+        writer = TwinWriter(args.out, source, seed=args.seed, crf=args.crf, jpeg_quality=args.jpeg)
         for kind in kinds:
             if why := lacking(kind, request):
                 print(f"{source.name}: no {kind}: {why}", file=sys.stderr)
@@ -78,10 +66,7 @@ def _synthesize(args: argparse.Namespace) -> int:
         rows += writer.rows
     if not any(row["label"] == "fake" for row in rows):
         raise SettingsError("Nothing could be made: see the reasons above.")
-    with (args.out / "manifest.csv").open("w", newline="", encoding="utf-8") as out:
-        table = csv.DictWriter(out, fieldnames=MANIFEST_COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
+    write_manifest(args.out, rows)
     print(json.dumps(rows, indent=2))
     return 0
 
@@ -102,51 +87,3 @@ def _check(args: argparse.Namespace, kinds: Sequence[str]) -> None:
     problems += [f"two sources are called {stem!r}" for stem in sorted({s for s in stems if stems.count(s) > 1})]
     if problems:
         raise SettingsError("; ".join(problems) + ".")
-
-
-class Writer:
-    """Writes clips of one source and collects their manifest rows. Genuine and manipulated twins go through the same
-    compression; a genuine clip that several twins share is written once."""
-
-    def __init__(self, out: Path, source: Source, *, seed: int, crf: int, jpeg_quality: int | None) -> None:
-        self._out, self._source, self._seed, self._crf, self._jpeg = out, source, seed, crf, jpeg_quality
-        self.rows: list[dict[str, object]] = []
-
-    def write(self, kind: str, twins: Twins, interval_s: tuple[float, float]) -> None:
-        name = f"{self._source.name}_{kind.replace('+', '_')}"
-        shared = twins.real is self._source.clip
-        real = f"{self._source.name}_genuine.mp4" if shared else f"{name}_genuine.mp4"
-        if not any(row["file"] == real for row in self.rows):
-            sha256 = self._clip(real, twins.real.images, twins.real_sound)
-            self.rows.append(self._row(real, "real", "", sha256))
-        row = self._row(f"{name}.mp4", "fake", kind, self._clip(f"{name}.mp4", twins.fake.images, twins.fake_sound))
-        start_s, end_s = interval_s
-        row |= {"parameters": json.dumps(twins.parameters), "start_s": start_s, "end_s": end_s, "genuine": real}
-        if twins.masks is not None:
-            path = self._out / f"{name}_mask.mp4"
-            write_clip(path, twins.masks, self._source.fps, crf=12)
-            row |= {"mask": path.name, "mask_sha256": _sha256(path)}
-        self.rows.append(row)
-
-    def _clip(self, name: str, images: NDArray[np.uint8], sound: Sound | None) -> str:
-        pictures = (image if self._jpeg is None else jpeg(image, self._jpeg) for image in images)
-        write_clip(self._out / name, pictures, self._source.fps, crf=self._crf, sound=sound)
-        return _sha256(self._out / name)
-
-    def _row(self, file: str, label: str, manipulation: str, sha256: str) -> dict[str, object]:
-        return dict.fromkeys(MANIFEST_COLUMNS, "") | {
-            "file": file,
-            "label": label,
-            "kind": "video",
-            "manipulation": manipulation,
-            "use": "validation",
-            "group": self._source.name,
-            "source": self._source.name,
-            "seed": self._seed,
-            "source_sha256": self._source.sha256,
-            "sha256": sha256,
-        }
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

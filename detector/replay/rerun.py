@@ -52,13 +52,15 @@ def replay(
     path: Path,
     *,
     input_file: Path | None = None,
+    evidence_dir: Path | None = None,
     device: str = "",
     logit_tolerance: float = LOGIT_TOLERANCE,
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Replay:
-    """Run the analysis of a bundle again and compare. `input_file` is the original where the bundle does not hold it;
-    `device` defaults to the kind that the analysis ran on, where there is one.
+    """Run the analysis of a bundle again and compare. `input_file` is the original where the bundle does not hold it,
+    `evidence_dir` a folder of stored evidence to look for it in; `device` defaults to the kind that the analysis ran
+    on, where there is one.
 
     Raises BundleError for a bundle that cannot be trusted, EvidenceError where the original is missing or is another
     file, ModelError where a model is missing or has other weights, CancelledError, and what an analysis raises.
@@ -71,7 +73,7 @@ def replay(
     _check_models(bundle)
     with tempfile.TemporaryDirectory(prefix="framewitness-replay-") as name:
         folder = Path(name)
-        source = _original(bundle, input_file, folder)
+        source = _original(bundle, input_file, evidence_dir, folder)
         stored = ingest(source, folder / "evidence", file_name=bundle.file_name)
         if stored.sha256 != bundle.sha256:
             raise EvidenceError(
@@ -115,10 +117,14 @@ def _check_models(bundle: ReplayBundle) -> None:
         )
 
 
-def _original(bundle: ReplayBundle, given: Path | None, folder: Path) -> Path:
+def _original(bundle: ReplayBundle, given: Path | None, evidence_dir: Path | None, folder: Path) -> Path:
+    from detector.evidence.store import stored_path
+
     if given is not None:
         return given
     if bundle.input_member is None:
+        if evidence_dir and (kept := stored_path(evidence_dir, bundle.sha256)).is_file():
+            return kept
         raise EvidenceError(
             f"The bundle does not hold the original (SHA-256 {bundle.sha256}, {bundle.size_bytes:,} bytes). Give it "
             "with --input."

@@ -44,7 +44,7 @@ def test_the_original_may_be_given_beside_the_bundle(room: Room, capsys: pytest.
 def test_a_missing_or_another_original_exits_with_3(
     room: Room, tmp_path: Path, other: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    extra = []
+    extra = ["--home", str(tmp_path / "elsewhere")]
     if other:
         (tmp_path / other).write_bytes(room.clip.read_bytes() + b"\0")
         extra = ["--input", str(tmp_path / other)]
@@ -52,6 +52,11 @@ def test_a_missing_or_another_original_exits_with_3(
     told = json.loads(capsys.readouterr().out)
     assert (told["outcome"], told["because"]) == ("not_replayed", "input")
     assert open_bundle(room.bundle).sha256 in told["explanation"]
+
+
+def test_the_original_may_be_the_one_in_the_store(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(room.bundle), "--quiet"]) == 0
+    assert capsys.readouterr().out.startswith("Equal: ")
 
 
 def test_a_missing_model_exits_with_4(room: Room, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

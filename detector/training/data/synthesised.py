@@ -5,8 +5,6 @@ They go through the whole analysis like any other file. Twins share picture, sou
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,10 +12,10 @@ from typing import Final
 import pandas as pd
 from torch import nn
 
-from detector.commands.synthesize import MANIFEST_COLUMNS, Writer
 from detector.errors import EvidenceError
 from detector.synthesis.catalogue import Request, changes_something, lacking, make
 from detector.synthesis.sources import Source, read_source
+from detector.synthesis.twin_files import TwinWriter, write_manifest
 
 SECONDS: Final = 4.0
 _CRFS: Final = (18, 23, 28)
@@ -55,18 +53,13 @@ def _write(path: Path, donors: Sequence[Path], own: Path, kinds: Sequence[str], 
         donor = next((one for one in map(_read, donors) if one is not None), None)
         # Chosen by the clip, so that twins share it and the label does not.
         crf = _CRFS[int(source.sha256[:8], 16) % len(_CRFS)]
-        writer = Writer(own, source, seed=0, crf=crf, jpeg_quality=None)
+        writer = TwinWriter(own, source, seed=0, crf=crf, jpeg_quality=None)
         request = Request(source, 1.0, 0, donor, networks)
         for kind in kinds:
             if lacking(kind, request) is None and changes_something(twins := make(kind, request)):
                 writer.write(kind, twins, (0.0, source.clip.duration_s))
         rows = writer.rows
-    partial = own / ".manifest.partial"
-    with partial.open("w", newline="", encoding="utf-8") as out:
-        table = csv.DictWriter(out, fieldnames=MANIFEST_COLUMNS)
-        table.writeheader()
-        table.writerows(rows)
-    os.replace(partial, own / "manifest.csv")
+    write_manifest(own, rows)
 
 
 def _read(path: Path) -> Source | None:
