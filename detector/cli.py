@@ -35,7 +35,7 @@ COMMANDS = {
     "train": ("detector.commands.training", "train a model from a YAML config"),
     "average": ("detector.commands.training", "average the weights of several runs into one"),
     "leakage": ("detector.commands.training", "does a plain property of the files give their label away?"),
-    "peers": ("detector.commands.training", "measure frame models beside classical detectors on the same crops"),
+    "baselines": ("detector.commands.training", "measure frame models beside classical detectors on the same crops"),
     "export": ("detector.commands.measure", "turn a finished run into weights with a measured card"),
     "evaluate": ("detector.commands.measure", "measure models on the files of a manifest"),
     "synthesize": (
@@ -43,11 +43,13 @@ COMMANDS = {
         "make manipulated twins of a genuine video or still, with their truth",
     ),
 }
+FORMER_NAMES = {"peers": "baselines"}  # still run, no longer listed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (argparse itself leaves with 2 on wrong usage)."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = [FORMER_NAMES.get(name, name) for name in arguments[:1]] + arguments[1:]
     args = _parser(arguments).parse_args(arguments)
     try:
         status: int = args.run_command(args)

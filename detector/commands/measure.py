@@ -63,15 +63,18 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--out", type=Path, required=True, help="folder for weights and card")
     export.add_argument("--history", default="", help="what was changed while the run went on, for the card")
     export.add_argument("--unmeasured", action="store_true", help="leave measuring to `evaluate --write-cards`")
+    export.add_argument("--device", default="auto", help="for measuring: auto, cpu, cuda or cuda:N")
     export.set_defaults(run_command=_export)
 
 
 def _evaluate(args: argparse.Namespace) -> int:
     from detector.registry import available_models, default_model_ids, weights_dir
     from detector.training.data.facebank import FaceBank
+    from detector.training.engine.device import training_device
     from detector.training.evaluation.cards import write_measured
     from detector.training.evaluation.evaluate import evaluate_models
 
+    args.device = training_device(args.device)
     if args.all and args.models:
         raise SettingsError("Name models or give --all, not both.")
     ids = [card.model_id for card in available_models()] if args.all else args.models or default_model_ids()
@@ -181,14 +184,18 @@ def _auc(measured: dict[str, Any] | None) -> str:
 
 
 def _export(args: argparse.Namespace) -> int:
+    from detector.training.engine.device import training_device
+    from detector.training.engine.progress import shown
     from detector.training.evaluation.cards import write_measured
     from detector.training.evaluation.evaluate import evaluate_model
-    from detector.training.export import export_any
+    from detector.training.kinds import export_run
 
-    card = export_any(args.config, args.data, args.run, args.out, history=args.history)
+    device = training_device(args.device)
+    with shown():
+        card = export_run(args.config, args.data, args.run, args.out, history=args.history)
     if not args.unmeasured:
         os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
-        evaluation = evaluate_model(card.model_id, args.data, on_file=_progress)
+        evaluation = evaluate_model(card.model_id, args.data, device=device, on_file=_progress)
         write_measured(evaluation, args.out, validation=_cross_validated(evaluation, args.run))
     print(f"{card.model_id}: weights {card.weights_sha256} and card in {args.out}", file=sys.stderr)
     return 0

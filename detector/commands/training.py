@@ -1,4 +1,4 @@
-"""`python -m detector train`, `average`, `leakage` and `peers`."""
+"""`python -m detector train`, `average`, `leakage` and `baselines`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ from typing import Any
 import pandas as pd
 
 from detector.errors import SettingsError
-from detector.training.data.leakage import check_leakage
-from detector.training.data.properties import describe_manifest
-from detector.training.engine.finished import finished_run
-from detector.training.engine.run_report import write_report
-from detector.training.kinds import recipe_for
+from detector.training.kinds import kind_of
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -24,7 +20,7 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     train.add_argument("config", type=Path, help="training config, e.g. assets/configs/frame-thin-resnet18.yaml")
     train.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
     train.add_argument("--run", type=Path, required=True, help="folder of this run; an interrupted run resumes from it")
-    train.add_argument("--device", default="cpu")
+    train.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default: cpu)")
     train.add_argument(
         "--check-leakage",
         action="store_true",
@@ -52,29 +48,39 @@ def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
     leakage.add_argument("--files", type=int, default=1200, help="how many files to read at most")
     leakage.add_argument("--out", type=Path, help="write leakage.json and leakage.txt into this folder")
     leakage.set_defaults(run_command=_leakage)
-    peers = subparsers.add_parser(
-        "peers",
+    baselines = subparsers.add_parser(
+        "baselines",
         help="frame models beside classical detectors fitted to the same crops",
         description="Fit classical detectors to the labelled training pictures of a face bank, and measure them and "
         "frame models on the same crops of people never seen.",
     )
-    peers.add_argument("models", nargs="*", metavar="MODEL", help="frame models (default: those of the default set)")
-    peers.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
-    peers.add_argument("--bank", type=Path, required=True, help="face bank of a training run; made where there is none")
-    peers.add_argument("--split", choices=("val", "test"), default="test")
-    peers.add_argument("--out", type=Path, help="write the report here as JSON")
-    peers.add_argument("--write-cards", action="store_true", help="put the comparison into the models' cards")
-    peers.add_argument("--device", default="auto")
-    peers.set_defaults(run_command=_peers)
+    baselines.add_argument(
+        "models", nargs="*", metavar="MODEL", help="frame models (default: those of the default set)"
+    )
+    baselines.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
+    baselines.add_argument(
+        "--bank", type=Path, required=True, help="face bank of a training run; made where there is none"
+    )
+    baselines.add_argument("--split", choices=("val", "test"), default="test")
+    baselines.add_argument("--out", type=Path, help="write the report here as JSON")
+    baselines.add_argument("--write-cards", action="store_true", help="put the comparison into the models' cards")
+    baselines.add_argument("--device", default="auto")
+    baselines.set_defaults(run_command=_baselines)
 
 
 def _train(args: argparse.Namespace) -> int:
-    recipe = recipe_for(args.config)
+    from detector.training.engine.device import training_device
+    from detector.training.engine.progress import shown
+    from detector.training.engine.run_log import finished_run
+    from detector.training.engine.run_report import write_report
+
+    kind, args.device = kind_of(args.config), training_device(args.device)
     if args.check_leakage:
         return _report_leakage(args.data, "all", 1200, args.run)
-    if args.folds:
-        return _train_folds(args)
-    recipe(args.config, args.data, args.run, args.device)
+    with shown():
+        if args.folds:
+            return _train_folds(args)
+        kind.train(args.config, args.data, args.run, args.device)
     facts = finished_run(args.run)
     if facts is not None and (args.run / "metrics.csv").is_file():  # an ensemble is fitted without epochs
         write_report(args.run)
@@ -108,15 +114,19 @@ def _leakage(args: argparse.Namespace) -> int:
     return _report_leakage(args.data, args.kind, args.files, args.out)
 
 
-def _peers(args: argparse.Namespace) -> int:
+def _baselines(args: argparse.Namespace) -> int:
     from detector.registry import default_model_ids, load_set, weights_dir
     from detector.training.data.facebank import FaceBank, build_bank
+    from detector.training.engine.device import training_device
+    from detector.training.engine.progress import shown
     from detector.training.evaluation.baselines import compare_baselines
 
-    models = [model for model in load_set(args.models or default_model_ids(), args.device) if model.kind == "frame"]
+    asked = load_set(args.models or default_model_ids(), training_device(args.device))
+    models = [model for model in asked if model.kind == "frame"]
     made = (args.bank / "table.parquet").is_file()
-    bank = FaceBank.open(args.bank) if made else build_bank(args.data, args.bank)
-    report = compare_baselines(models, bank, split=args.split)
+    with shown():
+        bank = FaceBank.open(args.bank) if made else build_bank(args.data, args.bank)
+        report = compare_baselines(models, bank, split=args.split)
     if args.out:
         args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if args.write_cards:
@@ -133,6 +143,9 @@ def _auc(row: dict[str, Any]) -> str:
 
 
 def _report_leakage(data_root: Path, kind: str, files: int, out: Path | None) -> int:
+    from detector.training.data.leakage import check_leakage
+    from detector.training.data.properties import describe_manifest
+
     manifest = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
     if kind != "all":
         manifest = manifest[manifest["kind"] == kind]

@@ -26,7 +26,7 @@ from detector.training.audiovisual.recipe import (
 from detector.training.audiovisual.samples import AvBatches, Prepared, prepare
 from detector.training.audiovisual.start import fit_components, fit_reader
 from detector.training.data.speech_bank import TalkingClip
-from detector.training.engine.fit import FitConfig
+from detector.training.engine.config import FitConfig
 
 CONFIG = Path(__file__).resolve().parents[2] / "assets" / "configs" / "audiovisual-avff.yaml"
 SMALL = AudioVisualConfig(

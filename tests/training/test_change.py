@@ -16,7 +16,7 @@ from detector.faces.temporal import frame_pair, thumbnail
 from detector.models import build_network
 from detector.models.frame_pair import FramePairNet
 from detector.training.data.clip_crops import CropShard, write_shard
-from detector.training.engine.fit import FitConfig
+from detector.training.engine.config import FitConfig
 from detector.training.sequence.features import ClipFeatures
 from detector.training.sequence.frame_pairs import (
     GAINS,

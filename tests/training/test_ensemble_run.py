@@ -108,7 +108,7 @@ def test_measured_on_people_that_each_fit_left_out(lab: Path) -> None:
 def test_members_that_changed_since_the_fit_are_refused(lab: Path) -> None:
     train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")
     ship(lab / "weights", "one", "frame", {**FRAME, "width": 24}, {})
-    from detector.training.export import export_any
+    from detector.training.kinds import export_run
 
     with pytest.raises(SettingsError, match="other weights now"):
-        export_any(lab / "both.yaml", lab / "data", lab / "run", lab / "weights")
+        export_run(lab / "both.yaml", lab / "data", lab / "run", lab / "weights")

@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from detector.errors import SettingsError
-from detector.training.engine.fit import BinaryModule, FitConfig, StepOutput, fit, precision_of
+from detector.training.engine.config import FitConfig
+from detector.training.engine.fit import fit, precision_of
+from detector.training.engine.module import BinaryModule, StepOutput
 
 FAST = FitConfig(max_epochs=4, min_epochs=1, patience=9, learning_rate=0.02, warmup_steps=4, ema_decay=0.5)
 

@@ -10,7 +10,7 @@ import pytest
 from detector.cli import main
 from detector.errors import SettingsError
 from detector.training.engine.folds import fold_manifests, share_faces, train_folds
-from detector.training.kinds import RECIPES
+from detector.training.kinds import KINDS
 from tests.training.banks import small_bank
 
 SEEN: list[tuple[set[str], set[str]]] = []
@@ -53,7 +53,7 @@ def data(tmp_path: Path) -> Path:
 def test_everybody_is_left_out_once_and_the_report_adds_up(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(RECIPES, "frame", (__name__, "recipe"))
+    monkeypatch.setattr(KINDS["frame"], "train", recipe)
     SEEN.clear()
     arguments = ["train", str(data / "config.yaml"), "--data", str(data / "data"), "--run", str(data / "run")]
     assert main([*arguments, "--folds", "4"]) == 0

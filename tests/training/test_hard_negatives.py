@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.training.engine.hard_negatives import HardSamples
+from detector.training.frame.hard_negatives import HardSamples
 
 
 def test_the_hardest_of_each_label_are_kept_and_listed_hardest_first(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from detector.training.data.pool import Shard, write_shard
-from detector.training.engine.config import TrainConfig, check_config
-from detector.training.engine.device_buffer import DeviceBuffer, varied
+from detector.training.frame.config import FrameConfig, check_config
+from detector.training.frame.device_buffer import DeviceBuffer, varied
 from detector.training.frame.samples import Batch
 
 SIDE, STORED = 64, 80
 
 
-def _config(**changes: object) -> TrainConfig:
+def _config(**changes: object) -> FrameConfig:
     values = {
         "model_id": "tiny",
         "title": "Tiny",

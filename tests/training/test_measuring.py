@@ -21,12 +21,12 @@ from detector.measurement.measures import against, calibration, measure_videos
 from detector.models import build_network
 from detector.registry import ModelCard, Thresholds, available_models, load_model
 from detector.training.data.skin_tone import skin_ita_deg
-from detector.training.engine.config import check_config
 from detector.training.evaluation.cards import write_measured
 from detector.training.evaluation.evaluate import differences, evaluate_models
 from detector.training.evaluation.heldout import split_of
 from detector.training.evaluation.thresholds import choose_thresholds
-from detector.training.export import export_run
+from detector.training.frame.config import check_config
+from detector.training.frame.export import export_run
 from tests.analysis.fakes import make_face
 from tests.evidence.media import make_video
 

@@ -25,7 +25,7 @@ from detector.registry import LoadedModel, ModelCard, Thresholds, load_model, sa
 from detector.synthesis.video import write_clip
 from detector.training.data.clip_crops import CropPlan, draw_frames, draw_shard, draw_stretch, read_shards
 from detector.training.data.readings import Reading, open_readings
-from detector.training.engine.fit import FitConfig
+from detector.training.engine.config import FitConfig
 from detector.training.sequence.features import ClipFeatures, read_features
 from detector.training.sequence.recipe import (
     SequenceConfig,

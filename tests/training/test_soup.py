@@ -14,7 +14,7 @@ from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.models import build_network
 from detector.registry import ModelCard, Thresholds, load_weights, save_weights
-from detector.training.engine.finished import read_run
+from detector.training.engine.run_log import read_run
 from detector.training.engine.weight_averaging import average_runs
 
 ARCHITECTURE = {"kind": "frame", "trunk": "resnet10t", "width": 4}

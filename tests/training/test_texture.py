@@ -13,7 +13,7 @@ from detector.errors import SettingsError
 from detector.faces.texture import FEATURES
 from detector.synthesis.clips import FaceClip
 from detector.training.data.readings import Reading
-from detector.training.kinds import recipe_for
+from detector.training.kinds import kind_of
 from detector.training.texture.recipe import (
     TextureConfig,
     energy_weights,
@@ -21,7 +21,6 @@ from detector.training.texture.recipe import (
     fit_texture,
     load_texture_config,
     measure_readings,
-    train_texture,
 )
 from tests.synthesis.faces import face_image
 
@@ -92,7 +91,7 @@ def test_a_fit_tells_kept_detail_from_new_detail_and_the_run_ships(pairs: pd.Dat
 
 def test_the_shipped_config_is_read_and_a_wrong_one_refused(tmp_path: Path) -> None:
     assert load_texture_config(SHIPPED).model_id == "texture-stills"
-    assert recipe_for(SHIPPED) is train_texture
+    assert kind_of(SHIPPED).name == "texture"
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("kind: texture\nmodel_id: x\ntitle: X\npairs: 0\nbins: 3\n")
     with pytest.raises(SettingsError, match=r"(?s)pairs.*bins|bins.*pairs"):

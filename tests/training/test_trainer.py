@@ -14,9 +14,9 @@ from detector.errors import SettingsError
 from detector.models import build_network
 from detector.registry import load_model
 from detector.training.data.pool import SampleMaker, Shard, write_shard
-from detector.training.engine.config import TrainConfig, check_config
-from detector.training.engine.hard_negatives import HardSamples
-from detector.training.export import export_run
+from detector.training.frame.config import FrameConfig, check_config
+from detector.training.frame.export import export_run
+from detector.training.frame.hard_negatives import HardSamples
 from detector.training.frame.module import FrameModule, second_view
 from detector.training.frame.recipe import check_mix, train_on_pool
 from detector.training.frame.samples import PoolBatches, Row, ShardBatches, batches
@@ -25,7 +25,7 @@ from tests.training.banks import small_bank
 TINY = {"kind": "frame", "trunk": "resnet10t", "width": 16, "dropout": 0.0}
 
 
-def _config(**changes: object) -> TrainConfig:
+def _config(**changes: object) -> FrameConfig:
     return check_config(
         {
             "model_id": "tiny",

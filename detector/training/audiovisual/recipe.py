@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import torch
@@ -27,8 +27,9 @@ from detector.synthesis.audio import SMALLEST_SHIFT_S
 from detector.training.audiovisual.samples import AvBatch, AvBatches, Prepared, prepare
 from detector.training.audiovisual.start import fit_components, fit_reader
 from detector.training.data.speech_bank import TalkingClip, build_speech_bank
-from detector.training.engine.config import check_fields, config_sha256, read_yaml
-from detector.training.engine.fit import FIT_LIMITS, BinaryModule, FitConfig, StepOutput, fit
+from detector.training.engine.config import Between, FitConfig, Weight, check_fields, config_sha256, read_yaml
+from detector.training.engine.fit import fit
+from detector.training.engine.module import BinaryModule, StepOutput
 
 RATE_HZ = 25.0
 # Beyond the reach of the lags every shift looks alike; up to this one they are drawn in training.
@@ -44,24 +45,18 @@ class AudioVisualConfig:
     title: str
     architecture: dict[str, Any]
     fit: FitConfig = field(default_factory=FitConfig)
-    window_s: float = 2.0
-    steps_per_epoch: int = 40
-    folds: int = 4
-    lag_weight: float = 1.0
-    fill_weight: float = 0.2
+    window_s: Annotated[float, Between(0.8, 10)] = 2.0
+    steps_per_epoch: Annotated[int, Between(1, 10**5)] = 40
+    folds: Annotated[int, Between(2, 20)] = 4
+    lag_weight: Weight = 1.0
+    fill_weight: Weight = 0.2
     limits: tuple[str, ...] = ()
     licence: str = ""
 
 
-_LIMITS = {
-    "fit": FIT_LIMITS, "window_s": (0.8, 10), "steps_per_epoch": (1, 10**5), "folds": (2, 20),
-    "lag_weight": (0, 100), "fill_weight": (0, 100),
-}  # fmt: skip
-
-
 def load_audiovisual_config(path: Path) -> AudioVisualConfig:
     """Read and check the YAML. Raises SettingsError listing every problem at once."""
-    return check_fields(AudioVisualConfig, read_yaml(path), path.name, _LIMITS)
+    return check_fields(AudioVisualConfig, read_yaml(path), path.name)
 
 
 def train_audiovisual(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:

@@ -29,7 +29,7 @@ from detector.training.audiovisual.measure import (
 from detector.training.audiovisual.recipe import AudioVisualConfig
 from detector.training.data.speech_bank import TalkingClip, open_speech_bank, talking_rows
 from detector.training.engine.config import config_sha256
-from detector.training.engine.finished import finished_run, read_run
+from detector.training.engine.run_log import finished_run, read_run
 from detector.training.evaluation.heldout import write_held_out
 from detector.training.evaluation.thresholds import NEVER
 

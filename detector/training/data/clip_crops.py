@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from detector.faces.temporal import THUMBNAIL_PX, thumbnail
 from detector.synthesis.clip_fakes import draw_fake_clip
 from detector.synthesis.clips import FaceClip, draw_transmission
 from detector.training.data.readings import Reading, open_readings
+from detector.training.engine.config import Between, Seed
 
 SLOWEST_FPS = 2.0
 _STEP_S = 0.04  # from the frame just before a sampled one to that one, where the reading does not say
@@ -37,11 +38,11 @@ class CropPlan:
     second is manipulated for a part of the time only; up to `frames` frames; faces at most `face_px` before
     transmission."""
 
-    draws: int = 2
-    fakes: int = 3
-    frames: int = 36
+    draws: Annotated[int, Between(1, 1000)] = 2
+    fakes: Annotated[int, Between(1, 1000)] = 3
+    frames: Annotated[int, Between(8, 1000)] = 36
     face_px: tuple[float, float] = (110.0, 170.0)
-    seed: int = 7
+    seed: Seed = 7
 
 
 @dataclass(frozen=True, slots=True)

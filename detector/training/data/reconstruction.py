@@ -28,8 +28,9 @@ from detector.synthesis.reconstruction import (
 )
 from detector.synthesis.sharpness import high_frequency_energy
 from detector.training.data.facebank import FaceBank
-from detector.training.engine.precision import emulates_bfloat16
+from detector.training.engine.device import emulates_bfloat16
 from detector.training.engine.pretrained import SOURCES, start_from
+from detector.training.engine.progress import tracked
 
 load_all = load_reconstruction_networks  # fitting and loading side by side, for those who train
 
@@ -106,21 +107,22 @@ def fit_reconstruction_network(
     seed: int = 0,
     perceptual: PerceptualLoss | None = None,
     least_steps: int = 1,
+    device: str = "cpu",
 ) -> nn.Module:
     """Train one network on the genuine training faces for `minutes`, and for `least_steps` however long they take: the
-    learning rate falls with whichever of the two is behind."""
+    learning rate falls with whichever of the two is behind. The network returned is on the CPU."""
     torch.manual_seed(seed)
     torch.set_flush_denormal(True)
-    rng = np.random.default_rng(seed)
+    rng, processor = np.random.default_rng(seed), torch.device(device).type
     rows = np.flatnonzero(((bank.table["split"] == "train") & (bank.table["label"] == "real")).to_numpy())
-    network = build_reconstruction_network(kind, options).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = build_reconstruction_network(kind, options).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.9, 0.98))
     started, step, last_log = time.monotonic(), 0, 0.0
     while (done := min((time.monotonic() - started) / (minutes * 60), step / least_steps)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = 2e-3 * min(1.0, (step + 1) / 50, max(0.0, 1.2 * (1 - done)) + 0.01)
-        target = _patches(bank, rows, batch_size, rng).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not emulates_bfloat16("cpu")):
+        target = _patches(bank, rows, batch_size, rng).to(device, memory_format=torch.channels_last)
+        with torch.autocast(processor, dtype=torch.bfloat16, enabled=not emulates_bfloat16(processor)):
             output = network(target)
         output = output.float()
         loss = pixel_loss(output, target) + 1.5 * texture_loss(output, target)
@@ -135,10 +137,10 @@ def fit_reconstruction_network(
         if done - last_log > 0.1:
             last_log = done
             log.info("%s %s: step %d, loss %.4f", kind, options, step, loss.item())
-    return network.eval()
+    return network.eval().cpu()
 
 
-def fit_all(bank: FaceBank, folder: Path, *, minutes: float = 4.0) -> None:
+def fit_all(bank: FaceBank, folder: Path, *, minutes: float = 4.0, device: str = "cpu") -> None:
     """Train every network of `RECIPES` that `folder` does not hold yet, `minutes` each.
 
     Without the package of ImageNet weights the perceptual part is left out, and a warning says so."""
@@ -147,12 +149,12 @@ def fit_all(bank: FaceBank, folder: Path, *, minutes: float = 4.0) -> None:
     perceptual = None
     if missing:
         try:
-            perceptual = PerceptualLoss()
+            perceptual = PerceptualLoss().to(device)
         except SettingsError as error:
             log.warning("networks that paint faces are fitted without a perceptual loss: %s", error)
-    for name in missing:
+    for name in tracked(missing, f"fitting {len(missing)} reconstruction networks, {minutes:g} min each"):
         kind, options = RECIPES[name]
         network = fit_reconstruction_network(
-            bank, kind, options, minutes=minutes, seed=list(RECIPES).index(name), perceptual=perceptual
+            bank, kind, options, minutes=minutes, seed=list(RECIPES).index(name), perceptual=perceptual, device=device
         )
         save_reconstruction_network(network, kind, options, folder / f"{name}.safetensors")

@@ -6,19 +6,64 @@ import hashlib
 import json
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
 from detector.errors import SettingsError
-from detector.training.engine.pretrained import start_problem
 from detector.training.engine.schedule import Schedule
 
-Limits = Mapping[str, Any]
-"""A setting's name -> (lowest, highest) of a number, a list of the values allowed, or the limits of a nested table."""
 Config = TypeVar("Config")
+
+
+class Between(NamedTuple):
+    """The range of a number, both ends allowed: `Annotated[int, Between(1, 9)]`."""
+
+    lowest: float
+    highest: float
+
+
+Share = Annotated[float, Between(0, 1)]
+Weight = Annotated[float, Between(0, 100)]
+Alpha = Annotated[float, Between(0, 10)]
+Count = Annotated[int, Between(1, 10**6)]
+Seed = Annotated[int, Between(0, 2**31)]
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """The fit of a network, whatever it is.
+
+    A run ends after `max_epochs`, after `budget_minutes`, or once `patience` epochs brought no lower validation loss,
+    but not before `min_epochs` (the budget ends it even then). `focal_gamma` 0 and `focal_alpha` 0.5 make plain
+    cross-entropy. Mixing, consistency and contrast are used by the kinds that name them.
+    """
+
+    max_epochs: Count = 60
+    min_epochs: Annotated[int, Between(0, 10**6)] = 10
+    patience: Count = 5
+    budget_minutes: Annotated[float, Between(0.001, 10**6)] = 60.0
+    batch_size: Annotated[int, Between(2, 4096)] = 64
+    learning_rate: Annotated[float, Between(1e-7, 1)] = 1e-3
+    schedule: Schedule = "cosine_restarts"
+    restart_epochs: Count = 10
+    warmup_steps: Annotated[int, Between(0, 10**6)] = 50
+    weight_decay: Share = 0.01
+    clip_norm: Annotated[float, Between(0.01, 100)] = 1.0
+    ema_decay: Annotated[float, Between(0, 0.99999)] = 0.995
+    focal_alpha: Share = 0.5
+    focal_gamma: Alpha = 2.0
+    label_smoothing: Annotated[float, Between(0, 0.5)] = 0.0
+    positive_weight: Annotated[float, Between(0.01, 100)] = 1.0
+    mixup_alpha: Alpha = 0.0
+    cutmix_alpha: Alpha = 0.0
+    consistency_weight: Weight = 0.0
+    contrastive_weight: Weight = 0.0
+    bf16: bool = False
+    seed: Seed = 7
+    devices: Annotated[int, Between(1, 64)] = 1
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -33,51 +78,62 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def check_fields(
-    cls: type[Config], values: Mapping[str, Any], name: str, limits: Limits, *, problems: Iterable[str] = ()
+    cls: type[Config], values: Mapping[str, Any], name: str, *, problems: Iterable[str | None] = ()
 ) -> Config:
-    """A frozen dataclass from a table: types by its annotations, values by `limits`, nested dataclasses from nested
+    """A frozen dataclass from a table: types and ranges (`Between`) by its annotations, nested dataclasses from nested
     tables, lists to tuples where the annotation says so. The table's `kind`, which chose `cls`, is passed over.
 
-    `problems` are what the caller found beyond that. Raises SettingsError listing every problem at once; `name` (the
+    `problems` are those the caller found beyond that. Raises SettingsError listing every problem at once; `name` (the
     file's) starts the message.
     """
-    found = [*_problems_of(cls, values, limits, ""), *problems]
+    found = [*_problems_of(cls, values, ""), *filter(None, problems)]
     if found:
         raise SettingsError(f"{name}: " + "; ".join(found))
     return _built(cls, values)
 
 
 def config_sha256(config: Any) -> str:
-    """Hash of what differs from the defaults, so that a setting added later leaves old hashes as they are."""
+    """Hash of the settings that differ from their defaults, so that one added later leaves old hashes as they are.
+
+    A plain default that is itself a table always counts, as in the hashes that cards hold.
+    """
     usual = {item.name: item.default for item in fields(config)}
-    chosen = {key: value for key, value in asdict(config).items() if value != usual[key]}
-    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
+    for item in fields(config):
+        if item.default_factory is not MISSING:
+            made = item.default_factory()
+            usual[item.name] = asdict(made) if is_dataclass(made) and not isinstance(made, type) else made
+    return table_sha256({key: value for key, value in asdict(config).items() if value != usual[key]})
 
 
-def _problems_of(cls: type, values: Any, limits: Limits, prefix: str) -> list[str]:
+def table_sha256(table: Mapping[str, Any]) -> str:
+    """Hash of a table of settings, whatever their order."""
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
+
+
+def _problems_of(cls: type, values: Any, prefix: str) -> list[str]:
     if not isinstance(values, Mapping):
         return [f"{prefix.rstrip('.')}: expected a table, found {values!r}"]
     known = {item.name: item for item in fields(cls)}
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls, include_extras=True)
     extra = set(values) - set(known) - ({"kind"} if not prefix else set())
     problems = [f"unknown setting {prefix + str(key)!r}" for key in sorted(extra, key=str)]
     for key, item in known.items():
         if key in values:
-            problems += _value_problems(prefix + key, values[key], hints[key], limits.get(key))
+            problems += _value_problems(prefix + key, values[key], hints[key])
         elif item.default is MISSING and item.default_factory is MISSING:
             problems.append(f"missing setting {prefix + key!r}")
     return problems
 
 
-def _value_problems(key: str, value: Any, hint: Any, limit: Any) -> list[str]:
+def _value_problems(key: str, value: Any, hint: Any) -> list[str]:
+    if get_origin(hint) is Annotated:
+        hint, limits = get_args(hint)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not limits[0] <= value <= limits[1]:
+            return [f"{key}: expected {limits[0]} to {limits[1]}, found {value}"]
     if is_dataclass(hint) and isinstance(hint, type):
-        return _problems_of(hint, value, limit or {}, f"{key}.")
+        return _problems_of(hint, value, f"{key}.")
     if wrong := _type_problem(value, hint):
         return [f"{key}: expected {wrong}, found {value!r}"]
-    if isinstance(limit, tuple) and isinstance(value, int | float) and not limit[0] <= value <= limit[1]:
-        return [f"{key}: expected {limit[0]} to {limit[1]}, found {value}"]
-    if isinstance(limit, list) and value not in limit:
-        return [f"{key}: expected one of {', '.join(map(repr, limit))}, found {value!r}"]
     return []
 
 
@@ -89,7 +145,7 @@ _COUNTS: Final = {2: "two", 3: "three", 4: "four"}
 
 
 def _type_problem(value: Any, hint: Any) -> str:
-    """What was expected where `value` is something else, "" where it fits."""
+    """The words for what was expected where `value` is something else, "" where it fits."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return "" if value in inner else f"one of {', '.join(map(repr, inner))}"
@@ -118,103 +174,3 @@ def _built(cls: type[Config], values: Mapping[str, Any]) -> Config:
                 value = _built(hint, value)
             chosen[item.name] = tuple(value) if isinstance(value, list) and get_origin(hint) is tuple else value
     return cls(**chosen)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """What frame model to train, on what, for how long.
-
-    `model_id` names the result; `architecture` is the card's table; `input_px`, `margin`, `mean`, `std` fix the crop,
-    `least_inside` what share of it must lie in the picture for a face to be scored.
-    A run ends after `steps` optimiser steps or `budget_minutes`, whichever comes first; the cosine schedule follows the
-    further of the two. `init` names openly licensed weights the trunk starts from
-    (`detector.training.engine.pretrained`), ""
-    for none. `labelled_share` of each batch are crops with a label but no mask, the rest pseudo-fake pairs,
-    `clip_share` of them frames of genuine videos and their twins; `hard_share` of it are replaced by samples of high
-    loss seen before. The first `coarse_shards` of the pool hold coarse fakes; `writers` processes fill it. What else a
-    fit takes is described in `detector.training.engine.fit.FitConfig`.
-    """
-
-    model_id: str
-    title: str
-    architecture: dict[str, Any]
-    init: str = ""
-    input_px: int = 144
-    margin: float = 0.12
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.25, 0.25, 0.25)
-    steps: int = 6000
-    budget_minutes: float = 90.0
-    batch_size: int = 64
-    labelled_share: float = 0.375
-    resynthesis_share: float = 0.3
-    resynthesiser_minutes: float = 3.0
-    steps_per_epoch: int = 150
-    learning_rate: float = 1e-3
-    warmup_steps: int = 200
-    weight_decay: float = 0.02
-    clip_norm: float = 1.0
-    ema_decay: float = 0.998
-    focal_alpha: float = 0.5
-    focal_gamma: float = 0.0
-    label_smoothing: float = 0.05
-    map_weight: float = 3.0
-    seed: int = 7
-    bf16: bool = True
-    shard_pairs: int = 640
-    shard_labelled: int = 768
-    coarse_shards: int = 8
-    keep_shards: int = 24
-    limits: tuple[str, ...] = field(default_factory=tuple)
-    licence: str = ""
-    min_epochs: int = 10
-    patience: int = 20
-    schedule: Schedule = "cosine"
-    restart_epochs: int = 10
-    positive_weight: float = 1.0
-    mixup_alpha: float = 0.0
-    cutmix_alpha: float = 0.0
-    consistency_weight: float = 0.0
-    contrastive_weight: float = 0.0
-    hard_share: float = 0.0
-    devices: int = 1
-    clip_share: float = 0.0
-    least_inside: float = 0.0
-    writers: int = 1
-
-    @property
-    def sha256(self) -> str:
-        return config_sha256(self)
-
-
-_LIMITS: Final[Limits] = {
-    "input_px": (32, 1024), "margin": (0, 1), "steps": (1, 10**7), "budget_minutes": (0.01, 10**5),
-    "batch_size": (2, 4096),
-    "labelled_share": (0, 1), "resynthesis_share": (0, 1), "clip_share": (0, 1), "least_inside": (0, 1),
-    "resynthesiser_minutes": (0.01, 10**4),
-    "steps_per_epoch": (1, 10**6), "learning_rate": (1e-7, 1), "warmup_steps": (0, 10**6),
-    "weight_decay": (0, 1), "clip_norm": (0.01, 100), "ema_decay": (0, 0.99999), "focal_alpha": (0, 1),
-    "focal_gamma": (0, 10),
-    "label_smoothing": (0, 0.5), "map_weight": (0, 100), "seed": (0, 2**31), "shard_pairs": (1, 10**5),
-    "shard_labelled": (0, 10**5), "coarse_shards": (0, 10**5), "keep_shards": (1, 10**5),
-    "min_epochs": (0, 10**6), "patience": (1, 10**6), "restart_epochs": (1, 10**6), "positive_weight": (0.01, 100),
-    "mixup_alpha": (0, 10), "cutmix_alpha": (0, 10), "consistency_weight": (0, 100), "contrastive_weight": (0, 100),
-    "hard_share": (0, 0.5), "devices": (1, 64), "writers": (1, 256),
-}  # fmt: skip
-
-
-def load_config(path: Path) -> TrainConfig:
-    """Read and check a frame model's YAML file. Raises SettingsError listing every problem at once."""
-    return check_config(read_yaml(path), path.name)
-
-
-def check_config(values: dict[str, Any], name: str = "config") -> TrainConfig:
-    problems = []
-    if isinstance(side := values.get("input_px", 144), int) and side % 16:
-        problems.append(f"input_px: expected a multiple of 16, found {side}")
-    if (problem := start_problem(values.get("init", ""))) is not None:
-        problems.append(problem)
-    table = values.get("architecture")
-    if isinstance(table, dict) and "kind" not in table:
-        problems.append(f"architecture: expected a table with a kind, found {table!r}")
-    return check_fields(TrainConfig, values, name, _LIMITS, problems=problems)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detector.measurement.metrics import binary_metrics
 
 if TYPE_CHECKING:
-    from detector.training.engine.fit import StepOutput
+    from detector.training.engine.module import StepOutput
 
 
 class EpochSamples:

@@ -19,11 +19,8 @@ import pandas as pd
 from detector.errors import SettingsError
 from detector.measurement.measures import against
 from detector.training.data.splits import assign_splits, grouped_folds
-from detector.training.engine.finished import finished_run
-from detector.training.kinds import kind_of, recipe_for
-
-# These measure themselves by folds already, within one run.
-_OWN_FOLDS = ("ensemble", "audiovisual")
+from detector.training.engine.run_log import finished_run
+from detector.training.kinds import kind_of
 
 
 def train_folds(config_path: Path, data_root: Path, run_dir: Path, device: str, folds: int) -> dict[str, Any]:
@@ -35,9 +32,8 @@ def train_folds(config_path: Path, data_root: Path, run_dir: Path, device: str, 
     SettingsError for a kind that measures by folds itself, or where there are fewer people than folds.
     """
     kind = kind_of(config_path)
-    if kind in _OWN_FOLDS:
-        raise SettingsError(f"A model of kind {kind} measures itself by folds in every run: leave --folds out.")
-    recipe = recipe_for(config_path)
+    if kind.folds_itself:
+        raise SettingsError(f"A model of kind {kind.name} measures itself by folds in every run: leave --folds out.")
     rows, held_out = [], []
     for number, manifest in enumerate(fold_manifests(data_root, folds), start=1):
         root = run_dir / f"fold-{number}"
@@ -46,7 +42,7 @@ def train_folds(config_path: Path, data_root: Path, run_dir: Path, device: str, 
         if number > 1:
             share_faces(run_dir / "fold-1", root, dict(zip(manifest["group"], manifest["split"], strict=True)))
         print(f"fold {number} of {folds}", file=sys.stderr)
-        recipe(config_path, root / "data", root / "run", device)
+        kind.train(config_path, root / "data", root / "run", device)
         held_out.append(pd.read_csv(root / "run" / "validation.csv"))
         rows.append({"fold": number, **_run_facts(root / "run"), **_against(held_out[-1])})
     aucs = [row["auc"] for row in rows if row["auc"] is not None]

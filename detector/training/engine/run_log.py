@@ -1,4 +1,4 @@
-"""What a run leaves behind for those who look at it later, written after every epoch.
+"""The files of a run, written after every epoch for those who look at it later.
 
 Files in `run_dir`, all readable while the run goes on (each is replaced whole, never half-written):
 
@@ -22,7 +22,6 @@ Files in `run_dir`, all readable while the run goes on (each is replaced whole, 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import math
@@ -33,20 +32,23 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from detector.errors import SettingsError
 from detector.measurement.metrics import binary_metrics
+from detector.training.engine.config import FitConfig, table_sha256
 from detector.training.engine.epoch_samples import EpochSamples
+from detector.training.engine.progress import Progress, duration, log
 
 if TYPE_CHECKING:
-    from detector.training.engine.fit import BinaryModule, FitConfig
+    from detector.training.engine.module import BinaryModule
 
 
 Keep = Literal["loss", "auc"]
@@ -74,7 +76,7 @@ class RunLog(Callback):
         table = asdict(config)
         self.facts: dict[str, Any] = {
             "config": table,
-            "config_sha256": hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest(),
+            "config_sha256": table_sha256(table),
             **facts,
             "kept_by": keep,
             "status": "running",
@@ -131,11 +133,14 @@ class RunLog(Callback):
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._train, self._validation = EpochSamples(), EpochSamples()
+        self._progress = Progress(f"{self._name}: epoch {self.epochs + 1} of at most {self._config.max_epochs}")
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._train.add(outputs["output"])
+        if trainer.is_global_zero and self._module.batches_an_epoch:
+            self._progress(batch_idx + 1, self._module.batches_an_epoch)
 
     def on_validation_batch_end(
         self,
@@ -166,11 +171,26 @@ class RunLog(Callback):
             if trainer.logger:
                 trainer.logger.log_metrics(numbers, step=row["epoch"])
             self._write_metrics()
+            self._tell(row)
         partial = self._run_dir / ".last.partial"
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
             os.replace(partial, self._run_dir / "last.ckpt")
             self._write_facts()
+
+    @property
+    def _name(self) -> str:
+        return str(self.facts.get("model_id", self._run_dir.name))
+
+    def _tell(self, row: Mapping[str, Any]) -> None:
+        """A line for those who wait: how good the epoch was, and how long the run can still go on."""
+        rest_s = self.elapsed_s / self.epochs * (self._config.max_epochs - self.epochs)
+        left = duration(min(rest_s, 60 * self._config.budget_minutes - self.elapsed_s))
+        log.info(
+            "%s: epoch %d of at most %d, validation loss %.4f, AUC %.3f; %s",
+            self._name, self.epochs, self._config.max_epochs, row["validation_loss"], row["auc"],
+            self.facts["stopped_because"] or f"at most {left} left",
+        )  # fmt: skip
 
     def _row(self, learning_rate: float) -> dict[str, Any]:
         train, validation = self._train, self._validation
@@ -225,7 +245,7 @@ class RunLog(Callback):
                 "true_manipulated": int((called & label).sum()),
             },
         )
-        state = self._module.average.network.state_dict()
+        state = self._module.average.state_dict()
         partial = self._run_dir / ".best.partial"
         save_file({key: value.detach().cpu().clone().contiguous() for key, value in state.items()}, partial)
         os.replace(partial, self._run_dir / "best.safetensors")
@@ -271,3 +291,34 @@ def _write_table(path: Path, names: list[str], rows: list[list[Any]]) -> None:
     writer.writerow(names)
     writer.writerows(rows)
     _write(path, text.getvalue())
+
+
+def finished_run(run_dir: Path) -> dict[str, Any] | None:
+    """The facts of a finished run, None where there is none or it goes on."""
+    path = run_dir / "run.json"
+    if not path.is_file():
+        return None
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts if facts["status"] == "finished" else None
+
+
+class FinishedRun(NamedTuple):
+    """`weights` as a state dict of the network, `steps` optimiser steps in `minutes`."""
+
+    weights: dict[str, Tensor]
+    config_sha256: str
+    steps: int
+    minutes: float
+
+
+def read_run(run_dir: Path) -> FinishedRun:
+    """The averaged weights in `run_dir`: of the best epoch so far, or of a run's own `checkpoint.pt` from before runs
+    kept a best epoch. Raises SettingsError where there is neither."""
+    best, facts_file, checkpoint = (run_dir / name for name in ("best.safetensors", "run.json", "checkpoint.pt"))
+    if best.is_file() and facts_file.is_file():
+        facts = json.loads(facts_file.read_text(encoding="utf-8"))
+        return FinishedRun(load_file(best), facts["config_sha256"], facts["steps"], round(facts["minutes"], 1))
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        return FinishedRun(state["ema"], state["config_sha256"], state["step"], round(state["elapsed_s"] / 60, 1))
+    raise SettingsError(f"No weights in {run_dir}: train first.")

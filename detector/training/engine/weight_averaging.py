@@ -17,8 +17,8 @@ from torch import Tensor
 
 from detector.errors import SettingsError
 from detector.registry import find_card, load_weights
-from detector.training.engine.finished import FinishedRun, read_run
 from detector.training.engine.pretrained import MODEL
+from detector.training.engine.run_log import FinishedRun, read_run
 
 
 def average_runs(sources: Sequence[str], run_dir: Path) -> None:

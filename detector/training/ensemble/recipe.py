@@ -7,7 +7,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from detector.synthesis.catalogue import KINDS
 from detector.synthesis.reconstruction import load_reconstruction_networks
 from detector.training.data.pool import labelled_rows
 from detector.training.data.synthesised import write_twins
-from detector.training.engine.config import Limits, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import Between, Seed, Weight, check_fields, config_sha256, read_yaml
 from detector.training.evaluation.evaluate import splits_of
 from detector.training.evaluation.predictions import gather, member_logits
 
@@ -44,9 +44,9 @@ class EnsembleConfig:
     title: str
     members: tuple[dict[str, Any], ...]
     method: str = "stacking"
-    hidden: int = 0
-    strength: float = 0.02
-    seed: int = 7
+    hidden: Annotated[int, Between(0, 64)] = 0
+    strength: Weight = 0.02
+    seed: Seed = 7
     synthesised: tuple[str, ...] = ()
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
@@ -56,9 +56,6 @@ class EnsembleConfig:
         one_sided = [index for index, member in enumerate(self.members) if member.get("cue") == "AV"]
         table = {"kind": "ensemble", "method": self.method, "members": len(self.members), "one_sided": one_sided}
         return {**table, "hidden": self.hidden} if self.hidden else table
-
-
-_LIMITS: Final[Limits] = {"method": list(METHODS), "hidden": (0, 64), "strength": (0, 100), "seed": (0, 2**31)}
 
 
 def load_ensemble_config(path: Path) -> EnsembleConfig:
@@ -75,7 +72,9 @@ def load_ensemble_config(path: Path) -> EnsembleConfig:
     kinds = values.get("synthesised", [])
     if isinstance(kinds, list) and (unknown := [kind for kind in kinds if kind not in KINDS]):
         problems.append(f"synthesised: unknown manipulations {', '.join(map(repr, unknown))}")
-    return check_fields(EnsembleConfig, values, path.name, _LIMITS, problems=problems)
+    if (method := values.get("method", "stacking")) not in METHODS:
+        problems.append(f"method: expected one of {', '.join(map(repr, METHODS))}, found {method!r}")
+    return check_fields(EnsembleConfig, values, path.name, problems=problems)
 
 
 def fit_fusion(config: EnsembleConfig, table: pd.DataFrame) -> Fusion:

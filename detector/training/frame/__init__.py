@@ -1,0 +1,35 @@
+"""Frame models: one crop, one score, and a map of where it was blended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.training.kinds import TrainingKind, register
+
+if TYPE_CHECKING:
+    from detector.registry import ModelCard
+    from detector.training.frame.config import FrameConfig
+
+
+@register
+class FrameKind(TrainingKind):
+    """Single crops, with a blend map."""
+
+    name = "frame"
+    scores_pictures = True
+
+    def load_config(self, path: Path) -> FrameConfig:
+        from detector.training.frame.config import load_config
+
+        return load_config(path)
+
+    def train(self, config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+        from detector.training.frame.recipe import train_frame
+
+        train_frame(config_path, data_root, run_dir, device)
+
+    def export(self, config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+        from detector.training.frame.export import export_frame
+
+        return export_frame(config_path, data_root, run_dir, out, history)

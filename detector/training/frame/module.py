@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -10,58 +9,29 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from detector.models import build_network
-from detector.training.engine.config import TrainConfig
-from detector.training.engine.fit import BinaryModule, FitConfig, StepOutput
-from detector.training.engine.hard_negatives import HardSamples
 from detector.training.engine.losses import consistency_loss, map_loss, supervised_contrastive_loss
 from detector.training.engine.mixing import draw_cutmix, draw_mixup
+from detector.training.engine.module import BinaryModule, StepOutput
 from detector.training.engine.pretrained import start_from
+from detector.training.frame.config import FrameConfig
+from detector.training.frame.hard_negatives import HardSamples
 from detector.training.frame.samples import Batch, Row
 
 _PROJECTED = 128
 
 
-def fit_config(config: TrainConfig) -> FitConfig:
-    """What of a frame model's config is about fitting."""
-    return FitConfig(
-        max_epochs=math.ceil(config.steps / config.steps_per_epoch),
-        min_epochs=config.min_epochs,
-        patience=config.patience,
-        budget_minutes=config.budget_minutes,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        schedule=config.schedule,
-        restart_epochs=config.restart_epochs,
-        warmup_steps=config.warmup_steps,
-        weight_decay=config.weight_decay,
-        clip_norm=config.clip_norm,
-        ema_decay=config.ema_decay,
-        focal_alpha=config.focal_alpha,
-        focal_gamma=config.focal_gamma,
-        label_smoothing=config.label_smoothing,
-        positive_weight=config.positive_weight,
-        mixup_alpha=config.mixup_alpha,
-        cutmix_alpha=config.cutmix_alpha,
-        consistency_weight=config.consistency_weight,
-        contrastive_weight=config.contrastive_weight,
-        bf16=config.bf16,
-        seed=config.seed,
-        devices=config.devices,
-    )
-
-
 class FrameModule(BinaryModule):
     """A frame model in training. `hard` takes note of each batch's losses where the config asks for hard samples."""
 
-    def __init__(self, config: TrainConfig, hard: HardSamples[Row] | None = None) -> None:
-        torch.manual_seed(config.seed)
+    def __init__(self, config: FrameConfig, hard: HardSamples[Row] | None = None) -> None:
+        torch.manual_seed(config.fit.seed)
         network = build_network(config.architecture)
         if config.init:
             start_from(network, config.init)
-        super().__init__(network.to(memory_format=torch.channels_last), fit_config(config))  # type: ignore[call-overload]
+        super().__init__(network.to(memory_format=torch.channels_last), config.fit)  # type: ignore[call-overload]
         self._map_weight, self._hard = config.map_weight, hard
         self.projector: nn.Module | None = None
-        if config.contrastive_weight:
+        if config.fit.contrastive_weight:
             # Part of the training, not of the network: contrast is drawn on it and it is thrown away (Khosla et al.).
             width = int(network.feature_dim)  # type: ignore[arg-type]
             self.projector = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, _PROJECTED))
@@ -69,6 +39,9 @@ class FrameModule(BinaryModule):
     def step(self, batch: Batch) -> StepOutput:
         images, labels, masks, has_mask = batch.images, batch.labels, batch.masks, batch.has_mask
         mixed = self.training and bool(self.config.mixup_alpha or self.config.cutmix_alpha)
+        if mixed and (self.projector is not None or self._hard is not None):
+            # A mixture's loss says nothing of one sample, nor do its features: half of the batches are left to these.
+            mixed = bool(torch.rand(()) < 0.5)
         if mixed:
             images, labels, masks, has_mask = self._mix(images, labels, masks, has_mask)
         output = self.network.forward_all(images)  # type: ignore[operator]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import time
+from dataclasses import asdict
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from detector.training.data.pool import SampleMaker, Shard, keep_filling, read_s
 from detector.training.data.properties import describe_images
 from detector.training.data.readings import open_readings, read_clips
 from detector.training.data.reconstruction import fit_all, load_all
-from detector.training.engine.config import TrainConfig, load_config
-from detector.training.engine.device_buffer import DeviceBuffer
 from detector.training.engine.fit import fit
-from detector.training.engine.hard_negatives import HardSamples
-from detector.training.frame.module import FrameModule, fit_config
+from detector.training.engine.progress import Progress
+from detector.training.frame.config import FrameConfig, load_config
+from detector.training.frame.device_buffer import DeviceBuffer
+from detector.training.frame.hard_negatives import HardSamples
+from detector.training.frame.module import FrameModule
 from detector.training.frame.samples import PoolBatches, Row, ShardBatches
 
 _HARD_KEPT = 256  # of each label; a row takes 150 kB at 160 px
@@ -39,17 +40,16 @@ def train_frame(config_path: Path, data_root: Path, run_dir: Path, device: str) 
     bank_dir, pool, clips = run_dir / "bank", run_dir / "pool", run_dir.parent / "clips"
     networks_dir = clips / "repainters"
     if not (bank_dir / "table.parquet").is_file():
-        print("cutting faces …", file=sys.stderr)
         build_bank(data_root, bank_dir)
     bank = FaceBank.open(bank_dir)
-    fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes)
+    fit_all(bank, networks_dir, minutes=config.resynthesiser_minutes, device=device)
     if config.clip_share:
         read_clips(data_root, clips / "readings")
     writers = _start_writers(bank_dir, clips, pool, config)
     if config.writers > 1:
         _on_one_thread()
     try:
-        validation = sample_maker(bank, clips, config, "val", seed=config.seed + 1).shard(
+        validation = sample_maker(bank, clips, config, "val", seed=config.fit.seed + 1).shard(
             0, pairs=min(400, config.shard_pairs), labelled=min(800, config.shard_labelled)
         )
         _await_shards(pool, writers)
@@ -59,21 +59,21 @@ def train_frame(config_path: Path, data_root: Path, run_dir: Path, device: str) 
             writer.terminate()
 
 
-def train_on_pool(config: TrainConfig, pool: Path, validation: Shard, run_dir: Path, device: str) -> None:
+def train_on_pool(config: FrameConfig, pool: Path, validation: Shard, run_dir: Path, device: str) -> None:
     """Fit a frame model on the shards in `pool`; a GPU holds them in its memory, unless hard samples are asked for."""
     hard: HardSamples[Row] | None = HardSamples(_HARD_KEPT) if config.hard_share else None
     facts = {
         "kind": "frame",
         "model_id": config.model_id,
         "title": config.title,
-        "config": {name: getattr(config, name) for name in config.__dataclass_fields__},
+        "config": asdict(config),
         "config_sha256": config.sha256,
     }
     fit(
         FrameModule(config, hard),
         PoolBatches(pool, config, hard) if device == "cpu" or hard is not None else DeviceBuffer(pool, config, device),
         ShardBatches(validation, config),
-        fit_config(config),
+        config.fit,
         run_dir,
         device=device,
         facts=facts,
@@ -94,7 +94,7 @@ def check_mix(shards: list[Shard]) -> LeakageReport:
     return check_leakage(pd.concat(tables, ignore_index=True), what="crops of the training mix")
 
 
-def _start_writers(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig) -> list[BaseProcess]:
+def _start_writers(bank_dir: Path, clips: Path, pool: Path, config: FrameConfig) -> list[BaseProcess]:
     """The processes that fill the pool: spawned and daemonic, they end with this one and share no threads with it."""
     if os.environ.get("LOCAL_RANK", "0") != "0":  # one of several training processes; the first one has them
         return []
@@ -115,13 +115,15 @@ def _on_one_thread() -> None:
 
 
 def _await_shards(pool: Path, writers: list[BaseProcess]) -> None:
-    while len(shard_paths(pool)) < 2:
+    progress = Progress("making the first samples")
+    while (made := len(shard_paths(pool))) < 2:
+        progress(made, 2)
         if writers and not any(writer.is_alive() for writer in writers):
             raise SettingsError("The sample writer stopped; see its message above.")
         time.sleep(1)
 
 
-def sample_maker(bank: FaceBank, clips: Path, config: TrainConfig, split: str, *, seed: int) -> SampleMaker:
+def sample_maker(bank: FaceBank, clips: Path, config: FrameConfig, split: str, *, seed: int) -> SampleMaker:
     """What draws the samples of a split as the config says, from what lies in `clips`."""
     networks = load_all(clips / "repainters")
     video = ClipPairs(list(open_readings(clips / "readings", split)), networks) if config.clip_share else None
@@ -138,11 +140,11 @@ def sample_maker(bank: FaceBank, clips: Path, config: TrainConfig, split: str, *
     )
 
 
-def _fill(bank_dir: Path, clips: Path, pool: Path, config: TrainConfig, number: int) -> None:
+def _fill(bank_dir: Path, clips: Path, pool: Path, config: FrameConfig, number: int) -> None:
     if config.writers > 1:
         _on_one_thread()
     keep_filling(
-        sample_maker(FaceBank.open(bank_dir), clips, config, "train", seed=config.seed),
+        sample_maker(FaceBank.open(bank_dir), clips, config, "train", seed=config.fit.seed),
         pool,
         pairs=config.shard_pairs,
         labelled=config.shard_labelled,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detector.training.data.pool import MASK_STRIDE, Shard, read_shard, shard_paths
-from detector.training.engine.config import TrainConfig
-from detector.training.engine.hard_negatives import HardSamples
+from detector.training.frame.config import FrameConfig
+from detector.training.frame.hard_negatives import HardSamples
 
 
 class Batch(NamedTuple):
@@ -37,7 +37,7 @@ class Row(NamedTuple):
     group: str
 
 
-def batches(shard: Shard, config: TrainConfig, rng: np.random.Generator | None, name: str = "") -> Iterator[Batch]:
+def batches(shard: Shard, config: FrameConfig, rng: np.random.Generator | None, name: str = "") -> Iterator[Batch]:
     """Cut a shard into batches: pairs stay together, labelled crops fill the rest.
 
     With `rng`: shuffled, the input window placed at random in the stored crop; without: in order, centred."""
@@ -46,8 +46,8 @@ def batches(shard: Shard, config: TrainConfig, rng: np.random.Generator | None, 
     if rng is not None:
         rng.shuffle(single)
         rng.shuffle(pairs)
-    count = round(config.batch_size * config.labelled_share) if len(single) else 0
-    pair_count = max(1, (config.batch_size - count) // 2)
+    count = round(config.fit.batch_size * config.labelled_share) if len(single) else 0
+    pair_count = max(1, (config.fit.batch_size - count) // 2)
     total = min(len(pairs) // pair_count, len(single) // count) if count else len(pairs) // pair_count
     for step in range(total):
         chosen = pairs[step * pair_count : (step + 1) * pair_count]
@@ -56,7 +56,7 @@ def batches(shard: Shard, config: TrainConfig, rng: np.random.Generator | None, 
 
 
 def collate(
-    shard: Shard, rows: NDArray[np.int64], config: TrainConfig, rng: np.random.Generator | None, name: str = ""
+    shard: Shard, rows: NDArray[np.int64], config: FrameConfig, rng: np.random.Generator | None, name: str = ""
 ) -> Batch:
     """The named rows as a batch, normalised, masks at stride 8."""
     ratio = MASK_STRIDE
@@ -85,7 +85,7 @@ class PoolBatches:
     What an epoch draws depends on its number, the seed and what the pool then holds.
     """
 
-    def __init__(self, pool: Path, config: TrainConfig, hard: HardSamples[Row] | None = None) -> None:
+    def __init__(self, pool: Path, config: FrameConfig, hard: HardSamples[Row] | None = None) -> None:
         self._pool, self._config, self._hard = pool, config, hard
         self._epoch = 0
 
@@ -96,7 +96,7 @@ class PoolBatches:
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[Batch]:
-        rng = np.random.default_rng((self._config.seed, self._epoch))
+        rng = np.random.default_rng((self._config.fit.seed, self._epoch))
         made = 0
         while made < len(self):
             paths = shard_paths(self._pool)
@@ -136,7 +136,7 @@ class PoolBatches:
 class ShardBatches:
     """A whole shard in order, centred: what is validated on."""
 
-    def __init__(self, shard: Shard, config: TrainConfig) -> None:
+    def __init__(self, shard: Shard, config: FrameConfig) -> None:
         self._shard, self._config = shard, config
 
     def __iter__(self) -> Iterator[Batch]:

@@ -23,8 +23,10 @@ from detector.measurement.metrics import rank_auc
 from detector.models.frame_pair import FramePairNet, mirrored
 from detector.registry.loaded import pair_logits
 from detector.training.data.clip_crops import read_shards
-from detector.training.engine.fit import BinaryModule, FitConfig, StepOutput, fit
+from detector.training.engine.config import FitConfig
+from detector.training.engine.fit import fit
 from detector.training.engine.mixing import Mixup, draw_mixup
+from detector.training.engine.module import BinaryModule, StepOutput
 from detector.training.sequence.features import ClipFeatures
 from detector.training.sequence.samples import score_clip, twin_sets
 

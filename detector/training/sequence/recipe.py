@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -21,9 +21,10 @@ from detector.registry import LoadedModel, load_model
 from detector.training.data.clip_crops import CropPlan, make_crops
 from detector.training.data.readings import read_clips
 from detector.training.data.reconstruction import load_all
-from detector.training.engine.config import Limits, check_fields, config_sha256, read_yaml
-from detector.training.engine.fit import FIT_LIMITS, BinaryModule, FitConfig, StepOutput, fit
+from detector.training.engine.config import Between, FitConfig, Weight, check_fields, config_sha256, read_yaml
+from detector.training.engine.fit import fit
 from detector.training.engine.mixing import Mixup, TimeCutmix, draw_mixup, draw_time_cutmix
+from detector.training.engine.module import BinaryModule, StepOutput
 from detector.training.engine.run_log import Keep
 from detector.training.sequence.features import ClipFeatures, extract_features, read_features
 from detector.training.sequence.frame_pairs import extract_pairs, fit_frame_pairs, fit_pair_gain, with_pair_logits
@@ -37,7 +38,7 @@ _PLAIN: Final = APPEARANCE_FEATURES + 2 * len(TEMPORAL_DIFFERENCES)  # features 
 
 @dataclass(frozen=True, slots=True)
 class SequenceConfig:
-    """What to train, on which trunk's features, for how long.
+    """The network, the trunk whose features it reads, its clips and its fit.
 
     `trunk` is the model id of a frame model beside the shipped ones; `frames` the window; `architecture` leaves out the
     number of features, which the trunk gives. `witness` carries the trunk's label head along. `frame_weight` weighs the
@@ -53,26 +54,17 @@ class SequenceConfig:
     architecture: dict[str, Any]
     trunk: str
     fit: FitConfig
-    frames: int = 32
-    rounds: int = 2
+    frames: Annotated[int, Between(4, 512)] = 32
+    rounds: Annotated[int, Between(1, 1000)] = 2
     witness: bool = True
-    frame_weight: float = 1.0
+    frame_weight: Weight = 1.0
     crops: CropPlan = field(default_factory=CropPlan)
     validation_crops: CropPlan = VALIDATION_CROPS
     change_fit: FitConfig = field(default_factory=FitConfig)
-    cue: str = ""
+    cue: Literal["", "TM"] = ""
     keep: Keep = "loss"
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
-
-
-_CROP_LIMITS: Final[Limits] = {
-    "draws": (1, 1000), "fakes": (1, 1000), "frames": (8, 1000), "seed": (0, 2**31),
-}  # fmt: skip
-_LIMITS: Final[Limits] = {
-    "fit": FIT_LIMITS, "change_fit": FIT_LIMITS, "frames": (4, 512), "rounds": (1, 1000), "frame_weight": (0, 100),
-    "cue": ["", "TM"], "keep": ["loss", "auc"], "crops": _CROP_LIMITS, "validation_crops": _CROP_LIMITS,
-}  # fmt: skip
 
 
 def load_sequence_config(path: Path) -> SequenceConfig:
@@ -83,7 +75,7 @@ def load_sequence_config(path: Path) -> SequenceConfig:
     kind = table.get("kind") if isinstance(table, dict) else None
     if kind not in KINDS:
         problems.append(f"architecture.kind: expected one of {', '.join(KINDS)}, found {kind!r}")
-    return check_fields(SequenceConfig, values, path.name, _LIMITS, problems=problems)
+    return check_fields(SequenceConfig, values, path.name, problems=problems)
 
 
 class SequenceModule(BinaryModule):

@@ -1,0 +1,37 @@
+"""Specialists: a head for each cue of the picture, on one trunk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from detector.training.kinds import TrainingKind, register
+
+if TYPE_CHECKING:
+    from detector.registry import ModelCard
+    from detector.training.specialists.recipe import SpecialistsConfig
+
+
+@register
+class SpecialistsKind(TrainingKind):
+    """One trunk, a label and a map for each cue."""
+
+    name = "specialists"
+    scores_pictures = True
+
+    def load_config(self, path: Path) -> SpecialistsConfig:
+        from detector.training.specialists.recipe import load_specialists_config
+
+        return load_specialists_config(path)
+
+    def train(self, config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+        from detector.training.specialists.recipe import train_specialists
+
+        train_specialists(config_path, data_root, run_dir, device)
+
+    def export(self, config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+        from detector.training.data.facebank import FaceBank
+        from detector.training.specialists.report import export_specialists
+
+        bank = FaceBank.open(run_dir / "bank")
+        return export_specialists(self.load_config(config_path), run_dir, bank, out, history=history)

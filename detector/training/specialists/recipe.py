@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any
 
 import cv2
 import torch
@@ -16,8 +16,18 @@ from detector.models.outputs import SpecialistOutput
 from detector.models.specialists import SpecialistsNet, evidence_channels
 from detector.synthesis.cue_edits import SynthesisCue
 from detector.training.data.facebank import FaceBank, build_bank
-from detector.training.engine.config import Limits, check_fields, config_sha256, read_yaml
-from detector.training.engine.fit import FIT_LIMITS, BinaryModule, FitConfig, StepOutput, fit
+from detector.training.engine.config import (
+    Between,
+    Count,
+    FitConfig,
+    Share,
+    Weight,
+    check_fields,
+    config_sha256,
+    read_yaml,
+)
+from detector.training.engine.fit import fit
+from detector.training.engine.module import BinaryModule, StepOutput
 from detector.training.engine.pretrained import start_from, start_problem
 from detector.training.specialists.samples import (
     CUES,
@@ -32,7 +42,7 @@ from detector.training.specialists.samples import (
 
 @dataclass(frozen=True, slots=True)
 class SpecialistsConfig:
-    """What to train and for how long.
+    """The network, its samples and its fit.
 
     `init` names openly licensed weights the trunk starts from, or "model:" and the id of specialists to go on from.
     `batches_an_epoch` batches of `fit.batch_size` pictures, a multiple of 16: four cues in fours, or as many fours of
@@ -46,45 +56,37 @@ class SpecialistsConfig:
     architecture: dict[str, Any]
     fit: FitConfig
     init: str = ""
-    input_px: int = 192
-    margin: float = 0.45
+    input_px: Annotated[int, Between(64, 1024)] = 192
+    margin: Share = 0.45
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    batches_an_epoch: int = 40
-    validation_batches: int = 6
+    batches_an_epoch: Count = 40
+    validation_batches: Annotated[int, Between(1, 10**5)] = 6
     quads: dict[str, int] | None = None
-    map_weight: float = 2.0
-    evidence_weight: float = 0.5
-    other_genuine_weight: float = 0.35
+    map_weight: Weight = 2.0
+    evidence_weight: Weight = 0.5
+    other_genuine_weight: Share = 0.35
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
-
-
-_LIMITS: Final[Limits] = {
-    "fit": FIT_LIMITS, "input_px": (64, 1024), "margin": (0, 1),
-    "batches_an_epoch": (1, 10**6), "validation_batches": (1, 10**5), "map_weight": (0, 100),
-    "evidence_weight": (0, 100), "other_genuine_weight": (0, 1),
-}  # fmt: skip
 
 
 def load_specialists_config(path: Path) -> SpecialistsConfig:
     """Read and check a YAML file. Raises SettingsError listing every problem at once."""
     values = read_yaml(path)
-    problems = []
+    problems: list[str | None] = []
     if isinstance(size := values.get("input_px", 192), int) and size % 16:
         problems.append(f"input_px: expected a multiple of 16, found {size}")
     table = values.get("fit")
     batch = table.get("batch_size", FitConfig.batch_size) if isinstance(table, dict) else 16
     if isinstance(batch, int) and batch % (4 * len(CUES)):
         problems.append(f"fit.batch_size: expected a multiple of {4 * len(CUES)}, found {batch}")
-    if (problem := start_problem(values.get("init", ""))) is not None:
-        problems.append(problem)
+    problems.append(start_problem(values.get("init", "")))
     quads = values.get("quads")
     if isinstance(quads, dict) and quads:
         wrong = set(quads) != set(CUES) or not all(isinstance(count, int) and count > 0 for count in quads.values())
         if wrong or 4 * sum(quads.values()) != batch:
             problems.append(f"quads: expected a count of each of {', '.join(CUES)}, in all {batch} / 4, found {quads}")
-    return check_fields(SpecialistsConfig, values, path.name, _LIMITS, problems=problems)
+    return check_fields(SpecialistsConfig, values, path.name, problems=problems)
 
 
 class SpecialistsModule(BinaryModule):

@@ -22,7 +22,7 @@ from detector.registry import ModelCard, Thresholds, save_weights
 from detector.synthesis.cue_edits import EDITS
 from detector.training.data.facebank import FaceBank
 from detector.training.engine.config import config_sha256
-from detector.training.engine.finished import read_run
+from detector.training.engine.run_log import read_run
 from detector.training.evaluation.heldout import write_held_out
 from detector.training.specialists.recipe import SpecialistsConfig
 from detector.training.specialists.samples import CUES, KINDS, CueBatch, CueBatches, CueSource, wide_rows

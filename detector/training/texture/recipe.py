@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ from detector.synthesis.clip_fakes import Plan, manipulate
 from detector.synthesis.clips import FaceClip, draw_transmission
 from detector.training.data.readings import Reading, open_readings, read_clips
 from detector.training.data.reconstruction import load_all
-from detector.training.engine.config import Limits, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import Between, Seed, check_fields, config_sha256, read_yaml
 
 _BASES: Final = ("animated_whole", "animated_whole", "animated")
 _STEP_S = 0.12
@@ -53,15 +53,15 @@ class TextureConfig:
 
     model_id: str
     title: str
-    draws: int = 2
-    frames: int = 28
-    pairs: int = 16
+    draws: Annotated[int, Between(1, 1000)] = 2
+    frames: Annotated[int, Between(8, 1000)] = 28
+    pairs: Annotated[int, Between(1, 1000)] = 16
     face_px: tuple[float, float] = (100.0, 224.0)
-    hidden: int = 16
-    penalty: float = 1.0
-    epochs: int = 20
-    balance_bins: int = 5
-    seed: int = 11
+    hidden: Annotated[int, Between(1, 1000)] = 16
+    penalty: Annotated[float, Between(0, 1e6)] = 1.0
+    epochs: Annotated[int, Between(1, 10_000)] = 20
+    balance_bins: Annotated[int, Between(1, 20)] = 5
+    seed: Seed = 11
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
 
@@ -76,15 +76,9 @@ class TextureConfig:
         }
 
 
-_LIMITS: Final[Limits] = {
-    "draws": (1, 1000), "frames": (8, 1000), "pairs": (1, 1000), "hidden": (1, 1000), "penalty": (0, 1e6),
-    "epochs": (1, 10_000), "balance_bins": (1, 20), "seed": (0, 2**31),
-}  # fmt: skip
-
-
 def load_texture_config(path: Path) -> TextureConfig:
     """Read and check a YAML file. Raises SettingsError listing every problem at once."""
-    return check_fields(TextureConfig, read_yaml(path), path.name, _LIMITS)
+    return check_fields(TextureConfig, read_yaml(path), path.name)
 
 
 def train_texture(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:

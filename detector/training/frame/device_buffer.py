@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.training.data.pool import MASK_STRIDE, Shard, read_shard, shard_paths
-from detector.training.engine.config import TrainConfig
+from detector.training.frame.config import FrameConfig
 from detector.training.frame.samples import Batch
 
 _READ_AHEAD = 2
@@ -37,7 +37,7 @@ class DeviceBuffer:
     the pool is empty. What an epoch draws depends on its number, the seed and what the pool then holds.
     """
 
-    def __init__(self, pool: Path, config: TrainConfig, device: str) -> None:
+    def __init__(self, pool: Path, config: FrameConfig, device: str) -> None:
         self._pool, self._config, self._device = pool, config, torch.device(device)
         self._epoch = 0
         self._pairs = _Ring(config.keep_shards * config.shard_pairs, self._device)
@@ -58,7 +58,7 @@ class DeviceBuffer:
             self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()
             self._hold(self._waiting.get())
-        draw = torch.Generator(self._device).manual_seed(self._config.seed * 1_000_003 + self._epoch)
+        draw = torch.Generator(self._device).manual_seed(self._config.fit.seed * 1_000_003 + self._epoch)
         for _ in range(len(self)):
             if not self._waiting.empty():
                 self._hold(self._waiting.get())
@@ -86,8 +86,8 @@ class DeviceBuffer:
 
     def _batch(self, draw: torch.Generator) -> Batch:
         config = self._config
-        count = round(config.batch_size * config.labelled_share) if self._singles.held else 0
-        pairs = self._pairs.draw(max(1, (config.batch_size - count) // 2), draw)
+        count = round(config.fit.batch_size * config.labelled_share) if self._singles.held else 0
+        pairs = self._pairs.draw(max(1, (config.fit.batch_size - count) // 2), draw)
         singles = self._singles.draw(count, draw) if count else None
         parts = [varied(pairs[0], pairs[1], config.input_px, draw)]
         labels, known = [pairs[2].flatten()], [pairs[3].flatten()]

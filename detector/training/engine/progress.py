@@ -1,0 +1,62 @@
+"""How far long work has come, and how long it will go on.
+
+Lines go through `logging`, so that a library call says nothing; commands show them on standard error (`shown`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Collection, Iterator
+from typing import Final, TypeVar
+
+log: Final = logging.getLogger("detector.training")
+_EVERY_S = 20.0
+Item = TypeVar("Item")
+
+
+class Progress:
+    """One piece of work, told of at its start, then at most every 20 seconds; call it as `progress(done, total)`."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._started, self._told = what, time.monotonic(), time.monotonic()
+        log.info("%s …", what)
+
+    def __call__(self, done: int, total: int, *_: object) -> None:
+        now = time.monotonic()
+        if now - self._told >= _EVERY_S:
+            self._told = now
+            left_s = (now - self._started) / max(1, done) * (total - done)
+            log.info("%s: %d of %d, about %s left", self._what, done, total, duration(left_s))
+
+
+def tracked(items: Collection[Item], what: str) -> Iterator[Item]:
+    """The items, with the progress of whatever is done with each."""
+    progress = Progress(what)
+    for done, item in enumerate(items, start=1):
+        yield item
+        progress(done, len(items))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words: "40 s", "12 min", "3 h 5 min"."""
+    if seconds < 90:
+        return f"{max(0.0, seconds):.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+@contextlib.contextmanager
+def shown() -> Iterator[None]:
+    """Show progress on standard error while this lasts."""
+    handler = logging.StreamHandler(sys.stderr)
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
