@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from detector.evidence.forensics.box_fields import (
+from detector.evidence.forensics.container_tree import (
+    BoxTree,
     compressor_name,
     edits,
     free_text,
@@ -17,11 +18,10 @@ from detector.evidence.forensics.box_fields import (
     timestamps,
     user_text,
 )
-from detector.evidence.forensics.container_tree import BoxTree
 from detector.evidence.forensics.programs import is_generic
-from detector.evidence.forensics.text import shown
 from detector.evidence.forensics.types import ContainerFacts, StreamFacts, Timestamp
 from detector.evidence.opening import open_video
+from detector.evidence.text import shown
 from detector.evidence.types import Evidence
 
 NO_TREE = (

@@ -1,43 +1,33 @@
-"""The box tree of ISO base media (ISO/IEC 14496-12; QuickTime File Format), walked without trusting a single number.
-
-Every size is checked against its parent, depth and count are bounded, and no box's content is read beyond a few bytes,
-so a hostile file costs no more than a sound one.
-"""
+"""The box tree of a file of ISO base media, and what a few of its boxes say: times, edit lists, handler and compressor
+names (ISO/IEC 14496-12; QuickTime File Format). No box's content is read beyond a few bytes."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, NamedTuple
 
-from detector.evidence.forensics.text import shown
-from detector.evidence.forensics.types import Box
+from detector.evidence.forensics.types import Box as ListedBox
+from detector.evidence.forensics.types import Edit, Timestamp
+from detector.evidence.isobmff import KNOWN_TYPES, MAX_BOXES, Box, BoxWalk, name_of
+from detector.evidence.text import shown
 
-MAX_BOXES = 20_000
 MAX_LISTED = 250
-MAX_DEPTH = 12
 MAX_FIELD_BYTES = 512
 MAX_XMP_BYTES = 1 << 20
-_PARENTS = frozenset(
-    b"moov trak edts mdia minf dinf stbl mvex moof traf mfra udta tapt gmhd meta ilst sinf schi iprp ipco".split()
-)
+# Seconds between the QuickTime epoch (1904-01-01) and Unix' (1970-01-01).
+MAC_TO_UNIX_S = 2_082_844_800
+_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
+_MAX_EDITS = 64
+_PRINTABLE = re.compile(rb"[\x20-\x7e]{6,120}")
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
-# The MP4 registration authority's list, QuickTime's, and what cameras and platforms are known to write.
-_KNOWN = frozenset(
-    b"""ftyp styp moov mvhd trak tkhd edts elst mdia mdhd hdlr minf vmhd smhd hmhd nmhd sthd dinf dref stbl stsd
-    stts ctts cslg stss stps stsc stsz stz2 stco co64 sdtp sbgp sgpd subs saiz saio tref udta meta ilst keys
-    mean name data mdat free skip wide pnot moof mfhd traf tfhd tfdt trun mvex mehd trex mfra tfra mfro sidx
-    ssix prft emsg uuid iods tapt clef prof enof gmhd gmin gmed text tmcd tcmi load clip crgn matt kmat imap
-    chap url urn alis rsrc pdin btrt pasp colr clap fiel iprp ipco ipma iinf infe iref iloc pitm idat grpl ispe
-    pixi hvcC av1C avcC irot imir auxC pssh senc sinf frma schm schi tenc cprt tsel kind loci titl auth perf
-    gnre dscp albm yrrc rtng clsf kywd ID32 xml bxml mp4s mp4a avc1 hvc1 hev1 av01 mp4v mebx jpeg thmb GPRI GPS0
-    SDLN smrd pict Xtra XMP_ CAME FIRM LENS HMMT MUID GPMF AMBA SETT beam cios frea mpvd vndr psmt inst ccid
-    meco mere sdes strk""".split()
-)
 _FREE_TEXT = frozenset((b"udta", b"ilst"))
+_READ = frozenset(b"ftyp styp mvhd tkhd mdhd elst hdlr stsd free skip data mean name keys".split())
+_LISTS = frozenset((b"elst", b"keys"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +43,11 @@ class Field:
 
 @dataclass(slots=True)
 class BoxTree:
-    """What one walk found. `boxes` at most `MAX_LISTED`, `total` all that were walked; `cut_short` where a limit or a
+    """The boxes of a file. `boxes` at most `MAX_LISTED`, `total` all that were walked; `cut_short` where a limit or a
     broken size ended a level early; `trailing_bytes` behind the last whole top-level box; `missing_bytes` by which the
     last box reaches beyond the file."""
 
-    boxes: list[Box] = field(default_factory=list)
+    boxes: list[ListedBox] = field(default_factory=list)
     total: int = 0
     fields: list[Field] = field(default_factory=list)
     top: list[tuple[bytes, int, int]] = field(default_factory=list)
@@ -69,121 +59,170 @@ class BoxTree:
     has_c2pa: bool = False
 
 
-_READ = frozenset(b"ftyp styp mvhd tkhd mdhd elst hdlr stsd free skip data mean name keys".split())
-
-
-def walk(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> BoxTree:
+def read_tree(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> BoxTree:
     """Walk a file that starts like ISO base media. Never raises on what is in it."""
     size_bytes = path.stat().st_size
     tree = BoxTree()
+    track = end = 0
     with path.open("rb") as stream:
-        walker = _Walker(stream, tree, cancelled)
-        end = walker.level(0, size_bytes, ())
-        tree.trailing_bytes = max(0, size_bytes - end)
-        tree.missing_bytes = max(0, end - size_bytes)
+        walk = BoxWalk(stream, size_bytes, cancelled=cancelled)
+        for box in walk:
+            if not box.path:
+                tree.top.append((box.type, box.offset, box.end - box.offset))
+                end = box.end
+            if len(tree.boxes) < MAX_LISTED:
+                tree.boxes.append(ListedBox(name_of(box.type), box.offset, box.end - box.offset, len(box.path)))
+            if box.type not in KNOWN_TYPES and not (box.path and box.path[-1] in _FREE_TEXT):
+                tree.unknown[name_of(box.type)] = tree.unknown.get(name_of(box.type), 0) + 1
+            track += box.type == b"trak"
+            _read_extension(stream, box, tree)
+            if (box.type in _READ or box.path[-1:] == (b"udta",)) and len(tree.fields) < MAX_BOXES // 10:
+                tree.fields.append(_field(stream, box, track))
+    tree.total, tree.cut_short = walk.total, walk.problems
+    tree.trailing_bytes, tree.missing_bytes = max(0, size_bytes - end), max(0, end - size_bytes)
     return tree
 
 
-class _Walker:
-    def __init__(self, stream: BinaryIO, tree: BoxTree, cancelled: Callable[[], bool]) -> None:
-        self._stream, self._tree, self._cancelled = stream, tree, cancelled
-        self._track = 0
-
-    def level(self, start: int, stop: int, path: tuple[bytes, ...]) -> int:
-        """Walk the boxes in [start, stop) and below; returns where the last whole header's box ends."""
-        tree = self._tree
-        for kind, offset, content, end in self._headers(start, stop, path):
-            tree.total += 1
-            if not path:
-                tree.top.append((kind, offset, end - offset))
-            if len(tree.boxes) < MAX_LISTED:
-                tree.boxes.append(Box(name_of(kind), offset, end - offset, len(path)))
-            if kind not in _KNOWN and not (path and path[-1] in _FREE_TEXT):
-                tree.unknown[name_of(kind)] = tree.unknown.get(name_of(kind), 0) + 1
-            if kind == b"trak":
-                self._track += 1
-            self._read(kind, content, min(end, stop), path)
-            below = (*path, kind)
-            if kind in _PARENTS or (path and path[-1] == b"ilst"):
-                if len(path) + 1 >= MAX_DEPTH:
-                    self._note(f"boxes below depth {MAX_DEPTH} were not read")
-                else:
-                    self.level(content + self._header_extra(kind, content), min(end, stop), below)
-            start = end
-        return start
-
-    def _headers(self, start: int, stop: int, path: tuple[bytes, ...]) -> Iterator[tuple[bytes, int, int, int]]:
-        while start + 8 <= stop:
-            if self._tree.total >= MAX_BOXES:
-                self._note(f"only the first {MAX_BOXES} boxes were read")
-                return
-            if self._tree.total % 256 == 0 and self._cancelled():
-                return
-            self._stream.seek(start)
-            header = self._stream.read(16)
-            size, kind, content = int.from_bytes(header[:4], "big"), header[4:8], start + 8
-            if size == 1 and len(header) == 16:
-                size, content = int.from_bytes(header[8:16], "big"), start + 16
-            elif size == 0:
-                if path:  # QuickTime ends some lists, such as user data, with four zero bytes
-                    return
-                size = stop - start
-            if not path and kind not in _KNOWN and (start + size > stop or not _looks_like_type(kind)):
-                return  # what follows is no box: it is counted as trailing data
-            if size < content - start or (path and start + size > stop):
-                if path:
-                    self._note(f"a box in “{name_of(path[-1])}” states an impossible size")
-                return
-            yield kind, start, content, start + size
-            start += size
-
-    def _header_extra(self, kind: bytes, content: int) -> int:
-        """A "meta" box carries four bytes of version in MP4 and none in QuickTime."""
-        if kind != b"meta":
-            return 0
-        self._stream.seek(content)
-        head = self._stream.read(8)
-        return 0 if head[4:8] == b"hdlr" else 4
-
-    def _read(self, kind: bytes, content: int, stop: int, path: tuple[bytes, ...]) -> None:
-        tree = self._tree
-        if kind == b"uuid" or (kind == b"XMP_" and path[-1:] == (b"udta",)):
-            self._stream.seek(content)
-            user_type = self._stream.read(16) if kind == b"uuid" else _XMP_UUID
-            tree.has_c2pa |= user_type == _C2PA_UUID
-            length = stop - self._stream.tell() if kind == b"uuid" else stop - content
-            if user_type == _XMP_UUID and tree.xmp is None and 0 < length <= MAX_XMP_BYTES:
-                tree.xmp = self._stream.read(length)
-        wanted = kind in _READ or path[-1:] == (b"udta",)
-        if wanted and len(tree.fields) < MAX_BOXES // 10:
-            self._stream.seek(content)
-            limit = MAX_FIELD_BYTES if kind not in (b"elst", b"keys") else 8 * MAX_FIELD_BYTES
-            head = self._stream.read(max(0, min(stop - content, limit)))
-            tree.fields.append(Field(kind, path, self._track if b"trak" in path else 0, head))
-
-    def _note(self, text: str) -> None:
-        if text not in self._tree.cut_short and len(self._tree.cut_short) < 8:
-            self._tree.cut_short.append(text)
+def _read_extension(stream: BinaryIO, box: Box, tree: BoxTree) -> None:
+    """XMP and the sign of a C2PA manifest, from a "uuid" box or QuickTime's "XMP_"."""
+    if box.type == b"uuid":
+        stream.seek(box.content)
+        user_type, start = stream.read(16), box.content + 16
+    elif box.type == b"XMP_" and box.path[-1:] == (b"udta",):
+        user_type, start = _XMP_UUID, box.content
+    else:
+        return
+    tree.has_c2pa |= user_type == _C2PA_UUID
+    if user_type == _XMP_UUID and tree.xmp is None and 0 < box.content_end - start <= MAX_XMP_BYTES:
+        stream.seek(start)
+        tree.xmp = stream.read(box.content_end - start)
 
 
-def _looks_like_type(kind: bytes) -> bool:
-    """Whether four bytes can be a box type: printable ASCII, or QuickTime's ©."""
-    return len(kind) == 4 and all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
+def _field(stream: BinaryIO, box: Box, track: int) -> Field:
+    stream.seek(box.content)
+    limit = MAX_FIELD_BYTES * (8 if box.type in _LISTS else 1)
+    head = stream.read(max(0, min(box.content_end - box.content, limit)))
+    return Field(box.type, box.path, track if b"trak" in box.path else 0, head)
 
 
-def name_of(kind: bytes) -> str:
-    """A box type as text; QuickTime's © is Mac Roman 0xA9; what cannot be printed is shown as hexadecimal."""
-    text = kind.decode("latin-1")
-    return shown(text, 8) if text.isprintable() and text.strip() else f"0x{kind.hex()}"
+class HeaderTimes(NamedTuple):
+    """Raw seconds since 1904 as stored; `timescale` ticks per second and `duration` in ticks, None in a tkhd."""
+
+    created: int
+    modified: int
+    timescale: int | None
+    duration: int | None
 
 
-def is_zero_tail(path: Path, start: int, *, limit: int = 64 << 20) -> bool | None:
-    """Whether everything from `start` on is zero; None where more than `limit` bytes would have to be read."""
-    if path.stat().st_size - start > limit:
+def header_times(field: Field) -> HeaderTimes | None:
+    """The times of an mvhd, tkhd or mdhd; None where the box is too short."""
+    content = field.content
+    wide = content[:1] == b"\1"
+    step = 8 if wide else 4
+    if len(content) < 4 + 2 * step + 4 + step:
         return None
-    with path.open("rb") as stream:
-        stream.seek(start, os.SEEK_SET)
-        while chunk := stream.read(1 << 20):
-            if chunk.strip(b"\0"):
-                return False
-    return True
+    created = int.from_bytes(content[4 : 4 + step], "big")
+    modified = int.from_bytes(content[4 + step : 4 + 2 * step], "big")
+    if field.type == b"tkhd":
+        return HeaderTimes(created, modified, None, None)
+    at = 4 + 2 * step
+    timescale = int.from_bytes(content[at : at + 4], "big")
+    duration = int.from_bytes(content[at + 4 : at + 4 + step], "big")
+    return HeaderTimes(created, modified, timescale, duration)
+
+
+def moment(raw: int) -> datetime | None:
+    """Seconds since 1904 as a time in UTC; None for 0 and for what no calendar holds."""
+    if raw == 0:
+        return None
+    try:
+        return _EPOCH + timedelta(seconds=raw)
+    except OverflowError:
+        return None
+
+
+def timestamps(fields: Iterable[Field]) -> list[Timestamp]:
+    """Creation and modification times of the movie and its tracks, in file order."""
+    found = []
+    for one in fields:
+        if one.type not in (b"mvhd", b"tkhd", b"mdhd") or (times := header_times(one)) is None:
+            continue
+        where = one.type.decode() if one.type == b"mvhd" else f"track {one.track} {one.type.decode()}"
+        pairs: tuple[tuple[Literal["created", "modified"], int], ...] = (
+            ("created", times.created),
+            ("modified", times.modified),
+        )
+        for name, raw in pairs:
+            value = moment(raw)
+            text = None if value is None else value.isoformat().replace("+00:00", "Z")
+            found.append(Timestamp(where, name, text, raw))
+    return found[:64]
+
+
+def edits(fields: Iterable[Field]) -> list[Edit]:
+    """The entries of all edit lists; times in seconds where the movie's and the track's timescale are known."""
+    listed = list(fields)
+    movie_scale = next((t.timescale for f in listed if f.type == b"mvhd" and (t := header_times(f))), None)
+    media_scale = {f.track: t.timescale for f in listed if f.type == b"mdhd" and (t := header_times(f))}
+    found: list[Edit] = []
+    for one in listed:
+        if one.type != b"elst":
+            continue
+        for duration, media_time in _edit_entries(one.content):
+            scale = media_scale.get(one.track)
+            found.append(
+                Edit(
+                    one.track,
+                    duration / movie_scale if movie_scale else None,
+                    None if media_time < 0 or not scale else media_time / scale,
+                )
+            )
+    return found[:_MAX_EDITS]
+
+
+def _edit_entries(content: bytes) -> Iterator[tuple[int, int]]:
+    step = 8 if content[:1] == b"\1" else 4
+    at = 8
+    for _ in range(min(_MAX_EDITS, int.from_bytes(content[4:8], "big"))):
+        if at + 2 * step + 4 > len(content):
+            return
+        yield (
+            int.from_bytes(content[at : at + step], "big"),
+            int.from_bytes(content[at + step : at + 2 * step], "big", signed=True),
+        )
+        at += 2 * step + 4
+
+
+def handler_name(field: Field) -> str:
+    """The name of an hdlr box: of C form in MP4, of Pascal form (its length first) in QuickTime."""
+    raw = field.content[24:]
+    if raw and raw[0] and raw[0] == len(raw) - 1:
+        raw = raw[1:]
+    return shown(raw.split(b"\0")[0], 100)
+
+
+def compressor_name(field: Field) -> str:
+    """The compressor name of the first visual sample entry of an stsd box; empty for sound."""
+    entry = field.content[8:]
+    length = entry[50] if len(entry) > 82 else 0
+    return shown(entry[51 : 51 + length].split(b"\0")[0], 40) if 0 < length <= 31 else ""
+
+
+def user_text(field: Field) -> str:
+    """The text of a user-data item: of QuickTime's form (length, language, text) or as it stands."""
+    content = field.content
+    length = int.from_bytes(content[:2], "big")
+    if 0 < length <= len(content) - 4:
+        return shown(content[4 : 4 + length], 200)
+    return ""
+
+
+def item_text(field: Field) -> str:
+    """The text of an iTunes-style "data" box of type 1 (UTF-8)."""
+    return shown(field.content[8:], 200) if field.content[:4] == b"\0\0\0\1" else ""
+
+
+def free_text(field: Field) -> str:
+    """A readable run of text in a box that is meant to be empty; some writers sign there."""
+    found = _PRINTABLE.search(field.content)
+    return shown(found[0], 120) if found else ""

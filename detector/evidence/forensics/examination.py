@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from detector.errors import CancelledError, FramewitnessError
 from detector.evidence.forensics.container_facts import Opened, container_facts, read_streams
-from detector.evidence.forensics.container_tree import BoxTree, walk
+from detector.evidence.forensics.container_tree import BoxTree, read_tree
 from detector.evidence.forensics.earlier_gop import look_for_earlier_gop
 from detector.evidence.forensics.observe_container import observe_container
 from detector.evidence.forensics.observe_frames import PATTERN_LENGTH, gop_of, observe_frames, types_of
@@ -20,8 +20,7 @@ from detector.evidence.forensics.packets import PacketTable, read_packets, summa
 from detector.evidence.forensics.provenance import read_provenance
 from detector.evidence.forensics.sampled_pictures import SampledPictures, sample_pictures
 from detector.evidence.forensics.still_metadata import StillMetadata, read_still_metadata
-from detector.evidence.forensics.tails import end_of_content
-from detector.evidence.forensics.text import shown
+from detector.evidence.forensics.trailing_data import end_of_content
 from detector.evidence.forensics.types import (
     GROUPS,
     ContainerFacts,
@@ -33,6 +32,7 @@ from detector.evidence.forensics.types import (
 )
 from detector.evidence.forensics.xmp import Xmp, read_xmp
 from detector.evidence.signature import HEAD_BYTES, identify
+from detector.evidence.text import shown
 from detector.evidence.timeline import timeline_of
 from detector.evidence.types import Evidence
 
@@ -112,7 +112,7 @@ class _Examination:
     def _walk(self) -> BoxTree | None:
         with self.path.open("rb") as stream:
             boxed = identify(stream.read(HEAD_BYTES)).extensions & _BOXED
-        return walk(self.path, cancelled=self.cancelled) if boxed else None
+        return read_tree(self.path, cancelled=self.cancelled) if boxed else None
 
     def _frames(self, table: PacketTable, container: ContainerFacts) -> FrameFacts:
         video = self.evidence.video

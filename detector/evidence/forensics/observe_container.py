@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
-from detector.evidence.forensics.box_fields import MAC_TO_UNIX_S
-from detector.evidence.forensics.container_tree import BoxTree, is_zero_tail
+from detector.evidence.forensics.container_tree import MAC_TO_UNIX_S, BoxTree
 from detector.evidence.forensics.meaning import state
 from detector.evidence.forensics.programs import Program, program_of
-from detector.evidence.forensics.text import listed, shown
+from detector.evidence.forensics.trailing_data import is_zero_from
 from detector.evidence.forensics.types import ContainerFacts, Observation, Timestamp
 from detector.evidence.signature import HEAD_BYTES, identify
+from detector.evidence.text import listed, shown
 from detector.evidence.types import Evidence
 
 # Trimming to a keyframe's neighbourhood, B pictures and sound priming all hide less than this.
@@ -169,7 +169,7 @@ def _structure(facts: ContainerFacts, tree: BoxTree) -> Iterator[Observation]:
 
 def _tail(path: Path, evidence: Evidence, facts: ContainerFacts) -> Observation:
     start = evidence.file.size_bytes - facts.trailing_bytes
-    if is_zero_tail(path, start):
+    if is_zero_from(path, start):
         return state("trailing_zeros", f"{facts.trailing_bytes:,} zero bytes follow the end, at byte {start:,}.")
     with path.open("rb") as stream:
         stream.seek(start)

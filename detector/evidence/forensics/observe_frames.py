@@ -9,8 +9,8 @@ import numpy as np
 
 from detector.evidence.forensics.meaning import state
 from detector.evidence.forensics.packets import NO_PTS, PacketTable
-from detector.evidence.forensics.text import listed
 from detector.evidence.forensics.types import FrameFacts, FrameTypes, Gop, Observation, Repeats
+from detector.evidence.text import listed
 
 PATTERN_LENGTH = 120
 _SETTING = re.compile(r"\b(keyint|bframes|scenecut|min-keyint|keyint_min)=(-?\w+)")

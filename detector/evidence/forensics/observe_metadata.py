@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from detector.evidence.forensics.meaning import state
 from detector.evidence.forensics.programs import program_of
-from detector.evidence.forensics.text import listed, shown
 from detector.evidence.forensics.types import MetadataFacts, Observation, Provenance
 from detector.evidence.forensics.xmp import Xmp
+from detector.evidence.text import listed, shown
 
 _POSITION_TAGS = ("location", "location-eng", "com.apple.quicktime.location.iso6709", "com.android.location")
 _SKIPPED = {"major_brand", "minor_version", "compatible_brands"}

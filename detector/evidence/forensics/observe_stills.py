@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from detector.evidence.forensics.meaning import state
 from detector.evidence.forensics.programs import program_of
 from detector.evidence.forensics.still_metadata import StillMetadata
-from detector.evidence.forensics.text import listed, shown
 from detector.evidence.forensics.types import Observation
+from detector.evidence.text import listed, shown
 from detector.evidence.types import Evidence
 
 # Below this correlation of 64 x 64 grey pictures a thumbnail shows something else; equal pictures give over 0.98.

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from detector.evidence.forensics.meaning import state
-from detector.evidence.forensics.text import listed
 from detector.evidence.forensics.types import Gaps, Observation, StreamFacts
+from detector.evidence.text import listed
 from detector.evidence.timeline import Timeline
 from detector.evidence.types import Evidence
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from detector.errors import CancelledError
 from detector.evidence.forensics.picture_types import PictureTypes
-from detector.evidence.forensics.text import shown
 from detector.evidence.forensics.types import Packets, Series
 from detector.evidence.opening import open_video
+from detector.evidence.text import shown
 
 # Twelve hours at 60 pictures a second; a limit against files made to never end.
 MAX_PACKETS = 2_600_000

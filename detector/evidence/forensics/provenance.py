@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from detector.evidence.forensics.text import shown
 from detector.evidence.forensics.types import Provenance, ProvenanceState, Validation
+from detector.evidence.text import shown
 
 TRUST_VARIABLE = "FRAMEWITNESS_C2PA_TRUST"
 MAX_TRUST_BYTES = 4 << 20

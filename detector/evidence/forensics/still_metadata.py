@@ -13,10 +13,10 @@ import numpy as np
 from PIL import ExifTags, Image, IptcImagePlugin, TiffImagePlugin
 
 from detector.evidence.forensics.jpeg_history import jpeg_facts
-from detector.evidence.forensics.text import shown
 from detector.evidence.forensics.types import JpegFacts
 from detector.evidence.forensics.xmp import Xmp, read_xmp
 from detector.evidence.stills import FORMATS
+from detector.evidence.text import shown
 
 _MAX_FIELDS = 160
 _MAX_PER_SECTION = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from detector.evidence.forensics.text import shown
+from detector.evidence.text import shown
 
 MAX_BYTES = 1 << 20
 _MAX_PROPERTIES, _MAX_HISTORY, _MAX_DEPTH = 120, 40, 40

@@ -11,7 +11,7 @@ import pytest
 
 from detector.evidence import Evidence
 from detector.evidence.forensics import examine_file
-from detector.evidence.forensics.container_tree import MAX_LISTED, walk
+from detector.evidence.forensics.container_tree import MAX_LISTED, read_tree
 from tests.evidence.forensics.boxes import box, codes, examined, find, finding, rewritten, set_times
 from tests.evidence.media import make_still, make_video
 
@@ -25,7 +25,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_tree_holds_every_box_at_its_place(clip: Path) -> None:
-    tree = walk(clip)
+    tree = read_tree(clip)
     content = clip.read_bytes()
     for one in tree.boxes:
         assert int.from_bytes(content[one.offset : one.offset + 4], "big") == one.size_bytes
@@ -229,6 +229,6 @@ def test_a_cut_file_reaches_beyond_its_end(clip: Path, tmp_path: Path, admit: Ad
 
 def test_a_long_list_of_boxes_is_counted_but_not_kept(clip: Path, tmp_path: Path) -> None:
     many = rewritten(clip, tmp_path / "many.mp4", lambda content: content.extend(box(b"free") * 5_000))
-    tree = walk(many)
+    tree = read_tree(many)
     assert len(tree.boxes) == MAX_LISTED
     assert tree.total > 5_000

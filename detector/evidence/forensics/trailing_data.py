@@ -1,4 +1,4 @@
-"""Where a file's own structure ends, for formats without boxes; what lies behind is not shown by any viewer."""
+"""The end of a file's own structure, for formats without boxes; what lies behind is not shown by any viewer."""
 
 from __future__ import annotations
 
@@ -66,3 +66,15 @@ def _end_of_png(content: mmap.mmap) -> int | None:
         if kind == b"IEND":
             return at if at <= len(content) else None
     return None
+
+
+def is_zero_from(path: Path, start: int, *, limit: int = 64 << 20) -> bool | None:
+    """Whether everything from `start` on is zero; None where more than `limit` bytes would have to be read."""
+    if path.stat().st_size - start > limit:
+        return None
+    with path.open("rb") as stream:
+        stream.seek(start)
+        while chunk := stream.read(1 << 20):
+            if chunk.strip(b"\0"):
+                return False
+    return True
