@@ -180,7 +180,8 @@ class Anchor:
 
 
 def anchor_problem(lines: list[AnchorLine], events: list[Event]) -> str | None:
-    """What the anchor remembers of one log and the log no longer says, in one sentence; None where both agree."""
+    """The first point of one log that the anchor remembers and the log no longer holds, in one sentence; None where
+    both agree."""
     for line in lines:
         if line.sequence > len(events):
             return (

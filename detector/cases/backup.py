@@ -78,7 +78,7 @@ def restore(folder: Path, home: Path) -> None:
 
 
 def _check(folder: Path) -> int:
-    """How many schema steps the backup has had, once every file was found to be what the manifest says."""
+    """The number of schema steps that the backup has had, once every file was found to be what the manifest says."""
     try:
         told = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         steps, files = tuple(told["steps"]), dict(told["files"])

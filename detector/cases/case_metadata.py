@@ -1,4 +1,4 @@
-"""How a case is kept in order: its status, tags and stars, names for its exhibits, and bookmarks in them."""
+"""Metadata that keep a case in order: its status, tags and stars, names for its exhibits, and bookmarks in them."""
 
 from __future__ import annotations
 

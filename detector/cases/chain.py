@@ -88,7 +88,7 @@ def heads_since(cursor: duckdb.DuckDBPyConnection, change: int) -> list[tuple[in
 
 
 def last_change(cursor: duckdb.DuckDBPyConnection) -> int:
-    """How many events the store has had; 0 for an empty one."""
+    """The number of events that the store has had; 0 for an empty one."""
     found = cursor.execute("SELECT coalesce(max(change), 0) FROM case_heads").fetchall()
     return int(found[0][0])
 

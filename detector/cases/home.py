@@ -1,4 +1,4 @@
-"""Where the record lives on disk."""
+"""The places of the record on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when a store is opened: the database, its schema, its anchor, and who acts."""
+"""Opening a store: the database, its schema, its anchor, and who acts."""
 
 from __future__ import annotations
 

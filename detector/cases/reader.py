@@ -1,4 +1,4 @@
-"""What can be read from a case store."""
+"""Reading from a case store."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class CaseReader:
             return read_page(cursor, storable(search), wanted or CaseFilter(), order, limit, offset)
 
     def facets(self) -> Facets:
-        """What the cases can be filtered by."""
+        """The values that cases can be filtered by."""
         with self._database.snapshot() as cursor:
             return read_facets(cursor)
 

@@ -37,7 +37,7 @@ SEALED = (*(table for table, _ in _RECORDS.values()), *(table for table, _ in _A
 
 
 def seal(cursor: duckdb.DuckDBPyConnection, kind: str, record_id: str) -> dict[str, str]:
-    """What an event says of a record just written: its kind, id and the digest of all its rows."""
+    """The part of an event that vouches for a record just written: its kind, id and the digest of all its rows."""
     return {"kind": kind, "id": record_id, "sha256": _record_digest(cursor, kind, record_id)}
 
 

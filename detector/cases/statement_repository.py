@@ -1,4 +1,4 @@
-"""Where people's statements are taken down, and who was shown what before they made them."""
+"""The repository of people's statements, and of who was shown what before they made them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people state about a case: opinions, ground truth learned later, signatures."""
+"""Statements of people about a case: opinions, ground truth learned later, signatures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def same_person(one: str, other: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What an examiner thinks of an exhibit. `scores_opened_by` names those to whom the log says that scores of this
+    """An examiner's opinion of an exhibit. `scores_opened_by` names those to whom the log says that scores of this
     file (in whichever case) had been shown before, on a page, in a report, an export or on a terminal;
     `analyses_before` counts the analyses of it that existed then."""
 
@@ -46,8 +46,9 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class GroundTruth:
-    """What an exhibit turned out to be. `source` says how that is known (a confession, the original recording);
-    `method` how it was made, where known. "unknown" withdraws what was recorded before: the newest entry counts."""
+    """The truth about an exhibit, as it turned out. `source` says how that is known (a confession, the original
+    recording); `method` how it was made, where known.
+    "unknown" withdraws what was recorded before: the newest entry counts."""
 
     truth_id: str
     case_id: str

@@ -83,7 +83,7 @@ class CasePage:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What the cases can be filtered by: (value, how many cases), the most frequent first."""
+    """The values that cases can be filtered by: (value, how many cases), the most frequent first."""
 
     statuses: tuple[tuple[str, int], ...]
     tags: tuple[tuple[str, int], ...]
@@ -273,7 +273,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What to run: which models, in which settings, on which exhibit."""
+    """An analysis to run: which models, in which settings, on which exhibit."""
 
     exhibit_id: str
     model_ids: tuple[str, ...]

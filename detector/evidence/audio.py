@@ -40,7 +40,7 @@ class Sound:
         return self.start_s + len(self.samples) / SAMPLE_RATE_HZ
 
     def cut(self, start_s: float, end_s: float) -> Sound:
-        """The stretch from `start_s` to `end_s`, silence where it reaches beyond this sound."""
+        """The part from `start_s` to `end_s`, silence where it reaches beyond this sound."""
         first = round((start_s - self.start_s) * SAMPLE_RATE_HZ)
         wanted = np.zeros(max(0, round((end_s - start_s) * SAMPLE_RATE_HZ)), np.float32)
         low, high = max(0, first), min(len(self.samples), first + len(wanted))
@@ -50,7 +50,7 @@ class Sound:
 
 
 def sound_span_s(evidence: Evidence) -> tuple[float, float]:
-    """(start, end) of the pictures in seconds: the stretch of sound that is read."""
+    """(start, end) of the pictures in seconds: the part of the sound that is read."""
     timeline = timeline_of(evidence.file)
     if not len(timeline.pts):
         return 0.0, 0.0
@@ -62,7 +62,7 @@ def sound_blocks(evidence: Evidence, *, start_s: float | None = None, end_s: flo
     """The sound beside the pictures, from `start_s` to `end_s`, in seamless blocks of 10 s; the last may be shorter.
 
     Memory does not grow with the length of the file. Nothing is yielded without an audio stream that decodes. A damaged
-    stretch becomes silence. Raises EvidenceError where the stored file is gone.
+    part becomes silence. Raises EvidenceError where the stored file is gone.
     """
     if evidence.kind != "video" or evidence.audio is None:
         return

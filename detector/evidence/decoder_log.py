@@ -63,7 +63,7 @@ class DecoderLog:
         for thread in self._workers:
             _ROUTER.listeners[thread] = self
 
-    def take(self, message: str) -> None:
+    def count_message(self, message: str) -> None:
         """Count one message."""
         self.count += 1
         if len(self.samples) < MAX_SAMPLES:
@@ -96,10 +96,10 @@ class _Router(logging.Handler):
         listener = self.listeners.get(threading.get_native_id())
         message = record.getMessage()
         if listener is not None:
-            listener.take(message)
+            listener.count_message(message)
         elif not os.path.isdir(_THREAD_LIST):
             for active in list(self._active):
-                active.take(message)
+                active.count_message(message)
 
     def add(self, log: DecoderLog) -> None:
         with self._changing:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from detector.errors import NoFramesError, SettingsError
 from detector.evidence.decoder import Decoder
-from detector.evidence.fullpass import FullPass
 from detector.evidence.pixels import to_rgb
 from detector.evidence.sampling import Sampler
+from detector.evidence.sequential import SequentialDecoder
 from detector.evidence.shots import ShotDetector
 from detector.evidence.stills import read_still
 from detector.evidence.timeline import Timeline, timeline_of
@@ -28,7 +28,7 @@ class FrameReader:
     Every decoded frame is looked at as a thumbnail for shot changes; only sampled ones become RGB pictures. With
     `with_before` each carries the picture displayed just before it: at most a tenth of a second earlier, in the same
     shot and of the same size. Memory does not grow with the length of the file. Use as a context manager; one thread
-    at a time. A damaged stretch does not end the iteration, it is counted in `integrity`. Raises `SettingsError` for a
+    at a time. A damaged part does not end the iteration, it is counted in `integrity`. Raises `SettingsError` for a
     rate or bound that is not positive, `EvidenceError` if the stored file is gone, `NoFramesError` at the end if
     nothing decoded.
 
@@ -49,7 +49,7 @@ class FrameReader:
         self.decode_s = self.convert_s = self.shots_s = 0.0
         self._decoded = self._unordered = self._sizes_changed = 0
         self._finished = False
-        self._pass: FullPass | None = None
+        self._sequential: SequentialDecoder | None = None
         if evidence.kind == "still":
             self._sampler = Sampler(
                 frames_per_second=frames_per_second, max_frames=max_frames, start_s=0, duration_s=0, interval_s=0
@@ -58,7 +58,7 @@ class FrameReader:
             return
         started = time.perf_counter()
         timeline = timeline_of(evidence.file)
-        self._pass = FullPass(evidence.file.path, timeline)
+        self._sequential = SequentialDecoder(evidence.file.path, timeline)
         self.decode_s = time.perf_counter() - started
         self._sampler = Sampler(
             frames_per_second=frames_per_second,
@@ -67,7 +67,7 @@ class FrameReader:
             duration_s=timeline.duration_s,
             interval_s=float(timeline.interval * timeline.time_base),
         )
-        self._iterator = self._sampled_frames(self._pass, timeline)
+        self._iterator = self._sampled_frames(self._sequential, timeline)
 
     def __enter__(self) -> FrameReader:
         return self
@@ -85,12 +85,12 @@ class FrameReader:
 
     @property
     def frames_decoded(self) -> int:
-        """How many frames were decoded so far, sampled or not."""
+        """The number of frames decoded so far, sampled or not."""
         return self._decoded
 
     @property
     def expected_frames(self) -> int:
-        """How many frames the whole pass will yield, as far as is known now."""
+        """The number of frames that the whole pass will yield, as far as is known now."""
         return self._sampler.taken if self._finished else self._sampler.expected
 
     @property
@@ -105,15 +105,15 @@ class FrameReader:
         """The file's integrity as far as it was read: what the examination found, then what decoding found."""
         warnings = list(self._evidence.integrity.warnings)
         complaints = 0
-        if self._pass is not None:
-            complaints = self._pass.decoder.complaints
-            warnings += self._decoding_warnings(self._pass.decoder)
+        if self._sequential is not None:
+            complaints = self._sequential.decoder.complaints
+            warnings += self._decoding_warnings(self._sequential.decoder)
         return Integrity(decode_errors=complaints, warnings=tuple(dict.fromkeys(warnings)))
 
     def close(self) -> None:
         """Release the file; what was counted stays readable. Safe to call twice and before the end."""
-        if self._pass is not None:
-            self._pass.close()
+        if self._sequential is not None:
+            self._sequential.close()
         self._iterator = iter(())
 
     def _still_frame(self) -> Iterator[Frame]:
@@ -126,10 +126,10 @@ class FrameReader:
         self._finished = True
         yield Frame(frame_index=0, pts=0, pts_s=0.0, shot_index=0, image=image)
 
-    def _sampled_frames(self, whole: FullPass, timeline: Timeline) -> Iterator[Frame]:
+    def _sampled_frames(self, whole: SequentialDecoder, timeline: Timeline) -> Iterator[Frame]:
         shots = ShotDetector()
         converted = _Converter(VideoReformatter())
-        last: _Shown | None = None
+        last: _TimedPicture | None = None
         size: tuple[int, int] | None = None
         cut = False
         for picture in self._timed(whole):
@@ -146,7 +146,7 @@ class FrameReader:
                 self._unordered += 1
                 continue
             pts_s = float(pts * timeline.time_base)
-            before, last = last, _Shown(picture, pts, pts_s)
+            before, last = last, _TimedPicture(picture, pts, pts_s)
             if cut or not self.shot_starts_s:
                 self.shot_starts_s.append(pts_s)
             new_shot, cut = cut, False
@@ -172,7 +172,7 @@ class FrameReader:
                 "Expected a video, found a video stream from which no frame decodes. Obtain another copy of the file."
             )
 
-    def _timed(self, whole: FullPass) -> Iterator[Any]:
+    def _timed(self, whole: SequentialDecoder) -> Iterator[Any]:
         frames = whole.frames()
         while True:
             started = time.perf_counter()
@@ -200,7 +200,7 @@ class FrameReader:
         return warnings
 
 
-class _Shown(NamedTuple):
+class _TimedPicture(NamedTuple):
     """A decoded picture with its place in time."""
 
     picture: Any
@@ -208,7 +208,7 @@ class _Shown(NamedTuple):
     pts_s: float
 
 
-def _just_before(one: _Shown, other: _Shown) -> bool:
+def _just_before(one: _TimedPicture, other: _TimedPicture) -> bool:
     alike = (one.picture.width, one.picture.height) == (other.picture.width, other.picture.height)
     return alike and other.pts_s - one.pts_s <= JUST_BEFORE_S
 
@@ -220,7 +220,7 @@ class _Converter:
         self._reformatter = reformatter
         self._last: tuple[int, NDArray[np.uint8]] | None = None
 
-    def __call__(self, shown: _Shown) -> NDArray[np.uint8]:
-        if self._last is None or self._last[0] != shown.pts:
-            self._last = shown.pts, to_rgb(shown.picture, self._reformatter)
+    def __call__(self, timed: _TimedPicture) -> NDArray[np.uint8]:
+        if self._last is None or self._last[0] != timed.pts:
+            self._last = timed.pts, to_rgb(timed.picture, self._reformatter)
         return self._last[1]

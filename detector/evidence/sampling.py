@@ -1,4 +1,4 @@
-"""Which frames of a video are examined: evenly spaced within each shot, within a budget for the whole file."""
+"""The choice of the frames that are examined: evenly spaced within each shot, within a budget for the whole file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Sampler:
 
     @property
     def expected(self) -> int:
-        """How many frames will have been taken at the end, as far as is known now; at least 1."""
+        """The number of frames that will have been taken at the end, as far as is known now; at least 1."""
         left = self._max_frames - self.taken
         grid = math.ceil((self._end_s - self._next_s) / max(self._step_s, self._interval_s) - 1e-6)
         return max(1, self.taken + max(0, min(left, grid)))

@@ -12,9 +12,9 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from detector.errors import EvidenceError
-from detector.evidence.fullpass import MAX_REDECODED_FRAMES, FullPass
 from detector.evidence.opening import open_video
 from detector.evidence.pixels import to_rgb
+from detector.evidence.sequential import MAX_REDECODED_FRAMES, SequentialDecoder
 from detector.evidence.stills import read_still
 from detector.evidence.timeline import Timeline, timeline_of
 from detector.evidence.types import JUST_BEFORE_S, Evidence, Frame
@@ -113,7 +113,7 @@ def _counted_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:
     """By counting from the beginning, the only exact way where the file's own stamps are unusable."""
     if not timeline.has(pts):
         return None
-    whole = FullPass(path, timeline)
+    whole = SequentialDecoder(path, timeline)
     try:
         return next(islice(whole.frames(), timeline.index_of(pts), None), None)
     finally:

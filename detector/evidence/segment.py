@@ -1,4 +1,4 @@
-"""The frames of one stretch of time, without decoding the rest of a long file."""
+"""The frames of one segment of time, without decoding the rest of a long file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from detector.evidence.fullpass import FullPass
 from detector.evidence.opening import open_video
 from detector.evidence.pixels import to_rgb
+from detector.evidence.sequential import SequentialDecoder
 from detector.evidence.timeline import Timeline, timeline_of
 from detector.evidence.types import Evidence, Frame
 
@@ -36,7 +36,7 @@ def frames_between(
 def _stamped(evidence: Evidence, timeline: Timeline, start_s: float) -> Iterator[tuple[int, Any]]:
     """(PTS, picture) from a keyframe at or before `start_s` on; from the beginning where frames are only counted."""
     if timeline.counted:
-        whole = FullPass(evidence.file.path, timeline)
+        whole = SequentialDecoder(evidence.file.path, timeline)
         try:
             yield from ((timeline.pts_of(number), picture) for number, picture in enumerate(whole.frames()))
         finally:

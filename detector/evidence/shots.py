@@ -20,23 +20,24 @@ _SETTLED = 4
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """`movement` grey levels summed over Y, U, V; `excess` times the largest recent movement; `likeness` correlation;
+    """`movement` grey levels summed over Y, U, V; `excess` times the largest recent movement; `correlation` of the
+    luma pictures;
     `colour` share of the histograms that moved."""
 
     movement: float
     excess: float
-    likeness: float
+    correlation: float
     colour: float
 
 
 # Set on 111 single-shot clips and 800 joins of two of them: see the class.
-_USUAL = _Limits(movement=8.0, excess=1.5, likeness=0.85, colour=0.04)
-_UNSETTLED = _Limits(movement=20.0, excess=0.0, likeness=0.6, colour=0.12)
+_USUAL = _Limits(movement=8.0, excess=1.5, correlation=0.85, colour=0.04)
+_UNSETTLED = _Limits(movement=20.0, excess=0.0, correlation=0.6, colour=0.12)
 
 
 @dataclass(frozen=True, slots=True)
 class _FrameSignature:
-    """What is remembered of a frame: its thumbnail and the two descriptions derived from it."""
+    """A frame as it is remembered: its thumbnail and the two descriptions derived from it."""
 
     thumbnail: NDArray[np.float32]
     histogram: NDArray[np.float32]
@@ -95,9 +96,9 @@ def _movement(one: _FrameSignature, other: _FrameSignature) -> float:
 
 
 def _unlike(one: _FrameSignature, other: _FrameSignature, limits: _Limits) -> bool:
-    likeness = float((one.structure * other.structure).sum())
+    correlation = float((one.structure * other.structure).sum())
     colour = float(np.abs(one.histogram - other.histogram).sum()) / 6
-    return likeness < limits.likeness and colour > limits.colour
+    return correlation < limits.correlation and colour > limits.colour
 
 
 def _histogram(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:

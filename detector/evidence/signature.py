@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, so that an error can name what was found and never trusts the file's name."""
+"""The kind of a file by its first bytes, so that an error can name what was found and never trusts the file's name."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def identify(head: bytes) -> Signature:
 
 
 def declared_length(head: bytes) -> int | None:
-    """How long the file says it is, in bytes, for RIFF (AVI, WAV, WebP) and Matroska; None where it does not say."""
+    """The length that the file states, in bytes, for RIFF (AVI, WAV, WebP) and Matroska; None where it does not say."""
     if head[:4] == b"RIFF" and len(head) >= 12:
         size = int.from_bytes(head[4:8], "little")
         # Writers that never came back to fill it in leave 0 or all ones.

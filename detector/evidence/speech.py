@@ -1,4 +1,4 @@
-"""What is said when: log-mel spectrogram, loudness in the speech band, and stretches of speech.
+"""Speech in time: log-mel spectrogram, loudness in the speech band, and segments of speech.
 
 Speech is found by energy and spectrum alone (as in ITU-T G.729 Annex B, with other thresholds): loud against the noise
 around it, and not flat like noise. Music and singing pass for speech; the measurements that follow say whether lips
@@ -45,7 +45,7 @@ class SpeechActivity:
 
     @property
     def segments_s(self) -> tuple[tuple[float, float], ...]:
-        """(start, end) of each stretch of speech; silence before the first and behind the last is not among them."""
+        """(start, end) of each segment of speech; silence before the first and behind the last is not among them."""
         edges = np.flatnonzero(np.diff(np.concatenate([[False], self.is_speech, [False]]).astype(np.int8)))
         return tuple(
             (self.start_s + HOP_S * int(low), self.start_s + HOP_S * int(high))

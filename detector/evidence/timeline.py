@@ -1,4 +1,4 @@
-"""When the frames of a video are shown, from its packets alone: nothing is decoded and memory stays flat."""
+"""The presentation times of a video's frames, from its packets alone: nothing is decoded and memory stays flat."""
 
 from __future__ import annotations
 
@@ -126,9 +126,11 @@ def scan(decoder: Decoder) -> Timeline:
     counted = count > 0 and (unusable or _orders_only(decoder))
     if counted:
         interval = _nominal_interval(decoder, time_base)
-        slots = np.unique(decoded_at)
-        # The slots of a container that stores no presentation times still show its gaps.
-        stamped = slots if len(slots) == count and not unusable else np.arange(count, dtype=np.int64) * interval
+        decode_times = np.unique(decoded_at)
+        # The decoding times of a container that stores no presentation times still show its gaps.
+        stamped = (
+            decode_times if len(decode_times) == count and not unusable else np.arange(count, dtype=np.int64) * interval
+        )
         keys = array("q")
         duration = interval
     else:

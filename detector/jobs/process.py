@@ -79,7 +79,7 @@ class WorkerProcess:
         self._process.kill()
         self._process.wait()
 
-    def how_it_ended(self) -> str:
+    def exit_reason(self) -> str:
         """One sentence on a worker that has ended."""
         status = self._process.wait()
         if status >= 0:

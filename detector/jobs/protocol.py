@@ -1,4 +1,4 @@
-"""What the service and a worker say to each other: one JSON object a line, over the worker's stdin and stdout.
+"""Messages between the service and a worker: one JSON object a line, over the worker's stdin and stdout.
 
 service -> worker   run {task} · cancel {job_id} · end of file: stop at once
 worker -> service   progress {job_id, …} · done {job_id} · cancelled {job_id} · failed {job_id, code, message}

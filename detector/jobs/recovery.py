@@ -1,4 +1,4 @@
-"""What a service does before it starts: settle what the last one left behind."""
+"""Recovery before a service starts: settle what the last one left behind."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ class JobService:
     ) -> None:
         self._store = store
         options = SupervisorOptions(runner_path, threads or max(1, _usable_cores() // workers), grace_s)
-        self._slots = [
-            WorkerSupervisor(f"worker-{number}", store, options, self._take) for number in range(1, workers + 1)
+        self._supervisors = [
+            WorkerSupervisor(f"worker-{number}", store, options, self._claim) for number in range(1, workers + 1)
         ]
         self._changed = threading.Condition()
         self._stopping = False
@@ -60,8 +60,8 @@ class JobService:
             self._release()
             raise
         self._started = True
-        for slot in self._slots:
-            slot.start()
+        for supervisor in self._supervisors:
+            supervisor.start()
 
     def stop(self) -> None:
         """End all workers; running jobs go back to the queue for the next start. Safe to call twice."""
@@ -71,8 +71,8 @@ class JobService:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        for slot in self._slots:
-            slot.stop()
+        for supervisor in self._supervisors:
+            supervisor.stop()
         self._release()
 
     def submit(self, request: JobRequest, *, author: str = "") -> str:
@@ -89,12 +89,12 @@ class JobService:
         """Ask for the end of a queued or running job; one that has ended stays as it is. Raises StoreError for an
         unknown job."""
         with self._changed:
-            # Under the same lock as claiming, so that a job cannot slip from the queue to a slot unseen.
+            # Under the same lock as claiming, so that a job cannot slip from the queue to a supervisor unseen.
             if self._store.jobs.get(job_id).state == "queued":
                 self._store.jobs.cancel(job_id)
             else:
-                for slot in self._slots:
-                    slot.cancel(job_id)
+                for supervisor in self._supervisors:
+                    supervisor.cancel(job_id)
 
     def job(self, job_id: str) -> Job:
         """The job with its live progress. Raises StoreError for an unknown job."""
@@ -107,21 +107,23 @@ class JobService:
     def _with_progress(self, job: Job) -> Job:
         if job.state != "running":
             return job
-        return next((live for slot in self._slots if (live := slot.job) and live.job_id == job.job_id), job)
+        return next(
+            (live for supervisor in self._supervisors if (live := supervisor.job) and live.job_id == job.job_id), job
+        )
 
-    def _take(self, slot: WorkerSupervisor) -> Job | None:
-        """Wait for a job and claim it for `slot`; None when the service stops."""
+    def _claim(self, supervisor: WorkerSupervisor) -> Job | None:
+        """Wait for a job and claim it for `supervisor`; None when the service stops."""
         with self._changed:
             while not (self._stopping or self._store.closed):
                 try:
                     job = self._store.jobs.claim()
                 except Exception:
-                    # A full disk, say: jobs stay queued, and the slot must be there when there is room again.
+                    # A full disk, say: jobs stay queued, and the supervisor must be there when there is room again.
                     _log.exception("no job could be claimed")
                     self._changed.wait(_RETRY_S)
                     continue
                 if job is not None:
-                    slot.hold(job)
+                    supervisor.assign(job)
                     return job
                 self._changed.wait()
         return None

@@ -35,7 +35,7 @@ class SupervisorOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """What the slot's thread waits for. `sender` is the worker it came from; None for the service."""
+    """An item that the supervisor's thread waits for. `sender` is the worker it came from; None for the service."""
 
     kind: Literal["message", "ended", "cancel", "stop"]
     sender: WorkerProcess | None = None
@@ -43,14 +43,14 @@ class _Message:
 
 
 class WorkerSupervisor:
-    """`take` blocks until a job is claimed for this slot; it returns None when the service stops."""
+    """`claim` blocks until a job is claimed for this supervisor; it returns None when the service stops."""
 
     def __init__(
-        self, name: str, store: CaseStore, options: SupervisorOptions, take: Callable[[WorkerSupervisor], Job | None]
+        self, name: str, store: CaseStore, options: SupervisorOptions, claim: Callable[[WorkerSupervisor], Job | None]
     ) -> None:
         self._store = store
         self._options = options
-        self._take = take
+        self._claim = claim
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._worker: WorkerProcess | None = None
         self._job: Job | None = None
@@ -67,7 +67,7 @@ class WorkerSupervisor:
         self._thread.join()
 
     def cancel(self, job_id: str) -> None:
-        """End the job if this slot has it."""
+        """End the job if this supervisor has it."""
         job = self.job
         if job is not None and job.job_id == job_id:
             self._messages.put(_Message("cancel", body={"job_id": job_id}))
@@ -78,13 +78,13 @@ class WorkerSupervisor:
         with self._lock:
             return self._job
 
-    def hold(self, job: Job) -> None:
-        """Take charge of a job just claimed; called by `take`."""
+    def assign(self, job: Job) -> None:
+        """Take charge of a job just claimed; called by `claim`."""
         with self._lock:
             self._job = job
 
     def _serve(self) -> None:
-        while (job := self._take(self)) is not None:
+        while (job := self._claim(self)) is not None:
             try:
                 going_on = self._run(job)
             except Exception as error:
@@ -105,7 +105,7 @@ class WorkerSupervisor:
         worker.send({"type": "run", "task": task_to_dict(Task(job.job_id, file, job.model_ids, job.settings))})
         deadline_s: float | None = None
         while True:
-            message = self._next_letter(deadline_s)
+            message = self._next_message(deadline_s)
             if message is None:
                 self._drop_worker()
                 self._end_cancelled(job)
@@ -125,10 +125,10 @@ class WorkerSupervisor:
                 if message.kind == "ended":
                     self._worker_died(job, worker, cancelling=deadline_s is not None)
                     return True
-                if self._heard(job, message.body or {}):
+                if self._handle_message(job, message.body or {}):
                     return True
 
-    def _heard(self, job: Job, message: dict[str, Any]) -> bool:
+    def _handle_message(self, job: Job, message: dict[str, Any]) -> bool:
         """Act on a worker's message; True if it ends the job."""
         if message.get("job_id") != job.job_id:
             return False
@@ -155,7 +155,7 @@ class WorkerSupervisor:
         return kind in ("done", "cancelled", "failed")
 
     def _worker_died(self, job: Job, worker: WorkerProcess, *, cancelling: bool) -> None:
-        how = worker.how_it_ended()
+        how = worker.exit_reason()
         self._drop_worker()
         if import_result(self._store, job):
             return
@@ -211,8 +211,8 @@ class WorkerSupervisor:
     def _deliver(self, worker: WorkerProcess, message: dict[str, Any] | None) -> None:
         self._messages.put(_Message("ended" if message is None else "message", worker, message))
 
-    def _next_letter(self, deadline_s: float | None) -> _Message | None:
-        """The next letter; None if none came before the deadline."""
+    def _next_message(self, deadline_s: float | None) -> _Message | None:
+        """The next message; None if none came before the deadline."""
         try:
             if deadline_s is None:
                 return self._messages.get()

@@ -64,7 +64,7 @@ class Worker:
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
         while True:
             task = self._tasks.get()
-            self._say(self._attempt(task))
+            self._send(self._attempt(task))
 
     def _listen(self) -> None:
         for line in self._inbox:
@@ -102,7 +102,7 @@ class Worker:
 
     def _reporter(self, task: Task) -> Callable[[ProgressLike], None]:
         def report(progress: ProgressLike) -> None:
-            self._say(
+            self._send(
                 {
                     "type": "progress",
                     "job_id": task.job_id,
@@ -115,7 +115,7 @@ class Worker:
 
         return report
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         try:
             self._outbox.write(encode(message))
         except OSError:

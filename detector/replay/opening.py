@@ -48,7 +48,7 @@ class ReplayBundle:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the analysis ran on; empty where that was never recorded."""
+        """The environment that the analysis ran in; empty where that was never recorded."""
         found = self.results.get("environment")
         return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 

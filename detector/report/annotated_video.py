@@ -20,8 +20,8 @@ from detector.analysis.results import frame_models_by_score
 from detector.analysis.types import Analysis
 from detector.errors import CancelledError, EvidenceError, FramewitnessError, ModelError, WeightsRefusedError
 from detector.evidence.audio import sound_blocks
-from detector.evidence.fullpass import FullPass
 from detector.evidence.pixels import to_rgb
+from detector.evidence.sequential import SequentialDecoder
 from detector.evidence.timeline import Timeline, timeline_of
 from detector.evidence.types import Evidence, Frame
 from detector.report.video_canvas import LABEL, Canvas, Layout
@@ -183,7 +183,7 @@ class _Maker:
     def _frames(self) -> Iterator[Frame]:
         """Every frame that has a time of its own, in order, upright."""
         timeline, reformatter = self._timeline, VideoReformatter()
-        whole = FullPass(self._evidence.file.path, timeline)
+        whole = SequentialDecoder(self._evidence.file.path, timeline)
         last_pts: int | None = None
         try:
             for picture in whole.frames():

@@ -44,7 +44,7 @@ _DATE_TAGS = ("creation_time", "date", "com.apple.quicktime.creationdate", "date
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the demuxer says: the streams, and the container's tags (names in lower case)."""
+    """The demuxer's account: the streams, and the container's tags (names in lower case)."""
 
     streams: tuple[StreamFacts, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a JPEG's coding tells of its past: quantisation tables, and traces of an earlier quantisation.
+"""Traces of the past in a JPEG's coding: quantisation tables, and traces of an earlier quantisation.
 
 A picture that was compressed, opened and compressed again with other steps has gaps or peaks at regular distances in
 the histograms of its DCT coefficients. Following Lukáš and Fridrich (2003, "Estimation of primary quantization matrix

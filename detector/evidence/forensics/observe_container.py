@@ -26,7 +26,7 @@ _DEVICE_TAGS = ("make", "model", "com.apple.quicktime.make", "com.apple.quicktim
 def observe_container(
     path: Path, evidence: Evidence, facts: ContainerFacts, tree: BoxTree | None, tags: dict[str, str]
 ) -> Iterator[Observation]:
-    """What the container shows, most telling groups first within the file's own order."""
+    """Observations of the container, most telling groups first within the file's own order."""
     with path.open("rb") as stream:
         signature = identify(stream.read(HEAD_BYTES))
     extension = PurePath(evidence.file.file_name).suffix.lower().lstrip(".")

@@ -14,7 +14,7 @@ from detector.evidence.text import listed, shown
 from detector.evidence.types import Evidence
 
 # Below this correlation of 64 x 64 grey pictures a thumbnail shows something else; equal pictures give over 0.98.
-_LIKE = 0.9
+_MIN_CORRELATION = 0.9
 _SAME_TIME = timedelta(seconds=60)
 # Text chunks in which image generators keep prompt and settings, by the program that is known for them.
 _GENERATOR_TEXTS = {
@@ -59,11 +59,13 @@ def observe_still(evidence: Evidence, found: StillMetadata) -> Iterator[Observat
         places = [f"{name} {value}" for (section, name), value in fields.items() if section == "GPS"][:4]
         yield state("position", f"EXIF holds a position ({', '.join(places)}).")
     if found.thumbnail is not None:
-        like = found.thumbnail_likeness
-        if like is not None and like < _LIKE:
-            yield state("thumbnail_differs", f"{found.thumbnail} Its correlation with the picture is {like:.2f}.")
+        correlation = found.thumbnail_correlation
+        if correlation is not None and correlation < _MIN_CORRELATION:
+            yield state(
+                "thumbnail_differs", f"{found.thumbnail} Its correlation with the picture is {correlation:.2f}."
+            )
         else:
-            known = "" if like is None else f" Its correlation with the picture is {like:.2f}."
+            known = "" if correlation is None else f" Its correlation with the picture is {correlation:.2f}."
             yield state("thumbnail", f"{found.thumbnail}{known}")
     yield from _jpeg(found)
 

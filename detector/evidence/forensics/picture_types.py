@@ -127,7 +127,7 @@ class PictureTypes:
 
 
 def _length_bytes(codec: str, extradata: bytes) -> int:
-    """How many bytes state a NAL unit's length; 0 for start codes."""
+    """The number of bytes that state a NAL unit's length; 0 for start codes."""
     if codec == "h264" and len(extradata) > 4 and extradata[0] == 1:
         return (extradata[4] & 3) + 1
     if codec == "hevc" and len(extradata) > 21 and (extradata[0] or extradata[1]) and extradata[:3] != b"\0\0\1":

@@ -1,6 +1,6 @@
-"""A few decoded stretches of a video: which neighbouring pictures are identical, and how coarsely each was quantised.
+"""A few decoded segments of a video: which neighbouring pictures are identical, and how coarsely each was quantised.
 
-Decoding everything again would cost as much as the analysis itself; the stretches are chosen by the packets alone, so
+Decoding everything again would cost as much as the analysis itself; the segments are chosen by the packets alone, so
 the same file gives the same numbers, and one thread decodes, so damage does too.
 """
 
@@ -24,7 +24,7 @@ from detector.evidence.opening import open_video
 # Pictures decoded in all, at 1280 x 720; fewer where they are larger.
 BUDGET_PICTURES = 160
 _MIN_BUDGET, _MAX_BUDGET = 48, 600
-_STRETCHES = 5
+_SEGMENTS = 5
 _MAX_TIMES = 12
 _TYPES = {1: "I", 2: "P", 3: "B"}
 # struct AVVideoEncParams and AVVideoBlockParams (libavutil/video_enc_params.h), 64-bit.
@@ -45,10 +45,10 @@ _DOUBLED = frozenset({"mpeg4", "mpeg1video", "h263"})
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Tally:
     compared: int = 0
     longest_run: int = 0
-    stretches: int = 0
+    segments: int = 0
     equal_at: list[tuple[int, float]] = field(default_factory=list)
     quantisers: list[tuple[str, float]] = field(default_factory=list)
 
@@ -65,46 +65,46 @@ class SampledPictures:
 def sample_pictures(
     path: Path, table: PacketTable, pixels: int, *, cancelled: Callable[[], bool] = lambda: False
 ) -> SampledPictures:
-    """Decode some stretches, each from a keyframe on. `pixels` is the area of one picture.
+    """Decode some segments, each from a keyframe on. `pixels` is the area of one picture.
 
     Neighbours count as equal only where every luma sample is. Raises what opening raises, and CancelledError.
     """
     budget = int(np.clip(BUDGET_PICTURES * 1280 * 720 / max(1, pixels), _MIN_BUDGET, _MAX_BUDGET))
-    seen = _Seen()
+    tally = _Tally()
     with open_video(path, threaded=False) as decoder:
         codec = decoder.video.codec_context
         codec.options = {**codec.options, "export_side_data": "venc_params"}
         name = codec.codec.canonical_name
         if len(table) <= budget:
-            _compare(decoder.frames(), len(table), seen, table, cancelled)
+            _compare(decoder.frames(), len(table), tally, table, cancelled)
         else:
-            for start, length in _stretches(table, budget):
+            for start, length in _segments(table, budget):
                 frames = decoder.frames_from(start, until=start)
                 if frames is None:
                     continue
-                _compare(frames, length, seen, table, cancelled)
+                _compare(frames, length, tally, table, cancelled)
                 codec.flush_buffers()
     repeats = None
-    if seen.compared:
+    if tally.compared:
         repeats = Repeats(
-            compared=seen.compared,
-            equal=len(seen.equal_at),
-            longest_run=seen.longest_run,
-            stretches=seen.stretches,
-            at_s=tuple(round(at_s, 4) for _, at_s in seen.equal_at[:_MAX_TIMES]),
-            period=_period([number for number, _ in seen.equal_at]),
+            compared=tally.compared,
+            equal=len(tally.equal_at),
+            longest_run=tally.longest_run,
+            stretches=tally.segments,
+            at_s=tuple(round(at_s, 4) for _, at_s in tally.equal_at[:_MAX_TIMES]),
+            period=_period([number for number, _ in tally.equal_at]),
         )
-    if not seen.quantisers:
+    if not tally.quantisers:
         return SampledPictures(repeats, None, f"FFmpeg's decoder for {name} does not hand out quantisers.")
     if name not in _SCALES:
         return SampledPictures(repeats, None, f"The scale of {name}'s quantisers is not known here.")
-    return SampledPictures(repeats, _quantiser(seen.quantisers, name), None)
+    return SampledPictures(repeats, _quantiser(tally.quantisers, name), None)
 
 
-def _stretches(table: PacketTable, budget: int) -> Iterator[tuple[int, int]]:
-    """(PTS of a keyframe, pictures) of stretches spread evenly over the file; a keyframe is taken once."""
+def _segments(table: PacketTable, budget: int) -> Iterator[tuple[int, int]]:
+    """(PTS of a keyframe, pictures) of segments spread evenly over the file; a keyframe is taken once."""
     keys = np.flatnonzero(table.keyframe & (table.pts != NO_PTS))
-    wanted = np.linspace(0, len(table) - 1, _STRETCHES + 1)[:-1]
+    wanted = np.linspace(0, len(table) - 1, _SEGMENTS + 1)[:-1]
     chosen = dict.fromkeys(
         int(keys[max(0, int(np.searchsorted(keys, at, side="right")) - 1)]) for at in wanted if len(keys)
     )
@@ -113,7 +113,7 @@ def _stretches(table: PacketTable, budget: int) -> Iterator[tuple[int, int]]:
 
 
 def _compare(
-    frames: Iterator[Any], length: int, seen: _Seen, table: PacketTable, cancelled: Callable[[], bool]
+    frames: Iterator[Any], length: int, tally: _Tally, table: PacketTable, cancelled: Callable[[], bool]
 ) -> None:
     before: NDArray[np.uint8] | None = None
     run = count = 0
@@ -122,20 +122,20 @@ def _compare(
             raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
         if count >= length:
             break
-        _note_quantiser(frame, seen)
+        _note_quantiser(frame, tally)
         luma = _luma(frame)
         if before is not None:
-            seen.compared += 1
+            tally.compared += 1
             if before.shape == luma.shape and np.array_equal(before, luma):
                 run += 1
                 at_s = float(frame.pts * table.time_base_s) if frame.pts is not None else float("nan")
                 if np.isfinite(at_s):
-                    seen.equal_at.append((seen.compared, at_s))
+                    tally.equal_at.append((tally.compared, at_s))
             else:
                 run = 0
-            seen.longest_run = max(seen.longest_run, run)
+            tally.longest_run = max(tally.longest_run, run)
         before = luma
-    seen.stretches += count > 0
+    tally.segments += count > 0
 
 
 def _luma(frame: Any) -> NDArray[np.uint8]:
@@ -147,7 +147,7 @@ def _luma(frame: Any) -> NDArray[np.uint8]:
     return rows.reshape(plane.height, plane.line_size)[:, :row_bytes].copy()
 
 
-def _note_quantiser(frame: Any, seen: _Seen) -> None:
+def _note_quantiser(frame: Any, tally: _Tally) -> None:
     side = next((bytes(item) for item in frame.side_data if item.type == Type.VIDEO_ENC_PARAMS), None)
     if side is None or len(side) < _HEADER.size:
         return
@@ -159,7 +159,7 @@ def _note_quantiser(frame: Any, seen: _Seen) -> None:
         mean = base + float(deltas.mean())
     else:
         return
-    seen.quantisers.append((_TYPES.get(int(frame.pict_type), "?"), mean))
+    tally.quantisers.append((_TYPES.get(int(frame.pict_type), "?"), mean))
 
 
 def _quantiser(found: list[tuple[str, float]], codec: str) -> Quantiser:

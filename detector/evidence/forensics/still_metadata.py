@@ -1,4 +1,4 @@
-"""What a still states about itself: EXIF (CIPA DC-008), XMP (ISO 16684-1), IPTC-IIM, PNG text, comments, thumbnail."""
+"""Metadata of a still as stated: EXIF (CIPA DC-008), XMP (ISO 16684-1), IPTC-IIM, PNG text, comments, thumbnail."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _DAMAGE = (OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, At
 
 @dataclass(slots=True)
 class StillMetadata:
-    """`fields` are (section, name, value); `exif` the plain values by tag name; `thumbnail_likeness` the correlation of
+    """`fields` are (section, name, value); `exif` the plain values by tag name; `thumbnail_correlation` that of
     the embedded thumbnail with the picture, None where there is none or it cannot be compared; `problems` say what
     could not be read."""
 
@@ -53,7 +53,7 @@ class StillMetadata:
     gps: bool = False
     xmp: Xmp | None = None
     thumbnail: str | None = None
-    thumbnail_likeness: float | None = None
+    thumbnail_correlation: float | None = None
     jpeg: JpegFacts | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -185,7 +185,7 @@ def _thumbnail(image: Image.Image, path: Path, found: StillMetadata) -> None:
         whole = np.asarray(again.convert("L").resize((64, 64)), np.float32)
     shrunk = np.asarray(Image.fromarray(grey).resize((64, 64)), np.float32)
     if min(whole.std(), shrunk.std()) > 2:
-        found.thumbnail_likeness = round(float(np.corrcoef(whole.ravel(), shrunk.ravel())[0, 1]), 3)
+        found.thumbnail_correlation = round(float(np.corrcoef(whole.ravel(), shrunk.ravel())[0, 1]), 3)
 
 
 def _without_bars(grey: np.ndarray) -> np.ndarray:

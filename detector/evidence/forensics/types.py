@@ -1,4 +1,4 @@
-"""What the forensics of a file hands on: stated observations and the facts that they rest on.
+"""The results of the forensics of a file: stated observations and the facts that they rest on.
 
 Nothing here is a score, and nothing here changes a conclusion: each observation says what was found, what that can mean
 and what it cannot. A fact that could not be had is None, with the reason beside it or in `FileForensics.limits`.

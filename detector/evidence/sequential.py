@@ -1,4 +1,4 @@
-"""All frames of a video in one pass, fast while the file is sound and reproducible where it is damaged."""
+"""Sequential decoding of a whole video: fast while the file is sound, and reproducible where it is damaged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_REDECODED_FRAMES = 3_000
 _KEYFRAMES_BACK = 4
 
 
-class FullPass:
+class SequentialDecoder:
     """Iterate over the decoded frames of a file, in presentation order, as one thread would decode them.
 
     Decoding is threaded until FFmpeg first complains. The frames handed out until then are exact; from there on the
