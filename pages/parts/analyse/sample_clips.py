@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 LABELS: Final = ("genuine", "manipulated", "animated")
-_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "samples"
+_FOLDER = Path(__file__).resolve().parents[3] / "assets" / "samples"
 
 
 @dataclass(frozen=True, slots=True)

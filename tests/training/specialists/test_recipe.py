@@ -24,7 +24,7 @@ from detector.training.specialists.report import balance, export_specialists
 from detector.training.specialists.samples import CUES, CueBatch, CueBatches, CueSource, wide_rows
 from tests.training.banks import small_bank
 
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "configs" / "specialists-lite0.yaml"
+SHIPPED = Path(__file__).resolve().parents[3] / "assets" / "configs" / "specialists-lite0.yaml"
 TINY: dict[str, Any] = {
     "kind": "specialists",
     "model_id": "tiny-specialists",

@@ -15,7 +15,6 @@ from detector.training.data.synthesised import write_twins
 from detector.training.ensemble.recipe import load_ensemble_config, train_ensemble
 from detector.training.evaluation.cards import cross_validated_results
 from tests.synthesis.clips import face_clip
-from tests.training.test_ensemble_run import lab  # noqa: F401
 
 
 @pytest.mark.slow
@@ -39,10 +38,7 @@ def test_each_clip_has_its_twins_under_its_own_group_and_is_not_made_twice(tmp_p
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")} == before
 
 
-def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(
-    lab: Path,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the manifest's files neither member tells anything apart; in the synthesised ones the first does."""
     store = lab / "run" / "predictions.jsonl"
     heading, *lines = (json.loads(line) for line in store.read_text().splitlines())

@@ -28,7 +28,7 @@ from detector.training.audiovisual.start import fit_components, fit_reader
 from detector.training.data.speech_bank import TalkingClip
 from detector.training.engine.config import FitConfig
 
-CONFIG = Path(__file__).resolve().parents[2] / "assets" / "configs" / "audiovisual-avff.yaml"
+CONFIG = Path(__file__).resolve().parents[3] / "assets" / "configs" / "audiovisual-avff.yaml"
 SMALL = AudioVisualConfig(
     model_id="small",
     title="",

@@ -24,7 +24,7 @@ from detector.training.texture.recipe import (
 )
 from tests.synthesis.faces import face_image
 
-SHIPPED = Path(__file__).parents[2] / "assets" / "configs" / "texture-stills.yaml"
+SHIPPED = Path(__file__).parents[3] / "assets" / "configs" / "texture-stills.yaml"
 
 
 def reading(name: str, seed: int) -> Reading:

@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import load_file
 
 from detector.analysis.temporal import with_temporal_differences
-from detector.analysis.workers import Look
+from detector.analysis.workers import FaceReading
 from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.faces.temporal import TEMPORAL_DIFFERENCES, thumbnail
@@ -23,7 +23,7 @@ from detector.models import FrameNet, build_network
 from detector.models.appearance import APPEARANCE_FEATURES
 from detector.registry import LoadedModel, ModelCard, Thresholds, load_model, save_weights
 from detector.synthesis.video import write_clip
-from detector.training.data.clip_crops import CropPlan, draw_frames, draw_shard, draw_stretch, read_shards
+from detector.training.data.clip_crops import CropPlan, draw_frames, draw_segment, draw_shard, read_shards
 from detector.training.data.readings import Reading, open_readings
 from detector.training.engine.config import FitConfig
 from detector.training.sequence.features import ClipFeatures, read_features
@@ -311,7 +311,7 @@ def test_frames_are_drawn_at_rates_between_the_readings_and_two_a_second() -> No
 
 def test_sampled_frames_come_with_those_just_before_them() -> None:
     dense = replace(reading(0, "a"), clip=face_clip(40, fps=25.0))
-    whole = {step: clip for seed in range(12) if (clip := draw_stretch(dense, 36, 100.0, np.random.default_rng(seed)))
+    whole = {step: clip for seed in range(12) if (clip := draw_segment(dense, 36, 100.0, np.random.default_rng(seed)))
              for step in [int(np.diff(clip.clip.ticks[clip.sampled]).max())]}  # fmt: skip
     assert min(whole) == 1
     assert max(whole) >= 3
@@ -321,10 +321,10 @@ def test_sampled_frames_come_with_those_just_before_them() -> None:
         np.testing.assert_array_equal(np.diff(drawn.clip.ticks, prepend=-9)[drawn.sampled], 1)
     earlier = replace(dense.clip, images=255 - dense.clip.images)
     slow = replace(dense, clip=replace(dense.clip, times_s=np.arange(40) / 4), before=None)
-    alone = draw_stretch(slow, 36, 100.0, np.random.default_rng(0))
+    alone = draw_segment(slow, 36, 100.0, np.random.default_rng(0))
     assert alone.sampled.all()
     assert not alone.has_before.any()
-    both = draw_stretch(replace(slow, before=replace(earlier, times_s=slow.clip.times_s)), 36, 100.0,
+    both = draw_segment(replace(slow, before=replace(earlier, times_s=slow.clip.times_s)), 36, 100.0,
                         np.random.default_rng(0))  # fmt: skip
     assert both.clip.pairs
     assert both.has_before.all()
@@ -395,8 +395,10 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     (shard,) = [one for name, one in made.items() if name.name.startswith("p1")]
     crops = shard.crops[shard.clip == 0]
     assert not shard.has_before.any()  # these videos show no frame within a tenth of a second of another
-    looks = [Look(one, thumbnail(crop), None) for one, crop in zip(trunk.features(crops).features, crops, strict=True)]
-    expected = with_temporal_differences(looks, trunk.card.crop.margin)
+    readings = [
+        FaceReading(one, thumbnail(crop), None) for one, crop in zip(trunk.features(crops).features, crops, strict=True)
+    ]
+    expected = with_temporal_differences(readings, trunk.card.crop.margin)
     np.testing.assert_allclose(features[0].features, expected, atol=1e-4)
     run = json.loads((tmp_path / "runs" / "tm" / "run.json").read_text())
     assert run["status"] == "finished"

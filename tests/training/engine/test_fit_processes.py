@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCRIPT = """
 import os, sys
 from dataclasses import replace
 from pathlib import Path
 import torch
 from detector.training.engine.fit import fit
-from tests.training.test_fit import FAST, TRAIN, VALIDATION, Toy
+from tests.training.engine.test_fit import FAST, TRAIN, VALIDATION, Toy
 
 torch.set_num_threads(1)
 config = replace(FAST, max_epochs=2, devices=2)

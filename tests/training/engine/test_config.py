@@ -15,7 +15,7 @@ from detector.training.frame.config import check_config, load_config
 from detector.training.kinds import KINDS, kind_of
 from detector.training.sequence.recipe import CropPlan, SequenceConfig
 
-ASSETS = Path(__file__).parents[2] / "assets"
+ASSETS = Path(__file__).parents[3] / "assets"
 EVERY = sorted((ASSETS / "configs").glob("*.yaml"))
 SHIPPED = [path for path in EVERY if kind_of(path).name == "frame"]
 MINIMAL = {"model_id": "m", "title": "M", "architecture": {"kind": "frame", "trunk": "resnet10t"}}
