@@ -7,15 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from jinja2 import UndefinedError
 
-from detector.report.html import case_html
-from detector.report.html_elements import Markup, element, joined
+from detector.report.html import case_html, environment, marked_up, plain
 from detector.report.language import END_MARK, LTR_MARK, RTL_MARK
 from detector.report.record import CaseRecord, ExhibitEntry
 from tests.report.conftest import make_entry, make_every_kind, make_evidence, make_exhibit, make_record, make_unscored
 
+ROOT = Path(__file__).resolve().parents[2]
 VOID = {"img", "meta", "br", "wbr", "hr"}
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -190,13 +192,23 @@ def test_a_withheld_exhibit_shows_no_score(whole: CaseRecord) -> None:
     assert "above the threshold" not in told
 
 
-def test_elements_take_text_as_text_and_names_from_the_program_alone() -> None:
-    assert element("p", "<b>", class_='a"b') == '<p class="a&quot;b">&lt;b&gt;</p>'
-    assert joined([Markup("<i>"), "<i>"]) == "<i>&lt;i&gt;"
-    assert joined([f"a{RTL_MARK}b{END_MARK}{END_MARK}c{LTR_MARK}d"]) == (
-        'a<bdi dir="rtl">b</bdi>c<bdi dir="ltr">d</bdi>'
+def test_a_template_takes_text_as_text_and_only_its_own_markup() -> None:
+    made = environment().from_string(
+        '<p class="{{ name|plain }}">{{ text }}</p>{% macro i(t) %}<i>{{ t }}</i>{% endmacro %}{{ i(text) }}'
     )
-    with pytest.raises(ValueError, match="no element"):
-        element("p onclick=1", "x")
-    with pytest.raises(ValueError, match="no element"):
-        element("p", "x", **{"x=1 onclick": "y"})
+    assert made.render(name='a"b', text="<b>") == '<p class="a&#34;b">&lt;b&gt;</p><i>&lt;b&gt;</i>'
+    marked = f"a{RTL_MARK}b{END_MARK}{END_MARK}c{LTR_MARK}d"
+    assert marked_up(marked) == 'a<bdi dir="rtl">b</bdi>c<bdi dir="ltr">d</bdi>'
+    assert plain(f'{marked}"<\x00') == "abcd&#34;&lt;\\x00"
+
+
+def test_a_name_that_the_payload_lacks_is_an_error_and_no_gap() -> None:
+    with pytest.raises(UndefinedError, match="no attribute 'titel'"):
+        environment().from_string("{{ d.titel }}").render(d={"title": "x"})
+
+
+@pytest.mark.parametrize("template", sorted((ROOT / "assets" / "report").glob("*.html.j2")), ids=lambda path: path.name)
+def test_no_template_lets_a_value_past_the_escaping(template: Path) -> None:
+    values = re.findall(r"\{[{%](.*?)[%}]\}", template.read_text(encoding="utf-8"), re.DOTALL)
+    assert values
+    assert not any(re.search(r"\|\s*safe|autoescape|Markup", value) for value in values)
