@@ -138,7 +138,7 @@ def _identity_differences(
 
 
 def _card_differences(then: AnalysisIdentity, now: AnalysisIdentity, *, said: set[str]) -> Iterator[str]:
-    """What their cards say otherwise of models that both used; the weights of those in `said` were compared before."""
+    """The changes of cards of models that both used; the weights of those in `said` were compared before."""
     cards = {model.model_id: model for model in then.models}
     for old, model in ((cards[one.model_id], one) for one in now.models if one.model_id in cards):
         if old.weights_sha256 != model.weights_sha256 and model.model_id not in said:

@@ -32,7 +32,7 @@ def file_sha256(path: Path) -> str:
 
 
 def stored_path(evidence_dir: Path, sha256: str) -> Path:
-    """Where the store keeps the file with this hash."""
+    """The path at which the store keeps the file with this hash."""
     return evidence_dir / sha256[:2] / sha256
 
 

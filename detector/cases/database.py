@@ -139,8 +139,8 @@ def rows(cursor: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None
 def insert(cursor: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]) -> None:
     """Insert one row. `table` and the keys are the program's own names, never input."""
     names = ", ".join(values)
-    marks = ", ".join("?" for _ in values)
-    cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(values.values()))
+    placeholders = ", ".join("?" for _ in values)
+    cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({placeholders})", list(values.values()))
 
 
 def bulk_insert(cursor: duckdb.DuckDBPyConnection, table: str, found: Sequence[Mapping[str, Any]]) -> None:

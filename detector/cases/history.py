@@ -154,12 +154,12 @@ def _conditions(search: str, wanted: CaseFilter) -> tuple[str, list[Any]]:
     if wanted.created_before:
         add("created_at < ?", to_column(wanted.created_before))
     if wanted.labels:
-        marks = ", ".join("?" for _ in wanted.labels)
+        placeholders = ", ".join("?" for _ in wanted.labels)
         newest = _NEWEST_LABELS.format(among="true")
         # A filter that found a conclusion which waits for a blind opinion would tell it.
-        spoken = "blind_first = false OR exhibit_id IN (SELECT opinions.exhibit_id FROM opinions)"
+        released = "blind_first = false OR exhibit_id IN (SELECT opinions.exhibit_id FROM opinions)"
         add(
-            f"case_id IN (SELECT case_id FROM ({newest}) AS newest WHERE label IN ({marks}) AND ({spoken}))",
+            f"case_id IN (SELECT case_id FROM ({newest}) AS newest WHERE label IN ({placeholders}) AND ({released}))",
             *wanted.labels,
         )
     for word in _words(search):
@@ -187,7 +187,9 @@ def _summaries(cursor: duckdb.DuckDBPyConnection, cases: list[Case]) -> list[Cas
         for table in ("analyses", "notes", "signatures")
     }
     names = grouped(f"SELECT case_id, list(file_name ORDER BY number) FROM exhibits WHERE {among} GROUP BY case_id")
-    spoken = {found for (found,) in cursor.execute(f"SELECT exhibit_id FROM opinions WHERE {among}", ids).fetchall()}
+    with_opinion = {
+        found for (found,) in cursor.execute(f"SELECT exhibit_id FROM opinions WHERE {among}", ids).fetchall()
+    }
     newest = _NEWEST_LABELS.format(among=among)
     labels: dict[str, list[tuple[str, Any]]] = {}
     query = (
@@ -199,7 +201,7 @@ def _summaries(cursor: duckdb.DuckDBPyConnection, cases: list[Case]) -> list[Cas
     summaries = []
     for case in cases:
         own = labels.get(case.case_id, [])
-        shown = tuple(label for exhibit_id, label in own if not case.blind_first or exhibit_id in spoken)
+        shown = tuple(label for exhibit_id, label in own if not case.blind_first or exhibit_id in with_opinion)
         summaries.append(
             CaseSummary(
                 case=case,

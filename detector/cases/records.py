@@ -34,7 +34,7 @@ def read_exhibits(
 ) -> list[Exhibit]:
     found = rows(cursor, *_filtered("exhibits", "case_id, number", case_id=case_id, exhibit_id=exhibit_id))
     query, values = _filtered("exhibit_marks", "exhibit_id", case_id=case_id, exhibit_id=exhibit_id)
-    marks = {row["exhibit_id"]: row for row in rows(cursor, query, values)}
+    named = {row["exhibit_id"]: row for row in rows(cursor, query, values)}
     return [
         Exhibit(
             exhibit_id=row["exhibit_id"],
@@ -42,8 +42,8 @@ def read_exhibits(
             number=row["number"],
             evidence=evidence_from_dict(json.loads(row["evidence_json"]), evidence_dir),
             added_at=from_column(row["added_at"]),
-            reference=marks.get(row["exhibit_id"], {}).get("reference") or f"E{row['number']}",
-            description=marks.get(row["exhibit_id"], {}).get("description", ""),
+            reference=named.get(row["exhibit_id"], {}).get("reference") or f"E{row['number']}",
+            description=named.get(row["exhibit_id"], {}).get("description", ""),
         )
         for row in found
     ]
@@ -60,9 +60,9 @@ def read_analyses(
     query, values = _filtered("analyses", "record_id", case_id=case_id, exhibit_id=exhibit_id, record_id=record_id)
     found = rows(cursor, query, values)
     files: dict[str, list[Artefact]] = {row["record_id"]: [] for row in found}
-    marks = ", ".join("?" for _ in files)
+    placeholders = ", ".join("?" for _ in files)
     if files:
-        query = f"SELECT * FROM artefacts WHERE record_id IN ({marks}) ORDER BY kind"
+        query = f"SELECT * FROM artefacts WHERE record_id IN ({placeholders}) ORDER BY kind"
         for row in rows(cursor, query, list(files)):
             shape = tuple(json.loads(row["shape_json"]))
             files[row["record_id"]].append(artefact_from_row(artefact_dir, row, shape))

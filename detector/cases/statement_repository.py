@@ -202,7 +202,7 @@ class StatementRepository:
         return self._read(lambda cursor: _signatures(cursor, case_id=case_id), case_id)
 
     def sign_off(self, case_id: str) -> SignOff:
-        """Who stands for the case, and what was changed since."""
+        """The signatures that stand for the case, and what was changed since."""
 
         def read(cursor: duckdb.DuckDBPyConnection) -> SignOff:
             found = _signatures(cursor, case_id=case_id)
@@ -228,12 +228,12 @@ class StatementRepository:
 
 
 def _scores_opened_by(cursor: duckdb.DuckDBPyConnection, case_id: str, exhibit_id: str) -> tuple[str, ...]:
-    marks = ", ".join("?" for _ in _SHOWS_SCORES)
+    placeholders = ", ".join("?" for _ in _SHOWS_SCORES)
     query = f"""
         SELECT events.actor, min(at_utc) FROM events
         JOIN exhibits ON exhibits.case_id = events.case_id
             AND coalesce(details_json ->> '$.exhibit_id', exhibits.exhibit_id) = exhibits.exhibit_id
-        WHERE action IN ({marks})
+        WHERE action IN ({placeholders})
             AND EXISTS (SELECT 1 FROM analyses
                 WHERE analyses.exhibit_id = exhibits.exhibit_id AND analyses.created_at <= events.at_utc)
             AND exhibits.sha256 = (SELECT sha256 FROM exhibits AS own WHERE own.exhibit_id = ? AND own.case_id = ?)

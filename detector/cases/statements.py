@@ -77,9 +77,9 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class SignOff:
-    """Who stands for a case now. `examiner` and `second_examiner` are their newest signatures; the second counts only
-    where it is another person's. `changed_since` holds what happened to the case after the older of the two, or after
-    the only one: views, exports and signatures aside."""
+    """The signatures that stand for a case now. `examiner` and `second_examiner` are their newest; the second counts
+    only where it is another person's. `changed_since` holds what happened to the case after the older of the two, or
+    after the only one: views, exports and signatures aside."""
 
     examiner: Signature | None
     second_examiner: Signature | None

@@ -78,7 +78,7 @@ def mel_around(
 
 
 def speech_activity(blocks: Iterable[Sound]) -> SpeechActivity | None:
-    """Where somebody speaks, from seamless blocks of sound; None where there are no blocks.
+    """The times at which somebody speaks, from seamless blocks of sound; None where there are no blocks.
 
     A frame is speech where its level is 7 dB above the 10th percentile within 15 s, at most 30 dB below the 95th, above
     -60 dB of full scale, and its spectrum is not flat. Pauses under 0.3 s are bridged, bursts under 0.15 s dropped.

@@ -56,7 +56,7 @@ def ingest(source: Path | BinaryIO, store_dir: Path, *, file_name: str | None = 
 
 
 def stored_path(store_dir: Path, sha256: str) -> Path:
-    """Where the content with this SHA-256 (hex) lies or would lie."""
+    """The path at which the content with this SHA-256 (hex) lies or would lie."""
     return Path(store_dir) / sha256[:2] / sha256
 
 

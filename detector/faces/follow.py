@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import CancelledError
-from detector.evidence.segment import frames_between
+from detector.evidence.seek import frames_between
 from detector.evidence.types import Evidence, Frame
 from detector.faces.backend import FaceBackend
 from detector.faces.mesh import Roi, cut_roi, place_in_frame, roi_around, roi_of_detection

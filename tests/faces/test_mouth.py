@@ -10,7 +10,7 @@ import pytest
 
 from detector.errors import CancelledError
 from detector.evidence import Evidence, StoredFile, examine, hash_file
-from detector.evidence.segment import frames_between
+from detector.evidence.seek import frames_between
 from detector.evidence.types import Frame
 from detector.faces import DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.faces.follow import box_at

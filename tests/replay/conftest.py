@@ -20,7 +20,7 @@ NAME = "=cmd|' /C calc'!A0 <b>\u202egpj.mp4"
 
 
 @dataclass(frozen=True)
-class Room:
+class Bundled:
     folder: Path
     clip: Path
     bundle: Path
@@ -30,7 +30,7 @@ class Room:
 
 
 @pytest.fixture(scope="session")
-def _made(tmp_path_factory: pytest.TempPathFactory) -> Room:
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Bundled:
     folder = tmp_path_factory.mktemp("replay")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRAMEWITNESS_WEIGHTS", str(folder / "weights"))
@@ -46,12 +46,12 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Room:
             record = store.save_analysis(exhibit.exhibit_id, analysis)
             write_replay_bundle(store, record.record_id, folder / "bare.zip")
             write_replay_bundle(store, record.record_id, folder / "whole.zip", include_input=True)
-    return Room(folder, clip, folder / "bare.zip", folder / "whole.zip", folder / "home", record.record_id)
+    return Bundled(folder, clip, folder / "bare.zip", folder / "whole.zip", folder / "home", record.record_id)
 
 
 @pytest.fixture
-def room(_made: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Room:
-    """The room with weights of the test's own, which it may change."""
+def bundled(_made: Bundled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bundled:
+    """A bundled analysis, with weights of the test's own, which it may change."""
     shutil.copytree(_made.folder / "weights", tmp_path / "weights")
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("FRAMEWITNESS_HOME", str(_made.home))

@@ -14,15 +14,15 @@ from detector.cli import main
 from detector.errors import BundleError
 from detector.replay import open_bundle
 from detector.replay.opening import extract_input
-from tests.replay.conftest import Room
+from tests.replay.conftest import Bundled
 from tests.replay.forge import edited, members, write
 
-Forge = Callable[[Room, Path], Path]
+Forge = Callable[[Bundled, Path], Path]
 
 
 def renamed(name: str) -> Forge:
-    def forge(room: Room, target: Path) -> Path:
-        content = members(room.with_input)
+    def forge(bundled: Bundled, target: Path) -> Path:
+        content = members(bundled.with_input)
         content[name] = content.pop(next(one for one in content if one.startswith("input/")))
         return write(target, content)
 
@@ -30,53 +30,53 @@ def renamed(name: str) -> Forge:
 
 
 def without(name: str) -> Forge:
-    def forge(room: Room, target: Path) -> Path:
-        return write(target, {one: data for one, data in members(room.bundle).items() if one != name}, relist=False)
+    def forge(bundled: Bundled, target: Path) -> Path:
+        return write(target, {one: data for one, data in members(bundled.bundle).items() if one != name}, relist=False)
 
     return forge
 
 
 def changed(member: str, change: Callable[[Any], None]) -> Forge:
-    return lambda room, target: edited(room.with_input, target, member, change)
+    return lambda bundled, target: edited(bundled.with_input, target, member, change)
 
 
 def replaced(member: str, content: bytes, *, relist: bool = True) -> Forge:
-    return lambda room, target: write(target, {**members(room.bundle), member: content}, relist=relist)
+    return lambda bundled, target: write(target, {**members(bundled.bundle), member: content}, relist=relist)
 
 
-def cut_short(room: Room, target: Path) -> Path:
-    target.write_bytes(room.with_input.read_bytes()[:-400])
+def cut_short(bundled: Bundled, target: Path) -> Path:
+    target.write_bytes(bundled.with_input.read_bytes()[:-400])
     return target
 
 
-def encrypted(room: Room, target: Path) -> Path:
-    data = bytearray(room.bundle.read_bytes())
+def encrypted(bundled: Bundled, target: Path) -> Path:
+    data = bytearray(bundled.bundle.read_bytes())
     data[data.rindex(b"PK\x01\x02") + 8] |= 1
     target.write_bytes(data)
     return target
 
 
-def twice(room: Room, target: Path) -> Path:
-    target.write_bytes(room.bundle.read_bytes())
+def twice(bundled: Bundled, target: Path) -> Path:
+    target.write_bytes(bundled.bundle.read_bytes())
     with zipfile.ZipFile(target, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr("replay.json", "{}")
     return target
 
 
-def bad_checksum(room: Room, target: Path) -> Path:
-    data = bytearray(room.with_input.read_bytes())
+def bad_checksum(bundled: Bundled, target: Path) -> Path:
+    data = bytearray(bundled.with_input.read_bytes())
     data[data.index(b"moov")] ^= 1
     target.write_bytes(data)
     return target
 
 
-def no_zip(room: Room, target: Path) -> Path:
+def no_zip(bundled: Bundled, target: Path) -> Path:
     target.write_text("Dear Sir or Madam, this is not a bundle.")
     return target
 
 
-def compressed_input(room: Room, target: Path) -> Path:
-    return write(target, members(room.with_input), stored=False)
+def compressed_input(bundled: Bundled, target: Path) -> Path:
+    return write(target, members(bundled.with_input), stored=False)
 
 
 CASES: dict[str, tuple[Forge, str]] = {
@@ -126,8 +126,8 @@ CASES: dict[str, tuple[Forge, str]] = {
         "contradict each other on the models",
     ),
     "no number": (
-        lambda room, target: write(
-            target, {**members(room.bundle), "analysis.json": b'{"evidence": {"size_bytes": NaN}}'}
+        lambda bundled, target: write(
+            target, {**members(bundled.bundle), "analysis.json": b'{"evidence": {"size_bytes": NaN}}'}
         ),
         "holds NaN",
     ),
@@ -135,9 +135,11 @@ CASES: dict[str, tuple[Forge, str]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_refused_with_a_reason(name: str, room: Room, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_refused_with_a_reason(
+    name: str, bundled: Bundled, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     forge, reason = CASES[name]
-    path = forge(room, tmp_path / "forged.zip")
+    path = forge(bundled, tmp_path / "forged.zip")
     with pytest.raises(BundleError, match=reason):
         open_bundle(path)
     assert main(["replay", str(path), "--quiet"]) == 2
@@ -147,16 +149,16 @@ def test_it_is_refused_with_a_reason(name: str, room: Room, tmp_path: Path, caps
     assert len(err) < 2_000
 
 
-def test_a_damaged_original_is_found_while_it_is_taken_out(room: Room, tmp_path: Path) -> None:
-    path = bad_checksum(room, tmp_path / "forged.zip")
+def test_a_damaged_original_is_found_while_it_is_taken_out(bundled: Bundled, tmp_path: Path) -> None:
+    path = bad_checksum(bundled, tmp_path / "forged.zip")
     with pytest.raises(BundleError):
         extract_input(open_bundle(path), tmp_path / "original")
     assert not (tmp_path / "original").exists()
     assert main(["replay", str(path), "--quiet"]) == 2
 
 
-def test_an_exchanged_original_is_found(room: Room, tmp_path: Path) -> None:
-    content = members(room.with_input)
+def test_an_exchanged_original_is_found(bundled: Bundled, tmp_path: Path) -> None:
+    content = members(bundled.with_input)
     name = next(one for one in content if one.startswith("input/"))
     content[name] = content[name][:-1] + b"!"
     manifest = json.loads(content["manifest.json"])

@@ -1,4 +1,4 @@
-"""What the list of cases is narrowed to: words, and a panel of filters."""
+"""The filter of the list of cases: words, and a panel of conditions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def choose(facets: Facets, who: str) -> Wanted:
 
 
 def first_page() -> None:
-    """What a changed question needs: its answers are shown from the first."""
+    """A changed question: its answers are shown from the first."""
     st.session_state["cases_page"] = 0
 
 

@@ -1,4 +1,4 @@
-"""What the chosen case is, in a few lines, with what can be done to the whole of it."""
+"""The chosen case in a few lines, with what can be done to the whole of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else a case or one analysis can be taken away as: HTML, CASE/UCO, tables, replay bundle, contact sheet, video.
+"""Further forms of a case or of one analysis to take away: HTML, CASE/UCO, tables, replay bundle, contact sheet, video.
 
 Each is made when it is asked for and put into the custody log under the name of who asked.
 """

@@ -1,4 +1,4 @@
-"""Who stands for the case: the examiner, and a second one who is another person."""
+"""Sign-off of a case: the examiner, and a second one who is another person."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def show(who: str) -> None:
-    """What the page shows beside the list while no case is chosen."""
+    """The part beside the list while no case is chosen."""
     left, right = st.columns(2, gap="large")
     with left:
         markup.heading("New case")

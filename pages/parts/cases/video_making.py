@@ -73,7 +73,7 @@ class Making:
 
 
 def kept_path(store: CaseStore, record_id: str, *, heatmap: bool) -> Path:
-    """Where the video of an analysis lies once it is made; another version of the program makes another."""
+    """The path at which the video of an analysis lies once it is made; another version of the program makes another."""
     kind = "heatmap" if heatmap else "plain"
     return store.home / "derived" / f"{record_id}-{kind}-{__version__}.mp4"
 

@@ -1,4 +1,4 @@
-"""When a sequence model looked: its pooling weights on the time line of the score chart."""
+"""Attention of a sequence model in time: its pooling weights on the time line of the score chart."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _TO_TOP = "marks_to_top"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What somebody put on a frame, for the timeline. `track_id` None: on the frame as a whole."""
+    """A bookmark or note on a frame, for the timeline. `track_id` None: on the frame as a whole."""
 
     kind: str
     pts: int

@@ -1,4 +1,4 @@
-"""What is known about the file itself: identity, container, streams, integrity; and how it was examined."""
+"""Facts about the file itself: identity, container, streams, integrity; and how it was examined."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def _pictures(frames: FrameFacts, key: str) -> None:
 
 
 def _searches(frames: FrameFacts) -> list[tuple[str, str]]:
-    """What was looked for and how far, so that finding nothing is never read as more than it is."""
+    """The extent of the search, so that finding nothing is never read as more than it is."""
     repeats, gaps, earlier = frames.repeats, frames.gaps, frames.earlier_gop
     trace = f"every {earlier.period_frames} pictures" if earlier.period_frames else "none found, which says little"
     return [

@@ -46,7 +46,7 @@ def every_moment(sha256: str, _evidence: Evidence) -> tuple[int, ...]:
 
 
 def display_width_px(width_px: int, height_px: int) -> int:
-    """How wide to show a frame of this size: no taller than the screen's free part, no more than twice its pixels."""
+    """The width at which to show a frame of this size: no taller than the screen's free part, at most twice its own."""
     return max(240, min(DISPLAY_WIDTH_PX, 2 * width_px, round(_DISPLAY_HEIGHT_PX * width_px / height_px)))
 
 

@@ -58,7 +58,7 @@ def offer_picture(readings: Readings, frame: Frame) -> None:
 
 
 def show_position(readings: Readings, frame: Frame) -> None:
-    """Where the frame stands and how its picture was made."""
+    """The place of the frame in the file, and how its picture was made."""
     video = readings.analysis.evidence.video
     examined = (
         f"examined frame {readings.moments.index(frame.pts) + 1} of {len(readings.moments)} with a face"
@@ -90,7 +90,7 @@ def show_face(readings: Readings, frame: Frame, track_id: int) -> None:
 
 
 def show_measurements(readings: Readings, track_id: int, pts: int) -> None:
-    """What every model said of the face, and how good a picture of it this is; nothing where it was not examined."""
+    """Every model's score of the face, and how good a picture of it this is; nothing where it was not examined."""
     if (track_id, pts) not in readings.faces:
         return
     markup.heading(f"Readings of the face · track {track_id}", clock(readings.pts_s(pts)))

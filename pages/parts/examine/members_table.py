@@ -1,4 +1,4 @@
-"""What an ensemble's result rests on: each member's score and its share, or why it was left out."""
+"""The members that an ensemble's result rests on: each member's score and its share, or why it was left out."""
 
 from __future__ import annotations
 

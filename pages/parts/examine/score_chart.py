@@ -1,4 +1,4 @@
-"""What each model said about one track, frame by frame, against that model's decision thresholds."""
+"""The scores of each model on one track, frame by frame, against that model's decision thresholds."""
 
 from __future__ import annotations
 
