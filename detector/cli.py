@@ -49,8 +49,7 @@ FORMER_NAMES = {"peers": "baselines"}  # still run, no longer listed
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (argparse itself leaves with 2 on wrong usage)."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    arguments = [FORMER_NAMES.get(name, name) for name in arguments[:1]] + arguments[1:]
-    args = _parser(arguments).parse_args(arguments)
+    args = parse(arguments)
     try:
         status: int = args.run_command(args)
         sys.stdout.flush()
@@ -68,6 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted; nothing unfinished was recorded.", file=sys.stderr)
         return INTERRUPTED
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """A command line as its command reads it, with `command` and `run_command`; leaves with 2 on wrong usage."""
+    arguments = [FORMER_NAMES.get(name, name) for name in arguments[:1]] + list(arguments[1:])
+    return _parser(arguments).parse_args(arguments)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

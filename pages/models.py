@@ -20,7 +20,7 @@ def render() -> None:
         markup.problem("The installed models cannot be listed", str(error))
         return
     if not cards:
-        markup.empty("deployed_code", "No model is installed", "See the README on how to import or train one.")
+        markup.empty("deployed_code", "No model is installed", "docs/command-line.md says how to train one.")
         return
     known = {card.model_id: card for card in cards}
     wanted = address.read().model

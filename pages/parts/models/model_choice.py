@@ -50,7 +50,7 @@ def choose() -> tuple[str, ...]:
         markup.problem("The installed models cannot be listed", str(error))
         return ()
     if not offered:
-        markup.empty("deployed_code", "No model is installed", "See the README on how to import or train one.")
+        markup.empty("deployed_code", "No model is installed", "docs/command-line.md says how to train one.")
         return ()
     ways = [_DEFAULT, _ONE, _SEVERAL] if len(offered) > 1 else [_DEFAULT]
     way = st.radio(
