@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import streamlit as st
 
+from detector.analysis.kinds import kind_of
 from detector.errors import ModelError
 from detector.registry import ModelCard, verify_model
 from pages.parts.models import model_card, model_choice, model_comparison
 from pages.parts.shared import address, markup, preferences
-from pages.parts.shared.wording import KIND_ICONS, KINDS
 
 
 def render() -> None:
@@ -42,18 +42,18 @@ def _show_line(card: ModelCard, *, chosen: bool, default: tuple[str, ...]) -> No
             markup.plain(card.title),
             key=f"open_model_{card.model_id}",
             type="tertiary",
-            icon=":material/arrow_right:" if chosen else KIND_ICONS.get(card.kind),
+            icon=":material/arrow_right:" if chosen else f":material/{kind_of(card).icon}:",
             on_click=lambda: address.go(replace(address.read(), model=card.model_id)),
         )
         marks = [("check_circle", "var(--fw-blue)", "in the default set")] if card.model_id in default else []
         markup.states(marks)
-        markup.note(f"{KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")
+        markup.note(f"{kind_of(card).title} · {model_card.headline(card)}")
 
 
 def _show_model(card: ModelCard, cards: tuple[ModelCard, ...], default: tuple[str, ...]) -> None:
     about, actions = st.columns([5, 3], vertical_alignment="center")
     with about:
-        markup.title(card.title, f"{KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")
+        markup.title(card.title, f"{kind_of(card).title} · {model_card.headline(card)}")
     with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         _offer_default(card, default)
         verify = st.button(

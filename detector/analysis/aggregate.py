@@ -1,4 +1,4 @@
-"""From logits of faces to logits of tracks to one logit of a file."""
+"""From logits of faces to logits of tracks, and which tracks decide."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.analysis.types import FrameScore, ModelResult, TrackScore
-from detector.faces.types import Box, FaceTrack
+from detector.analysis.types import FrameScore, TrackScore
+from detector.faces.types import Box, FaceTrack, TrackedFace
 from detector.settings import AnalysisSettings
 
 WEIGHT_FLOOR = 1e-3  # a worthless face still counts a little, so a track of only such faces has a (capped) score
@@ -22,11 +22,15 @@ class FaceKey(NamedTuple):
     bbox_xyxy_px: Box
 
 
+def face_key(tracked: TrackedFace) -> FaceKey:
+    return FaceKey(tracked.frame_index, tracked.face.bbox_xyxy_px)
+
+
 def track_score(track: FaceTrack, logits: Mapping[FaceKey, float]) -> TrackScore | None:
     """Mean of the faces' finite logits weighted by max(quality weight, 0.001); None where no face has one."""
     frames = []
     for tracked in track.faces:
-        logit = logits.get(FaceKey(tracked.frame_index, tracked.face.bbox_xyxy_px))
+        logit = logits.get(face_key(tracked))
         if logit is not None and np.isfinite(logit):
             weight = float(tracked.face.quality.weight)
             frames.append(FrameScore(tracked.frame_index, tracked.pts, tracked.pts_s, float(logit), weight))
@@ -59,27 +63,3 @@ def deciding_tracks(tracks: Sequence[FaceTrack], settings: AnalysisSettings, *, 
     """The tracks of the best rank present (see `deciding_rank`); empty only where there is no track."""
     ranks = [deciding_rank(track, settings, still=still) for track in tracks]
     return tuple(track for track, rank in zip(tracks, ranks, strict=True) if rank == max(ranks))
-
-
-def voting(results: Sequence[ModelResult]) -> list[ModelResult]:
-    """The models that the conclusion rests on: ensembles where one has a score, else all that have one. An audio-visual
-    model is among them only where it is alone, or where it speaks for manipulation and raises the others' mean."""
-    scored = [result for result in results if result.logit is not None]
-    if ensembles := [result for result in scored if result.kind == "ensemble"]:
-        return ensembles
-    voters = [result for result in scored if result.kind != "audiovisual"]
-    for result in scored:
-        if result.kind == "audiovisual" and (not voters or _logit(result) > max(0.0, mean_logit(voters))):
-            voters.append(result)
-    return voters
-
-
-def mean_logit(voters: Sequence[ModelResult]) -> float:
-    """Of models that all have a score."""
-    return float(np.mean([_logit(result) for result in voters]))
-
-
-def _logit(result: ModelResult) -> float:
-    if result.logit is None:
-        raise ValueError(f"{result.model_id} has no score.")
-    return result.logit

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detector.analysis.kinds import KINDS, kind_of
 from detector.analysis.pipeline import analyze
-from detector.analysis.workers import readers_of_crops
+from detector.analysis.workers import crop_readers
 from detector.evidence.types import Evidence
 from detector.settings import AnalysisSettings
 
@@ -57,7 +58,7 @@ def bench(
     evidence: Evidence, models: Sequence[LoadedModel], settings: AnalysisSettings, *, bounds: bool = True
 ) -> BenchReport:
     """Analyse once, after one warm-up batch a network, and measure. With `bounds`, then decode and score alone."""
-    networks = readers_of_crops(models)
+    networks = crop_readers(models, KINDS)
     for network in networks:
         _run(network, settings.batch_size)
     cpu_s = time.process_time()
@@ -107,10 +108,7 @@ def _network_alone_s(networks: Sequence[LoadedModel], faces: int, batch_size: in
 def _run(network: LoadedModel, count: int) -> None:
     size_px = network.card.crop.size_px
     blank = np.full((count, size_px, size_px, 3), 128, np.uint8)
-    if network.kind == "specialists":
-        network.specialists(blank)
-    else:
-        network.score(blank)
+    kind_of(network).read_crops(network, blank, keep_features=False)
 
 
 def _peak_cuda_mib(models: Sequence[LoadedModel]) -> float | None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.analysis.aggregate import USABLE_WEIGHT, mean_logit, mean_weight, voting
+from detector.analysis.aggregate import USABLE_WEIGHT, mean_weight
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import Conclusion, Label, ModelResult, Reason, TrackScore, sigmoid
+from detector.analysis.voting import mean_logit, voting
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
@@ -66,7 +68,7 @@ def conclude(findings: Findings) -> Conclusion:
     logit = mean_logit([result for result, _ in voters])
     high = float(np.mean([decision.likely_manipulated_logit for _, decision in voters]))
     low = float(np.mean([decision.no_manipulation_logit for _, decision in voters]))
-    if all(result.kind == "audiovisual" for result, _ in voters):
+    if all(kind_of(result).one_sided for result, _ in voters):
         low = float("-inf")  # sound that fits the mouth says nothing about the picture
     worst = _worst_track(findings)
     caps = _caps(findings, worst)
@@ -208,7 +210,7 @@ def _models_disagree(findings: Findings) -> bool:
     return any(_logit(result) >= decision.likely_manipulated_logit for result, decision in findings.voters) and any(
         _logit(result) <= decision.no_manipulation_logit
         for result, decision in findings.voters
-        if result.kind != "audiovisual"
+        if not kind_of(result).one_sided
     )
 
 
@@ -241,7 +243,7 @@ def _caveats(findings: Findings) -> list[Reason]:
 
 
 def _left_out(result: ModelResult) -> Reason:
-    code = "not_applicable" if result.kind in ("sequence", "texture", "audiovisual") else "model_failed"
+    code = "not_applicable" if kind_of(result).may_not_apply else "model_failed"
     return Reason(code, f"The score leaves out {result.model_id}: {result.reason or 'it gave no usable value.'}")
 
 

@@ -13,32 +13,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.analysis.aggregate import deciding_tracks
+from detector.analysis.components import Components, default_components
 from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.crops import Cutter
-from detector.analysis.ensemble import ensemble_result
 from detector.analysis.environment import environment
 from detector.analysis.identity import analysis_id, identity_of, tool
+from detector.analysis.kinds import TrackContext
+from detector.analysis.model_run import ModelRun, stage_fractions
 from detector.analysis.progress import Progress, ProgressMeter
-from detector.analysis.results import frame_result, specialists_result
 from detector.analysis.thread_group import Channel, ThreadGroup, ThreadGroupStoppedError
-from detector.analysis.track_models import (
-    SequenceModel,
-    SyncModel,
-    TextureModel,
-    TrackContext,
-    TrackModel,
-    fractions_of,
-)
 from detector.analysis.types import Analysis, ModelResult
-from detector.analysis.workers import identity, readers_of_crops, workers_of
+from detector.analysis.workers import NetworkWorker, crop_readers, identity, workers_of
 from detector.errors import CancelledError, ModelNotFoundError
 from detector.evidence.types import Evidence, Frame, Integrity
 from detector.faces.types import FaceTrack
@@ -51,41 +42,6 @@ if TYPE_CHECKING:
 FRAMES_AHEAD = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """The neighbouring rooms' entrances that the pipeline uses; tests put other rooms behind them."""
-
-    open_frames: Callable[[Evidence, AnalysisSettings, bool], Any]
-    open_faces: Callable[[AnalysisSettings], AbstractContextManager[Any]]
-    new_tracker: Callable[[], Any]
-    crop_face: Callable[..., NDArray[np.uint8]]
-    examine_sync: Callable[..., Any]
-    examine_texture: Callable[..., Any]
-    examine_file: Callable[..., FileForensics] | None = None
-
-
-def _real_doors() -> Doors:
-    from detector.evidence import FrameReader
-    from detector.evidence.forensics import examine_file
-    from detector.faces import FaceAnalyser, Tracker, crop_face  # MediaPipe takes seconds to import
-
-    def open_frames(evidence: Evidence, settings: AnalysisSettings, with_before: bool) -> FrameReader:
-        rate, most = settings.frames_per_second, settings.max_frames
-        return FrameReader(evidence, frames_per_second=rate, max_frames=most, with_before=with_before)
-
-    def examine_sync(*args: Any, **options: Any) -> Any:
-        from detector.analysis.audiovisual import examine_sync  # reads sound, which few sets of models ask for
-
-        return examine_sync(*args, **options)
-
-    def examine_texture(*args: Any, **options: Any) -> Any:
-        from detector.analysis.texture import examine_texture
-
-        return examine_texture(*args, **options)
-
-    return Doors(open_frames, FaceAnalyser, Tracker, crop_face, examine_sync, examine_texture, examine_file)
-
-
 def analyze(
     evidence: Evidence,
     models: Sequence[LoadedModel],
@@ -93,7 +49,7 @@ def analyze(
     *,
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-    doors: Doors | None = None,
+    components: Components | None = None,
 ) -> Analysis:
     """Examine `evidence` with `models`. Same file, settings, weights and device: same numbers.
 
@@ -107,7 +63,7 @@ def analyze(
         raise ModelNotFoundError(
             "An analysis needs at least one model; none was given. See `python -m detector models list`."
         )
-    run = _Run(evidence, models, settings, on_progress, cancelled, doors or _real_doors())
+    run = _Run(evidence, models, settings, on_progress, cancelled, components or default_components())
     return run.execute()
 
 
@@ -119,36 +75,27 @@ class _Run:
         settings: AnalysisSettings,
         on_progress: Callable[[Progress], None] | None,
         cancelled: Callable[[], bool] | None,
-        doors: Doors,
+        components: Components,
     ) -> None:
-        self.evidence, self.settings, self.doors = evidence, settings, doors
+        self.evidence, self.settings, self.components = evidence, settings, components
         self.cancelled = cancelled or (lambda: False)
         self.meter = ProgressMeter(on_progress)
         self.group = ThreadGroup()
         self.frames: Channel[Frame] = Channel(self.group, FRAMES_AHEAD)
         self.models = tuple(models)
-        specs = dict.fromkeys(model.card.crop for model in readers_of_crops(models))
-        cutters = {spec: Cutter(spec, settings.batch_size, doors.crop_face) for spec in specs}
-        self.cutters, self.workers = tuple(cutters.values()), workers_of(self.group, models, cutters)
-        self.reader = doors.open_frames(evidence, settings, any(one.over_time for one in self.cutters))
-        self.sequences = [
-            SequenceModel(self.group, model, self.workers[identity(model.trunk)])
-            for model in models
-            if model.kind == "sequence" and model.trunk is not None
-        ]
-        self.syncs = [
-            SyncModel(self.group, model, doors.examine_sync) for model in models if model.kind == "audiovisual"
-        ]
-        self.textures = [
-            TextureModel(self.group, model, doors.examine_texture) for model in models if model.kind == "texture"
-        ]
-        self.track_models: tuple[TrackModel, ...] = (*self.sequences, *self.syncs, *self.textures)
+        kinds = components.kinds
+        specs = dict.fromkeys(reader.card.crop for reader in crop_readers(models, kinds))
+        cutters = {spec: Cutter(spec, settings.batch_size, components.crop_face) for spec in specs}
+        self.cutters, self.workers = tuple(cutters.values()), workers_of(self.group, models, cutters, kinds)
+        self.reader = components.open_frames(evidence, settings, any(one.over_time for one in self.cutters))
+        self.runs = [ModelRun(self.group, model, kinds[model.kind], self._worker(model)) for model in models]
+        self.staged = [(stage, run) for run in self.runs if (stage := run.kind.stage) is not None]
         self.busy_s = {"decode": 0.0, "faces": 0.0, "tracks": 0.0, "crops": 0.0}
         self.frames_done = self.frames_with_face = 0
         self.decode_progress = 0.0
         self.draining = False
         self.forensics: FileForensics | None = None
-        self.file_examined = doors.examine_file is None
+        self.file_examined = components.examine_file is None
 
     def execute(self) -> Analysis:
         start_s = time.perf_counter()
@@ -160,11 +107,11 @@ class _Run:
                 self.group.start(f"score {one.model.card.model_id}", one.work)
             tracks = self._find_faces()
             deciding = deciding_tracks(tracks, self.settings, still=self.evidence.kind == "still")
-            seen = TrackContext(self.evidence, tracks, deciding)
-            self._start_track_models([*self.syncs, *self.textures], seen)
+            context = TrackContext(self.evidence, tracks, deciding)
+            self._start(context, after_crops=False)
             self._drain()
-            self._start_track_models(self.sequences, seen)
-            self.group.wait_until(lambda: all(one.result is not None for one in self.track_models), self._check)
+            self._start(context, after_crops=True)
+            self.group.wait_until(lambda: all(run.result is not None for _, run in self.staged), self._check)
             self.group.wait_until(lambda: self.file_examined, self._check)
             self._check()
         except ThreadGroupStoppedError:
@@ -175,11 +122,11 @@ class _Run:
             self.group.stop()
             self.group.join()
             self.reader.close()
-        analysis = self._conclude(seen)
+        analysis = self._conclude(context)
         total_s = time.perf_counter() - start_s
         scoring_s = {f"scores:{one.model.card.model_id}": one.busy_s for one in self.workers.values()}
-        late_s = {f"{one.stage}:{one.model.card.model_id}": one.busy_s for one in self.track_models}
-        return replace(analysis, timings={**self.busy_s, **scoring_s, **late_s, "total": total_s})
+        staged_s = {f"{stage.name}:{run.model.card.model_id}": run.busy_s for stage, run in self.staged}
+        return replace(analysis, timings={**self.busy_s, **scoring_s, **staged_s, "total": total_s})
 
     def _check(self) -> None:
         if self.cancelled():
@@ -194,7 +141,7 @@ class _Run:
             crops_cut=sum(len(one.cutter.keys) for one in self.workers.values()),
             crops_scored=sum(one.done for one in self.workers.values()),
             draining=self.draining,
-            track_models=fractions_of(self.track_models),
+            track_models=stage_fractions(run for _, run in self.staged),
         )
 
     def _decode(self) -> None:
@@ -212,10 +159,10 @@ class _Run:
 
     def _examine_file(self) -> None:
         """The file beside its faces: observations for the record, of which none reaches the conclusion."""
-        if self.doors.examine_file is None:
+        if self.components.examine_file is None:
             return
         start_s = time.perf_counter()
-        self.forensics = self.doors.examine_file(
+        self.forensics = self.components.examine_file(
             self.evidence.file.path, self.evidence, cancelled=lambda: self.group.stopped
         )
         self.busy_s["forensics"] = time.perf_counter() - start_s
@@ -224,8 +171,8 @@ class _Run:
             self.group.changed.notify_all()
 
     def _find_faces(self) -> tuple[FaceTrack, ...]:
-        tracker = self.doors.new_tracker()
-        with self.doors.open_faces(self.settings) as analyser:
+        tracker = self.components.new_tracker()
+        with self.components.open_faces(self.settings) as analyser:
             for frame in self.frames.items(self._check):
                 self._check()
                 marks_s = [time.perf_counter()]
@@ -254,36 +201,35 @@ class _Run:
         )
         self._check()
 
-    def _start_track_models(self, models: Sequence[TrackModel], seen: TrackContext) -> None:
-        for one in models:
-            self.group.start(f"{one.stage} {one.model.card.model_id}", lambda one=one: one.work(seen))  # type: ignore[misc]
+    def _worker(self, model: LoadedModel) -> NetworkWorker | None:
+        reader = self.components.kinds[model.kind].crop_reader(model)
+        return None if reader is None else self.workers[identity(reader)]
 
-    def _results(self, seen: TrackContext) -> list[ModelResult]:
-        """One result a model, in the order given; ensembles last, since they rest on the others."""
-        track_models = {identity(one.model): one.result for one in self.track_models}
-        found: dict[int, ModelResult] = {}
-        for index, model in enumerate(self.models):
-            if model.kind == "frame":
-                found[index] = frame_result(model, self.workers[identity(model)], seen.tracks, seen.deciding)
-            elif model.kind == "specialists":
-                found[index] = specialists_result(model, self.workers[identity(model)], seen.tracks, seen.deciding)
-            elif (result := track_models.get(identity(model))) is not None:
-                found[index] = result
-        members = tuple(found.values())
-        for index, model in enumerate(self.models):
-            if model.kind == "ensemble":
-                found[index] = ensemble_result(model, members, seen.tracks, seen.deciding)
-        return [found[index] for index in range(len(self.models))]
+    def _start(self, context: TrackContext, *, after_crops: bool) -> None:
+        """Start the threads of the models that wait for their crop reader, or of those that have none."""
+        for stage, run in self.staged:
+            if (run.worker is not None) == after_crops:
+                name = f"{stage.name} {run.model.card.model_id}"
+                self.group.start(name, lambda run=run: run.work(context))  # type: ignore[misc]
 
-    def _conclude(self, seen: TrackContext) -> Analysis:
+    def _results(self, context: TrackContext) -> tuple[ModelResult, ...]:
+        """One result a model, in the order given; those that fuse others run last."""
+        for fuses in (False, True):
+            before = tuple(run.result for run in self.runs if run.result is not None)
+            for run in self.runs:
+                if run.result is None and run.kind.fuses == fuses:
+                    run.work(replace(context, results=before))
+        return tuple(run.result for run in self.runs if run.result is not None)
+
+    def _conclude(self, context: TrackContext) -> Analysis:
         self.meter.conclude()
         evidence = replace(self.evidence, integrity=_merge(self.evidence.integrity, self.reader.integrity))
         findings = Findings(
             evidence=evidence,
             settings=self.settings,
-            tracks=seen.tracks,
-            deciding=seen.deciding,
-            results=tuple(self._results(seen)),
+            tracks=context.tracks,
+            deciding=context.deciding,
+            results=self._results(context),
             decisions=tuple(model.card.thresholds for model in self.models),
             frames_examined=self.frames_done,
             frames_with_face=self.frames_with_face,
@@ -294,7 +240,7 @@ class _Run:
             tool=tool(),
             settings=self.settings,
             evidence=evidence,
-            tracks=seen.tracks,
+            tracks=context.tracks,
             models=findings.results,
             conclusion=conclude(findings),
             frames_examined=self.frames_done,

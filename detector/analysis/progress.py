@@ -6,16 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from detector.analysis.kinds.kind import Stage
+
 WARM_UP_S = 0.5
 REPORT_EVERY_S = 0.1
-# Scoring runs at most a few batches behind the faces, so the faces carry most of the bar; what reads finished tracks
-# starts when they are done, and sound costs more than features.
-STAGE_WEIGHTS = {"faces": 9.0, "scores": 1.0, "sequences": 0.5, "sync": 3.0, "texture": 2.0}
-_MESSAGES = {
-    "sequences": "Looking at change over time.",
-    "sync": "Comparing the sound with the mouth.",
-    "texture": "Comparing the face's fine detail between moments.",
-}
+# Scoring runs at most a few batches behind the faces, so the faces carry most of the bar.
+_WEIGHTS = {"faces": 9.0, "scores": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +25,10 @@ class StageProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`stage` is what the analysis waits for now ("faces", "scores", "sequences", "sync", "texture", "conclusion");
+    """`stage` is what the analysis waits for now ("faces", "scores", the name of a kind's stage, "conclusion");
     `fraction` in 0..1 is of the whole and never falls; `remaining_s` None while too little is known; `message` one
-    plain sentence; `stages` each overlapping stage on its own ("decode", "faces", "scores"; "sequences", "sync" and
-    "texture" where such models run)."""
+    plain sentence; `stages` each overlapping stage on its own ("decode", "faces", "scores", and those of kinds
+    that run in threads of their own)."""
 
     stage: str
     fraction: float
@@ -63,7 +59,7 @@ class ProgressMeter:
         crops_cut: int,
         crops_scored: int,
         draining: bool,
-        track_models: Mapping[str, float] | None = None,
+        track_models: Mapping[Stage, float] | None = None,
     ) -> None:
         """`track_models`: how far each stage is that waits for finished tracks, 0..1;
         the stages are those of every report."""
@@ -73,9 +69,10 @@ class ProgressMeter:
         self._last_s = now_s
         faces = 1.0 if draining else min(1.0, frames_done / max(1, frames_expected, frames_done))
         scores = faces * (crops_scored / crops_cut if crops_cut else 1.0)
-        fractions = {"faces": faces, "scores": scores, **(track_models or {})}
+        staged = {stage.name: fraction for stage, fraction in (track_models or {}).items()}
+        fractions = {"faces": faces, "scores": scores, **staged}
         self._stages = ("decode", *fractions)
-        weights = {name: STAGE_WEIGHTS[name] for name in fractions}
+        weights = {**_WEIGHTS, **{stage.name: stage.weight for stage in track_models or {}}}
         overall = sum(weights[name] * fractions[name] for name in fractions) / sum(weights.values())
         stages = tuple(
             StageProgress(name, fraction, self._remaining_s(fraction, now_s))
@@ -87,7 +84,7 @@ class ProgressMeter:
             stage, message = "scores", f"Scoring face {crops_scored:,} of {crops_cut:,}."
             if scores >= 1.0:
                 stage, message = next(
-                    ((name, _MESSAGES[name]) for name, fraction in (track_models or {}).items() if fraction < 1.0),
+                    ((one.name, one.message) for one, fraction in (track_models or {}).items() if fraction < 1.0),
                     (stage, message),
                 )
         self._send(Progress(stage, overall, self._remaining_s(overall, now_s), message, stages))

@@ -125,9 +125,6 @@ class Member:
     reason: str | None = None
 
 
-ModelKind = Literal["frame", "sequence", "specialists", "texture", "audiovisual", "ensemble"]
-
-
 @dataclass(frozen=True, slots=True)
 class ModelResult:
     """One model on the whole file. `logit` is that of the worst deciding track; None with a `reason` where nothing was
@@ -139,7 +136,7 @@ class ModelResult:
     logit: float | None
     tracks: tuple[TrackScore, ...]
     reason: str | None = None
-    kind: ModelKind = "frame"
+    kind: str = "frame"
     specialists: tuple[CueResult, ...] = ()
     members: tuple[Member, ...] = ()
     sync: tuple[SyncWindow, ...] = ()

@@ -1,16 +1,18 @@
-"""One thread a distinct network: each crop goes through it once, however many results rest on what it says."""
+"""One thread a distinct network that reads face crops: each crop goes through it once, however many results rest on
+what it says."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.aggregate import FaceKey
 from detector.analysis.crops import Batch, Cutter
+from detector.analysis.kinds.kind import Kind
 from detector.analysis.thread_group import Channel, ThreadGroup
 from detector.faces.temporal import Picture, thumbnail
 from detector.faces.types import CropSpec
@@ -37,7 +39,9 @@ class NetworkWorker:
     said before is dropped, and the other networks go on.
     """
 
-    def __init__(self, group: ThreadGroup, model: LoadedModel, cutter: Cutter, *, keep_features: bool) -> None:
+    def __init__(
+        self, group: ThreadGroup, model: LoadedModel, kind: Kind, cutter: Cutter, *, keep_features: bool
+    ) -> None:
         self.model, self.cutter = model, cutter
         self.channel: Channel[Batch] = Channel(group, BATCHES_AHEAD)
         cutter.channels.append(self.channel)
@@ -45,11 +49,9 @@ class NetworkWorker:
         self.done = 0
         self.busy_s = 0.0
         self.failure: str | None = None
-        self._keep_features = keep_features
-        self._logits: list[NDArray[np.float64]] = []
-        self._features: list[NDArray[np.float32]] = []
+        self._kind, self._keep_features = kind, keep_features
+        self._said: dict[str, list[NDArray[Any]]] = {}
         self._thumbnails: list[tuple[Picture, Picture | None]] = []
-        self._cues: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float32]]]] = {}
 
     def work(self) -> None:
         for batch in self.channel.items():
@@ -63,78 +65,71 @@ class NetworkWorker:
             self.busy_s += time.perf_counter() - start_s
             self.done += len(batch.crops)
 
-    def logits(self) -> dict[FaceKey, float]:
-        """The logit of each face, of a frame model; empty after a failure."""
-        return self._by_face(self._logits)
-
-    def readings(self) -> dict[FaceKey, FaceReading]:
-        """What a model over time reads of each face; empty after a failure."""
-        if self.failure is not None or not self._features:
-            return {}
-        pairs = zip(np.concatenate(self._features), self._thumbnails, strict=True)
-        return dict(zip(self.cutter.keys, (FaceReading(features, *two) for features, two in pairs), strict=True))
-
-    def cue(self, name: str) -> tuple[dict[FaceKey, float], dict[FaceKey, NDArray[np.float32]]]:
-        """One cue of a specialists model: the logit and the channels' readings (C,) of each face."""
-        parts = self._cues.get(name, [])
-        if self.failure is not None or not parts:
-            return {}, {}
-        readings = np.concatenate([values for _, values in parts])
-        return self._by_face([logits for logits, _ in parts]), dict(zip(self.cutter.keys, readings, strict=True))
-
-    def _by_face(self, parts: Sequence[NDArray[np.float64]]) -> dict[FaceKey, float]:
+    def rows(self, name: str) -> dict[FaceKey, NDArray[Any]]:
+        """Each face's row of a named array (`Kind.read_crops`); empty after a failure."""
+        parts = self._said.get(name, [])
         if self.failure is not None or not parts:
             return {}
-        return dict(zip(self.cutter.keys, np.concatenate(parts).tolist(), strict=True))
+        return dict(zip(self.cutter.keys, np.concatenate(parts), strict=True))
+
+    def logits(self, name: str) -> dict[FaceKey, float]:
+        """Each face's value of a named array of logits, in double precision; empty after a failure."""
+        return {key: float(value) for key, value in self.rows(name).items()}
+
+    def face_readings(self) -> dict[FaceKey, FaceReading]:
+        """What a model over time reads of each face; empty after a failure or where no features were kept."""
+        features = self.rows("features")
+        pairs = zip(features.items(), self._thumbnails, strict=True) if features else ()
+        return {key: FaceReading(values, *two) for (key, values), two in pairs}
 
     def _run(self, batch: Batch) -> None:
-        crops = batch.crops
-        if self.model.kind == "specialists":
-            for cue, scores in self.model.specialists(crops).items():
-                self._check(scores.logits, len(crops))
-                self._cues.setdefault(cue, []).append((scores.logits.astype(np.float64), scores.readings))
-            return
+        count = len(batch.crops)
+        said = self._kind.read_crops(self.model, batch.crops, keep_features=self._keep_features)
+        for name, values in said.items():
+            is_logit = name == "logits" or name.endswith("/logits")
+            if values.shape[:1] != (count,) or (is_logit and values.ndim != 1):
+                raise ValueError(f"{name} of shape {values.shape} for {count} crops")
+        for name, values in said.items():
+            self._said.setdefault(name, []).append(values)
         if self._keep_features:
-            logits, features = self.model.features(crops)
-            self._features.append(features)
-            self._thumbnails.extend(zip(map(thumbnail, crops), batch.just_before, strict=True))
-        else:
-            logits = self.model.score(crops)
-        self._check(logits, len(crops))
-        self._logits.append(np.asarray(logits, dtype=np.float64))
-
-    def _check(self, logits: NDArray[np.float32], count: int) -> None:
-        if logits.shape != (count,):
-            raise ValueError(f"logits of shape {logits.shape} for {count} crops")
+            self._thumbnails.extend(zip(map(thumbnail, batch.crops), batch.just_before, strict=True))
 
 
 def describe_failure(model_id: str, error: BaseException) -> str:
+    """A failure in one sentence, for the record."""
     return f"{model_id} failed on this file ({type(error).__name__}: {error}), so it has no score."
 
 
 def workers_of(
-    group: ThreadGroup, models: Sequence[LoadedModel], cutters: Mapping[CropSpec, Cutter]
+    group: ThreadGroup,
+    models: Sequence[LoadedModel],
+    cutters: Mapping[CropSpec, Cutter],
+    kinds: Mapping[str, Kind],
 ) -> dict[tuple[str, str], NetworkWorker]:
-    """A pass for each distinct network that reads crops: those of frame and specialists models, and trunks, by id and
-    weights."""
-    trunks = {identity(model.trunk) for model in models if model.kind == "sequence" and model.trunk is not None}
-    found: dict[tuple[str, str], NetworkWorker] = {}
-    for model in readers_of_crops(models):
-        found[identity(model)] = NetworkWorker(
-            group, model, cutters[model.card.crop], keep_features=identity(model) in trunks
+    """A worker for each distinct network that reads crops, by id and weights."""
+    kept = {
+        identity(reader)
+        for model in models
+        if kinds[model.kind].keeps_features and (reader := kinds[model.kind].crop_reader(model)) is not None
+    }
+    return {
+        identity(reader): NetworkWorker(
+            group, reader, kinds[reader.kind], cutters[reader.card.crop], keep_features=identity(reader) in kept
         )
-    return found
+        for reader in crop_readers(models, kinds)
+    }
 
 
-def readers_of_crops(models: Sequence[LoadedModel]) -> list[LoadedModel]:
+def crop_readers(models: Sequence[LoadedModel], kinds: Mapping[str, Kind]) -> list[LoadedModel]:
     """Each distinct network that reads crops, once, in the order of the models."""
     found: dict[tuple[str, str], LoadedModel] = {}
     for model in models:
-        reader = model.trunk if model.kind == "sequence" else model
-        if reader is not None and reader.kind in ("frame", "specialists"):
+        reader = kinds[model.kind].crop_reader(model)
+        if reader is not None:
             found.setdefault(identity(reader), reader)
     return list(found.values())
 
 
 def identity(model: LoadedModel) -> tuple[str, str]:
+    """Id and weights, which name a network."""
     return model.card.model_id, model.card.weights_sha256

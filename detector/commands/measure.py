@@ -108,8 +108,11 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _cross_validated(evaluation: Evaluation, run: Path) -> pd.DataFrame | None:
     """What an ensemble's run says of people that each of its fits left out; None where there is nothing of the kind."""
+    from detector.registry import loaded_class
+
     path = run / "validation.csv"
-    return pd.read_csv(path) if evaluation.card.kind == "ensemble" and path.is_file() else None
+    fitted = loaded_class(evaluation.card.kind).needs_members
+    return pd.read_csv(path) if fitted and path.is_file() else None
 
 
 def _described(evaluation: Evaluation) -> dict[str, Any]:
@@ -129,13 +132,13 @@ def _with_steadiness(evaluation: Evaluation, data_root: Path, count: int, device
     """Measured on frame models only, since the others score no single pictures, on pictures that they score, and not on
     a handful: a model that needs more around a face than labelled pictures show is left out."""
     from detector.explain.steadiness import measure_steadiness
-    from detector.registry import load_model
+    from detector.registry import FrameModel, load_model, loaded_class
     from detector.training.evaluation.predictions import column_of, labelled_faces
 
     scored = evaluation.pictures.dropna(subset=column_of(evaluation.card.model_id))
     each = max(1, count // 2)
     fewest = min((scored["label"] == label).sum() for label in ("real", "fake"))
-    if evaluation.card.kind != "frame" or fewest < min(each, _LEAST_FACES):
+    if not issubclass(loaded_class(evaluation.card.kind), FrameModel) or fewest < min(each, _LEAST_FACES):
         return evaluation
     chosen = scored.groupby("label").sample(frac=1, random_state=0)
     chosen = chosen.groupby("label").head(each)
@@ -144,12 +147,13 @@ def _with_steadiness(evaluation: Evaluation, data_root: Path, count: int, device
 
 
 def _with_clips(evaluation: Evaluation, data_root: Path, clips: Path) -> Evaluation:
-    if evaluation.card.kind != "sequence":
+    from detector.registry import SequenceModel, expect, load_model, loaded_class
+
+    if not issubclass(loaded_class(evaluation.card.kind), SequenceModel):
         return evaluation
-    from detector.registry import load_model
     from detector.training.sequence.report import measure_shipped
 
-    model = load_model(evaluation.card.model_id, "cpu")
+    model = expect(load_model(evaluation.card.model_id, "cpu"), SequenceModel)
     return replace(evaluation, synthesised=measure_shipped(model, data_root, clips))
 
 

@@ -115,14 +115,14 @@ def _leakage(args: argparse.Namespace) -> int:
 
 
 def _baselines(args: argparse.Namespace) -> int:
-    from detector.registry import default_model_ids, load_set, weights_dir
+    from detector.registry import FrameModel, default_model_ids, load_set, weights_dir
     from detector.training.data.facebank import FaceBank, build_bank
     from detector.training.engine.device import training_device
     from detector.training.engine.progress import shown
     from detector.training.evaluation.baselines import compare_baselines
 
     asked = load_set(args.models or default_model_ids(), training_device(args.device))
-    models = [model for model in asked if model.kind == "frame"]
+    models = [model for model in asked if isinstance(model, FrameModel)]
     made = (args.bank / "table.parquet").is_file()
     with shown():
         bank = FaceBank.open(args.bank) if made else build_bank(args.data, args.bank)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.temporal import read_of, windows_of
+from detector.analysis.kinds.sequence.windows import read_of, windows_of
 from detector.analysis.types import TrackScore
 from detector.analysis.workers import FaceReading
 from detector.errors import ModelError
 from detector.faces.temporal import thumbnail
 
 if TYPE_CHECKING:
-    from detector.registry import LoadedModel
+    from detector.registry import SequenceModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def window_rows(score: TrackScore, length: int, pts: int | None) -> list[int]:
 
 
 def attention_of(
-    model: LoadedModel,
+    model: SequenceModel,
     score: TrackScore,
     rows: Sequence[int],
     crop_at: Callable[[int], NDArray[np.uint8]],

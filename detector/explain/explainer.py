@@ -20,12 +20,12 @@ from detector.explain.channels import ChannelMaps
 from detector.explain.overlay import Heatmap
 from detector.faces import crop_box, crop_face
 from detector.faces.types import Box, CropSpec, TrackedFace
+from detector.registry import FrameModel, LoadedModel, SequenceModel, SpecialistsModel, expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from detector.explain.uncertainty import Uncertainty
-    from detector.registry import LoadedModel
 
 SCALE_FACES = 12
 _LAYOUT = 1  # raise when what an entry holds, or how it is computed, changes
@@ -70,7 +70,7 @@ class Explainer:
 
         def make() -> dict[str, NDArray[Any]]:
             crop = self._crop(evidence, tracked, model)
-            found = model.blend_map(crop[None])
+            found = model.blend_map(crop[None]) if isinstance(model, FrameModel) else None
             return {"crop": crop, "map": np.zeros((0, 0), np.float32) if found is None else found[0]}
 
         entry = self._kept(self._face_key(evidence, analysis, model, track_id, tracked) | {"what": "blend map"}, make)
@@ -85,14 +85,17 @@ class Explainer:
     ) -> ChannelMaps:
         """The named channels of one cue of a specialists model on one face. Raises as `heatmap`, and ModelError for a
         model or cue that has none."""
-        names = model.channel_names.get(cue)
+        specialists = expect(model, SpecialistsModel)
+        names = specialists.channel_names.get(cue)
         if names is None:
-            raise ModelError(f"{model.card.model_id} has no cue {cue!r}; it has {', '.join(model.channel_names)}.")
+            raise ModelError(
+                f"{model.card.model_id} has no cue {cue!r}; it has {', '.join(specialists.channel_names)}."
+            )
         tracked = _find(evidence, analysis, track_id, pts)
 
         def make() -> dict[str, NDArray[Any]]:
             crop = self._crop(evidence, tracked, model)
-            return {"crop": crop, **{name: maps[0] for name, maps in model.channels(crop[None]).items()}}
+            return {"crop": crop, **{name: maps[0] for name, maps in specialists.channels(crop[None]).items()}}
 
         entry = self._kept(self._face_key(evidence, analysis, model, track_id, tracked) | {"what": "channels"}, make)
         spec = model.card.crop
@@ -122,7 +125,7 @@ class Explainer:
             ),
             None,
         )
-        if score is None or model.trunk is None:
+        if score is None or not isinstance(model, SequenceModel) or model.trunk is None:
             raise StoreError(f"{model.card.model_id} scored no track {track_id} over time in this analysis.")
         trunk = model.trunk
         if pts is not None and pts not in [frame.pts for frame in score.frames]:

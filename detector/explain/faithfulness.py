@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from detector.explain.overlay import Heatmap
 
 if TYPE_CHECKING:
-    from detector.registry import LoadedModel
+    from detector.registry import FrameModel
 
 SHARE: Final = 0.2
 DRAWS: Final = 16
@@ -35,7 +35,7 @@ class HeatTest(NamedTuple):
         return self.hot < min(0.0, self.elsewhere)
 
 
-def hide_test(model: LoadedModel, heatmap: Heatmap, *, seed: int = 0) -> HeatTest:
+def hide_test(model: FrameModel, heatmap: Heatmap, *, seed: int = 0) -> HeatTest:
     """Test one heatmap of a frame model on the crop it was made of. Equal arguments give equal numbers; one batch of 18
     crops. Raises ModelError for a model of another kind, or without a layer to explain.
     """

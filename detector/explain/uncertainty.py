@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,9 +16,7 @@ from torch import nn
 from detector.errors import ModelError
 from detector.faces.types import Box
 from detector.models import FrameNet
-
-if TYPE_CHECKING:
-    from detector.registry import LoadedModel
+from detector.registry import FrameModel, LoadedModel
 
 SHIFT_SHARE: Final = 0.04
 ZOOM: Final = 0.05
@@ -67,7 +65,7 @@ def uncertainty_of(
     model: LoadedModel, crop_box: Callable[[Box], NDArray[np.uint8]], box: Box, *, passes: int = 32, seed: int = 0
 ) -> Uncertainty:
     """Both spreads of one face; `crop_box(box)` cuts it. Raises ModelError for a model that scores no single crops."""
-    if model.kind != "frame":
+    if not isinstance(model, FrameModel):
         raise ModelError(f"{model.card.model_id} is of kind {model.kind!r}; only frame models score single crops.")
     start_s = time.perf_counter()
     crop = crop_box(box)
@@ -80,7 +78,7 @@ def uncertainty_of(
     )
 
 
-def view_spread(model: LoadedModel, crops: Sequence[NDArray[np.uint8]]) -> Spread:
+def view_spread(model: FrameModel, crops: Sequence[NDArray[np.uint8]]) -> Spread:
     """Each crop and its mirror image, in one batch."""
     start_s = time.perf_counter()
     views = np.stack([view for crop in crops for view in (crop, crop[:, ::-1])])
@@ -88,7 +86,7 @@ def view_spread(model: LoadedModel, crops: Sequence[NDArray[np.uint8]]) -> Sprea
     return Spread(tuple(logits.tolist()), time.perf_counter() - start_s)
 
 
-def dropout_spread(model: LoadedModel, crop: NDArray[np.uint8], *, passes: int = 32, seed: int = 0) -> Spread | None:
+def dropout_spread(model: FrameModel, crop: NDArray[np.uint8], *, passes: int = 32, seed: int = 0) -> Spread | None:
     """The plain logit, then `passes` with the label head's dropout on (Gal & Ghahramani, ICML 2016). The features are
     computed once; the network itself is left alone, so other threads may score meanwhile."""
     if not isinstance(model.network, FrameNet):

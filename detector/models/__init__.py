@@ -1,7 +1,29 @@
 """Networks only: tensors in, logits out. Built from a model card's architecture table."""
 
-from detector.models.build import ARCHITECTURES, build_network
+from detector.models.audiovisual import AudioVisualNet
+from detector.models.build import ARCHITECTURES, architecture, build_network
 from detector.models.frame import FrameNet, FrameOutput
+from detector.models.fusion import build_fusion
+from detector.models.hybrid import HybridNet
+from detector.models.recurrent import RecurrentNet
+from detector.models.sequence import TransformerNet
+from detector.models.specialists import SpecialistsNet
+from detector.models.texture import TextureNet
 from detector.models.trunk import HighPass, Trunk
 
-__all__ = ["ARCHITECTURES", "FrameNet", "FrameOutput", "HighPass", "Trunk", "build_network"]
+__all__ = [
+    "ARCHITECTURES",
+    "AudioVisualNet",
+    "FrameNet",
+    "FrameOutput",
+    "HighPass",
+    "HybridNet",
+    "RecurrentNet",
+    "SpecialistsNet",
+    "TextureNet",
+    "TransformerNet",
+    "Trunk",
+    "architecture",
+    "build_fusion",
+    "build_network",
+]

@@ -22,6 +22,7 @@ from detector.models.av_exchange import (
     picture_change,
     standardised,
 )
+from detector.models.build import architecture
 from detector.models.outputs import AudioVisualOutput
 
 _DRIFT_FRAMES = 50
@@ -69,6 +70,7 @@ class LipReader(nn.Module):
         return self.weights(self.bands(mel, heard)).transpose(1, 2)
 
 
+@architecture("audiovisual")
 class AudioVisualNet(nn.Module):
     """See the module. `reach` lags either way, in frames of 25 Hz; lags within `natural` count as in sync; windows of
     `window` frames every `hop`; `lips` measurements, `components` of the picture, `bands` mel bands; `exchange` adds

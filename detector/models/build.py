@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from torch import nn
 
-from detector.models.audiovisual import AudioVisualNet
-from detector.models.frame import FrameNet
-from detector.models.fusion import build_fusion
-from detector.models.hybrid import HybridNet
-from detector.models.recurrent import RecurrentNet
-from detector.models.sequence import TransformerNet
-from detector.models.specialists import SpecialistsNet
-from detector.models.texture import TextureNet
+Builder = TypeVar("Builder", bound=Callable[..., nn.Module])
 
-ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {
-    "frame": FrameNet,
-    "audiovisual": AudioVisualNet,
-    "specialists": SpecialistsNet,
-    "ensemble": build_fusion,
-    "lstm": RecurrentNet,
-    "hybrid": HybridNet,
-    "transformer": TransformerNet,
-    "texture": TextureNet,
-}
+ARCHITECTURES: Final[dict[str, Callable[..., nn.Module]]] = {}
+"""Every network that a card or a config may name, filled by `architecture`."""
+
+
+def architecture(name: str) -> Callable[[Builder], Builder]:
+    """Register a network class, or a function that builds one, under the `kind` of its architecture table.
+
+    Raises ValueError for a name that is taken.
+    """
+
+    def register(builder: Builder) -> Builder:
+        if name in ARCHITECTURES:
+            raise ValueError(f"the architecture {name!r} is registered already")
+        ARCHITECTURES[name] = builder
+        return builder
+
+    return register
 
 
 def build_network(architecture: Mapping[str, Any]) -> nn.Module:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.models.attention import Cbam
+from detector.models.build import architecture
 from detector.models.frequency import FrequencyBranch
 from detector.models.outputs import FrameOutput
 from detector.models.trunk import Trunk
@@ -42,6 +43,7 @@ def _mlp_head(features: int, width: int, dropout: float) -> nn.Sequential:
 _HEADS = {"plain": _plain_head, "mlp": _mlp_head}
 
 
+@architecture("frame")
 class FrameNet(nn.Module):
     """A frame model whose label rests on a blend map, on any timm trunk.
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from detector.models.build import architecture
+
 
 def majority_vote(z: Tensor, present: Tensor) -> Tensor:
     """Log-odds of the share of present members above zero, with half a vote added to either side so that unanimity
@@ -206,6 +208,7 @@ METHODS: dict[str, type[Fusion]] = {
 }
 
 
+@architecture("ensemble")
 def build_fusion(method: str, members: int, *, one_sided: Sequence[int] = (), hidden: int = 0) -> Fusion:
     """The fusion of that name. Raises ValueError for an unknown method, or `hidden` where it has no meaning."""
     if method not in METHODS:

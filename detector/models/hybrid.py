@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from detector.models.build import architecture
 from detector.models.feature_reader import CHANNELS, FeatureReader, in_order
 from detector.models.outputs import SequenceOutput
 from detector.models.recurrent import TwoWayRecurrence
@@ -65,6 +66,7 @@ class GatedCross(nn.Module):
         return self.norm(gate * states + (1 - gate) * answer), weight
 
 
+@architecture("hybrid")
 class HybridNet(nn.Module):
     """Features -> residual projection -> two-way LSTM -> attention over time -> width, width/4, width/8, 1.
 

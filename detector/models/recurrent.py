@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from detector.models.build import architecture
 from detector.models.feature_reader import CHANNELS, FeatureReader, in_order
 from detector.models.outputs import SequenceOutput
 from detector.models.sequence import AttentionPooling, Heads
@@ -34,6 +35,7 @@ class TwoWayRecurrence(nn.Module):
         return states
 
 
+@architecture("lstm")
 class RecurrentNet(nn.Module):
     """Features -> layer norm -> two-way LSTM (or GRU) -> layer norm -> temporal attention -> logit.
 

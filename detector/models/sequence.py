@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from detector.models.build import architecture
 from detector.models.feature_reader import CHANNELS, FeatureReader, Ordered, in_order
 from detector.models.frame_pair import FramePairNet
 from detector.models.outputs import SequenceOutput
@@ -83,6 +84,7 @@ class EncoderLayer(nn.Module):
         return x + self.dropout(self.mlp(self.norm_mlp(x))), weight
 
 
+@architecture("transformer")
 class TransformerNet(nn.Module):
     """Encoder over frame features, positions in seconds, attention pooling; returns every weight it attended with.
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from detector.models.build import architecture
+
 _FARTHEST = 5.0
 
 
+@architecture("texture")
 class TextureNet(nn.Module):
     """`lengths` number the measures that are lengths or times, taken as logarithms; `likenesses` those that are
     correlations, stretched towards 1 by the inverse hyperbolic tangent (Fisher, 1915); the others stay as they are.

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import torch
 from safetensors import SafetensorError
@@ -18,7 +18,7 @@ from torch import nn
 from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
 from detector.registry.card import ModelCard
-from detector.registry.loaded import LoadedModel
+from detector.registry.loaded import FrameModel, LoadedModel, loaded_class
 from detector.registry.optimise import folded, keep_freed_memory, limit_blas_threads
 
 DEFAULT_SET: Final = "default.json"
@@ -42,7 +42,7 @@ def default_model_ids() -> tuple[str, ...]:
     cards = {card.model_id: card for card in available_models()}
     path = weights_dir() / DEFAULT_SET
     if not path.is_file():
-        return tuple(card.model_id for card in cards.values() if card.kind == "frame")
+        return tuple(card.model_id for card in cards.values() if issubclass(loaded_class(card.kind), FrameModel))
     try:
         ids = json.loads(path.read_text(encoding="utf-8"))["models"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -70,7 +70,7 @@ def verify_model(model_id: str) -> None:
     `load_model`."""
     card = find_card(model_id)
     _build(card)
-    if card.kind == "sequence":
+    if loaded_class(card.kind).needs_trunk:
         _build(_trunk_card(card))
     for member in _member_cards(card):
         verify_model(member.model_id)
@@ -120,15 +120,16 @@ def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) 
     found = known.get(card.model_id)
     if found is not None and found.card == card:
         return found
-    trunk = _load(_trunk_card(card), device, known) if card.kind == "sequence" else None
+    cls = loaded_class(card.kind)
+    trunk = _load(_trunk_card(card), device, known) if cls.needs_trunk else None
     _member_cards(card)
     keep_freed_memory()
     limit_blas_threads()
     network = _build(card).to(device)
-    if card.kind in ("frame", "specialists"):
+    if cls.reads_crops:
         network = folded(network, card.crop.size_px)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    known[card.model_id] = LoadedModel(card, network, device, trunk)
+    known[card.model_id] = cls(card, network, device, cast("FrameModel | None", trunk))
     return known[card.model_id]
 
 
@@ -139,11 +140,11 @@ def _trunk_card(card: ModelCard) -> ModelCard:
 
 def _member_cards(card: ModelCard) -> tuple[ModelCard, ...]:
     """An ensemble's members, each once; empty for any other kind."""
-    if card.kind != "ensemble":
+    if not loaded_class(card.kind).needs_members:
         return ()
     members = card.inputs.get("members", [])
     cards = [_required(card, one.get("model_id"), one.get("weights_sha256"), "is fitted to") for one in members]
-    if not cards or any(one.kind == "ensemble" for one in cards):
+    if not cards or any(loaded_class(one.kind).needs_members for one in cards):
         raise WeightsRefusedError(f"{card.model_id}: an ensemble needs members that are no ensembles themselves.")
     return tuple({one.model_id: one for one in cards}.values())
 

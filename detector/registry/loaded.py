@@ -1,9 +1,10 @@
-"""A verified network ready to run: arrays in, arrays out, one method a kind of model."""
+"""A verified network ready to run: arrays in, arrays out; one class a kind of model."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +17,6 @@ from detector.models.appearance import APPEARANCE_FEATURES, appearance_of
 from detector.models.frame_pair import FramePairNet
 from detector.models.specialists.signals import face_mean
 from detector.registry.card import ModelCard
-
-if TYPE_CHECKING:
-    from detector.models.fusion import Fusion
 
 
 class FrameFeatures(NamedTuple):
@@ -48,18 +46,24 @@ class CueScores(NamedTuple):
 class LoadedModel:
     """A network on its device, in evaluation mode, with the card it was verified against.
 
-    `trunk` is the frame model whose features a sequence model reads, None for every other kind. Methods that another
-    kind answers raise ModelError.
+    `trunk` is the frame model whose features the model reads, None where it reads none.
     """
+
+    reads_crops: ClassVar[bool] = False
+    """The network takes face crops (B, 3, S, S): its convolutions are folded and laid out for speed at loading."""
+    needs_trunk: ClassVar[bool] = False
+    """The card's `inputs` name a frame model, `trunk`, whose features the model reads."""
+    needs_members: ClassVar[bool] = False
+    """The card's `inputs` name `members`, models whose results the model rests on."""
 
     card: ModelCard
     network: nn.Module
     device: torch.device
-    trunk: LoadedModel | None = None
+    trunk: FrameModel | None = None
 
     @property
     def kind(self) -> str:
-        """ "frame", "sequence", "specialists", "texture", "audiovisual" or "ensemble"."""
+        """The kind's name, as in the card."""
         return self.card.kind
 
     def prepare(self, crops: NDArray[np.uint8]) -> torch.Tensor:
@@ -74,108 +78,9 @@ class LoadedModel:
         )
         return ((pixels - mean) / std).contiguous(memory_format=torch.channels_last)
 
-    @torch.inference_mode()
-    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (N,) float32 of (N, S, S, 3) uint8 crops, of a frame model."""
-        self._require("frame")
-        if len(crops) == 0:
-            return np.zeros(0, np.float32)
-        return _array(self.network(self.prepare(crops)))
-
-    @torch.inference_mode()
-    def features(self, crops: NDArray[np.uint8]) -> FrameFeatures:
-        """Logits and what they rest on, in one pass, of a frame model."""
-        network = self._frame_net()
-        if len(crops) == 0:
-            return FrameFeatures(
-                np.zeros(0, np.float32), np.zeros((0, network.feature_dim + APPEARANCE_FEATURES), np.float32)
-            )
-        prepared = self.prepare(crops)
-        output = network.forward_all(prepared)
-        return FrameFeatures(_array(output.logit), _array(torch.cat([output.features, appearance_of(prepared)], dim=1)))
-
-    @torch.inference_mode()
-    def blend_map(self, crops: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Probability of manipulation per place, (N, S/8, S/8) float32, or None for a model without a map head."""
-        if not isinstance(self.network, FrameNet):
-            return None
-        map_logit = self.network.forward_all(self.prepare(crops)).map_logit
-        return _array(torch.sigmoid(map_logit)) if map_logit.numel() else None
-
-    @property
-    def channel_names(self) -> dict[str, tuple[str, ...]]:
-        """The named channels of each cue of a specialists model, in the order of its cues."""
-        self._require("specialists")
-        return {cue: tuple(names) for cue, names in self._any.channel_names.items()}
-
-    @torch.inference_mode()
-    def specialists(self, crops: NDArray[np.uint8]) -> dict[str, CueScores]:
-        """Every cue of a specialists model on the crops, in one pass."""
-        self._require("specialists")
-        outputs = self._any.forward_all(self.prepare(crops))
-        return {
-            cue: CueScores(_array(one.logit), _array(face_mean(one.channels).flatten(1)))
-            for cue, one in outputs.items()
-        }
-
-    @torch.inference_mode()
-    def channels(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """The named channels of every cue of a specialists model as maps, (N, C, h, w) float32 each."""
-        self._require("specialists")
-        return {cue: _array(one.channels) for cue, one in self._any.forward_all(self.prepare(crops)).items()}
-
-    @torch.inference_mode()
-    def score_windows(
-        self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]
-    ) -> WindowScores:
-        """A sequence model on N windows: `features` (N, T, D) of its trunk, `times_s` (N, T), `present` (N, T)."""
-        output = self._sequence(features, times_s, present)
-        return WindowScores(_array(output.logit), _array(output.frame_logit), _array(output.pooling))
-
-    @property
-    def reads_pairs(self) -> bool:
-        """Whether a sequence model reads pairs of frames besides its trunk's features (`changes`)."""
-        return getattr(self.network, "change", None) is not None
-
-    @torch.inference_mode()
-    def changes(self, pairs: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What a sequence model that `reads_pairs` says of (N, 64, 64, 11) uint8 pairs of frames (`frame_pair`), (N,)
-        float32: the value it reads of each frame after its trunk's features. NaN for a pair without an earlier frame.
-        """
-        self._require("sequence")
-        return pair_logits(self._any.change, pairs)
-
-    @torch.inference_mode()
-    def attention(
-        self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]
-    ) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
-        """Attention of a sequence model: one (N, H, T, T) a layer, none for a recurrent one, and `pooling` (N, T)."""
-        output = self._sequence(features, times_s, present)
-        return tuple(_array(layer) for layer in output.attention), _array(output.pooling)
-
-    @torch.inference_mode()
-    def texture(self, pairs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (N,) float32 of N measured pairs (N, F) of one face, of a texture model; the face's is their mean."""
-        self._require("texture")
-        return _array(self._any.pair_logits(torch.from_numpy(np.ascontiguousarray(pairs, np.float32)).to(self.device)))
-
-    @torch.inference_mode()
-    def fuse(
-        self, logits: NDArray[np.float64], present: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """An ensemble's logits (B,) from its members' (B, M), and each member's share (B, M); NaN where there is none.
-
-        Members are in the order of the card's `inputs`; what lies where `present` is False is never read.
-        """
-        self._require("ensemble")
-        network = cast("Fusion", self.network)
-        values = torch.from_numpy(np.where(present, logits, 0.0)).float().to(self.device)
-        fused, shares = network.fuse(values, torch.from_numpy(present).to(self.device))
-        return _array(fused), _array(shares)
-
     @property
     def cam_layer(self) -> nn.Module:
-        """The deepest convolutional stage, where class activation maps are taken."""
+        """The deepest convolutional stage, where class activation maps are taken. Raises ModelNotFoundError."""
         layer = getattr(self.network, "cam_layer", None)
         if not isinstance(layer, nn.Module):
             raise ModelNotFoundError(f"{self.card.model_id} has no layer to take a class activation map from.")
@@ -185,20 +90,169 @@ class LoadedModel:
     def _any(self) -> Any:
         return self.network
 
-    def _sequence(self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]) -> Any:
-        self._require("sequence")
+
+Loaded = TypeVar("Loaded", bound=type[LoadedModel])
+Expected = TypeVar("Expected", bound=LoadedModel)
+_CLASSES: Final[dict[str, type[LoadedModel]]] = {}
+
+
+def loaded_as(kind: str) -> Callable[[Loaded], Loaded]:
+    """Register the class that models of `kind` are loaded as."""
+
+    def register(cls: Loaded) -> Loaded:
+        _CLASSES[kind] = cls
+        return cls
+
+    return register
+
+
+def loaded_class(kind: str) -> type[LoadedModel]:
+    """The class that models of `kind` are loaded as. Raises ModelError for a kind that is not registered."""
+    if kind not in _CLASSES:
+        raise ModelError(f"There is no kind of model {kind!r}; known: {', '.join(sorted(_CLASSES))}.")
+    return _CLASSES[kind]
+
+
+def expect(model: LoadedModel, cls: type[Expected]) -> Expected:
+    """`model`, which must be of this class. Raises ModelError naming its kind."""
+    if not isinstance(model, cls):
+        wanted = next((kind for kind, known in _CLASSES.items() if known is cls), cls.__name__)
+        raise ModelError(f"{model.card.model_id} is of kind {model.kind!r}; this needs {wanted!r}.")
+    return model
+
+
+@loaded_as("frame")
+class FrameModel(LoadedModel):
+    """Scores single face crops, and gives other models what its label rests on."""
+
+    reads_crops = True
+
+    @torch.inference_mode()
+    def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N,) float32 of (N, S, S, 3) uint8 crops."""
+        if len(crops) == 0:
+            return np.zeros(0, np.float32)
+        return _array(self.network(self.prepare(crops)))
+
+    @torch.inference_mode()
+    def features(self, crops: NDArray[np.uint8]) -> FrameFeatures:
+        """Logits and what they rest on, in one pass. Raises ModelError for a network that keeps no features."""
+        network = self.network
+        if not isinstance(network, FrameNet):
+            raise ModelError(f"{self.card.model_id} has no features that another model could read.")
+        if len(crops) == 0:
+            width = network.feature_dim + APPEARANCE_FEATURES
+            return FrameFeatures(np.zeros(0, np.float32), np.zeros((0, width), np.float32))
+        prepared = self.prepare(crops)
+        output = network.forward_all(prepared)
+        features = torch.cat([output.features, appearance_of(prepared)], dim=1)
+        return FrameFeatures(_array(output.logit), _array(features))
+
+    @torch.inference_mode()
+    def blend_map(self, crops: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Probability of manipulation per place, (N, S/8, S/8) float32, or None for a network without a map head."""
+        if not isinstance(self.network, FrameNet):
+            return None
+        map_logit = self.network.forward_all(self.prepare(crops)).map_logit
+        return _array(torch.sigmoid(map_logit)) if map_logit.numel() else None
+
+
+@loaded_as("specialists")
+class SpecialistsModel(LoadedModel):
+    """Scores single face crops for each of several cues."""
+
+    reads_crops = True
+
+    @property
+    def channel_names(self) -> dict[str, tuple[str, ...]]:
+        """The named channels of each cue, in the order of the cues."""
+        return {cue: tuple(names) for cue, names in self._any.channel_names.items()}
+
+    @torch.inference_mode()
+    def specialists(self, crops: NDArray[np.uint8]) -> dict[str, CueScores]:
+        """Every cue on (N, S, S, 3) uint8 crops, in one pass."""
+        outputs = self._any.forward_all(self.prepare(crops))
+        return {
+            cue: CueScores(_array(one.logit), _array(face_mean(one.channels).flatten(1)))
+            for cue, one in outputs.items()
+        }
+
+    @torch.inference_mode()
+    def channels(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        """The named channels of every cue as maps, (N, C, h, w) float32 each."""
+        return {cue: _array(one.channels) for cue, one in self._any.forward_all(self.prepare(crops)).items()}
+
+
+@loaded_as("sequence")
+class SequenceModel(LoadedModel):
+    """Reads what its trunk says of a face over time."""
+
+    needs_trunk = True
+
+    @torch.inference_mode()
+    def score_windows(
+        self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> WindowScores:
+        """Scores of N windows: `features` (N, T, D) of the trunk, `times_s` (N, T), `present` (N, T)."""
+        output = self._forward(features, times_s, present)
+        return WindowScores(_array(output.logit), _array(output.frame_logit), _array(output.pooling))
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether it reads pairs of frames besides its trunk's features (`pair_logits`)."""
+        return getattr(self.network, "change", None) is not None
+
+    @torch.inference_mode()
+    def pair_logits(self, pairs: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N,) float32 of (N, 64, 64, 11) uint8 pairs of frames (`frame_pair`): the value that a model which
+        `reads_pairs` reads of each frame after its trunk's features. NaN for a pair without an earlier frame."""
+        return pair_logits(self._any.change, pairs)
+
+    @torch.inference_mode()
+    def attention(
+        self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
+        """One (N, H, T, T) a layer, none of a recurrent network, and `pooling` (N, T)."""
+        output = self._forward(features, times_s, present)
+        return tuple(_array(layer) for layer in output.attention), _array(output.pooling)
+
+    def _forward(self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]) -> Any:
         arrays = (np.ascontiguousarray(features, np.float32), np.asarray(times_s, np.float32), present)
         return self._any.forward_all(*(torch.from_numpy(array).to(self.device) for array in arrays))
 
-    def _frame_net(self) -> FrameNet:
-        self._require("frame")
-        if not isinstance(self.network, FrameNet):
-            raise ModelError(f"{self.card.model_id} has no features that another model could read.")
-        return self.network
 
-    def _require(self, kind: str) -> None:
-        if self.card.kind != kind:
-            raise ModelError(f"{self.card.model_id} is of kind {self.card.kind!r}; this needs {kind!r}.")
+@loaded_as("texture")
+class TextureModel(LoadedModel):
+    """Compares the fine detail of one face between moments."""
+
+    @torch.inference_mode()
+    def texture(self, pairs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (N,) float32 of N measured pairs (N, F) of one face; the face's logit is their mean."""
+        return _array(self._any.pair_logits(torch.from_numpy(np.ascontiguousarray(pairs, np.float32)).to(self.device)))
+
+
+@loaded_as("audiovisual")
+class AudioVisualModel(LoadedModel):
+    """Compares lips and voice; `network` is called by `detector.analysis.kinds.audiovisual`."""
+
+
+@loaded_as("ensemble")
+class EnsembleModel(LoadedModel):
+    """Fuses the results of its members."""
+
+    needs_members = True
+
+    @torch.inference_mode()
+    def fuse(
+        self, logits: NDArray[np.float64], present: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Fused logits (B,) of the members' (B, M), and each member's share (B, M); NaN where there is none.
+
+        Members are in the order of the card's `inputs`; what lies where `present` is False is never read.
+        """
+        values = torch.from_numpy(np.where(present, logits, 0.0)).float().to(self.device)
+        fused, shares = self._any.fuse(values, torch.from_numpy(present).to(self.device))
+        return _array(fused), _array(shares)
 
 
 def _array(value: torch.Tensor) -> NDArray[np.float32]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from detector.analysis.aggregate import voting
 from detector.analysis.types import Analysis, Conclusion
+from detector.analysis.voting import voting
 from detector.report import wording
 from detector.report.file_payload import file_data
 from detector.report.lanes import drawn_models, ranked_tracks, thinned_lanes

@@ -15,8 +15,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from detector.analysis.kinds import heatmap_models, kind_of
 from detector.analysis.progress import Progress
-from detector.analysis.results import frame_models_by_score
 from detector.analysis.types import Analysis
 from detector.errors import CancelledError, EvidenceError, FramewitnessError, ModelError, WeightsRefusedError
 from detector.evidence.audio import sound_blocks
@@ -99,7 +99,7 @@ def heatmap_model(analysis: Analysis) -> LoadedModel:
     """
     from detector.registry import load_model
 
-    highest = next(iter(frame_models_by_score(analysis.models)), None)
+    highest = next(iter(heatmap_models(analysis.models)), None)
     if highest is None or highest.logit is None:
         raise ModelError("No frame model scored this file, so there is no heatmap to draw.")
     model = load_model(highest.model_id)
@@ -240,7 +240,7 @@ class _Heat:
         self._explainer = Explainer(folder, frame_at=decoded)
         self._scored: dict[int, list[int]] = {}
         for result in analysis.models:
-            if result.model_id == model.card.model_id and result.kind == "frame":
+            if result.model_id == model.card.model_id and kind_of(result).heatmaps:
                 for track in result.tracks:
                     for frame in track.frames:
                         self._scored.setdefault(frame.pts, []).append(track.track_id)

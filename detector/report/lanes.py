@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
-from detector.analysis.aggregate import voting
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis, FrameScore, ModelResult, sigmoid
+from detector.analysis.voting import voting
 from detector.faces.types import FaceTrack
 from detector.report.language import Words
 from detector.report.strongest import deciding
@@ -35,11 +36,11 @@ _MAX_POINTS = 1_200  # of one line; the page shows no more than about one for ea
 def drawn_models(analysis: Analysis) -> list[ModelResult]:
     """The models whose frame scores are drawn and listed: all where they are few; else the ensembles, the frame models
     and the temporal specialist, whose scores the others' would hide."""
-    with_frames = [model for model in analysis.models if model.kind != "audiovisual"]
+    with_frames = [model for model in analysis.models if kind_of(model).frame_scores]
     if len(with_frames) <= MOST_DRAWN:
         return with_frames
     ranks = [
-        0 if model.kind == "ensemble" else 1 if model.kind == "frame" else 2 if _is_temporal(model) else 3
+        0 if kind_of(model).fuses else 1 if kind_of(model).heatmaps else 2 if _is_temporal(model) else 3
         for model in with_frames
     ]
     kept = sorted(range(len(with_frames)), key=lambda index: (ranks[index], index))[:MOST_DRAWN]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from detector.analysis.aggregate import voting
 from detector.analysis.types import Analysis
+from detector.analysis.voting import voting
 from detector.report.language import Words
 from detector.report.printable import printable, shortened
 from detector.report.record import CaseRecord, ModelEntry

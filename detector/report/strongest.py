@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from detector.analysis.aggregate import USABLE_WEIGHT, deciding_tracks, voting
+from detector.analysis.aggregate import USABLE_WEIGHT, deciding_tracks
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis, FrameScore, sigmoid
+from detector.analysis.voting import voting
 from detector.errors import FramewitnessError, ModelError
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack, TrackedFace
@@ -61,7 +63,7 @@ def _drawn_model(analysis: Analysis, track_id: int, pts: int) -> str | None:
     found = [
         (frame.logit, model.model_id)
         for model in analysis.models
-        if model.kind == "frame"
+        if kind_of(model).heatmaps
         for track in model.tracks
         if track.track_id == track_id
         for frame in track.frames
@@ -121,6 +123,7 @@ class Illustrator:
         if self._explainer is None:
             return replace(frame, missing=("No heatmap was asked for.",))
         from detector.explain import hide_test, overlay
+        from detector.registry import FrameModel, expect
 
         try:
             model = self._model(frame.model_id, analysis)
@@ -135,7 +138,7 @@ class Illustrator:
             overlay_jpeg=crop_picture(overlay(heatmap, _OPACITY)),
             heat_scale=heatmap.scale,
             heat_layer=heatmap.layer,
-            heat_test=hide_test(model, heatmap),
+            heat_test=hide_test(expect(model, FrameModel), heatmap),
         )
 
     def _model(self, model_id: str, analysis: Analysis) -> LoadedModel:

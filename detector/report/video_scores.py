@@ -10,8 +10,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from detector.analysis.aggregate import voting
 from detector.analysis.types import Analysis, sigmoid
+from detector.analysis.voting import voting
 from detector.faces.types import Box, FaceTrack
 
 LONGEST_BRIDGE_S = 1.0

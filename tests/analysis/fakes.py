@@ -1,4 +1,4 @@
-"""Small stand-ins for the rooms around the analysis, with the same doors."""
+"""Small stand-ins for what the analysis takes from other packages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.analysis.pipeline import Doors
+from detector.analysis.components import Components
+from detector.analysis.kinds import KINDS
+from detector.analysis.kinds.audiovisual import AudioVisualKind
+from detector.analysis.kinds.texture import TextureKind
 from detector.evidence.types import Container, Evidence, Frame, Integrity, StoredFile, VideoStream
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.models import build_network
-from detector.registry import CueScores, FrameFeatures, LoadedModel, Thresholds, WindowScores
+from detector.registry import CueScores, EnsembleModel, FrameFeatures, Thresholds, WindowScores
 from detector.settings import AnalysisSettings
 
 SPEC = CropSpec(size_px=8, margin=0.0)
@@ -139,14 +142,15 @@ def no_texture(*_: object, **__: object) -> None:
     raise AssertionError("no texture model was asked for")
 
 
-def fake_doors(
+def fake_components(
     reader: FakeReader,
     analyser: FakeAnalyser | None = None,
     examine_sync: Callable[..., Any] = no_sync,
     examine_texture: Callable[..., Any] = no_texture,
-) -> Doors:
+) -> Components:
     faces = analyser or FakeAnalyser()
-    return Doors(lambda *_: reader, lambda _: faces, FakeTracker, fake_crop, examine_sync, examine_texture)
+    kinds = {**KINDS, "audiovisual": AudioVisualKind(examine_sync), "texture": TextureKind(examine_texture)}
+    return Components(lambda *_: reader, lambda _: faces, FakeTracker, fake_crop, kinds=kinds)
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ class FakeSequence(FakeModel):
 
     reads_pairs = False
 
-    def changes(self, pairs: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def pair_logits(self, pairs: NDArray[np.uint8]) -> NDArray[np.float32]:
         assert self.reads_pairs
         return pairs.mean((1, 2, 3), dtype=np.float32)
 
@@ -241,7 +245,7 @@ class FakeEnsemble(FakeModel):
         network = build_network(
             {"kind": "ensemble", "method": "logit_mean", "members": len(members), "one_sided": one_sided}
         )
-        self.loaded = LoadedModel(self.card, network.eval(), torch.device("cpu"))  # type: ignore[arg-type]
+        self.loaded = EnsembleModel(self.card, network.eval(), torch.device("cpu"))  # type: ignore[arg-type]
 
     def fuse(
         self, logits: NDArray[np.float64], present: NDArray[np.bool_]

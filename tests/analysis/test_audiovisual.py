@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from detector.analysis.audiovisual import REASONS, examine_sync
-from detector.analysis.speech_segments import choose_segments, overlap_s
+from detector.analysis.kinds.audiovisual.speech_segments import choose_segments, overlap_s
+from detector.analysis.kinds.audiovisual.sync import REASONS, examine_sync
 from detector.errors import CancelledError
 from detector.evidence import Evidence, FrameReader, StoredFile, examine, hash_file
 from detector.evidence.speech import SpeechActivity
 from detector.faces import CropSpec, FaceAnalyser, FaceTrack, Tracker
 from detector.faces.mediapipe_backend import MediaPipeBackend
 from detector.models.audiovisual import AudioVisualNet
-from detector.registry import LoadedModel, ModelCard, Thresholds
+from detector.registry import AudioVisualModel, LoadedModel, ModelCard, Thresholds
 from detector.settings import AnalysisSettings
 from tests.talking import pictures, syllables, voice, write_talk
 
@@ -89,7 +89,7 @@ def loaded_model() -> LoadedModel:
         licence="",
         inputs={"cue": "AV", "reach_frames": network.reach},
     )
-    return LoadedModel(card, network, torch.device("cpu"))
+    return AudioVisualModel(card, network, torch.device("cpu"))
 
 
 def test_a_true_and_a_late_sound_are_told_apart(

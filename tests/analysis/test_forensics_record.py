@@ -15,7 +15,15 @@ from detector.analysis import Analysis, analysis_from_dict, analysis_to_dict, an
 from detector.errors import CancelledError
 from detector.evidence import Evidence, examine, ingest
 from detector.evidence.forensics import FileForensics, examine_file
-from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeModel, FakeReader, fake_doors, make_evidence, make_face
+from tests.analysis.fakes import (
+    SETTINGS,
+    FakeAnalyser,
+    FakeModel,
+    FakeReader,
+    fake_components,
+    make_evidence,
+    make_face,
+)
 from tests.evidence.media import make_still, make_video
 
 OBSERVATION = {"code", "group", "title", "finding", "can_mean", "cannot_mean", "weight"}
@@ -34,9 +42,11 @@ def found(evidence: Evidence) -> FileForensics:
     return examine_file(evidence.file.path, evidence)
 
 
-def analysed(examine_door: Callable[..., Any] | None, **options: Any) -> Analysis:
-    doors = replace(fake_doors(FakeReader(20), FakeAnalyser(faces=(make_face(left=4),))), examine_file=examine_door)
-    return analyze(make_evidence(), [FakeModel()], SETTINGS, doors=doors, **options)
+def analysed(examine_file: Callable[..., Any] | None, **options: Any) -> Analysis:
+    components = replace(
+        fake_components(FakeReader(20), FakeAnalyser(faces=(make_face(left=4),))), examine_file=examine_file
+    )
+    return analyze(make_evidence(), [FakeModel()], SETTINGS, components=components, **options)
 
 
 def test_the_record_holds_what_the_contract_names(found: FileForensics) -> None:

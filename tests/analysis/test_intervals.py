@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from detector.analysis.intervals import intervals_of, overlap
+from detector.analysis.kinds.sequence.intervals import intervals_of, overlap
 
 
 def test_a_spliced_stretch_is_found_between_its_neighbours() -> None:

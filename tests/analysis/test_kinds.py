@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from detector.analysis import Analysis, Progress, analyze
-from detector.analysis.results import frame_models_by_score
-from detector.analysis.temporal import windows_of
+from detector.analysis.kinds import heatmap_models
+from detector.analysis.kinds.sequence.windows import windows_of
 from detector.analysis.types import ModelResult, SyncWindow
 from detector.errors import CancelledError
 from detector.faces.temporal import TEMPORAL_DIFFERENCES
@@ -25,7 +25,7 @@ from tests.analysis.fakes import (
     FakeReader,
     FakeSequence,
     FakeSpecialists,
-    fake_doors,
+    fake_components,
     make_evidence,
     make_face,
 )
@@ -44,8 +44,8 @@ def audiovisual() -> FakeModel:
 
 
 def run(*models: object, frames: int = 20, sync: Callable[..., Sync] | None = None, kind: str = "video") -> Analysis:
-    doors = fake_doors(FakeReader(frames), examine_sync=sync or (lambda *_, **__: Sync()))
-    return analyze(make_evidence(kind=kind, frames=frames), list(models), SETTINGS, doors=doors)  # type: ignore[arg-type]
+    components = fake_components(FakeReader(frames), examine_sync=sync or (lambda *_, **__: Sync()))
+    return analyze(make_evidence(kind=kind, frames=frames), list(models), SETTINGS, components=components)  # type: ignore[arg-type]
 
 
 def test_one_pass_of_the_trunk_however_many_models_rest_on_it() -> None:
@@ -61,15 +61,15 @@ def test_one_pass_of_the_trunk_however_many_models_rest_on_it() -> None:
 def test_models_that_share_a_crop_share_the_cutting() -> None:
     cuts: list[int] = []
     wide = replace(SPEC, margin=0.45)
-    doors = fake_doors(FakeReader(10))
+    components = fake_components(FakeReader(10))
 
     def counting(image, bbox, landmarks, spec):
         cuts.append(spec.margin)
-        return doors.crop_face(image, bbox, landmarks, spec)
+        return components.crop_face(image, bbox, landmarks, spec)
 
     trunk = FakeModel()
     models = [trunk, FakeModel(card=FakeCard("twin", "66" * 32)), FakeSequence(trunk), FakeSpecialists(spec=wide)]
-    analyze(make_evidence(), models, SETTINGS, doors=replace(doors, crop_face=counting))  # type: ignore[arg-type]
+    analyze(make_evidence(), models, SETTINGS, components=replace(components, crop_face=counting))  # type: ignore[arg-type]
     assert sorted(cuts) == [0.0] * 20 + [0.45] * 20
 
 
@@ -108,8 +108,8 @@ def test_a_sequence_model_reads_what_changed_since_the_frame_just_before() -> No
             asked.append(with_before)
             return FakeReader(20, with_before=with_before, step=step)
 
-        doors = replace(fake_doors(FakeReader(0)), open_frames=open_frames)
-        analyze(make_evidence(), list(models), SETTINGS, doors=doors)  # type: ignore[arg-type]
+        components = replace(fake_components(FakeReader(0)), open_frames=open_frames)
+        analyze(make_evidence(), list(models), SETTINGS, components=components)  # type: ignore[arg-type]
         return [window[0] for model in models if isinstance(model, FakeSequence) for window in model.windows]
 
     changes = len(TEMPORAL_DIFFERENCES)
@@ -132,8 +132,10 @@ def test_a_sequence_model_that_reads_pairs_gets_what_it_makes_of_each_after_the_
 
     def read(kind: type[FakeSequence]) -> np.ndarray:
         model = kind(FakeModel())
-        doors = replace(fake_doors(FakeReader(0)), open_frames=lambda *_: FakeReader(20, with_before=True, step=9))
-        analyze(make_evidence(), [model], SETTINGS, doors=doors)  # type: ignore[list-item]
+        components = replace(
+            fake_components(FakeReader(0)), open_frames=lambda *_: FakeReader(20, with_before=True, step=9)
+        )
+        analyze(make_evidence(), [model], SETTINGS, components=components)  # type: ignore[list-item]
         return np.concatenate([window[0][0] for window in model.windows])
 
     plain, told = read(FakeSequence), read(ReadsPairs)
@@ -265,9 +267,9 @@ def test_a_member_that_was_not_run_is_left_out_and_named() -> None:
 
 
 def test_an_ensemble_without_any_member_has_no_score() -> None:
-    doors = fake_doors(FakeReader(5), FakeAnalyser(faces=()))
+    components = fake_components(FakeReader(5), FakeAnalyser(faces=()))
     models = [FakeModel(), FakeEnsemble([{"model_id": "fake", "cue": None}])]
-    analysis = analyze(make_evidence(), models, SETTINGS, doors=doors)  # type: ignore[arg-type]
+    analysis = analyze(make_evidence(), models, SETTINGS, components=components)  # type: ignore[arg-type]
     assert [result.logit for result in analysis.models] == [None, None]
     assert analysis.conclusion.label == "not_examined"
 
@@ -290,14 +292,14 @@ def test_cancelling_ends_the_late_stages_too() -> None:
             threading.Event().wait(0.005)
         return Sync()
 
-    doors = fake_doors(FakeReader(4), examine_sync=patient)
+    components = fake_components(FakeReader(4), examine_sync=patient)
     with pytest.raises(CancelledError):
         analyze(
             make_evidence(),
             [FakeModel(), audiovisual()],
             SETTINGS,
             cancelled=started.is_set,
-            doors=doors,  # type: ignore[list-item]
+            components=components,  # type: ignore[list-item]
         )
     assert not [item.name for item in threading.enumerate() if item.name.startswith(("sync", "sequences", "score "))]
 
@@ -305,9 +307,11 @@ def test_cancelling_ends_the_late_stages_too() -> None:
 def test_late_stages_report_their_progress() -> None:
     told: list[Progress] = []
     trunk = FakeModel()
-    doors = fake_doors(FakeReader(30, delay_s=0.02), FakeAnalyser(faces=(make_face(),)), lambda *_, **__: Sync())
+    components = fake_components(
+        FakeReader(30, delay_s=0.02), FakeAnalyser(faces=(make_face(),)), lambda *_, **__: Sync()
+    )
     models = [trunk, FakeSequence(trunk), audiovisual()]
-    analyze(make_evidence(frames=30), models, SETTINGS, on_progress=told.append, doors=doors)  # type: ignore[arg-type]
+    analyze(make_evidence(frames=30), models, SETTINGS, on_progress=told.append, components=components)  # type: ignore[arg-type]
     assert {stage.name for stage in told[-1].stages} == {"decode", "faces", "scores", "sequences", "sync"}
     fractions = [progress.fraction for progress in told]
     assert fractions == sorted(fractions)
@@ -323,4 +327,4 @@ def test_frame_models_are_ordered_by_score_and_no_other_kind_is_among_them() -> 
         ModelResult("zero", weights, 0.0, ()),
         ModelResult("high", weights, 2.0, ()),
     ]
-    assert [model.model_id for model in frame_models_by_score(models)] == ["high", "zero", "low", "without"]
+    assert [model.model_id for model in heatmap_models(models)] == ["high", "zero", "low", "without"]

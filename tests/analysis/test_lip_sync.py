@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from detector.analysis.lip_sync import lip_sync, speech_envelope
+from detector.analysis.kinds.audiovisual.lip_sync import lip_sync, speech_envelope
 
 BEFORE = 25
 

@@ -19,7 +19,7 @@ from tests.analysis.fakes import (
     FakeCard,
     FakeModel,
     FakeReader,
-    fake_doors,
+    fake_components,
     make_evidence,
     make_face,
 )
@@ -31,7 +31,7 @@ def threads_left() -> list[str]:
 
 def test_every_face_gets_the_score_of_its_own_crop() -> None:
     model = FakeModel()
-    analysis = analyze(make_evidence(), [model], SETTINGS, doors=fake_doors(FakeReader(20)))
+    analysis = analyze(make_evidence(), [model], SETTINGS, components=fake_components(FakeReader(20)))
     assert [len(track.frames) for track in analysis.models[0].tracks] == [20, 20]
     for track, left in zip(analysis.models[0].tracks, (4, 40), strict=True):
         for frame in track.frames:
@@ -44,13 +44,13 @@ def test_every_face_gets_the_score_of_its_own_crop() -> None:
 def test_batches_are_fixed_in_size_whatever_the_timing() -> None:
     slow_decoder, slow_model, slow_faces = FakeModel(), FakeModel(delay_s=0.01), FakeModel()
     analyses = [
-        analyze(make_evidence(), [slow_decoder], SETTINGS, doors=fake_doors(FakeReader(20, delay_s=0.01))),
-        analyze(make_evidence(), [slow_model], SETTINGS, doors=fake_doors(FakeReader(20))),
+        analyze(make_evidence(), [slow_decoder], SETTINGS, components=fake_components(FakeReader(20, delay_s=0.01))),
+        analyze(make_evidence(), [slow_model], SETTINGS, components=fake_components(FakeReader(20))),
         analyze(
             make_evidence(),
             [slow_faces],
             SETTINGS,
-            doors=fake_doors(FakeReader(20), FakeAnalyser(delay_s=0.01)),
+            components=fake_components(FakeReader(20), FakeAnalyser(delay_s=0.01)),
         ),
     ]
     assert slow_decoder.batch_sizes == slow_model.batch_sizes == slow_faces.batch_sizes == [7, 7, 7, 7, 7, 5]
@@ -83,7 +83,7 @@ def test_stages_overlap() -> None:
             return super().score(crops)
 
     model = Late()
-    analyze(make_evidence(), [model], SETTINGS, doors=fake_doors(reader, Eager()))
+    analyze(make_evidence(), [model], SETTINGS, components=fake_components(reader, Eager()))
     assert waited_in_vain == []
     assert model.threads == {"score fake"}
 
@@ -98,7 +98,7 @@ def test_a_slow_model_holds_the_decoder_back() -> None:
             seen.append(reader.yielded - int(crops[-1, 0, 0, 0]))
             return super().score(crops)
 
-    analyze(make_evidence(frames=200), [Watching()], SETTINGS, doors=fake_doors(reader))
+    analyze(make_evidence(frames=200), [Watching()], SETTINGS, components=fake_components(reader))
     # 3 batches of 7 crops (2 a frame) and one in the making, 6 frames ahead, one in hand at each end.
     assert max(seen) <= 24
 
@@ -106,7 +106,7 @@ def test_a_slow_model_holds_the_decoder_back() -> None:
 def test_models_of_one_crop_share_it_and_others_get_their_own() -> None:
     other = FakeCard("other", crop=replace(FakeCard().crop, size_px=12))
     models = [FakeModel(), FakeModel(card=FakeCard("same"), offset=0.5), FakeModel(card=other)]
-    analysis = analyze(make_evidence(), models, SETTINGS, doors=fake_doors(FakeReader(6)))
+    analysis = analyze(make_evidence(), models, SETTINGS, components=fake_components(FakeReader(6)))
     first, same, last = analysis.models
     assert (first.model_id, same.model_id, last.model_id) == ("fake", "same", "other")
     assert first.logit is not None
@@ -117,7 +117,9 @@ def test_models_of_one_crop_share_it_and_others_get_their_own() -> None:
 def test_a_model_that_needs_the_surroundings_leaves_faces_at_the_edge_out() -> None:
     """The faces' 16 px are asked for with 200 px around them, of which the picture shows little."""
     wide = FakeCard("wide", crop=replace(FakeCard().crop, margin=6.0, least_inside=0.9))
-    analysis = analyze(make_evidence(), [FakeModel(card=wide), FakeModel()], SETTINGS, doors=fake_doors(FakeReader(6)))
+    analysis = analyze(
+        make_evidence(), [FakeModel(card=wide), FakeModel()], SETTINGS, components=fake_components(FakeReader(6))
+    )
     left_out, other = analysis.models
     assert (left_out.logit, left_out.tracks) == (None, ())
     assert left_out.reason is not None
@@ -137,7 +139,7 @@ def test_cancelling_stops_every_thread_soon(after: int) -> None:
         return reader.yielded >= after
 
     with pytest.raises(CancelledError):
-        analyze(make_evidence(), [FakeModel()], SETTINGS, cancelled=cancelled, doors=fake_doors(reader))
+        analyze(make_evidence(), [FakeModel()], SETTINGS, cancelled=cancelled, components=fake_components(reader))
     assert after <= reader.yielded <= after + 20  # of 10,000: what fits into the channels, and a little more
     assert reader.closed
     assert threads_left() == []
@@ -153,14 +155,16 @@ def test_cancelling_while_the_models_catch_up() -> None:
             return super().score(crops)
 
     with pytest.raises(CancelledError):
-        analyze(make_evidence(), [Stopping()], SETTINGS, cancelled=stop.is_set, doors=fake_doors(FakeReader(4)))
+        analyze(
+            make_evidence(), [Stopping()], SETTINGS, cancelled=stop.is_set, components=fake_components(FakeReader(4))
+        )
     assert threads_left() == []
 
 
 def test_a_failing_decoder_fails_the_analysis() -> None:
     reader = FakeReader(50, fail_at=9)
     with pytest.raises(OSError, match="the disk went away"):
-        analyze(make_evidence(), [FakeModel()], SETTINGS, doors=fake_doors(reader))
+        analyze(make_evidence(), [FakeModel()], SETTINGS, components=fake_components(reader))
     assert reader.closed
     assert threads_left() == []
 
@@ -173,8 +177,8 @@ def test_a_failing_model_has_no_score_and_the_others_go_on() -> None:
             return super().features(crops)
 
     healthy = FakeModel(card=FakeCard("healthy"))
-    doors = fake_doors(FakeReader(50))
-    analysis = analyze(make_evidence(), [Broken(), healthy], SETTINGS, doors=doors)
+    components = fake_components(FakeReader(50))
+    analysis = analyze(make_evidence(), [Broken(), healthy], SETTINGS, components=components)
     broken, other = analysis.models
     assert (broken.logit, broken.tracks) == (None, ())
     assert broken.reason is not None
@@ -191,7 +195,7 @@ def test_when_every_model_fails_nothing_was_examined() -> None:
         def features(self, crops):
             raise RuntimeError("shapes do not fit")
 
-    analysis = analyze(make_evidence(), [Broken()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    analysis = analyze(make_evidence(), [Broken()], SETTINGS, components=fake_components(FakeReader(20)))
     assert (analysis.conclusion.label, analysis.conclusion.score) == ("not_examined", None)
     assert analysis.conclusion.reasons[0].code == "model_failed"
 
@@ -203,7 +207,7 @@ def test_a_failing_face_search_fails_the_analysis() -> None:
 
     reader = FakeReader(50)
     with pytest.raises(RuntimeError, match="mesh graph failed"):
-        analyze(make_evidence(), [FakeModel()], SETTINGS, doors=fake_doors(reader, Broken()))
+        analyze(make_evidence(), [FakeModel()], SETTINGS, components=fake_components(reader, Broken()))
     assert reader.closed
     assert threads_left() == []
 
@@ -213,20 +217,20 @@ def test_a_model_that_loses_crops_is_found_out() -> None:
         def score(self, crops):
             return super().score(crops)[:-1]
 
-    analysis = analyze(make_evidence(), [Short()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    analysis = analyze(make_evidence(), [Short()], SETTINGS, components=fake_components(FakeReader(20)))
     assert analysis.models[0].logit is None
     assert "logits of shape" in str(analysis.models[0].reason)
 
 
 def test_an_analysis_needs_a_model() -> None:
     with pytest.raises(ModelNotFoundError):
-        analyze(make_evidence(), [], SETTINGS, doors=fake_doors(FakeReader(1)))
+        analyze(make_evidence(), [], SETTINGS, components=fake_components(FakeReader(1)))
 
 
 def test_no_face_is_not_examined_and_has_no_score() -> None:
     model = FakeModel()
-    doors = fake_doors(FakeReader(20), FakeAnalyser(faces=()))
-    analysis = analyze(make_evidence(), [model], SETTINGS, doors=doors)
+    components = fake_components(FakeReader(20), FakeAnalyser(faces=()))
+    analysis = analyze(make_evidence(), [model], SETTINGS, components=components)
     assert analysis.conclusion.label == "not_examined"
     assert analysis.conclusion.score is None
     assert analysis.conclusion.reasons[0].code == "no_face"
@@ -240,24 +244,24 @@ def test_values_that_are_no_numbers_are_never_a_score() -> None:
         def score(self, crops):
             return np.full(len(crops), np.nan, np.float32)
 
-    alone = analyze(make_evidence(), [Nan()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    alone = analyze(make_evidence(), [Nan()], SETTINGS, components=fake_components(FakeReader(20)))
     assert (alone.conclusion.label, alone.conclusion.score) == ("not_examined", None)
     assert alone.conclusion.reasons[0].code == "model_failed"
     healthy = FakeModel(card=FakeCard("healthy"))
-    both = analyze(make_evidence(), [Nan(), healthy], SETTINGS, doors=fake_doors(FakeReader(20)))
+    both = analyze(make_evidence(), [Nan(), healthy], SETTINGS, components=fake_components(FakeReader(20)))
     assert both.conclusion.score == both.models[1].score
     assert "model_failed" in [reason.code for reason in both.conclusion.reasons]
 
 
 def test_what_reading_complained_of_is_kept() -> None:
-    analysis = analyze(make_evidence(), [FakeModel()], SETTINGS, doors=fake_doors(FakeReader(20)))
+    analysis = analyze(make_evidence(), [FakeModel()], SETTINGS, components=fake_components(FakeReader(20)))
     assert analysis.evidence.integrity.decode_errors == 2
     assert analysis.evidence.integrity.warnings == ("opened with a warning", "late warning")
 
 
 def test_progress_never_falls_and_ends_complete() -> None:
     told: list[Progress] = []
-    doors = fake_doors(FakeReader(60, delay_s=0.02))
+    components = fake_components(FakeReader(60, delay_s=0.02))
     caller = threading.get_ident()
     callers: set[int] = set()
 
@@ -265,7 +269,7 @@ def test_progress_never_falls_and_ends_complete() -> None:
         told.append(progress)
         callers.add(threading.get_ident())
 
-    analyze(make_evidence(frames=60), [FakeModel()], SETTINGS, on_progress=listen, doors=doors)
+    analyze(make_evidence(frames=60), [FakeModel()], SETTINGS, on_progress=listen, components=components)
     fractions = [progress.fraction for progress in told]
     assert fractions == sorted(fractions)
     assert fractions[0] == 0
@@ -301,7 +305,7 @@ def test_the_remaining_time_follows_the_pace() -> None:
 def test_equal_work_has_one_name_and_other_work_another() -> None:
     def name(models: list[FakeModel], **settings: float) -> str:
         chosen = replace(SETTINGS, **settings)
-        return analyze(make_evidence(), models, chosen, doors=fake_doors(FakeReader(6))).analysis_id
+        return analyze(make_evidence(), models, chosen, components=fake_components(FakeReader(6))).analysis_id
 
     base = name([FakeModel()])
     assert base == name([FakeModel()])
@@ -313,8 +317,8 @@ def test_equal_work_has_one_name_and_other_work_another() -> None:
 def test_a_still_is_one_frame_and_says_so() -> None:
     reader = FakeReader(1)
     reader.integrity = Integrity()
-    doors = fake_doors(reader, FakeAnalyser(faces=(make_face(left=12),)))
-    analysis = analyze(make_evidence(kind="still", frames=1), [FakeModel()], SETTINGS, doors=doors)
+    components = fake_components(reader, FakeAnalyser(faces=(make_face(left=12),)))
+    analysis = analyze(make_evidence(kind="still", frames=1), [FakeModel()], SETTINGS, components=components)
     codes = [reason.code for reason in analysis.conclusion.reasons]
     assert analysis.conclusion.label == "likely_manipulated"
     assert "few_frames" not in codes

@@ -32,7 +32,7 @@ from tests.analysis.fakes import (
     FakeReader,
     FakeSequence,
     FakeSpecialists,
-    fake_doors,
+    fake_components,
     make_evidence,
     make_face,
 )
@@ -62,7 +62,7 @@ def analysis() -> Analysis:
     evidence = replace(make_evidence(), audio=AudioStream("aac", 44_100, 2, 1.5))
     faces = (make_face(left=4, mesh=True), make_face(left=40))
     models = [FakeModel(), FakeModel(card=FakeCard("other"), offset=-9.0)]
-    return analyze(evidence, models, SETTINGS, doors=fake_doors(FakeReader(20), FakeAnalyser(faces=faces)))
+    return analyze(evidence, models, SETTINGS, components=fake_components(FakeReader(20), FakeAnalyser(faces=faces)))
 
 
 @pytest.mark.parametrize("place", CONTRACT)
@@ -100,8 +100,8 @@ def test_without_landmarks_the_rest_still_reads(analysis: Analysis) -> None:
 
 
 def test_a_record_without_faces_reads_back() -> None:
-    doors = fake_doors(FakeReader(5), FakeAnalyser(faces=()))
-    empty = analyze(make_evidence(), [FakeModel()], SETTINGS, doors=doors)
+    components = fake_components(FakeReader(5), FakeAnalyser(faces=()))
+    empty = analyze(make_evidence(), [FakeModel()], SETTINGS, components=components)
     data = json.loads(analysis_to_json(empty))
     assert data["conclusion"]["score"] is None
     assert data["models"][0]["score"] is None
@@ -116,8 +116,8 @@ def test_models_of_every_kind_read_back_equal() -> None:
     sound = FakeModel(card=FakeCard("sound", "55" * 32, kind="audiovisual"))
     findings = SimpleNamespace(windows=windows, logit=1.0, reason=None, track_id=0)
     models = [trunk, FakeSequence(trunk), FakeSpecialists(), sound, FakeEnsemble(members)]
-    doors = fake_doors(FakeReader(20), examine_sync=lambda *_, **__: findings)
-    made = analyze(make_evidence(), models, SETTINGS, doors=doors)  # type: ignore[arg-type]
+    components = fake_components(FakeReader(20), examine_sync=lambda *_, **__: findings)
+    made = analyze(make_evidence(), models, SETTINGS, components=components)  # type: ignore[arg-type]
     score = replace(made.models[1].tracks[0], intervals=(Interval(0.2, 0.8, 2.5),))
     made = replace(made, models=(made.models[0], replace(made.models[1], tracks=(score,)), *made.models[2:]))
     data = json.loads(analysis_to_json(made))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from detector.analysis import analyze
-from detector.analysis.results import HELD_STILL, NO_FACE, NO_TIME
-from detector.analysis.texture import Moment, around_face, examine_texture, pairs_of, segments_of
+from detector.analysis.kinds.texture import HELD_STILL
+from detector.analysis.kinds.texture.pairs import Moment, around_face, examine_texture, pairs_of, segments_of
+from detector.analysis.results import NO_FACE, NO_TIME
 from detector.analysis.types import Analysis, TrackScore
 from detector.errors import CancelledError
 from detector.evidence import FrameReader, examine, ingest
@@ -24,7 +25,7 @@ from tests.analysis.fakes import (
     FakeCard,
     FakeModel,
     FakeReader,
-    fake_doors,
+    fake_components,
     make_evidence,
     make_face,
 )
@@ -47,9 +48,9 @@ def track(*times_s: float) -> FaceTrack:
 
 
 def run(score, *, analyser: FakeAnalyser | None = None, kind: str = "video") -> Analysis:
-    doors = fake_doors(FakeReader(20), analyser, examine_texture=score)
+    components = fake_components(FakeReader(20), analyser, examine_texture=score)
     evidence = make_evidence(kind=kind, frames=20)
-    return analyze(evidence, [FakeModel(), FakeModel(card=CARD)], SETTINGS, doors=doors)  # type: ignore[list-item]
+    return analyze(evidence, [FakeModel(), FakeModel(card=CARD)], SETTINGS, components=components)  # type: ignore[list-item]
 
 
 def test_a_short_track_is_one_stretch_and_a_long_one_three_spread_evenly() -> None:

@@ -19,8 +19,8 @@ from detector.explain import Explainer
 from detector.explain.gradcam import raw_gradcam
 from detector.faces import crop_face
 from detector.faces.types import CropSpec
-from detector.registry import LoadedModel, ModelCard, Thresholds
-from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeReader, fake_doors, make_evidence, make_face
+from detector.registry import FrameModel, LoadedModel, ModelCard, Thresholds
+from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeReader, fake_components, make_evidence, make_face
 
 SPEC = CropSpec(size_px=32, margin=0.25)
 
@@ -58,7 +58,7 @@ def make_model(gain: float = 3.0, *, spec: CropSpec = SPEC, weights_sha256: str 
         limits=(),
         licence="",
     )
-    return LoadedModel(card, BrightnessNet(gain).eval().requires_grad_(False), torch.device("cpu"))
+    return FrameModel(card, BrightnessNet(gain).eval().requires_grad_(False), torch.device("cpu"))
 
 
 def bright_square(pts: int) -> NDArray[np.uint8]:
@@ -83,7 +83,9 @@ class Frames:
 def analysis() -> Analysis:
     faces = (make_face(left=6.0), make_face(left=30.0))
     model = make_model()
-    return analyze(make_evidence(), [model], SETTINGS, doors=fake_doors(FakeReader(10), FakeAnalyser(faces=faces)))
+    return analyze(
+        make_evidence(), [model], SETTINGS, components=fake_components(FakeReader(10), FakeAnalyser(faces=faces))
+    )
 
 
 def test_magnitudes_are_those_of_grad_cam() -> None:

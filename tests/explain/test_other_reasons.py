@@ -19,7 +19,7 @@ from detector.faces.temporal import TEMPORAL_DIFFERENCES
 from detector.models import build_network
 from detector.models.appearance import APPEARANCE_FEATURES
 from detector.registry import LoadedModel, load_set
-from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeReader, fake_doors, make_evidence, make_face
+from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeReader, fake_components, make_evidence, make_face
 from tests.explain.test_explainer import Frames, bright_square
 from tests.registry.shipping import ship
 
@@ -44,8 +44,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
 
 @pytest.fixture(scope="module")
 def analysis(models: dict[str, LoadedModel]) -> Analysis:
-    doors = replace(fake_doors(FakeReader(10), FakeAnalyser(faces=(make_face(left=6.0),))), crop_face=crop_face)
-    return analyze(make_evidence(), list(models.values()), SETTINGS, doors=doors)
+    components = replace(
+        fake_components(FakeReader(10), FakeAnalyser(faces=(make_face(left=6.0),))), crop_face=crop_face
+    )
+    return analyze(make_evidence(), list(models.values()), SETTINGS, components=components)
 
 
 def test_a_blend_map_is_what_the_model_says_of_its_crop(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from detector.analysis.kinds import kind_of
 from detector.registry import ModelCard
-from pages.parts.models import architecture, block_diagram
+from pages.parts.models import block_diagram
 from pages.parts.models.block_diagram import Block, Diagram
 from pages.parts.shared import preferences
 from pages.parts.shared.measured import Measured, auc_text
@@ -142,7 +143,7 @@ def test_many_small_groups_are_one_and_nested_rows_are_one_table(card: ModelCard
 
 
 def test_every_kind_is_drawn_with_what_its_card_says(cards: dict[str, ModelCard]) -> None:
-    drawn = {name: architecture.diagram(card) for name, card in cards.items()}
+    drawn = {name: kind_of(card).diagram(card) for name, card in cards.items()}
     words = {name: diagram.in_words() for name, diagram in drawn.items()}
     assert "ResNet18" in words["frame"]
     assert "high-pass" not in words["frame"].lower()
@@ -158,23 +159,23 @@ def test_every_kind_is_drawn_with_what_its_card_says(cards: dict[str, ModelCard]
 
 def test_a_part_that_a_network_lacks_is_not_drawn(card: ModelCard) -> None:
     plain = replace(card, kind="audiovisual", architecture={"kind": "audiovisual", "exchange": False, "reach": 15})
-    assert "at 31 lags" in architecture.diagram(plain).in_words()
-    assert "Feature exchange" not in architecture.diagram(plain).in_words()
+    assert "at 31 lags" in kind_of(plain).diagram(plain).in_words()
+    assert "Feature exchange" not in kind_of(plain).diagram(plain).in_words()
     richer = replace(plain, architecture={**plain.architecture, "exchange": True, "width": 32})
-    assert "width 32" in architecture.diagram(richer).in_words()
+    assert "width 32" in kind_of(richer).diagram(richer).in_words()
 
 
 def test_a_member_that_may_only_raise_the_result_has_no_fixed_share(cards: dict[str, ModelCard]) -> None:
     together = cards["together"]
     one_sided = replace(together, architecture={**together.architecture, "one_sided": [1]})
-    words = architecture.diagram(one_sided, (0.5, 0.0, 0.5, 0.0, 0.0, 0.0)).in_words()
+    words = kind_of(one_sided).diagram(one_sided, (0.5, 0.0, 0.5, 0.0, 0.0, 0.0)).in_words()
     assert words.count("may only raise the result") == 1
     assert words.count("50 % of the result") == 2
 
 
 def test_an_unknown_kind_is_drawn_from_its_table(card: ModelCard) -> None:
     strange = replace(card, kind="oracle", architecture={"kind": "oracle", "depth": 7})
-    assert "depth 7" in architecture.diagram(strange).in_words()
+    assert "depth 7" in kind_of(strange).diagram(strange).in_words()
 
 
 def test_text_in_a_drawing_is_escaped() -> None:

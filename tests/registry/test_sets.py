@@ -12,7 +12,17 @@ import pytest
 
 from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
-from detector.registry import ModelCard, default_model_ids, find_card, load_model, load_set, verify_model
+from detector.registry import (
+    EnsembleModel,
+    FrameModel,
+    ModelCard,
+    default_model_ids,
+    expect,
+    find_card,
+    load_model,
+    load_set,
+    verify_model,
+)
 from tests.registry.shipping import ship
 
 FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
@@ -72,7 +82,7 @@ def test_each_kind_answers_its_own_questions_only(folder: Path) -> None:
     np.testing.assert_array_equal(pooling, scores.pooling)
     fused, shares = both.fuse(np.array([[1.0, np.nan]]), np.array([[True, False]]))
     assert (fused.tolist(), shares.tolist()) == ([1.0], [[1.0, 0.0]])
-    for wrong in (lambda: time.score(crops), lambda: frame.fuse(np.zeros((1, 2)), np.ones((1, 2), bool))):
+    for wrong in (lambda: expect(time, FrameModel), lambda: expect(frame, EnsembleModel)):
         with pytest.raises(ModelError, match="kind"):
             wrong()
 

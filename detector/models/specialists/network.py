@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from detector.models.build import architecture
 from detector.models.outputs import SpecialistOutput
 from detector.models.specialists import background, compression, low_light, resolution
 from detector.models.specialists.cue_module import CueModule
@@ -83,6 +84,7 @@ class Specialist(nn.Module):
         return SpecialistOutput(self.label_head(torch.cat(pooled, dim=1)).squeeze(1).float(), map_logit, channels)
 
 
+@architecture("specialists")
 class SpecialistsNet(nn.Module):
     """Four specialists on one trunk over a wide crop: the face and what is around it.
 

@@ -15,8 +15,8 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from detector.analysis.audiovisual import network_inputs, witness
-from detector.analysis.speech_segments import spread_spans
+from detector.analysis.kinds.audiovisual.speech_segments import spread_spans
+from detector.analysis.kinds.audiovisual.sync import network_inputs, witness
 from detector.evidence.audio import Sound
 from detector.evidence.speech import SpeechActivity, speech_activity
 from detector.faces.mouth import RATE_HZ, MouthTrack

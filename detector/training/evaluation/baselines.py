@@ -23,7 +23,7 @@ from detector.faces import CropSpec, crop_face
 from detector.faces.crop import shows_enough
 from detector.faces.types import Box
 from detector.measurement.measures import against
-from detector.registry import LoadedModel
+from detector.registry import FrameModel
 from detector.training.data.facebank import BANK_PX, WIDE_CROP, FaceBank
 from detector.training.data.pool import labelled_rows
 
@@ -159,7 +159,7 @@ def _box(bank: FaceBank, row: np.int64) -> Box:
 
 
 def compare_baselines(
-    models: Sequence[LoadedModel], bank: FaceBank, *, split: str = "test", most: int = 10**6
+    models: Sequence[FrameModel], bank: FaceBank, *, split: str = "test", most: int = 10**6
 ) -> dict[str, dict[str, Any]]:
     """Frame models and every peer on the same crops of a bank: `pictures`, labelled ones of people of `split`, and
     `videos`, by each clip's mean over its frames, manipulated ones against genuine ones that are not of the split
@@ -184,7 +184,7 @@ def compare_baselines(
     return report
 
 
-def _model_scores(model: LoadedModel, bank: FaceBank, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def _model_scores(model: FrameModel, bank: FaceBank, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """NaN where the bank shows too little around a face for the model."""
     spec = model.card.crop
     crops = cut_bank(bank, rows, spec)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.errors import SettingsError
 from detector.measurement.measures import measure_table, measure_videos
-from detector.registry import LoadedModel, ModelCard, Thresholds, load_set
+from detector.registry import FrameModel, LoadedModel, ModelCard, SpecialistsModel, Thresholds, load_set
 from detector.training.data.facebank import FaceBank
 from detector.training.data.pool import labelled_rows
 from detector.training.evaluation.heldout import split_of
@@ -109,13 +109,15 @@ def evaluate_models(
     for model in models:
         known = rows.assign(split=splits[model.card.model_id][wanted].to_numpy())
         video = known["kind"] == "video"
-        maps = bank is not None and model.kind == "frame"
+        pointing = None
+        if bank is not None and isinstance(model, FrameModel):
+            pointing = pointing_game(model, bank, split=split)
         evaluations[model.card.model_id] = Evaluation(
             model.card,
             known[~video & (known["split"] == split)].reset_index(drop=True),
             known[video].reset_index(drop=True),
-            tuple(model.channel_names) if model.kind == "specialists" else (),
-            pointing_game(model, bank, split=split) if maps and bank is not None else None,
+            tuple(model.channel_names) if isinstance(model, SpecialistsModel) else (),
+            pointing,
         )
     return evaluations
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.ndimage import maximum_filter, uniform_filter
 
-from detector.registry import LoadedModel
+from detector.registry import FrameModel
 from detector.training.data.facebank import FaceBank
 from detector.training.data.pool import MASK_STRIDE, STORED_SLACK_PX, SampleMaker
 
@@ -17,7 +17,7 @@ _AT_ONCE = 64
 
 
 def pointing_game(
-    model: LoadedModel, bank: FaceBank, *, split: str = "val", pairs: int = 512, seed: int = 5
+    model: FrameModel, bank: FaceBank, *, split: str = "val", pairs: int = 512, seed: int = 5
 ) -> dict[str, Any]:
     """Share of pseudo-fakes of unseen people in which the map points at the manipulated region: the middle of the three
     by three cells of the highest mean lies on it or next to it (Zhang et al., IJCV 2018, whose tolerance is 15 pixels;

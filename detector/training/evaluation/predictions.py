@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from detector.analysis import Analysis, analyze
 from detector.analysis.aggregate import deciding_tracks
+from detector.analysis.kinds import kind_of
 from detector.errors import EvidenceError
 from detector.evidence import Evidence, Frame, examine, frame_at, ingest
 from detector.faces import CropSpec, DetectedFace, FaceAnalyser, crop_face
 from detector.faces.crop import shows_enough
-from detector.registry import LoadedModel
+from detector.registry import EnsembleModel, FrameModel, LoadedModel, SpecialistsModel
 from detector.settings import AnalysisSettings
 from detector.training.data.skin_tone import skin_ita_deg
 
@@ -72,7 +73,7 @@ def gather(
 
 
 def _columns(model: LoadedModel) -> list[str]:
-    cues = tuple(model.channel_names) if model.kind == "specialists" else ()
+    cues = tuple(model.channel_names) if isinstance(model, SpecialistsModel) else ()
     return [column_of(model.card.model_id), *(column_of(model.card.model_id, cue) for cue in cues)]
 
 
@@ -109,7 +110,7 @@ def _video(models: Sequence[LoadedModel], path: Path) -> dict[str, Any]:
     row: dict[str, Any] = {**conditions, "called": analysis.conclusion.label, "seconds": analysis.timings["total"]}
     for result in analysis.models:
         row[column_of(result.model_id)] = result.logit
-        if result.kind == "specialists":
+        if kind_of(result).cue_scores:
             row |= {column_of(result.model_id, cue.cue): cue.logit for cue in result.specialists}
     if analysis.conclusion.score is None:
         row["problem"] = analysis.conclusion.reasons[0].text
@@ -133,7 +134,7 @@ def _conditions_of(analysis: Analysis, evidence: Evidence) -> dict[str, Any]:
 
 def _pictures(models: Sequence[LoadedModel], files: list[str], data_root: Path) -> Iterator[dict[str, Any]]:
     """The largest face of each picture through every model that reads single crops, in batches."""
-    specs = dict.fromkeys(model.card.crop for model in models if model.kind in ("frame", "specialists"))
+    specs = dict.fromkeys(model.card.crop for model in models if model.reads_crops)
     with FaceAnalyser(AnalysisSettings()) as analyser:
         for start in range(0, len(files), _PICTURES_AT_ONCE):
             rows: list[dict[str, Any]] = []
@@ -193,17 +194,17 @@ def _score_crops(models: Sequence[LoadedModel], cut: dict[CropSpec, Cut], rows: 
     """Adds the logits of single crops to `rows`; models that need time or sound have none."""
     for model in models:
         name = model.card.model_id
-        if model.kind == "frame":
+        if isinstance(model, FrameModel):
             own = cut[model.card.crop]
             _add(rows, column_of(name), own.where_shown(model.score(own.crops)))
-        elif model.kind == "specialists":
+        elif isinstance(model, SpecialistsModel):
             own = cut[model.card.crop]
             cues = {cue: own.where_shown(scores.logits) for cue, scores in model.specialists(own.crops).items()}
             for cue, logits in cues.items():
                 _add(rows, column_of(name, cue), logits)
             _add(rows, column_of(name), np.max(list(cues.values()), axis=0))
     for model in models:
-        if model.kind == "ensemble":
+        if isinstance(model, EnsembleModel):
             _add(rows, column_of(model.card.model_id), fuse_table(model, pd.DataFrame(rows)))
 
 
@@ -232,6 +233,6 @@ def member_logits(
     return logits, np.isfinite(logits)
 
 
-def fuse_table(model: LoadedModel, table: pd.DataFrame) -> NDArray[np.float32]:
+def fuse_table(model: EnsembleModel, table: pd.DataFrame) -> NDArray[np.float32]:
     """An ensemble's logits of a table of its members' logits; NaN where it has none."""
     return model.fuse(*member_logits(table, model.card.inputs["members"]))[0]

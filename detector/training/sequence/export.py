@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detector.errors import SettingsError
-from detector.registry import ModelCard, load_model
+from detector.registry import FrameModel, expect, ModelCard, load_model
 from detector.training.data.splits import SPLITS
 from detector.training.engine.config import config_sha256
 from detector.training.engine.export import bring, run_of, split_manifest
@@ -24,7 +24,7 @@ def export_sequence_run(config_path: Path, data_root: Path, run_dir: Path, out: 
     run_of(config.model_id, config_sha256(config), run_dir, history)
     if change := finished_run(run_dir / "change"):
         facts = {**facts, "change": change}
-    trunk = load_model(config.trunk)
+    trunk = expect(load_model(config.trunk), FrameModel)
     clips = run_dir.parent / "clips"
     plans = (config.crops, config.validation_crops, config.validation_crops)
     pairs = "change" in config.architecture

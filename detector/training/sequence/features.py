@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.temporal import with_temporal_differences
+from detector.analysis.kinds.sequence.windows import with_temporal_differences
 from detector.analysis.workers import FaceReading
 from detector.errors import SettingsError
 from detector.faces.temporal import thumbnail
-from detector.registry import LoadedModel
+from detector.registry import FrameModel
 from detector.training.data.clip_crops import CropShard, read_shards
 
 _LAYOUT = 3  # raise when what is stored of a crop changes
@@ -53,7 +53,7 @@ class ClipFeatures:
         return "spliced" if kind.endswith("+spliced") else kind.partition("+")[0]
 
 
-def extract_features(crops: Path, folder: Path, trunk: LoadedModel, *, batch_size: int = 32) -> Path:
+def extract_features(crops: Path, folder: Path, trunk: FrameModel, *, batch_size: int = 32) -> Path:
     """Pass every shard of `crops` through `trunk`; returns the folder of these weights' features under `folder`.
 
     One file a shard, written whole, so that an interrupted pass goes on; one shard in memory at a time. Raises

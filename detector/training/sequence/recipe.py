@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from detector.analysis.temporal import LEAST_FRAMES
+from detector.analysis.kinds.sequence.windows import LEAST_FRAMES
 from detector.errors import SettingsError
 from detector.faces.temporal import TEMPORAL_DIFFERENCES
 from detector.models import FrameNet, build_network
 from detector.models.appearance import APPEARANCE_FEATURES
 from detector.models.hybrid import HybridNet
-from detector.registry import LoadedModel, load_model
+from detector.registry import FrameModel, expect, load_model
 from detector.training.data.clip_crops import CropPlan, make_crops
 from detector.training.data.readings import read_clips
 from detector.training.data.reconstruction import load_all
@@ -130,7 +130,7 @@ def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: st
     model's run leaves some; without them no face is redrawn."""
     config = load_sequence_config(config_path)
     cv2.setNumThreads(1)
-    trunk = load_model(config.trunk, device)
+    trunk = expect(load_model(config.trunk, device), FrameModel)
     clips = run_dir.parent / "clips"
     pairs = "change" in config.architecture
     train = clip_features(config.crops, data_root, clips, trunk, "train", pairs=pairs)
@@ -139,7 +139,7 @@ def train_sequence(config_path: Path, data_root: Path, run_dir: Path, device: st
 
 
 def clip_features(
-    plan: CropPlan, data_root: Path, clips: Path, trunk: LoadedModel, split: str, *, pairs: bool = False
+    plan: CropPlan, data_root: Path, clips: Path, trunk: FrameModel, split: str, *, pairs: bool = False
 ) -> list[ClipFeatures]:
     """The genuine clips of `split` and their manipulated twins as the trunk sees them, with their pairs of frames where
     asked; what lies in `clips` of that is kept, whatever the plan. Raises SettingsError where the split holds no clip.
@@ -155,7 +155,7 @@ def clip_features(
 
 def fit_sequence(
     config: SequenceConfig,
-    trunk: LoadedModel,
+    trunk: FrameModel,
     train: list[ClipFeatures],
     validation: list[ClipFeatures],
     run_dir: Path,
@@ -206,7 +206,7 @@ def _untold(clip: ClipFeatures) -> ClipFeatures:
     return replace(clip, features=np.pad(clip.features, ((0, 0), (0, 1)), constant_values=np.nan))
 
 
-def new_network(config: SequenceConfig, trunk: LoadedModel, train: list[ClipFeatures]) -> nn.Module:
+def new_network(config: SequenceConfig, trunk: FrameModel, train: list[ClipFeatures]) -> nn.Module:
     """The network of a config, standardised by the genuine training frames, with the trunk's label head as witness."""
     features = np.concatenate([clip.features for clip in train if not clip.label])
     if not isinstance(trunk.network, FrameNet) or features.shape[1] != trunk.network.feature_dim + _PLAIN:

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from detector.analysis.intervals import intervals_of, overlap
-from detector.analysis.temporal import LEAST_FRAMES
+from detector.analysis.kinds.sequence.intervals import intervals_of, overlap
+from detector.analysis.kinds.sequence.windows import LEAST_FRAMES
 from detector.measurement.metrics import interval_by_group, rank_auc
 from detector.models import FrameNet
-from detector.registry import LoadedModel, ModelCard, save_weights
+from detector.registry import FrameModel, ModelCard, SequenceModel, save_weights
 from detector.training.engine.config import config_sha256
 from detector.training.evaluation.thresholds import choose_thresholds
 from detector.training.sequence.features import ClipFeatures
@@ -155,7 +155,7 @@ def _against(labels: NDArray[np.int64], logits: NDArray[np.float64], groups: NDA
     }
 
 
-def measure_shipped(model: LoadedModel, data_root: Path, clips: Path) -> dict[str, Any]:
+def measure_shipped(model: SequenceModel, data_root: Path, clips: Path) -> dict[str, Any]:
     """`measure` of a shipped sequence model, on clips made from those of `data_root` whose people are kept apart; what
     lies in `clips`, a folder as training leaves it, is used."""
     assert model.trunk is not None
@@ -166,7 +166,7 @@ def measure_shipped(model: LoadedModel, data_root: Path, clips: Path) -> dict[st
 def export_sequence(
     config: SequenceConfig,
     network: nn.Module,
-    trunk: LoadedModel,
+    trunk: FrameModel,
     clips: tuple[Sequence[ClipFeatures], Sequence[ClipFeatures], Sequence[ClipFeatures]],
     run: dict[str, Any],
     out: Path,

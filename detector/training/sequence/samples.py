@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from detector.analysis.temporal import LEAST_FRAMES, windows_of
+from detector.analysis.kinds.sequence.windows import LEAST_FRAMES, windows_of
 from detector.errors import SettingsError
 from detector.training.data.splits import pad_window
 from detector.training.sequence.features import ClipFeatures

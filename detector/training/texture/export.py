@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from detector.analysis.texture import LAGS_S
+from detector.analysis.kinds.texture.pairs import LAGS_S
 from detector.faces import CropSpec
 from detector.faces.texture import FEATURES, SIDE_PX
 from detector.registry import ModelCard

@@ -25,7 +25,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from torch import nn
 
-from detector.analysis.texture import around_face, pairs_of
+from detector.analysis.kinds.texture.pairs import around_face, pairs_of
 from detector.faces.texture import FEATURES
 from detector.measurement.measures import against
 from detector.models.texture import TextureNet

@@ -8,6 +8,7 @@ from typing import get_args
 import streamlit as st
 
 from detector.analysis.cue_meaning import CUE_MEANINGS
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import Cue, CueResult, ModelResult
 from detector.evidence import Frame
 from pages.parts.examine import channel_chart, channel_maps
@@ -99,10 +100,8 @@ def _show_innocent(cue: Cue) -> None:
 
 def _show_where(found: tuple[ModelResult, CueResult] | None) -> None:
     """Where a cue without channels is drawn."""
-    if found is not None and found[0].kind == "sequence":
-        markup.note("It has no channels: its attention over time and its intervals are drawn on the time line above.")
-    elif found is not None and found[0].kind == "audiovisual":
-        markup.note("It has no channels: its windows are drawn on the time line above.")
+    if found is not None and (where := kind_of(found[0]).drawn_where):
+        markup.note(f"It has no channels: {where}.")
 
 
 def _show_channels(

@@ -10,6 +10,7 @@ from html import escape
 import plotly.graph_objects as go
 import streamlit as st
 
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis, ModelResult
 from detector.cases import AnalysisRecord
 from detector.errors import StoreError
@@ -18,7 +19,7 @@ from pages.parts.examine import timeline
 from pages.parts.models import model_choice
 from pages.parts.shared import markup, services
 from pages.parts.shared.readings import Readings
-from pages.parts.shared.wording import KINDS, clock, model_colour, score_text
+from pages.parts.shared.wording import clock, model_colour, score_text
 
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -113,7 +114,8 @@ def _table(shown: Sequence[Said]) -> None:
             )
         tracks = ", ".join(f"{track.track_id}: {score_text(track.score)}" for track in result.tracks)
         rows.append(
-            f'<tr><th scope="row">{escape(result.model_id)}<div class="fw-note">{escape(KINDS[result.kind])}</div></th>'
+            f'<tr><th scope="row">{escape(result.model_id)}'
+            f'<div class="fw-note">{escape(kind_of(result).title)}</div></th>'
             f"<td>{score}</td>"
             f'<td class="fw-num">{score_text(result.score)}</td><td>{escape(said.call or "–")}</td>'
             f'<td class="fw-note">{escape(tracks or "–")}</td>'

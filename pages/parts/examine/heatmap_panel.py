@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from detector.analysis.results import frame_models_by_score
+from detector.analysis.kinds import heatmap_models
 from detector.analysis.types import ModelResult
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
@@ -99,7 +99,7 @@ def _heatmap(readings: Readings, frame: Frame, track_id: int, *, quiet: bool = F
 def _chosen_model(readings: Readings, track_id: int, pts: int, *, quiet: bool) -> ModelResult | None:
     """The frame model the user chose, else the one that scored the file highest: its reasons are asked for first."""
     scored = readings.scores.get((track_id, pts), {})
-    offered = [model for model in frame_models_by_score(readings.analysis.models) if model.model_id in scored]
+    offered = [model for model in heatmap_models(readings.analysis.models) if model.model_id in scored]
     if not offered:
         return None
     if not quiet:

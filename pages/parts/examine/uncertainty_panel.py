@@ -6,6 +6,7 @@ from html import escape
 
 import streamlit as st
 
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import ModelResult, sigmoid
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
@@ -18,7 +19,7 @@ from pages.parts.shared.wording import model_colour, score_text
 def show(readings: Readings, frame: Frame, track_id: int) -> None:
     """A button a frame model that scored this face; measured only when asked for, since it costs many passes."""
     scored = readings.scores.get((track_id, frame.pts), {})
-    offered = [model for model in readings.analysis.models if model.kind == "frame" and model.model_id in scored]
+    offered = [model for model in readings.analysis.models if kind_of(model).heatmaps and model.model_id in scored]
     if not offered:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from detector.analysis.kinds import kind_of
 from detector.cases import Exhibit
 from pages.parts.examine import (
     attention_lane,
@@ -105,7 +106,7 @@ def _show_finding(readings: Readings) -> None:
     )
     conclusion_card.show_models(analysis, model_choice.decisions(analysis))
     for model in analysis.models:
-        if model.kind == "ensemble":
+        if model.members:
             members_table.show(model)
 
 
@@ -172,7 +173,7 @@ def _choose_lines(readings: Readings) -> list[str]:
     ids = [model.model_id for model in scored]
     if len(ids) < 2:
         return ids
-    first = [model.model_id for model in scored if model.kind == "ensemble"][:1] or ids[:1]
+    first = [model.model_id for model in scored if kind_of(model).fuses][:1] or ids[:1]
     chosen = st.pills(
         "Lines",
         ids,

@@ -10,40 +10,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
 
-Role = Literal["input", "part", "head", "output"]
+from detector.analysis.kinds.diagram import Block, Diagram, Role
+
 _PAD, _LINE_PX, _TITLE_PX, _GAP_PX, _GROUP_PX = 9, 14, 16, 26, 8
 _CHAR_PX, _TITLE_CHAR_PX = 5.75, 6.6
 _FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """One box. `row` counts from the top; `left` and `right` are its edges as shares of the width, 0 to 1. Text is
-    wrapped to the box."""
-
-    key: str
-    title: str
-    details: tuple[str, ...]
-    row: int
-    left: float = 0.0
-    right: float = 1.0
-    role: Role = "part"
-
-
-@dataclass(frozen=True, slots=True)
-class Diagram:
-    """`arrows` lead from block to block by key, downwards. `group` names blocks with a frame around them; arrows may
-    leave it by the key "group"."""
-
-    blocks: tuple[Block, ...]
-    arrows: tuple[tuple[str, str], ...]
-    group: tuple[str, ...] = ()
-
-    def in_words(self) -> str:
-        """The same for a screen reader: every block in order."""
-        return ", then ".join(f"{block.title} ({'; '.join(block.details)})" for block in self.blocks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from typing import Any
 
 import streamlit as st
 
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import sigmoid
 from detector.errors import FramewitnessError
-from detector.registry import ModelCard, weights_dir
-from pages.parts.models import architecture, block_diagram, reliability_chart
+from detector.registry import EnsembleModel, ModelCard, expect, weights_dir
+from pages.parts.models import block_diagram, reliability_chart
 from pages.parts.shared import markup, measured_table, services
-from pages.parts.shared.measured import Measured, Measurement, Reliability, auc_text, number_text, place, words
-from pages.parts.shared.wording import KINDS, size_text
+from pages.parts.shared.measured import Measured, Measurement, Reliability, auc_text, place, words
+from pages.parts.shared.wording import size_text
 
 _DRAWING_PX = 460
 _LONG_TABLE, _SMALL_PX = 16, 330
@@ -35,7 +36,7 @@ def show(card: ModelCard) -> None:
     with st.container(horizontal=True, gap="large"):
         with st.container(width=_DRAWING_PX + 10):
             markup.heading("Architecture")
-            drawn = architecture.diagram(card, _shares(card))
+            drawn = kind_of(card).diagram(card, _shares(card))
             dark = st.context.theme.type == "dark"
             markup.drawing(block_diagram.svg(drawn, dark=dark, width_px=_DRAWING_PX), drawn.in_words())
         with st.container(width="stretch", key=f"model_facts_{card.model_id}"):
@@ -59,9 +60,9 @@ def _show_facts(card: ModelCard) -> None:
     thresholds = card.thresholds
     rows = [
         ("Model", card.model_id),
-        ("Kind", KINDS.get(card.kind, card.kind)),
+        ("Kind", kind_of(card).title),
         ("Parameters", f"{card.parameters:,}"),
-        ("Input", _input_text(card)),
+        ("Input", kind_of(card).input_text(card)),
         ("Likely manipulated from", _threshold(thresholds.likely_manipulated_logit)),
         ("No manipulation found to", _threshold(thresholds.no_manipulation_logit)),
         ("Thresholds set on", thresholds.basis),
@@ -77,22 +78,6 @@ def _threshold(logit: float) -> str:
     if abs(logit) >= _NEVER:
         return "never: the model does not say so"
     return f"{sigmoid(logit):.3f} (logit {logit:+.2f})"
-
-
-def _input_text(card: ModelCard) -> str:
-    crop = card.crop
-    if card.kind == "ensemble":
-        return f"the scores of {len(card.inputs.get('members', []))} members"
-    if card.kind == "audiovisual":
-        rate = card.inputs.get("sample_rate_hz")
-        return f"mouth crops of {crop.size_px} px and {f'sound at {rate:,} Hz' if rate else 'sound'}"
-    if card.kind == "texture":
-        low, high = card.inputs.get("lags_s", (0.3, 3.5))
-        return f"faces brought to {crop.size_px} px, in pairs {number_text(low)} to {number_text(high)} s apart"
-    picture = f"{crop.size_px} × {crop.size_px} px, margin {100 * crop.margin:.0f} %, alignment {crop.alignment}"
-    if card.kind == "sequence":
-        return f"features of {card.inputs.get('trunk', 'its trunk')}, which reads {picture}"
-    return picture
 
 
 def _show_limits(card: ModelCard) -> None:
@@ -194,7 +179,7 @@ def _shares(card: ModelCard) -> tuple[float, ...]:
     if card.inputs.get("method") == "noisy_or":  # whoever is loudest has the share: it is another in each file
         return ()
     members = card.inputs.get("members", [])
-    if card.kind != "ensemble" or not members:
+    if not members:
         return ()
     import numpy as np
 
@@ -202,7 +187,7 @@ def _shares(card: ModelCard) -> tuple[float, ...]:
         model = services.model(card.model_id, card.weights_sha256)
         present = np.ones((1, len(members)), bool)
         present[:, list(card.architecture.get("one_sided", ()))] = False
-        shares = model.fuse(np.zeros((1, len(members))), present)[1][0]
+        shares = expect(model, EnsembleModel).fuse(np.zeros((1, len(members))), present)[1][0]
     except FramewitnessError:
         return ()
     return tuple(float(share) for share in shares)

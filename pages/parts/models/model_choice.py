@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis
 from detector.errors import ModelError
 from detector.registry import ModelCard, Thresholds, available_models, default_model_ids
 from pages.parts.models import model_card
 from pages.parts.shared import markup, navigation, preferences
 from pages.parts.shared.address import Place
-from pages.parts.shared.wording import KIND_ORDER, KINDS
 
 _DEFAULT, _ONE, _SEVERAL = "default", "one", "several"
 _WORDS = {_DEFAULT: "The default set", _ONE: "One model", _SEVERAL: "Several models"}
@@ -20,8 +20,7 @@ _WORDS = {_DEFAULT: "The default set", _ONE: "One model", _SEVERAL: "Several mod
 
 def cards() -> tuple[ModelCard, ...]:
     """Every installed model's card, ensembles first. Raises ModelError for a broken card."""
-    order = list(KIND_ORDER)
-    return tuple(sorted(available_models(), key=lambda card: order.index(card.kind) if card.kind in order else 99))
+    return tuple(sorted(available_models(), key=lambda card: kind_of(card).rank))
 
 
 def decisions(analysis: Analysis) -> dict[str, Thresholds]:
@@ -66,7 +65,7 @@ def choose() -> tuple[str, ...]:
     chosen = default if way == _DEFAULT else _pick(way, offered, default)
     for model_id in chosen:
         card = offered[model_id]
-        markup.note(f"{card.title}. {KINDS.get(card.kind, card.kind)} · {model_card.headline(card)}")
+        markup.note(f"{card.title}. {kind_of(card).title} · {model_card.headline(card)}")
     navigation.link(
         "models", "Cards of the models: what each was measured on", Place(), icon=":material/deployed_code:"
     )

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from detector.analysis.kinds import kind_of
 from detector.registry import ModelCard
 from pages.parts.models.model_card import file_size
 from pages.parts.shared import markup, measured_table
 from pages.parts.shared.measured import Measured
-from pages.parts.shared.wording import KINDS, size_text
+from pages.parts.shared.wording import size_text
 
 
 def show(cards: Sequence[ModelCard]) -> None:
@@ -20,7 +21,7 @@ def show(cards: Sequence[ModelCard]) -> None:
         return
     titles = [card.model_id for card in cards]
     rows: list[tuple[str, list[str]]] = [
-        ("kind", [KINDS.get(card.kind, card.kind) for card in cards]),
+        ("kind", [kind_of(card).title for card in cards]),
         ("parameters", [f"{card.parameters:,}" for card in cards]),
         ("file size", [_size(card) for card in cards]),
         ("input", [f"{card.crop.size_px} px, margin {100 * card.crop.margin:.0f} %" for card in cards]),

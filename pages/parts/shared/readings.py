@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis, Cue, CueResult, FrameScore, ModelResult, sigmoid
 from detector.faces.types import FaceTrack, TrackedFace
 
@@ -37,9 +38,9 @@ class Readings:
         found = self.scores.get(key, {})
         if model_id is not None:
             return found[model_id].score if model_id in found else None
-        kinds = {model.model_id: model.kind for model in self.analysis.models}
-        for wanted in (("ensemble",), ("frame",), tuple(set(kinds.values()))):
-            logits = [frame.logit for name, frame in found.items() if kinds[name] in wanted]
+        kinds = {model.model_id: kind_of(model) for model in self.analysis.models}
+        for wanted in (lambda kind: kind.fuses, lambda kind: kind.heatmaps, lambda kind: True):
+            logits = [frame.logit for name, frame in found.items() if wanted(kinds[name])]
             if logits:
                 return sigmoid(fmean(logits))
         return None

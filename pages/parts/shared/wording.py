@@ -56,24 +56,6 @@ LABELS: dict[Label, LabelWords] = {
     ),
 }
 
-KINDS: dict[str, str] = {
-    "frame": "Frame by frame",
-    "sequence": "Over time",
-    "specialists": "One head a cue",
-    "texture": "Detail over time",
-    "audiovisual": "Sound against mouth",
-    "ensemble": "Ensemble",
-}
-KIND_ORDER = ("ensemble", "frame", "sequence", "specialists", "texture", "audiovisual")
-KIND_ICONS: dict[str, str] = {
-    "frame": ":material/crop_free:",
-    "sequence": ":material/timeline:",
-    "specialists": ":material/troubleshoot:",
-    "texture": ":material/texture:",
-    "audiovisual": ":material/graphic_eq:",
-    "ensemble": ":material/hub:",
-}
-
 JOB_STATES: dict[str, tuple[str, str]] = {
     "queued": ("Queued", "hourglass_empty"),
     "running": ("Running", "autorenew"),

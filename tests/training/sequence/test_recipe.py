@@ -14,14 +14,14 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from detector.analysis.temporal import with_temporal_differences
+from detector.analysis.kinds.sequence.windows import with_temporal_differences
 from detector.analysis.workers import FaceReading
 from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.faces.temporal import TEMPORAL_DIFFERENCES, thumbnail
 from detector.models import FrameNet, build_network
 from detector.models.appearance import APPEARANCE_FEATURES
-from detector.registry import LoadedModel, ModelCard, Thresholds, load_model, save_weights
+from detector.registry import LoadedModel, ModelCard, SequenceModel, Thresholds, load_model, save_weights
 from detector.synthesis.video import write_clip
 from detector.training.data.clip_crops import CropPlan, draw_frames, draw_segment, draw_shard, read_shards
 from detector.training.data.readings import Reading, open_readings
@@ -406,7 +406,7 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     clip_features(load_sequence_config(path).crops, tmp_path, clips_dir, trunk, "train")
     assert sorted((one, one.stat().st_mtime_ns) for one in clips_dir.rglob("*.npz")) == before
     network = new_network(load_sequence_config(path), trunk, features).eval()
-    shipped = LoadedModel(replace(trunk.card, inputs={"frames": 8}), network, torch.device("cpu"), trunk)
+    shipped = SequenceModel(replace(trunk.card, inputs={"frames": 8}), network, torch.device("cpu"), trunk)
     monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 10)
     again = measure_shipped(shipped, tmp_path, clips_dir)
     assert (again["genuine"], again["manipulated"], again["people"]) == (6, 24, 2)  # three draws, four twins

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
     from detector.faces.backend import FaceBackend
-    from detector.registry import LoadedModel
+    from detector.registry import LoadedModel, TextureModel
 
 LAGS_S: Final = (0.3, 3.5)
 LEAST_PAIRS: Final = 6
@@ -78,7 +78,8 @@ def _examine(
             for pair in pairs_of(_moments(evidence, track, start_s, end_s, backend, cancelled), _PAIRS)
         ]
         if len(pairs) >= LEAST_PAIRS:
-            scores.append(TrackScore(track.track_id, float(model.texture(np.stack(pairs)).mean()), ()))
+            logits = cast("TextureModel", model).texture(np.stack(pairs))
+            scores.append(TrackScore(track.track_id, float(logits.mean()), ()))
     return scores
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.aggregate import FaceKey
-from detector.analysis.intervals import MARGIN_LOGIT, intervals_of
+from detector.analysis.aggregate import FaceKey, face_key
+from detector.analysis.kinds.sequence.intervals import MARGIN_LOGIT, intervals_of
 from detector.analysis.types import Attention, FrameScore, TrackScore
 from detector.analysis.workers import FaceReading
 from detector.faces.temporal import Picture, differences_to_previous, frame_pair, temporal_differences
 from detector.faces.types import FaceTrack, TrackedFace
 
 if TYPE_CHECKING:
-    from detector.registry import LoadedModel
+    from detector.registry import SequenceModel
 
 LEAST_FRAMES = 4  # fewer say nothing about change over time
 WINDOWS_AT_ONCE = 16
@@ -54,7 +54,7 @@ def windows_of(pts_s: Sequence[float], length: int) -> Windows:
 
 
 def read_track(
-    model: LoadedModel,
+    model: SequenceModel,
     track: FaceTrack,
     readings: Mapping[FaceKey, FaceReading],
     *,
@@ -99,7 +99,7 @@ def read_track(
 
 
 def read_of(
-    model: LoadedModel, readings: Sequence[FaceReading], *, before: Picture | None = None
+    model: SequenceModel, readings: Sequence[FaceReading], *, before: Picture | None = None
 ) -> NDArray[np.float32]:
     """What a sequence model reads of F looks at one face, in the order of time: `with_temporal_differences`, and after
     it, for a model that reads pairs of frames, what it makes of each frame and the one just before it, (F, D + 85)."""
@@ -107,7 +107,7 @@ def read_of(
     if not model.reads_pairs:
         return table
     pairs = np.stack([frame_pair(one.just_before, one.thumbnail) for one in readings])
-    return np.concatenate([table, model.changes(pairs)[:, None]], axis=1)
+    return np.concatenate([table, model.pair_logits(pairs)[:, None]], axis=1)
 
 
 def with_temporal_differences(
@@ -125,7 +125,3 @@ def with_temporal_differences(
 def scored_faces(track: FaceTrack, readings: Mapping[FaceKey, FaceReading]) -> list[TrackedFace]:
     """The faces of a track that the trunk looked at, in order of time."""
     return [face for face in track.faces if face_key(face) in readings]
-
-
-def face_key(face: TrackedFace) -> FaceKey:
-    return FaceKey(face.frame_index, face.face.bbox_xyxy_px)

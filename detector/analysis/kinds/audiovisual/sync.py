@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.analysis.lip_sync import MAX_LAG_S, LipSync, lip_sync, speech_envelope
-from detector.analysis.speech_segments import SHORTEST_S, SpeechSegment, choose_segments, overlap_s
+from detector.analysis.kinds.audiovisual.lip_sync import MAX_LAG_S, LipSync, lip_sync, speech_envelope
+from detector.analysis.kinds.audiovisual.speech_segments import SHORTEST_S, SpeechSegment, choose_segments, overlap_s
 from detector.analysis.types import SyncWindow
 from detector.errors import CancelledError
 from detector.evidence.audio import Sound, read_sound, sound_blocks

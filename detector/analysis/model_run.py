@@ -1,0 +1,67 @@
+"""One model's part in an analysis: its run, how far it is, how long it took, and its result or the reason for none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from detector.analysis.kinds import Kind, Stage, TrackContext
+from detector.analysis.thread_group import ThreadGroup, ThreadGroupStoppedError
+from detector.analysis.types import ModelResult
+from detector.analysis.workers import NetworkWorker, describe_failure
+
+if TYPE_CHECKING:
+    from detector.registry import LoadedModel
+
+
+class ModelRun:
+    """`work` always leaves a `result`, without a score where the model failed; `fraction` 0..1. `worker` is that of the
+    model's crop reader, None for a kind without one."""
+
+    def __init__(self, group: ThreadGroup, model: LoadedModel, kind: Kind, worker: NetworkWorker | None) -> None:
+        self._group, self.model, self.kind, self.worker = group, model, kind, worker
+        self.fraction = 0.0
+        self.busy_s = 0.0
+        self.result: ModelResult | None = None
+
+    def work(self, context: TrackContext) -> None:
+        start_s = time.perf_counter()
+        own = replace(
+            context,
+            worker=self.worker,
+            check=self._check,
+            stopped=lambda: self._group.stopped,
+            report=self._report,
+        )
+        try:
+            result = self.kind.run(self.model, own)
+        except ThreadGroupStoppedError:
+            raise
+        except Exception as error:
+            if self._group.stopped:
+                raise ThreadGroupStoppedError from error
+            # Whatever one model stumbles over, the others' results stand; the reason reaches the record.
+            result = self.kind.failed(self.model, describe_failure(self.model.card.model_id, error))
+        self.busy_s = time.perf_counter() - start_s
+        self.fraction = 1.0
+        with self._group.changed:
+            self.result = result
+            self._group.changed.notify_all()
+
+    def _check(self) -> None:
+        if self._group.stopped:
+            raise ThreadGroupStoppedError
+
+    def _report(self, fraction: float) -> None:
+        self.fraction = fraction
+
+
+def stage_fractions(runs: Iterable[ModelRun]) -> dict[Stage, float]:
+    """How far each stage is: the mean over its models."""
+    stages: dict[Stage, list[float]] = {}
+    for run in runs:
+        if run.kind.stage is not None:
+            stages.setdefault(run.kind.stage, []).append(run.fraction)
+    return {stage: sum(parts) / len(parts) for stage, parts in stages.items()}
