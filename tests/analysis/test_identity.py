@@ -18,7 +18,7 @@ from tests.analysis.fakes import (
     FakeCard,
     FakeModel,
     FakeReader,
-    fake_doors,
+    fake_components,
     make_evidence,
 )
 
@@ -69,7 +69,7 @@ def test_the_tool_states_its_version() -> None:
 
 def analysed(*models: FakeModel, **settings: float) -> Analysis:
     chosen = replace(SETTINGS, **settings)
-    return analyze(make_evidence(), models or [FakeModel()], chosen, doors=fake_doors(FakeReader(6)))
+    return analyze(make_evidence(), models or [FakeModel()], chosen, components=fake_components(FakeReader(6)))
 
 
 def on(device: str) -> FakeModel:

@@ -10,7 +10,7 @@ from detector.analysis import Analysis, analyze
 from detector.cases import CaseStore, Exhibit
 from detector.errors import StoreError
 from detector.registry import Thresholds
-from tests.analysis.fakes import SETTINGS, FakeCard, FakeModel, FakeReader, fake_doors
+from tests.analysis.fakes import SETTINGS, FakeCard, FakeModel, FakeReader, fake_components
 from tests.cases.records import make_evidence
 
 STRICTER = FakeCard(thresholds=Thresholds(9.0, -1.0, "set by hand"))
@@ -23,7 +23,7 @@ def exhibit(store: CaseStore) -> Exhibit:
 
 
 def analysed(exhibit: Exhibit, card: FakeCard | None = None) -> Analysis:
-    return analyze(exhibit.evidence, [FakeModel(card=card)], SETTINGS, doors=fake_doors(FakeReader(20)))
+    return analyze(exhibit.evidence, [FakeModel(card=card)], SETTINGS, components=fake_components(FakeReader(20)))
 
 
 def test_equal_work_is_kept_once(store: CaseStore, exhibit: Exhibit) -> None:
