@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from detector.errors import SettingsError
-from detector.registry import FrameModel, expect, ModelCard, load_model
+from detector.registry import FrameModel, ModelCard, expect, load_model
 from detector.training.data.splits import SPLITS
 from detector.training.engine.config import config_sha256
 from detector.training.engine.export import bring, run_of, split_manifest
