@@ -136,6 +136,11 @@ def rows(cursor: duckdb.DuckDBPyConnection, query: str, values: list[Any] | None
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def in_utc(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with its times as `from_column` has them."""
+    return {name: from_column(value) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
 def insert(cursor: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]) -> None:
     """Insert one row. `table` and the keys are the program's own names, never input."""
     names = ", ".join(values)

@@ -15,7 +15,7 @@ import duckdb
 
 from detector.cases.chain import append_event
 from detector.cases.codec import canonical
-from detector.cases.database import Database, from_column, insert, rows, to_column, utc_now
+from detector.cases.database import Database, in_utc, insert, rows, to_column, utc_now
 from detector.cases.entries import storable
 from detector.cases.identifiers import new_id
 from detector.cases.types import Event, Job, JobRequest, JobState
@@ -194,20 +194,7 @@ def _get(cursor: duckdb.DuckDBPyConnection, job_id: str) -> Job:
 
 
 def _job(row: dict[str, Any]) -> Job:
-    return Job(
-        job_id=row["job_id"],
-        case_id=row["case_id"],
-        exhibit_id=row["exhibit_id"],
-        model_ids=tuple(json.loads(row["model_ids_json"])),
-        settings=AnalysisSettings.from_dict(json.loads(row["settings_json"])),
-        state=row["state"],
-        created_at=from_column(row["created_at"]),
-        started_at=row["started_at"] and from_column(row["started_at"]),
-        finished_at=row["finished_at"] and from_column(row["finished_at"]),
-        attempts=row["attempts"],
-        worker_deaths=row["worker_deaths"],
-        fraction=1.0 if row["state"] == "done" else 0.0,
-        message=row["message"],
-        error_code=row["error_code"],
-        record_id=row["record_id"],
-    )
+    values = in_utc(row)
+    settings = AnalysisSettings.from_dict(json.loads(values.pop("settings_json")))
+    model_ids = tuple(json.loads(values.pop("model_ids_json")))
+    return Job(model_ids=model_ids, settings=settings, fraction=1.0 if row["state"] == "done" else 0.0, **values)

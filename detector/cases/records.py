@@ -10,7 +10,7 @@ import duckdb
 
 from detector.cases.artefacts import artefact_from_row
 from detector.cases.codec import evidence_from_dict
-from detector.cases.database import from_column, rows
+from detector.cases.database import from_column, in_utc, rows
 from detector.cases.types import AnalysisRecord, Artefact, Bookmark, Case, Exhibit, Note
 from detector.errors import StoreError
 
@@ -32,102 +32,54 @@ def read_case(cursor: duckdb.DuckDBPyConnection, case_id: str) -> Case:
 def read_exhibits(
     cursor: duckdb.DuckDBPyConnection, evidence_dir: Path, *, case_id: str | None = None, exhibit_id: str | None = None
 ) -> list[Exhibit]:
-    found = rows(cursor, *_filtered("exhibits", "case_id, number", case_id=case_id, exhibit_id=exhibit_id))
-    query, values = _filtered("exhibit_marks", "exhibit_id", case_id=case_id, exhibit_id=exhibit_id)
-    named = {row["exhibit_id"]: row for row in rows(cursor, query, values)}
+    """By case and number."""
+    wanted = {"case_id": case_id, "exhibit_id": exhibit_id}
+    named = {row["exhibit_id"]: row for row in read_rows(cursor, "exhibit_marks", "exhibit_id", **wanted)}
     return [
         Exhibit(
             exhibit_id=row["exhibit_id"],
             case_id=row["case_id"],
             number=row["number"],
             evidence=evidence_from_dict(json.loads(row["evidence_json"]), evidence_dir),
-            added_at=from_column(row["added_at"]),
+            added_at=row["added_at"],
             reference=named.get(row["exhibit_id"], {}).get("reference") or f"E{row['number']}",
             description=named.get(row["exhibit_id"], {}).get("description", ""),
         )
-        for row in found
+        for row in read_rows(cursor, "exhibits", "case_id, number", **wanted)
     ]
 
 
-def read_analyses(
-    cursor: duckdb.DuckDBPyConnection,
-    artefact_dir: Path,
-    *,
-    case_id: str | None = None,
-    exhibit_id: str | None = None,
-    record_id: str | None = None,
-) -> list[AnalysisRecord]:
-    query, values = _filtered("analyses", "record_id", case_id=case_id, exhibit_id=exhibit_id, record_id=record_id)
-    found = rows(cursor, query, values)
+def read_analyses(cursor: duckdb.DuckDBPyConnection, artefact_dir: Path, **wanted: str | None) -> list[AnalysisRecord]:
+    """Oldest first."""
+    found = read_rows(cursor, "analyses", "record_id", **wanted)
     files: dict[str, list[Artefact]] = {row["record_id"]: [] for row in found}
-    placeholders = ", ".join("?" for _ in files)
     if files:
-        query = f"SELECT * FROM artefacts WHERE record_id IN ({placeholders}) ORDER BY kind"
+        query = f"SELECT * FROM artefacts WHERE record_id IN ({', '.join('?' for _ in files)}) ORDER BY kind"
         for row in rows(cursor, query, list(files)):
             shape = tuple(json.loads(row["shape_json"]))
             files[row["record_id"]].append(artefact_from_row(artefact_dir, row, shape))
-    return [
-        AnalysisRecord(
-            record_id=row["record_id"],
-            case_id=row["case_id"],
-            exhibit_id=row["exhibit_id"],
-            analysis_id=row["analysis_id"],
-            label=row["label"],
-            score=row["score"],
-            model_ids=tuple(json.loads(row["model_ids_json"])),
-            settings_sha256=row["settings_sha256"],
-            tool_version=row["tool_version"],
-            frames_examined=row["frames_examined"],
-            track_count=row["track_count"],
-            created_at=from_column(row["created_at"]),
-            artefacts=tuple(files[row["record_id"]]),
-        )
-        for row in found
-    ]
+    for row in found:
+        row["model_ids"] = tuple(json.loads(row.pop("model_ids_json")))
+    return [AnalysisRecord(**row, artefacts=tuple(files[row["record_id"]])) for row in found]
 
 
-def read_notes(
-    cursor: duckdb.DuckDBPyConnection,
-    *,
-    case_id: str | None = None,
-    exhibit_id: str | None = None,
-    note_id: str | None = None,
-) -> list[Note]:
-    found = rows(cursor, *_filtered("notes", "note_id", case_id=case_id, exhibit_id=exhibit_id, note_id=note_id))
-    return [
-        Note(
-            note_id=row["note_id"],
-            case_id=row["case_id"],
-            exhibit_id=row["exhibit_id"],
-            track_id=row["track_id"],
-            pts=row["pts"],
-            text=row["text"],
-            author=row["author"],
-            created_at=from_column(row["created_at"]),
-        )
-        for row in found
-    ]
+def read_notes(cursor: duckdb.DuckDBPyConnection, **wanted: str | None) -> list[Note]:
+    """Oldest first."""
+    return [Note(**row) for row in read_rows(cursor, "notes", "note_id", **wanted)]
 
 
-def read_bookmarks(
-    cursor: duckdb.DuckDBPyConnection, *, case_id: str | None = None, exhibit_id: str | None = None
-) -> list[Bookmark]:
+def read_bookmarks(cursor: duckdb.DuckDBPyConnection, **wanted: str | None) -> list[Bookmark]:
     """Those that were not removed, in the order they were set."""
-    query, values = _filtered("bookmarks", "bookmark_id", case_id=case_id, exhibit_id=exhibit_id)
-    return [
-        Bookmark(
-            bookmark_id=row["bookmark_id"],
-            case_id=row["case_id"],
-            exhibit_id=row["exhibit_id"],
-            track_id=row["track_id"],
-            pts=row["pts"],
-            text=row["text"],
-            author=row["author"],
-            created_at=from_column(row["created_at"]),
-        )
-        for row in rows(cursor, query, values)
-        if row["removed_at"] is None
-    ]
+    found = read_rows(cursor, "bookmarks", "bookmark_id", **wanted)
+    return [Bookmark(**row) for row in found if row.pop("removed_at") is None]
+
+
+def read_rows(cursor: duckdb.DuckDBPyConnection, table: str, order: str, **wanted: str | None) -> list[dict[str, Any]]:
+    """The rows in which every named column that is not None has its value, by column name."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    conditions = " AND ".join(["true", *(f"{name} = ?" for name in given)])
+    query = f"SELECT * FROM {table} WHERE {conditions} ORDER BY {order}"
+    return [in_utc(row) for row in rows(cursor, query, list(given.values()))]
 
 
 def case_from_row(row: dict[str, Any]) -> Case:
@@ -145,10 +97,3 @@ def case_from_row(row: dict[str, Any]) -> Case:
         favourite_of=tuple(row["favourite_of"]),
         blind_first=row["blind_first"],
     )
-
-
-def _filtered(table: str, order: str, **wanted: str | None) -> tuple[str, list[Any]]:
-    """A SELECT of the rows in which every named column that is not None has its value."""
-    given = {name: value for name, value in wanted.items() if value is not None}
-    conditions = " AND ".join(["true", *(f"{name} = ?" for name in given)])
-    return f"SELECT * FROM {table} WHERE {conditions} ORDER BY {order}", list(given.values())

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import duckdb
 
 from detector.cases.chain import PASSIVE_ACTIONS, append_event, read_events, read_head
 from detector.cases.codec import canonical
-from detector.cases.database import Database, from_column, insert, rows, to_column, utc_now
+from detector.cases.database import Database, insert, to_column, utc_now
 from detector.cases.entries import case_of, record_entry, require_exhibit, require_open, storable
 from detector.cases.home import Layout
 from detector.cases.identifiers import new_id
-from detector.cases.records import read_analyses, read_case
+from detector.cases.records import read_analyses, read_case, read_rows
 from detector.cases.statements import (
     ROLES,
     TRUTHS,
@@ -117,8 +117,7 @@ class StatementRepository:
 
     def opinions(self, case_id: str, exhibit_id: str | None = None) -> list[Opinion]:
         """Oldest first; of the whole case where no exhibit is named."""
-        wanted = {"case_id": case_id, **({"exhibit_id": exhibit_id} if exhibit_id else {})}
-        return self._read(lambda cursor: _opinions(cursor, **wanted), case_id)
+        return self._read(lambda cursor: _opinions(cursor, case_id=case_id, exhibit_id=exhibit_id), case_id)
 
     def record_truth(
         self, exhibit_id: str, truth: Truth, source: str, *, method: str = "", author: str = ""
@@ -141,8 +140,7 @@ class StatementRepository:
 
     def truths(self, case_id: str, exhibit_id: str | None = None) -> list[GroundTruth]:
         """Oldest first: of each exhibit the last one counts."""
-        wanted = {"case_id": case_id, **({"exhibit_id": exhibit_id} if exhibit_id else {})}
-        return self._read(lambda cursor: _truths(cursor, **wanted), case_id)
+        return self._read(lambda cursor: _truths(cursor, case_id=case_id, exhibit_id=exhibit_id), case_id)
 
     def labelled_analyses(self) -> list[LabelledAnalysis]:
         """Every analysis in the store of an exhibit whose truth is known, for calibration; the same file and analysis
@@ -242,23 +240,17 @@ def _scores_opened_by(cursor: duckdb.DuckDBPyConnection, case_id: str, exhibit_i
     return tuple(actor for actor, _ in cursor.execute(query, [*_SHOWS_SCORES, exhibit_id, case_id]).fetchall())
 
 
-def _found(cursor: duckdb.DuckDBPyConnection, table: str, key: str, wanted: dict[str, str]) -> list[dict[str, Any]]:
-    conditions = " AND ".join(["true", *(f"{name} = ?" for name in wanted)])
-    found = rows(cursor, f"SELECT * FROM {table} WHERE {conditions} ORDER BY {key}", list(wanted.values()))
-    return [{**row, "created_at": from_column(row["created_at"])} for row in found]
-
-
-def _opinions(cursor: duckdb.DuckDBPyConnection, **wanted: str) -> list[Opinion]:
-    found = _found(cursor, "opinions", "opinion_id", wanted)
+def _opinions(cursor: duckdb.DuckDBPyConnection, **wanted: str | None) -> list[Opinion]:
+    found = read_rows(cursor, "opinions", "opinion_id", **wanted)
     return [Opinion(**{**row, "scores_opened_by": tuple(row["scores_opened_by"])}) for row in found]
 
 
-def _truths(cursor: duckdb.DuckDBPyConnection, **wanted: str) -> list[GroundTruth]:
-    return [GroundTruth(**row) for row in _found(cursor, "truths", "truth_id", wanted)]
+def _truths(cursor: duckdb.DuckDBPyConnection, **wanted: str | None) -> list[GroundTruth]:
+    return [GroundTruth(**row) for row in read_rows(cursor, "truths", "truth_id", **wanted)]
 
 
-def _signatures(cursor: duckdb.DuckDBPyConnection, **wanted: str) -> list[Signature]:
-    return [Signature(**row) for row in _found(cursor, "signatures", "signature_id", wanted)]
+def _signatures(cursor: duckdb.DuckDBPyConnection, **wanted: str | None) -> list[Signature]:
+    return [Signature(**row) for row in read_rows(cursor, "signatures", "signature_id", **wanted)]
 
 
 def _newest(found: Sequence[Signature], role: Role) -> Signature | None:
