@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from detector.analysis.types import Analysis
+from detector.analysis import Analysis, analysis_from_dict, analysis_to_json, load_landmarks, save_landmarks
 from detector.cases.codec import file_sha256
 from detector.cases.types import Artefact
 from detector.errors import StoreError
@@ -22,8 +22,6 @@ _SUFFIXES: dict[str, str] = {"analysis": ".json", "landmarks": ".npz"}
 
 def keep_analysis(folder: Path, analysis: Analysis) -> tuple[Artefact, ...]:
     """Write the analysis as JSON and, where faces carry a mesh, their landmarks as npz. Nothing partial is left."""
-    from detector.analysis import analysis_to_json, save_landmarks
-
     with _scratch(folder, ".json") as scratch:
         scratch.write_text(analysis_to_json(analysis), encoding="utf-8")
         kept = [_keep(folder, scratch, "analysis")]
@@ -37,8 +35,6 @@ def keep_analysis(folder: Path, analysis: Analysis) -> tuple[Artefact, ...]:
 
 def load_analysis(files: Sequence[Artefact], stored_path: Path) -> Analysis:
     """Read back what `keep_analysis` wrote. Raises StoreError where a file is missing or is not what was written."""
-    from detector.analysis import analysis_from_dict, load_landmarks
-
     by_kind = {kept.kind: kept for kept in files}
     for kept in files:
         _check(kept)

@@ -31,6 +31,7 @@ from detector.cases.home import Layout
 from detector.cases.seals import seal_problem, sealed_records
 from detector.cases.search_index import index_case
 from detector.errors import EvidenceError, StoreError
+from detector.evidence import ingest, stored_path
 
 _CASE = re.compile(r"c[0-9a-z]{9}")
 _ID = re.compile(r"[cxrnkptsj][0-9a-z]{9}")
@@ -155,8 +156,6 @@ def _refuse_if_held(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle) -> None:
 
 def _place_files(bundle: _Bundle, layout: Layout, placed: list[Path]) -> None:
     """Put every file where its content says; `placed` grows by those that were not there before."""
-    from detector.evidence import ingest  # decoding libraries, which other uses of the store do not need
-
     for row in bundle.rows["artefacts"]:
         target = artefact_path(layout.artefacts, row["sha256"], row["kind"])
         name = f"analyses/{row['record_id']}{target.suffix}"
@@ -176,7 +175,7 @@ def _place_files(bundle: _Bundle, layout: Layout, placed: list[Path]) -> None:
         placed.append(target)
     for row in bundle.rows["exhibits"]:
         name = f"evidence/{row['sha256']}"
-        target = layout.evidence / row["sha256"][:2] / row["sha256"]
+        target = stored_path(layout.evidence, row["sha256"])
         if name not in bundle.manifest or target.is_file():
             continue
         try:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
+from detector.evidence.store import stored_path
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
 
 T = TypeVar("T")
@@ -29,11 +30,6 @@ def digest(value: Any) -> str:
 def file_sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def stored_path(evidence_dir: Path, sha256: str) -> Path:
-    """The path at which the store keeps the file with this hash."""
-    return evidence_dir / sha256[:2] / sha256
 
 
 def evidence_to_dict(evidence: Evidence) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.analysis.identity import differences
 from detector.analysis.types import Analysis
 from detector.cases.anchor import Anchor
 from detector.cases.artefacts import load_analysis
@@ -137,8 +138,6 @@ class CaseReader:
     def differences(self, record_id: str) -> tuple[str, ...] | None:
         """The reasons why an analysis need not agree with the one before it of the same exhibit, a short phrase each;
         None for the first. Raises StoreError if the files of either were changed."""
-        from detector.analysis.identity import differences
-
         exhibit_id = self.record(record_id).exhibit_id
         before = [one.record_id for one in self.analyses(exhibit_id=exhibit_id) if one.record_id < record_id]
         return differences(self.analysis(before[-1]), self.analysis(record_id)) if before else None

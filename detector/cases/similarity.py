@@ -13,6 +13,7 @@ from detector.cases.database import Database, insert, rows
 from detector.cases.encoder_fingerprint import fingerprint_facts
 from detector.cases.entries import record_entry
 from detector.cases.home import Layout
+from detector.cases.perceptual_hashes import perceptual_hashes
 from detector.cases.records import read_exhibits
 from detector.cases.types import Exhibit
 from detector.errors import StoreError
@@ -70,10 +71,6 @@ class SimilaritySearch:
         exhibit = self._exhibit(exhibit_id)
         if self._has_hashes(exhibit_id):
             return False
-        from detector.cases.perceptual_hashes import (
-            perceptual_hashes,  # decoding libraries, which a list of cases does not need
-        )
-
         found = perceptual_hashes(exhibit.evidence)
 
         def change(cursor: duckdb.DuckDBPyConnection) -> bool:

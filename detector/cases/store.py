@@ -10,15 +10,15 @@ from typing import Any
 
 import duckdb
 
+from detector.analysis import Analysis, analysis_to_dict
 from detector.analysis.comparison import compare
-from detector.analysis.types import Analysis
 from detector.cases.anchor import Anchor
 from detector.cases.artefacts import keep_analysis
 from detector.cases.backup import back_up
 from detector.cases.bundle import import_bundle
 from detector.cases.case_metadata import CaseMetadata
 from detector.cases.chain import STORE_CHAIN, append_event
-from detector.cases.codec import file_sha256, stored_path
+from detector.cases.codec import file_sha256
 from detector.cases.database import Database
 from detector.cases.entries import (
     change_case,
@@ -40,6 +40,7 @@ from detector.cases.statement_repository import StatementRepository
 from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, Verification
 from detector.cases.verify import Progress
 from detector.errors import StoreError
+from detector.evidence.store import stored_path
 from detector.evidence.types import Evidence
 
 
@@ -232,8 +233,6 @@ class CaseStore(CaseReader):
 
     def _confirmed(self, known: AnalysisRecord, analysis: Analysis) -> AnalysisRecord:
         """The record that is kept already, once the analysis is found to say the same."""
-        from detector.analysis import analysis_to_dict
-
         pair = (json.loads(json.dumps(analysis_to_dict(one))) for one in (self.analysis(known.record_id), analysis))
         differing = [group for group in compare(*pair).groups if group.beyond]
         if not differing:

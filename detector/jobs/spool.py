@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from detector.analysis.types import Analysis
+from detector.analysis import Analysis, analysis_from_dict, analysis_to_json, load_landmarks, save_landmarks
 from detector.errors import StoreError
 
 _ANALYSIS = "analysis.json"
@@ -16,8 +16,6 @@ _LANDMARKS = "landmarks.npz"
 
 def write_result(spool_dir: Path, job_id: str, analysis: Analysis) -> None:
     """Put a result where the service will find it, even after a crash between here and the message that says so."""
-    from detector.analysis import analysis_to_json, save_landmarks
-
     unfinished = spool_dir / f".{job_id}-{os.getpid()}"
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -34,8 +32,6 @@ def has_result(spool_dir: Path, job_id: str) -> bool:
 
 def read_result(spool_dir: Path, job_id: str, stored_path: Path) -> Analysis:
     """Raises StoreError where the result cannot be read."""
-    from detector.analysis import analysis_from_dict, load_landmarks
-
     folder = spool_dir / job_id
     try:
         described = json.loads((folder / _ANALYSIS).read_text(encoding="utf-8"))

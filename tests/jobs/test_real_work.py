@@ -100,3 +100,21 @@ def test_weights_changed_under_a_warm_worker_are_refused(service: JobService, ca
     finally:
         file.write_text(before)
     assert (job.state, job.error_code) == ("failed", "weights_refused")
+
+
+@pytest.mark.slow
+def test_thresholds_changed_under_a_warm_worker_give_a_new_record(
+    store: CaseStore, service: JobService, card: ModelCard, exhibit_id: str
+) -> None:
+    request = JobRequest(exhibit_id, (card.model_id,), AnalysisSettings(max_frames=6))
+    first = wait_for(service, service.submit(request), ended)
+    file = Path(os.environ["FRAMEWITNESS_WEIGHTS"]) / f"{card.model_id}.card.json"
+    before = file.read_text()
+    file.write_text(before.replace('"likely_manipulated_logit": 1.5', '"likely_manipulated_logit": 2.5'))
+    try:
+        second = wait_for(service, service.submit(request), ended)
+    finally:
+        file.write_text(before)
+    assert (first.state, second.state) == ("done", "done"), (first, second)
+    assert first.record_id != second.record_id
+    assert store.differences(second.record_id) == (f"thresholds changed: {card.model_id}",)
