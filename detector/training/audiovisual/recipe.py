@@ -24,12 +24,14 @@ from detector.models.audiovisual import AudioVisualNet, Mouth, Voice
 from detector.models.av_exchange import MEL_PER_FRAME
 from detector.models.outputs import AudioVisualOutput
 from detector.synthesis.audio import SMALLEST_SHIFT_S
-from detector.training.audiovisual.samples import AvBatch, AvBatches, Prepared, prepare
+from detector.training.audiovisual.samples import AvBatch, AvBatches, Prepared, describe_sound, prepare
 from detector.training.audiovisual.start import fit_components, fit_reader
+from detector.training.data.leakage import check_leakage
 from detector.training.data.speech_bank import TalkingClip, build_speech_bank
 from detector.training.engine.config import Between, FitConfig, Weight, check_fields, config_sha256, read_yaml
 from detector.training.engine.fit import fit
 from detector.training.engine.module import BinaryModule, StepOutput
+from detector.training.engine.progress import tracked
 
 RATE_HZ = 25.0
 # Beyond the reach of the lags every shift looks alike; up to this one they are drawn in training.
@@ -67,9 +69,9 @@ def train_audiovisual(config_path: Path, data_root: Path, run_dir: Path, device:
     if len({clip.group for clip in kept}) < 2 * config.folds:
         raise SettingsError(f"{config.folds} folds need at least {2 * config.folds} people who speak.")
     margin = margin_frames(config)
-    prepared = [prepare(clip, margin, seed) for seed, clip in enumerate(kept)]
+    prepared = [prepare(clip, margin, seed) for seed, clip in enumerate(tracked(kept, "re-voicing talking clips"))]
     best_epochs = []
-    for fold, groups in enumerate(fold_groups(people_of(kept), config.folds)):
+    for fold, groups in enumerate(tracked(fold_groups(people_of(kept), config.folds), "fitting the folds")):
         apart = [item for item in prepared if item.clip.group in groups]
         rest = [item for item in prepared if item.clip.group not in groups]
         result = train_one(config, rest, apart, run_dir / f"fold{fold}", device, facts={"fold": sorted(groups)})
@@ -116,7 +118,8 @@ def train_one(
         "people": {"train": len({i.clip.group for i in train}), "validation": len({i.clip.group for i in validation})},
         **facts,
     }
-    return fit(module, batches, held, config.fit, run_dir, device=device, facts=facts).best_epoch
+    leakage = check_leakage(describe_sound(batches), what="speech as it is fed to the network, own and re-voiced")
+    return fit(module, batches, held, config.fit, run_dir, device=device, facts=facts, leakage=leakage).best_epoch
 
 
 def people_of(clips: Sequence[TalkingClip]) -> list[tuple[str, str]]:

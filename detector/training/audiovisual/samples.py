@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -190,3 +191,15 @@ def _altered_sound(mel: NDArray[np.float32], rng: np.random.Generator) -> NDArra
         low = int(rng.integers(0, bands - 8))
         out[:, low : low + int(rng.integers(1, 8))] = out.mean()
     return out.astype(np.float32)
+
+
+def describe_sound(batches: AvBatches) -> pd.DataFrame:
+    """A row a sound of one epoch: level and spread of its spectrogram, the share that is heard, `label` (0 own voice,
+    1 re-voiced) and `group`. Shifted and swapped sounds are own ones elsewhere, with nothing of theirs to tell them."""
+    tables = []
+    for batch in batches:
+        for label, mel, heard in ((0, batch.mel, batch.heard), (1, batch.voiced_mel, batch.voiced_heard)):
+            columns = {"sound_level": mel.flatten(1).mean(1), "sound_spread": mel.flatten(1).std(1)}
+            columns |= {"heard_share": heard.float().mean(1), "group": batch.group}
+            tables.append(pd.DataFrame({name: value.numpy() for name, value in columns.items()}).assign(label=label))
+    return pd.concat(tables, ignore_index=True)

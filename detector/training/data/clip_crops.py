@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
@@ -26,6 +26,7 @@ from detector.synthesis.clip_fakes import draw_fake_clip
 from detector.synthesis.clips import FaceClip, draw_transmission
 from detector.training.data.readings import Reading, open_readings
 from detector.training.engine.config import Between, Seed
+from detector.training.engine.progress import tracked
 
 SLOWEST_FPS = 2.0
 _STEP_S = 0.04  # from the frame just before a sampled one to that one, where the reading does not say
@@ -73,13 +74,11 @@ def make_crops(
 
     People swapped in come from other groups of the same split."""
     folder.mkdir(parents=True, exist_ok=True)
-    others = list(open_readings(readings, split))
-    for reading in open_readings(readings, split):
-        path = folder / f"{reading.name}.npz"
-        if path.is_file():
-            continue
-        candidates = [other for other in others if other.group != reading.group]
-        write_shard(path, draw_shard(reading, candidates, plan, networks, spec))
+    every = list(open_readings(readings, split))
+    undrawn = [reading for reading in every if not (folder / f"{reading.name}.npz").is_file()]
+    for reading in tracked(undrawn, f"synthesising twins of the clips of {split}"):
+        donors = [other for other in every if other.group != reading.group]
+        write_shard(folder / f"{reading.name}.npz", draw_shard(reading, donors, plan, networks, spec))
 
 
 def draw_shard(
@@ -248,9 +247,12 @@ def write_shard(path: Path, shard: CropShard) -> None:
     os.replace(partial, path)
 
 
-def read_shards(folder: Path) -> Iterator[tuple[Path, CropShard]]:
-    """Every complete shard in a fixed order, one in memory at a time."""
-    for path in sorted(folder.glob("[!.]*.npz")):
-        with np.load(path) as data:
-            rows = json.loads(str(data["clips"]))
-            yield path, CropShard(**{name: data[name] for name in _ARRAYS}, clips=rows)
+def shard_files(folder: Path) -> list[Path]:
+    """Every complete shard of a folder, in a fixed order."""
+    return sorted(folder.glob("[!.]*.npz"))
+
+
+def read_shard(path: Path) -> CropShard:
+    """The clips in a file of `shard_files`."""
+    with np.load(path) as data:
+        return CropShard(**{name: data[name] for name in _ARRAYS}, clips=json.loads(str(data["clips"])))

@@ -21,6 +21,7 @@ from detector.faces.types import Box
 from detector.settings import AnalysisSettings
 from detector.synthesis.types import FaceImage
 from detector.training.data.splits import assign_splits
+from detector.training.engine.progress import tracked
 
 BANK_PX = 256
 # Room around a face for synthesis to work in; pictures that are tight crops already keep their resolution instead.
@@ -42,7 +43,9 @@ class FaceBank:
     @classmethod
     def open(cls, folder: Path) -> FaceBank:
         if not (folder / "table.parquet").is_file():
-            raise SettingsError(f"No face bank in {folder}: build one with `python -m detector train --prepare`.")
+            raise SettingsError(
+                f"No face bank in {folder}: training a frame model or specialists leaves one in RUN/bank."
+            )
         return cls(
             np.load(folder / "images.npy", mmap_mode="r"),
             np.load(folder / "landmarks.npy"),
@@ -60,8 +63,8 @@ class FaceBank:
 def build_bank(data_root: Path, folder: Path, *, frames_per_video: int = 10) -> FaceBank:
     """Read `data_root/manifest.csv` and cut every face it names.
 
-    Unreadable and faceless files are skipped and listed in
-    `folder/skipped.csv`. Raises SettingsError where the manifest lacks a column."""
+    Unreadable and faceless files are skipped and listed in `folder/skipped.csv`. Raises SettingsError where the
+    manifest lacks a column or no file shows a face."""
     manifest = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
     missing = sorted(_REQUIRED - set(manifest.columns))
     if missing:
@@ -73,7 +76,7 @@ def build_bank(data_root: Path, folder: Path, *, frames_per_video: int = 10) -> 
     skipped: list[dict[str, str]] = []
     columns = [name for name in (*sorted(_REQUIRED), "manipulation", "identity", "split") if name in manifest.columns]
     with FaceAnalyser(AnalysisSettings(tile_faces=False)) as analyser:
-        for record in manifest.to_dict("records"):
+        for record in tracked(manifest.to_dict("records"), "cutting faces"):
             row = {name: str(record[name]) for name in columns}
             try:
                 found = list(_faces_of(data_root / row["file"], row["kind"], analyser, frames_per_video))
@@ -87,11 +90,13 @@ def build_bank(data_root: Path, folder: Path, *, frames_per_video: int = 10) -> 
                 images.append(crop_face(image, face.bbox_xyxy_px, None, spec))
                 landmarks.append(_into_crop(face, spec))
                 rows.append(row)
+    pd.DataFrame(skipped).to_csv(folder / "skipped.csv", index=False)
+    if not images:
+        raise SettingsError(f"{data_root / 'manifest.csv'}: no face was found in its {len(manifest)} files.")
     table = pd.DataFrame(rows)
     table["split"] = assign_splits(table)
     np.save(folder / "images.npy", np.stack(images))
     np.save(folder / "landmarks.npy", np.stack(landmarks))
-    pd.DataFrame(skipped).to_csv(folder / "skipped.csv", index=False)
     table.to_parquet(folder / "table.parquet")
     return FaceBank.open(folder)
 

@@ -25,6 +25,7 @@ from detector.faces.types import Box
 from detector.settings import AnalysisSettings
 from detector.synthesis.clips import FaceClip
 from detector.training.data.splits import assign_splits
+from detector.training.engine.progress import tracked
 
 DENSE_FPS, DENSE_FRAMES = 25.0, 72
 SPARSE_FRAMES, SPARSE_FROM_S = 60, 6.0
@@ -66,10 +67,9 @@ def read_clips(data_root: Path, folder: Path, *, splits: Sequence[str] = ("train
     rows = manifest[(manifest["kind"] == "video") & (manifest["label"] == "real") & manifest["split"].isin(splits)]
     folder.mkdir(parents=True, exist_ok=True)
     failed = []
-    for row in rows.to_dict("records"):
-        done = folder / f"{Path(row['file']).stem[-60:]}.done"
-        if done.is_file():
-            continue
+    places = [(folder / f"{Path(row['file']).stem[-60:]}.done", row) for row in rows.to_dict("records")]
+    unread = [(done, row) for done, row in places if not done.is_file()]
+    for done, row in tracked(unread, f"reading genuine clips of {', '.join(splits)}"):
         try:
             found = list(_readings_of(data_root / row["file"]))
         except EvidenceError as error:

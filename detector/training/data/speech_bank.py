@@ -21,6 +21,7 @@ from detector.faces.mediapipe_backend import MediaPipeBackend
 from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouth
 from detector.settings import AnalysisSettings
 from detector.training.data.splits import assign_splits
+from detector.training.engine.progress import tracked
 
 _REQUIRED = {"file", "label", "kind", "use", "group", "source", "audio"}
 _MOUTH = ("start_s", "crops", "lips", "seen", "eyes_px")
@@ -49,7 +50,7 @@ def build_speech_bank(data_root: Path, folder: Path) -> tuple[TalkingClip, ...]:
     """
     table = talking_rows(data_root)
     with closing(MediaPipeBackend()) as backend:
-        for record in table.to_dict("records"):
+        for record in tracked(table.to_dict("records"), "cutting talking faces"):
             store_clip(data_root, folder, str(record["file"]), backend)
     return open_speech_bank(data_root, folder)
 

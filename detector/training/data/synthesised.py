@@ -16,6 +16,7 @@ from detector.errors import EvidenceError
 from detector.synthesis.catalogue import Request, changes_something, lacking, make
 from detector.synthesis.sources import Source, read_source
 from detector.synthesis.twin_files import TwinWriter, write_manifest
+from detector.training.engine.progress import tracked
 
 SECONDS: Final = 4.0
 _CRFS: Final = (18, 23, 28)
@@ -33,7 +34,7 @@ def write_twins(
     folder.mkdir(parents=True, exist_ok=True)
     rows = list(clips.to_dict("records"))
     tables = []
-    for number, row in enumerate(rows):
+    for number, row in enumerate(tracked(rows, "synthesising twins of validation clips")):
         own = folder / f"{number:03d}"
         path = own / "manifest.csv"
         if not path.is_file():

@@ -28,7 +28,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,7 +159,13 @@ class RunLog(Callback):
             return
         if not self._validation.batches:
             raise SettingsError("fit: there is not one validation batch.")
-        row = self._row(self._module.learning_rate(self._train.batches))
+        row = _row(
+            self.epochs,
+            self._train,
+            self._validation,
+            learning_rate=self._module.learning_rate(self._train.batches),
+            minutes=self.elapsed_s / 60,
+        )
         best = self._worth(row) > max(map(self._worth, self._module.history), default=-math.inf)
         self._module.history.append(row)
         self._judge(trainer, trainer.strategy.broadcast(row["minutes"] >= self._config.budget_minutes))
@@ -170,7 +176,7 @@ class RunLog(Callback):
             numbers = {name: value for name, value in row.items() if name != "epoch" and math.isfinite(value)}
             if trainer.logger:
                 trainer.logger.log_metrics(numbers, step=row["epoch"])
-            self._write_metrics()
+            _write_metrics(self._run_dir, self._module.history)
             self._tell(row)
         partial = self._run_dir / ".last.partial"
         trainer.save_checkpoint(partial)
@@ -191,19 +197,6 @@ class RunLog(Callback):
             self._name, self.epochs, self._config.max_epochs, row["validation_loss"], row["auc"],
             self.facts["stopped_because"] or f"at most {left} left",
         )  # fmt: skip
-
-    def _row(self, learning_rate: float) -> dict[str, Any]:
-        train, validation = self._train, self._validation
-        return {
-            "epoch": self.epochs,
-            "train_loss": train.loss,
-            "train_auc": binary_metrics(train.label, train.logit)["auc"],
-            "validation_loss": validation.loss,
-            **binary_metrics(validation.label, validation.logit),
-            "learning_rate": learning_rate,
-            "minutes": self.elapsed_s / 60,
-            **validation.group_metrics(),
-        }
 
     def _judge(self, trainer: L.Trainer, over_budget: bool) -> None:
         worth = [self._worth(row) for row in self._module.history]
@@ -229,33 +222,12 @@ class RunLog(Callback):
         trainer.should_stop = True
 
     def _keep_best(self, row: dict[str, Any]) -> None:
-        validation = self._validation
-        called, label = validation.logit >= 0, validation.label == 1
-        self.facts.update(
-            best_epoch=row["epoch"],
-            best_validation_loss=row["validation_loss"],
-            counts={
-                "train": {**self._train.counts(), "batches": self._train.batches},
-                "validation": {**validation.counts(), "groups": validation.group_counts()},
-            },
-            confusion={
-                "true_genuine": int((~called & ~label).sum()),
-                "false_manipulated": int((called & ~label).sum()),
-                "false_genuine": int((~called & label).sum()),
-                "true_manipulated": int((called & label).sum()),
-            },
-        )
+        self.facts.update(_kept(row, self._train, self._validation))
         state = self._module.average.state_dict()
         partial = self._run_dir / ".best.partial"
         save_file({key: value.detach().cpu().clone().contiguous() for key, value in state.items()}, partial)
         os.replace(partial, self._run_dir / "best.safetensors")
-        rows = zip(validation.logit.tolist(), validation.label.tolist(), validation.group, strict=True)
-        _write_table(self._run_dir / "validation.csv", ["logit", "label", "group"], [list(row) for row in rows])
-
-    def _write_metrics(self) -> None:
-        names = list(dict.fromkeys(name for row in self._module.history for name in row))
-        rows = [[_shown(row.get(name, math.nan)) for name in names] for row in self._module.history]
-        _write_table(self._run_dir / "metrics.csv", names, rows)
+        _write_samples(self._run_dir, self._validation)
 
     def _write_facts(self) -> None:
         self.facts["updated"] = _now()
@@ -267,6 +239,64 @@ class RunLog(Callback):
             raise SettingsError("fit: there is not one training batch.")
         self.facts["status"] = "finished"
         self._write_facts()
+
+
+def write_single_fit(
+    run_dir: Path, facts: Mapping[str, Any], train: EpochSamples, validation: EpochSamples, minutes: float
+) -> None:
+    """The files of a finished run, weights aside, of what is fitted in one go: as one epoch."""
+    row = _row(0, train, validation, learning_rate=math.nan, minutes=minutes)
+    _write_metrics(run_dir, [row])
+    _write_samples(run_dir, validation)
+    done = {"status": "finished", "stopped_because": "fitted in one go", "updated": _now(), "epochs": 1, "steps": 1}
+    table = {**facts, **done, **_kept(row, train, validation), "minutes": minutes}
+    _write(run_dir / "run.json", json.dumps(table, indent=2))
+
+
+def _row(
+    epoch: int, train: EpochSamples, validation: EpochSamples, *, learning_rate: float, minutes: float
+) -> dict[str, Any]:
+    """A row of `metrics.csv`."""
+    return {
+        "epoch": epoch,
+        "train_loss": train.loss,
+        "train_auc": binary_metrics(train.label, train.logit)["auc"],
+        "validation_loss": validation.loss,
+        **binary_metrics(validation.label, validation.logit),
+        "learning_rate": learning_rate,
+        "minutes": minutes,
+        **validation.group_metrics(),
+    }
+
+
+def _kept(row: Mapping[str, Any], train: EpochSamples, validation: EpochSamples) -> dict[str, Any]:
+    """The part of `run.json` that is about the epoch kept."""
+    called, label = validation.logit >= 0, validation.label == 1
+    return {
+        "best_epoch": row["epoch"],
+        "best_validation_loss": row["validation_loss"],
+        "counts": {
+            "train": {**train.counts(), "batches": train.batches},
+            "validation": {**validation.counts(), "groups": validation.group_counts()},
+        },
+        "confusion": {
+            "true_genuine": int((~called & ~label).sum()),
+            "false_manipulated": int((called & ~label).sum()),
+            "false_genuine": int((~called & label).sum()),
+            "true_manipulated": int((called & label).sum()),
+        },
+    }
+
+
+def _write_samples(run_dir: Path, validation: EpochSamples) -> None:
+    rows = zip(validation.logit.tolist(), validation.label.tolist(), validation.group, strict=True)
+    _write_table(run_dir / "validation.csv", ["logit", "label", "group"], [list(row) for row in rows])
+
+
+def _write_metrics(run_dir: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    names = list(dict.fromkeys(name for row in history for name in row))
+    rows = [[_shown(row.get(name, math.nan)) for name in names] for row in history]
+    _write_table(run_dir / "metrics.csv", names, rows)
 
 
 def _now() -> str:

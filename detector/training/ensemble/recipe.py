@@ -25,6 +25,7 @@ from detector.synthesis.reconstruction import load_reconstruction_networks
 from detector.training.data.pool import labelled_rows
 from detector.training.data.synthesised import write_twins
 from detector.training.engine.config import Between, Seed, Weight, check_fields, config_sha256, read_yaml
+from detector.training.engine.progress import Progress
 from detector.training.evaluation.evaluate import splits_of
 from detector.training.evaluation.predictions import gather, member_logits
 
@@ -216,14 +217,18 @@ def validation_predictions(config: EnsembleConfig, data_root: Path, run_dir: Pat
     table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
     every = np.stack([splits_of(table["group"], model, models).to_numpy(str) for model in models])
     chosen = (every == "val").all(axis=0) & ((table["kind"] == "video").to_numpy() | labelled_rows(table))
-    rows = [gather(models, table[chosen], data_root, run_dir / "predictions.jsonl")]
+    rows = [
+        gather(models, table[chosen], data_root, run_dir / "predictions.jsonl", on_file=Progress("examining files"))
+    ]
     if config.synthesised:
         clips = run_dir.parent / "clips"
         real = table[chosen & ((table["kind"] == "video") & (table["label"] == "real")).to_numpy()]
         networks = load_reconstruction_networks(clips / "repainters")
         name = hashlib.sha256(" ".join(config.synthesised).encode()).hexdigest()[:8]
         twins = write_twins(real, data_root, clips / f"synthesised-{name}", config.synthesised, networks)
-        said = gather(models, twins, data_root, run_dir / "predictions-synthesised.jsonl")
+        said = gather(
+            models, twins, data_root, run_dir / "predictions-synthesised.jsonl", on_file=Progress("examining twins")
+        )
         rows.append(said.assign(kind="synthesised"))
     return pd.concat(rows, ignore_index=True).assign(split="val")
 

@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from torch import Tensor, nn
 
+from detector.errors import SettingsError
 from detector.faces import CropSpec, crop_face
 from detector.faces.crop import shows_enough
 from detector.faces.types import Box
@@ -26,6 +27,7 @@ from detector.measurement.measures import against
 from detector.registry import FrameModel
 from detector.training.data.facebank import BANK_PX, WIDE_CROP, FaceBank
 from detector.training.data.pool import labelled_rows
+from detector.training.engine.progress import tracked
 
 PEER_PX: Final = 256
 _SPECTRUM_BINS = 96
@@ -173,13 +175,20 @@ def compare_baselines(
     fit_on = np.sort(np.random.default_rng(7).permutation(fit_on)[:most])
     videos = (table["kind"] == "video") & ((table["label"] == "fake") | (table["split"] != "train"))
     asked = np.flatnonzero((labelled & own) | videos.to_numpy())
+    if table["label"].iloc[fit_on].nunique() < 2:
+        raise SettingsError(
+            "Baselines are fitted to labelled pictures of the split train, real and fake ones of one source: the face "
+            "bank holds none."
+        )
+    if not len(asked):
+        raise SettingsError(f"The face bank holds no labelled picture of the split {split} and no video to measure on.")
     square = CropSpec(PEER_PX, 0.0)
     train, truth = cut_bank(bank, fit_on, square), (table["label"].iloc[fit_on] == "fake").to_numpy()
     shown = cut_bank(bank, asked, square)
     report = {}
     for model in models:
         report[model.card.model_id] = _measured(table.iloc[asked], _model_scores(model, bank, asked))
-    for name, fit in PEERS.items():
+    for name, fit in tracked(PEERS.items(), "fitting baselines"):
         report[name] = _measured(table.iloc[asked], fit(train, truth)(shown))
     return report
 

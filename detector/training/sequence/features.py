@@ -18,7 +18,8 @@ from detector.analysis.workers import FaceReading
 from detector.errors import SettingsError
 from detector.faces.temporal import thumbnail
 from detector.registry import FrameModel
-from detector.training.data.clip_crops import CropShard, read_shards
+from detector.training.data.clip_crops import CropShard, read_shard, shard_files
+from detector.training.engine.progress import tracked
 
 _LAYOUT = 3  # raise when what is stored of a crop changes
 
@@ -61,11 +62,12 @@ def extract_features(crops: Path, folder: Path, trunk: FrameModel, *, batch_size
     """
     out = folder / f"{trunk.card.weights_sha256[:16]}-{_LAYOUT}"
     out.mkdir(parents=True, exist_ok=True)
-    found = False
-    for path, shard in read_shards(crops):
-        found = True
-        if (out / path.name).is_file():
-            continue
+    paths = shard_files(crops)
+    if not paths:
+        raise SettingsError(f"{crops} holds no crops.")
+    unread = [path for path in paths if not (out / path.name).is_file()]
+    for path in tracked(unread, f"features of {crops.name}"):
+        shard = read_shard(path)
         if shard.crops.shape[1] != trunk.card.crop.size_px:
             raise SettingsError(
                 f"{path.name} holds crops of {shard.crops.shape[1]} px, {trunk.card.model_id} reads "
@@ -86,8 +88,6 @@ def extract_features(crops: Path, folder: Path, trunk: FrameModel, *, batch_size
             trunk_weights_sha256=np.array(trunk.card.weights_sha256),
         )
         os.replace(partial, out / path.name)
-    if not found:
-        raise SettingsError(f"{crops} holds no crops.")
     return out
 
 

@@ -22,11 +22,12 @@ from detector.faces.temporal import frame_pair, thumbnail
 from detector.measurement.metrics import rank_auc
 from detector.models.frame_pair import FramePairNet, mirrored
 from detector.registry.loaded import pair_logits
-from detector.training.data.clip_crops import read_shards
+from detector.training.data.clip_crops import read_shard, shard_files
 from detector.training.engine.config import FitConfig
 from detector.training.engine.fit import fit
 from detector.training.engine.mixing import Mixup, draw_mixup
 from detector.training.engine.module import BinaryModule, StepOutput
+from detector.training.engine.progress import tracked
 from detector.training.sequence.features import ClipFeatures
 from detector.training.sequence.samples import score_clip, twin_sets
 
@@ -49,10 +50,9 @@ def extract_pairs(crops: Path, folder: Path) -> Path:
     """The pairs of every shard of `crops` in `folder`, (N, 64, 64, 11) uint8 a file; what is there is kept. They depend
     on no weights. Returns `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path, shard in read_shards(crops):
-        out = folder / f"{path.stem}.npy"
-        if out.is_file():
-            continue
+    unread = [path for path in shard_files(crops) if not (folder / f"{path.stem}.npy").is_file()]
+    for path in tracked(unread, f"pairs of frames of {crops.name}"):
+        shard, out = read_shard(path), folder / f"{path.stem}.npy"
         known = zip(shard.crops, shard.before, shard.has_before, strict=True)
         pairs = np.stack([frame_pair(before if there else None, thumbnail(crop)) for crop, before, there in known])
         partial = out.with_name(f".{path.stem}.partial.npy")

@@ -7,11 +7,10 @@ the energy of detail is spread alike in both labels.
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -31,9 +30,15 @@ from detector.measurement.measures import against
 from detector.models.texture import TextureNet
 from detector.synthesis.clip_fakes import Plan, manipulate
 from detector.synthesis.clips import FaceClip, draw_transmission
+from detector.training.data.leakage import LeakageReport, check_leakage
 from detector.training.data.readings import Reading, open_readings, read_clips
 from detector.training.data.reconstruction import load_all
 from detector.training.engine.config import Between, Seed, check_fields, config_sha256, read_yaml
+from detector.training.engine.epoch_samples import EpochSamples
+from detector.training.engine.module import StepOutput
+from detector.training.engine.progress import tracked
+from detector.training.engine.run_log import write_single_fit
+from detector.training.engine.run_report import write_report
 
 _BASES: Final = ("animated_whole", "animated_whole", "animated")
 _STEP_S = 0.12
@@ -94,18 +99,16 @@ def train_texture(config_path: Path, data_root: Path, run_dir: Path, device: str
     for split in ("train", "val"):
         path = run_dir / f"pairs-{split}.parquet"
         if not path.is_file():
-            measure_readings(open_readings(clips / "readings", split), config, networks).to_parquet(path)
+            measure_readings(list(open_readings(clips / "readings", split)), config, networks).to_parquet(path)
         tables[split] = pd.read_parquet(path)
     fit_run(config, tables["train"], tables["val"], run_dir)
 
 
-def measure_readings(
-    readings: Iterator[Reading] | Sequence[Reading], config: TextureConfig, networks: Sequence[nn.Module]
-) -> pd.DataFrame:
+def measure_readings(readings: Sequence[Reading], config: TextureConfig, networks: Sequence[nn.Module]) -> pd.DataFrame:
     """A row a pair: `FEATURES`, `clip`, `kind` ("genuine", "as it came", or what was animated), `label` 0 or 1,
     `group` and `source`."""
     rows: list[dict[str, Any]] = []
-    for reading in readings:
+    for reading in tracked(readings, "measuring pairs of moments"):
         seed = int.from_bytes(reading.name.encode()[-8:].rjust(8, b"\0"), "big")
         for draw in range(config.draws):
             rng = np.random.default_rng((config.seed, seed, draw))
@@ -208,24 +211,41 @@ def measure_clips(clips: pd.DataFrame) -> dict[str, Any]:
 
 
 def fit_run(config: TextureConfig, train: pd.DataFrame, validation: pd.DataFrame, run_dir: Path) -> TextureNet:
-    """Fit, measure on the validation clips, and leave `best.safetensors`, `validation.csv` and `run.json`."""
+    """Fit, measure on the validation clips, and leave `best.safetensors`, the leakage of the pairs, and the files and
+    the report that every run leaves; its samples are clips."""
     started_s = time.monotonic()
+    check_pairs(config, train).write(run_dir)
     network = fit_texture(config, train)
     clips = score_clips(network, validation)
     save_file({key: value.contiguous() for key, value in network.state_dict().items()}, run_dir / "best.safetensors")
-    clips.to_csv(run_dir / "validation.csv", index=False)
     facts = {
         "kind": "texture",
         "model_id": config.model_id,
         "title": config.title,
+        "config": asdict(config),
         "config_sha256": config_sha256(config),
-        "status": "finished",
-        "steps": 1,
-        "minutes": (time.monotonic() - started_s) / 60,
         "clips": {"train": int(train["clip"].nunique()), "validation": len(clips)},
         "pairs": {"train": len(train), "validation": len(validation)},
         "genuine_clips_by_source": train[train["label"] == 0].groupby("source")["clip"].nunique().to_dict(),
         "synthesised": measure_clips(clips),
     }
-    (run_dir / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    fitted = _samples(score_clips(network, train))
+    write_single_fit(run_dir, facts, fitted, _samples(clips), (time.monotonic() - started_s) / 60)
+    write_report(run_dir, plots=False)
     return network
+
+
+def check_pairs(config: TextureConfig, table: pd.DataFrame) -> LeakageReport:
+    """Whether softness or the distance of the moments gives the label away, of pairs drawn as they weigh in the fit."""
+    weights = energy_weights(table, config.balance_bins)
+    drawn = table.sample(len(table), replace=True, weights=weights, random_state=config.seed)
+    plain = [*_ENERGIES, *(FEATURES[index] for index in _LENGTHS)]
+    return check_leakage(drawn[[*plain, "label", "group"]], what="pairs of moments as they weigh in the fit")
+
+
+def _samples(clips: pd.DataFrame) -> EpochSamples:
+    logit, label = (torch.from_numpy(clips[name].to_numpy(np.float32)) for name in ("logit", "label"))
+    samples = EpochSamples()
+    loss = nn.functional.binary_cross_entropy_with_logits(logit, label)
+    samples.add(StepOutput(loss, logit, label, clips["kind"].tolist()))
+    return samples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,11 @@ def test_two_epochs_and_a_checkpoint_that_reloads_bit_equal(prepared: list[Prepa
     train_one(SMALL, prepared[:3], prepared[3:], tmp_path, "cpu", facts={})
     losses = [float(line.split(",")[1]) for line in (tmp_path / "metrics.csv").read_text().splitlines()[1:]]
     assert losses[-1] < losses[0]
+    leakage = json.loads((tmp_path / "leakage.json").read_text())
+    named = {row["name"] for row in (*leakage["properties"], *leakage["not_measured"])}
+    assert named == {"sound_level", "sound_spread", "heard_share"}
+    assert leakage["genuine"] == leakage["manipulated"] == 9
+    assert json.loads((tmp_path / "report.json").read_text())["leakage"] is not None
     state = load_file(tmp_path / "best.safetensors")
     first, second = (AudioVisualNet(exchange=True, width=8) for _ in range(2))
     first.load_state_dict(state)

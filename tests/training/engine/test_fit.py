@@ -16,6 +16,7 @@ from detector.errors import SettingsError
 from detector.training.engine.config import FitConfig
 from detector.training.engine.fit import fit, precision_of
 from detector.training.engine.module import BinaryModule, StepOutput
+from detector.training.engine.progress import duration, shown, tracked
 
 FAST = FitConfig(max_epochs=4, min_epochs=1, patience=9, learning_rate=0.02, warmup_steps=4, ema_decay=0.5)
 
@@ -200,3 +201,47 @@ def test_a_run_says_what_it_was_computed_in(tmp_path: Path) -> None:
     config = replace(FAST, max_epochs=1, bf16=True)
     fit(Toy(config), TRAIN, VALIDATION, config, tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["precision"] == precision_of(config, "cpu")
+
+
+def test_the_average_has_a_short_memory_at_first_and_follows_buffers_too() -> None:
+    module = Toy(replace(FAST, ema_decay=0.9))
+    expected = {key: value.clone().double() for key, value in module.network.state_dict().items()}
+    for step in range(1, 200):
+        with torch.no_grad():
+            for value in module.network.state_dict().values():
+                value.add_(torch.randn(value.shape).to(value.dtype) if value.is_floating_point() else 1)
+        module._ema[0].update(module.network, step)
+        decay = min(0.9, (1 + step) / (10 + step))
+        for key, value in module.network.state_dict().items():
+            known = value.is_floating_point()
+            expected[key] = decay * expected[key] + (1 - decay) * value.double() if known else value.double().clone()
+    for key, value in module.average.state_dict().items():
+        torch.testing.assert_close(value.double(), expected[key], atol=1e-6, rtol=1e-5)
+    assert not [key for key in module.state_dict() if "ema" in key], "checkpoints of older runs load"
+    assert not any(parameter.requires_grad for parameter in module.average.parameters())
+
+
+def test_whoever_waits_is_told_of_every_epoch_and_of_the_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(FAST, max_epochs=2)
+    with shown():
+        fit(Toy(config), TRAIN, VALIDATION, config, tmp_path, facts={"model_id": "toy"})
+    lines = capsys.readouterr().err.splitlines()
+    told = [line for line in lines if "validation loss" in line]
+    assert [line.partition(",")[0] for line in told] == [f"toy: epoch {n} of at most 2" for n in (1, 2)]
+    assert "left" in told[0]
+    assert told[1].endswith("2 epochs are over")
+
+
+def test_work_in_pieces_tells_how_many_are_done_and_how_long_the_rest_will_take(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter(range(0, 10_000, 15))
+    monkeypatch.setattr("detector.training.engine.progress.time.monotonic", lambda: float(next(clock)))
+    with shown():
+        assert list(tracked("abcdef", "cutting")) == list("abcdef")
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first == "cutting …"
+    assert rest[0].startswith("cutting: 2 of 6, about ")
+    assert [duration(seconds) for seconds in (4, 600, 11_100)] == ["4 s", "10 min", "3 h 5 min"]

@@ -160,6 +160,29 @@ def test_what_was_wrong_is_noted_by_name(pool: Path, shard: Shard) -> None:
         assert row.image.shape == (3, 64, 64)
 
 
+@pytest.mark.parametrize("mixing", [{"mixup_alpha": 1.0}, {"cutmix_alpha": 1.0}])
+def test_hard_samples_and_contrast_are_learnt_from_beside_mixing(
+    pool: Path, mixing: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the batches are mixed; of the others losses are noted by name and features contrasted by true labels."""
+    contrasted: list[torch.Tensor] = []
+
+    def contrast(features: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        contrasted.append(label)
+        return features.sum() * 0
+
+    monkeypatch.setattr("detector.training.frame.module.supervised_contrastive_loss", contrast)
+    hard: HardSamples[Row] = HardSamples(9)
+    module = FrameModule(_config(hard_share=0.25, contrastive_weight=0.1, **mixing), hard).train()
+    batch = next(iter(PoolBatches(pool, _config())))
+    labels = [module.step(batch).label for _ in range(16)]
+    plain = [label for label in labels if torch.equal(label, batch.labels)]
+    assert 2 <= len(plain) <= 14
+    assert len(contrasted) == len(plain)
+    assert {name for name, _, _ in hard.draw(9, np.random.default_rng(0))} <= set(batch.names)
+    assert len(hard.draw(9, np.random.default_rng(0))) == 8
+
+
 def test_validation_is_neither_mixed_nor_shown_twice(shard: Shard) -> None:
     config = _config(mixup_alpha=1.0, consistency_weight=1.0)
     module = FrameModule(config).eval()

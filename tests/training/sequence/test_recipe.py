@@ -23,7 +23,7 @@ from detector.models import FrameNet, build_network
 from detector.models.appearance import APPEARANCE_FEATURES
 from detector.registry import LoadedModel, ModelCard, SequenceModel, Thresholds, load_model, save_weights
 from detector.synthesis.video import write_clip
-from detector.training.data.clip_crops import CropPlan, draw_frames, draw_segment, draw_shard, read_shards
+from detector.training.data.clip_crops import CropPlan, draw_frames, draw_segment, draw_shard, read_shard, shard_files
 from detector.training.data.readings import Reading, open_readings
 from detector.training.engine.config import FitConfig
 from detector.training.sequence.features import ClipFeatures, read_features
@@ -391,7 +391,7 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     (folder,) = (clips_dir / "features-train").iterdir()
     features = list(read_features(folder))
     assert {clip.label for clip in features} == {0, 1}
-    made = dict(read_shards(clips_dir / "crops-train-32px-margin-0"))
+    made = {path: read_shard(path) for path in shard_files(clips_dir / "crops-train-32px-margin-0")}
     (shard,) = [one for name, one in made.items() if name.name.startswith("p1")]
     crops = shard.crops[shard.clip == 0]
     assert not shard.has_before.any()  # these videos show no frame within a tenth of a second of another

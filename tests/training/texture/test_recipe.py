@@ -84,6 +84,12 @@ def test_a_fit_tells_kept_detail_from_new_detail_and_the_run_ships(pairs: pd.Dat
     assert facts["status"] == "finished"
     assert facts["synthesised"]["all"]["auc"] > 0.8
     assert set(facts["synthesised"]["per_kind"]) == {"animated", "animated_whole"}
+    leakage = json.loads((tmp_path / "leakage.json").read_text())
+    assert {"lag_s", "fine_energy"} <= {row["name"] for row in (*leakage["properties"], *leakage["not_measured"])}
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["kind"] == "texture"
+    assert {row["name"] for row in report["groups"]} == {"as it came", "genuine", "animated", "animated_whole"}
+    assert report["leakage"]["warnings"] == leakage["warnings"]
     again = fit_texture(config, pairs)
     for key, value in network.state_dict().items():
         assert torch.equal(value, again.state_dict()[key])
