@@ -58,10 +58,11 @@ KINDS: Final[dict[str, TrainingKind]] = {}
 _USUAL = "frame"
 
 
-def register(kind: type[TrainingKind]) -> type[TrainingKind]:
-    """Make a kind known by its name; decorates its class."""
-    KINDS[kind.name] = kind()
-    return kind
+def register(kind: TrainingKind) -> None:
+    """Add a kind. Raises ValueError where its name is taken."""
+    if kind.name in KINDS:
+        raise ValueError(f"a kind of training named {kind.name!r} is registered already")
+    KINDS[kind.name] = kind
 
 
 def kind_of(config_path: Path) -> TrainingKind:

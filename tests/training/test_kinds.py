@@ -20,15 +20,13 @@ from tests.training.banks import small_bank
 SHIPPED = {"frame", "sequence", "specialists", "texture", "audiovisual", "ensemble"}
 
 
-@pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    from tests.training import toy
+@pytest.fixture(scope="module")
+def toy() -> Iterator[None]:
+    from tests.training import toy  # noqa: F401 - all it takes
 
-    monkeypatch.setitem(KINDS, "toy", toy.ToyKind())
-    monkeypatch.setitem(build.ARCHITECTURES, "toy", toy.ToyNet)
     yield
-    monkeypatch.undo()
-    KINDS.pop("toy", None)
+    for registry in (KINDS, build.ARCHITECTURES):
+        registry.pop("toy")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.faces import CropSpec
+from detector.models.build import architecture
 from detector.registry import ModelCard
 from detector.training.data.facebank import BANK_PX, FaceBank
 from detector.training.engine.config import FitConfig, check_fields, config_sha256, read_yaml
@@ -19,6 +20,7 @@ from detector.training.engine.module import BinaryModule, StepOutput
 from detector.training.kinds import TrainingKind, register
 
 
+@architecture("toy")
 class ToyNet(nn.Module):
     """(B, 3, S, S) -> (B,) logits, from the mean colours of `side` x `side` cells."""
 
@@ -55,7 +57,6 @@ class ToyConfig:
         return {"kind": "toy", "side": self.side}
 
 
-@register
 class ToyKind(TrainingKind):
     name = "toy"
 
@@ -75,3 +76,6 @@ class ToyKind(TrainingKind):
         run = run_of(config.model_id, config_sha256(config), run_dir, history)
         card = draft_card(config, self.name, CropSpec(BANK_PX, 0.0), {**origin(run, history), "steps": run.steps})
         return ship(card, run.weights, out)
+
+
+register(ToyKind())

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from detector.training.audiovisual.recipe import AudioVisualConfig
 
 
-@register
 class AudioVisualKind(TrainingKind):
     """Windows of speech with the mouth that speaks."""
 
@@ -33,3 +32,6 @@ class AudioVisualKind(TrainingKind):
         from detector.training.audiovisual.report import export_audiovisual
 
         return export_audiovisual(self.load_config(config_path), data_root, run_dir, out)
+
+
+register(AudioVisualKind())

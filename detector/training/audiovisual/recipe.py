@@ -226,7 +226,7 @@ class AudioVisualModule(BinaryModule):
     def _fill_loss(
         self, mouth: Mouth, voice: Voice, batch: AvBatch, margin: int, generator: torch.Generator | None
     ) -> Tensor:
-        """How the mouth moves must be readable from the sound; and with an exchange, lips and mel from features half of
+        """The mouth's motion must be readable from the sound; and with an exchange, lips and mel from features half of
         which, in slots of five frames, come from the other modality (AVFF's complementary masks)."""
         count = batch.seen.shape[1]
         here = slice(margin, margin + count)

@@ -1,4 +1,4 @@
-"""Where the audio-visual model starts: eigen-lips and a ridge regression, solved in seconds from a minute of speech."""
+"""The start of the audio-visual model: eigen-lips and a ridge regression, solved in seconds from a minute of speech."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ _ARRAYS: Final = ("crops", "before", "has_before", "clip", "times_s", "manipulat
 
 @dataclass(frozen=True, slots=True)
 class CropPlan:
-    """How much to draw. `draws` of each reading; in each `fakes` manipulated twins of one genuine clip, of which every
-    second is manipulated for a part of the time only; up to `frames` frames; faces at most `face_px` before
+    """The amount to draw. `draws` of each reading; in each `fakes` manipulated twins of one genuine clip, every second
+    of them manipulated for a part of the time only; up to `frames` frames; faces at most `face_px` before
     transmission."""
 
     draws: Annotated[int, Between(1, 1000)] = 2
@@ -109,7 +109,7 @@ class DrawnClip(NamedTuple):
 
 
 class DrawnSegment(NamedTuple):
-    """What a genuine clip and its twins are made from: `clip`, and which of its frames are `sampled` (T,) bool; the
+    """The origin of a genuine clip and its twins: `clip`, and which of its frames are `sampled` (T,) bool; the
     others are there because they come just before one that is."""
 
     clip: FaceClip

@@ -90,8 +90,8 @@ def grouped_folds(
 
 
 def pad_window(length: int, target: int, rng: np.random.Generator) -> int:
-    """Where `length` frames start in a window of `target` in training: anywhere. Analysis and evaluation put them in
-    the middle (`detector.analysis.kinds.sequence.windows.windows_of`).
+    """The place where `length` frames start in a window of `target` in training: anywhere. Analysis and evaluation put
+    them in the middle (`detector.analysis.kinds.sequence.windows.windows_of`).
 
     A network that only ever saw padding at the end learns where the end is. Raises ValueError where they do not fit.
     """

@@ -95,8 +95,11 @@ def check_fields(
 def config_sha256(config: Any) -> str:
     """Hash of the settings that differ from their defaults, so that one added later leaves old hashes as they are.
 
-    A plain default that is itself a table always counts, as in the hashes that cards hold.
+    A plain default that is itself a table always counts, as in the hashes that cards hold. A config whose form has
+    changed since its hashes were taken says them itself, by an attribute `sha256`.
     """
+    if known := getattr(config, "sha256", None):
+        return str(known)
     usual = {item.name: item.default for item in fields(config)}
     for item in fields(config):
         if item.default_factory is not MISSING:

@@ -1,4 +1,4 @@
-"""What the steps of one epoch gave, gathered for its metrics."""
+"""The outputs of one epoch's steps, gathered for its metrics."""
 
 from __future__ import annotations
 

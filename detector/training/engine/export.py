@@ -1,4 +1,4 @@
-"""What exports of every kind share: the card without results, the weights beside it, and the models it builds on."""
+"""The parts that exports share: the card without results, the weights beside it, the models it builds on."""
 
 from __future__ import annotations
 

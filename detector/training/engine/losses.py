@@ -38,7 +38,7 @@ def map_loss(map_logit: Tensor, mask: Tensor, has_mask: Tensor) -> Tensor:
 
 
 def consistency_loss(logit: Tensor, present: Tensor | None = None) -> Tensor:
-    """How far scores of the same thing differ: (V, B) logits of V views of B samples, or of V frames of B clips.
+    """Disagreement of scores of the same thing: (V, B) logits of V views of B samples, or of V frames of B clips.
 
     Mean squared distance of the scores from their mean over the views; `present` (V, B) bool leaves frames out.
     """

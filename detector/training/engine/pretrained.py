@@ -45,7 +45,7 @@ MODEL: Final = "model:"
 
 
 def start_problem(name: object) -> str | None:
-    """What is wrong with a config's `init`, None where nothing is."""
+    """The problem with a config's `init`, None where there is none."""
     if isinstance(name, str) and (name in ("", *SOURCES) or name.startswith(MODEL)):
         return None
     return f"init: expected {MODEL}<id>, {', '.join(SOURCES)} or nothing, found {name!r}"

@@ -1,4 +1,4 @@
-"""How far long work has come, and how long it will go on.
+"""The progress of long work, and the time it has left.
 
 Lines go through `logging`, so that a library call says nothing; commands show them on standard error (`shown`).
 """

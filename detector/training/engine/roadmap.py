@@ -1,4 +1,4 @@
-"""What a run's own figures suggest doing next. Each suggestion names the figures it rests on; none is made without."""
+"""The next steps that a run's own figures suggest. Each names the figures it rests on; none is made without."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class RunLog(Callback):
 
     @property
     def epochs(self) -> int:
-        """How many epochs are over."""
+        """The number of epochs that are over."""
         return len(self._module.history)
 
     @property
@@ -212,7 +212,7 @@ class RunLog(Callback):
             self._stop(trainer, reason)
 
     def _worth(self, row: Mapping[str, Any]) -> float:
-        """What makes an epoch the one to keep: the more the better."""
+        """The worth by which an epoch is kept: the more the better."""
         if self._keep == "loss":
             return -float(row["validation_loss"])
         return float(row["auc"]) if math.isfinite(row["auc"]) else -1.0

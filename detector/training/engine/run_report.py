@@ -1,4 +1,4 @@
-"""What a run amounted to: a report to read, one to parse, and what its figures suggest doing next.
+"""The report of a run: one to read and one to parse, with the next steps that its figures suggest.
 
 `write_report(run_dir)` reads `metrics.csv`, `run.json`, `validation.csv` and `leakage.json` (see
 `detector.training.engine.run_log`, `.leakage`) and writes `report.md`, `report/*.png`, and `report.json`:

@@ -49,7 +49,7 @@ def average_runs(sources: Sequence[str], run_dir: Path) -> None:
 
 
 def _name(source: str, run: FinishedRun | None) -> str:
-    """What a source is called in `run.json`: by its weights' hash or its config's, for folders are renamed."""
+    """The name of a source in `run.json`: by its weights' hash or its config's, for folders are renamed."""
     if run is None:
         return f"{source} {find_card(source.removeprefix(MODEL)).weights_sha256[:12]}"
     return f"{Path(source).name} {run.config_sha256[:12]}"

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from detector.training.ensemble.recipe import EnsembleConfig
 
 
-@register
 class EnsembleKind(TrainingKind):
     """Members' logits on validation files."""
 
@@ -34,3 +33,6 @@ class EnsembleKind(TrainingKind):
         from detector.training.ensemble.export import export_ensemble
 
         return export_ensemble(config_path, data_root, run_dir, out, history)
+
+
+register(EnsembleKind())

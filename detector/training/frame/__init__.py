@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from detector.training.frame.config import FrameConfig
 
 
-@register
 class FrameKind(TrainingKind):
     """Single crops, with a blend map."""
 
@@ -33,3 +32,6 @@ class FrameKind(TrainingKind):
         from detector.training.frame.export import export_frame
 
         return export_frame(config_path, data_root, run_dir, out, history)
+
+
+register(FrameKind())

@@ -1,4 +1,4 @@
-"""How a frame model is trained: label and blend map, and what a config may add to them."""
+"""A frame model in training: label and blend map, and the losses that a config may add to them."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _await_shards(pool: Path, writers: list[BaseProcess]) -> None:
 
 
 def sample_maker(bank: FaceBank, clips: Path, config: FrameConfig, split: str, *, seed: int) -> SampleMaker:
-    """What draws the samples of a split as the config says, from what lies in `clips`."""
+    """The maker of samples of a split as the config says, from the networks and readings in `clips`."""
     networks = load_all(clips / "repainters")
     video = ClipPairs(list(open_readings(clips / "readings", split)), networks) if config.clip_share else None
     return SampleMaker(

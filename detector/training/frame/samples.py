@@ -1,4 +1,4 @@
-"""What a frame model is fed: batches cut from a pool of shards, and the hardest of what it has seen shown again."""
+"""The samples of a frame model: batches cut from a pool of shards, and the hardest of what it has seen shown again."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from detector.training.sequence.recipe import SequenceConfig
 
 
-@register
 class SequenceKind(TrainingKind):
     """Windows of a frame model's features."""
 
@@ -32,3 +31,6 @@ class SequenceKind(TrainingKind):
         from detector.training.sequence.export import export_sequence_run
 
         return export_sequence_run(config_path, data_root, run_dir, out, history)
+
+
+register(SequenceKind())

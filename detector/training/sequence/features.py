@@ -1,4 +1,4 @@
-"""What a trunk says of every cached crop, stored once: sequence models train on this in minutes."""
+"""The features that a trunk reads in every cached crop, stored once: sequence models train on them in minutes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ClipFeatures:
 
     @property
     def group_name(self) -> str:
-        """What metrics are told apart by: "genuine", "spliced", or what was painted."""
+        """The name by which metrics are told apart: "genuine", "spliced", or what was painted."""
         kind = str(self.facts["kind"])
         return "spliced" if kind.endswith("+spliced") else kind.partition("+")[0]
 

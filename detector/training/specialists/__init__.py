@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from detector.training.specialists.recipe import SpecialistsConfig
 
 
-@register
 class SpecialistsKind(TrainingKind):
     """One trunk, a label and a map for each cue."""
 
@@ -35,3 +34,6 @@ class SpecialistsKind(TrainingKind):
 
         bank = FaceBank.open(run_dir / "bank")
         return export_specialists(self.load_config(config_path), run_dir, bank, out, history=history)
+
+
+register(SpecialistsKind())

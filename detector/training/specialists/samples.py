@@ -43,7 +43,7 @@ class CueBatch(NamedTuple):
 
 
 def wide_rows(bank: FaceBank, split: str, label: str = "real") -> NDArray[np.int64]:
-    """Faces of a split with a mesh and room around them."""
+    """Faces of a split with a mesh and some of the picture around them."""
     side = np.ptp(np.nan_to_num(bank.landmarks), axis=1).max(1)
     wide = bank.has_mesh & (side > _WIDE_FACE_PX[0]) & (side < _WIDE_FACE_PX[1])
     return np.flatnonzero(wide & ((bank.table["split"] == split) & (bank.table["label"] == label)).to_numpy())

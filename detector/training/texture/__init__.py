@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from detector.training.texture.recipe import TextureConfig
 
 
-@register
 class TextureKind(TrainingKind):
     """Pairs of moments of one face."""
 
@@ -32,3 +31,6 @@ class TextureKind(TrainingKind):
         from detector.training.texture.export import export_texture
 
         return export_texture(config_path, data_root, run_dir, out, history)
+
+
+register(TextureKind())
