@@ -38,8 +38,8 @@ _STEPS = 200
 class EnsembleConfig:
     """The members and how they are fused. `members`: tables with `model_id` and, for one specialist of several, `cue`
     ("TM" and "AV" name what the model is). A member with cue "AV" may only raise the result. `strength` is the L2
-    penalty on what is learned; `hidden` units of the stacker's hidden layer, 0 for none. `synthesised` names manipulations that are
-    made of the genuine validation clips and fitted on beside what the manifest holds."""
+    penalty on what is learned; `hidden` units of the stacker's hidden layer, 0 for none. `synthesised` names
+    manipulations that are made of the genuine validation clips and fitted on beside what the manifest holds."""
 
     model_id: str
     title: str
