@@ -9,8 +9,19 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-# The packages whose code has a part in the numbers.
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "opencv-python", "mediapipe", "av", "pillow")
+# The packages whose code has a part in the numbers, or in what is said of the file.
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "scipy",
+    "opencv-python",
+    "mediapipe",
+    "av",
+    "pillow",
+    "c2pa-python",
+)
 
 
 def environment(devices: Iterable[str] = ()) -> dict[str, str]:

@@ -14,6 +14,7 @@ import detector
 from detector import __version__
 from detector.analysis.environment import library_versions
 from detector.analysis.types import SCHEMA_VERSION, Analysis, AnalysisIdentity, ModelIdentity, Tool
+from detector.evidence.forensics.provenance import trust_list
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def identity_of(settings: AnalysisSettings, models: Sequence[LoadedModel]) -> An
         devices=tuple(sorted({model.device.type for model in used.values()})),
         libraries=library_versions(),
         models=tuple(ModelIdentity(*key, card_facts(used[key].card)) for key in sorted(used)),
+        trust_list=_trust_list_name(),
     )
 
 
@@ -132,6 +134,8 @@ def _identity_differences(
     yield from _card_differences(then, now, said={model.model_id for model in later.models})
     if then.devices != now.devices:
         yield f"device changed: {', '.join(then.devices)} → {', '.join(now.devices)}"
+    if then.trust_list != now.trust_list:
+        yield f"trust list changed: {then.trust_list or 'none'} → {now.trust_list or 'none'}"
     for name in dict.fromkeys([*then.libraries, *now.libraries]):
         if (was := then.libraries.get(name, "none")) != (is_now := now.libraries.get(name, "none")):
             yield f"library version changed: {name} {was} → {is_now}"
@@ -146,6 +150,14 @@ def _card_differences(then: AnalysisIdentity, now: AnalysisIdentity, *, said: se
         for name, value in model.card.items():
             if old.card.get(name) != value:
                 yield f"{_CARD_WORDS.get(name, name)} changed: {model.model_id}"
+
+
+def _trust_list_name() -> str | None:
+    try:
+        found = trust_list()
+    except ValueError as error:
+        return str(error)
+    return None if found is None else found.name
 
 
 def _with_trunk(model: LoadedModel) -> Iterator[LoadedModel]:

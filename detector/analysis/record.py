@@ -10,7 +10,7 @@ Schema 1.3 added identity, which is null for records made before.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,8 @@ def _identity_from_dict(data: dict[str, Any] | None) -> AnalysisIdentity | None:
     if data is None:
         return None
     models = tuple(ModelIdentity(**model) for model in data["models"])
-    return AnalysisIdentity(**{**data, "devices": tuple(data["devices"]), "models": models})
+    known = {name: data[name] for name in (item.name for item in fields(AnalysisIdentity)) if name in data}
+    return AnalysisIdentity(**{**known, "devices": tuple(data["devices"]), "models": models})
 
 
 def _evidence_to_dict(evidence: Evidence, forensics: FileForensics | None) -> dict[str, Any]:

@@ -187,7 +187,8 @@ class ModelIdentity:
 @dataclass(frozen=True, slots=True)
 class AnalysisIdentity:
     """Everything besides the file that can change a number or a reason. `code_sha256` covers every module of the
-    program, `models` the trunks too; `devices` are kinds ("cpu", "cuda"), `libraries` name -> version."""
+    program, `models` the trunks too; `devices` are kinds ("cpu", "cuda"), `libraries` name -> version; `trust_list`
+    names the certificate authorities whose content credentials count as valid, None where none was given."""
 
     schema_version: str
     code_sha256: str
@@ -195,6 +196,7 @@ class AnalysisIdentity:
     devices: tuple[str, ...]
     libraries: dict[str, str]
     models: tuple[ModelIdentity, ...]
+    trust_list: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,16 @@ def test_another_library_is_another_id_and_is_named(monkeypatch: pytest.MonkeyPa
     assert differences(before, after) == (f"library version changed: torch {before.identity.libraries['torch']} → 99",)
 
 
+def test_another_trust_list_is_another_id_and_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = analysed()
+    (tmp_path / "lab.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    monkeypatch.setenv("FRAMEWITNESS_C2PA_TRUST", str(tmp_path / "lab.pem"))
+    after = analysed()
+    assert after.analysis_id != before.analysis_id
+    (named,) = differences(before, after)
+    assert named.startswith("trust list changed: none → lab.pem, 1 certificate(s), SHA-256 ")
+
+
 def test_settings_and_models_that_differ_are_named() -> None:
     before = analysed()
     after = analysed(FakeModel(), FakeModel(card=FakeCard("other")), max_frames=3)

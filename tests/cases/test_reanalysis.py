@@ -9,6 +9,7 @@ import pytest
 from detector.analysis import Analysis, analyze
 from detector.cases import CaseStore, Exhibit
 from detector.errors import StoreError
+from detector.evidence import Integrity
 from detector.registry import Thresholds
 from tests.analysis.fakes import SETTINGS, FakeCard, FakeModel, FakeReader, fake_components
 from tests.cases.records import make_evidence
@@ -71,3 +72,10 @@ def test_rounding_of_equal_work_is_no_contradiction(store: CaseStore, exhibit: E
     (result,) = analysis.models
     nearly = replace(analysis, models=(replace(result, logit=(result.logit or 0.0) + 1e-5),))
     assert store.save_analysis(exhibit.exhibit_id, nearly) == first
+
+
+def test_what_is_said_of_the_file_may_change_with_the_date(store: CaseStore, exhibit: Exhibit) -> None:
+    analysis = analysed(exhibit)
+    first = store.save_analysis(exhibit.exhibit_id, analysis)
+    later = replace(analysis, evidence=replace(analysis.evidence, integrity=Integrity(0, ("A time in the future.",))))
+    assert store.save_analysis(exhibit.exhibit_id, later) == first
