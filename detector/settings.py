@@ -11,7 +11,7 @@ from detector.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class AnalysisSettings:
-    """What is examined and how. Two analyses with equal settings, file and weights give equal numbers.
+    """Settings of an analysis. Two analyses with equal settings, file and weights give equal numbers.
 
     Fields: `frames_per_second` frames examined per second of each shot, in (0, 120]; `max_frames` upper bound on
     examined frames (long files are sampled more sparsely, never cut off); `min_face_px` faces whose shorter side

@@ -42,7 +42,7 @@ def track_score(track: FaceTrack, logits: Mapping[FaceKey, float]) -> TrackScore
 
 
 def deciding_rank(track: FaceTrack, settings: AnalysisSettings, *, still: bool) -> int:
-    """How entitled a track is to decide, 3 best.
+    """A track's entitlement to decide, 3 best.
 
     3: at least `min_frames` faces (one in a still) of usable mean quality. 2: enough faces of poor quality. 1: too few
     faces. 0: only centre crops, where no face was found at all. Only tracks of the best rank present decide, so that a

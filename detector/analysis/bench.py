@@ -1,4 +1,4 @@
-"""How fast an analysis is, and how fast it could be: stage times against the lower bounds of decoder and network."""
+"""Speed of an analysis: stage times against the lower bounds of decoder and network."""
 
 from __future__ import annotations
 

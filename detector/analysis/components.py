@@ -1,4 +1,4 @@
-"""What the pipeline takes from other packages, as types; tests put others in their place."""
+"""The parts of other packages that the pipeline uses, as types; tests put others in their place."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _scores_of(findings: Findings, track: FaceTrack) -> list[TrackScore]:
 
 
 def _mainstay(findings: Findings) -> str:
-    """Which member an ensemble's score mostly rests on: it may be one that scores no single frame."""
+    """The member that an ensemble's score mostly rests on: it may be one that scores no single frame."""
     for result, _ in findings.voters:
         heaviest = max(result.members, key=lambda member: member.weight or 0.0, default=None)
         if heaviest is not None and (heaviest.weight or 0.0) > 0.5:
@@ -153,7 +153,7 @@ def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
 
 
 def _segment_reasons(findings: Findings, worst: FaceTrack) -> list[Reason]:
-    """What models over time single out within the deciding track, whose score says nothing of when."""
+    """Segments that models over time single out within the deciding track, whose score says nothing of when."""
     found = []
     for result in findings.results:
         segments = [item for score in result.tracks if score.track_id == worst.track_id for item in score.intervals]
@@ -225,7 +225,7 @@ def _decode_text(findings: Findings) -> str:
 
 
 def _caveats(findings: Findings) -> list[Reason]:
-    """What limits the conclusion without changing its label."""
+    """Limits of the conclusion that do not change its label."""
     caveats = []
     settings = findings.settings
     if findings.evidence.integrity.decode_errors and not (_damaged(findings) and findings.voters):

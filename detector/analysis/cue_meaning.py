@@ -1,4 +1,4 @@
-"""What each specialist's cue means in plain words, and what innocent causes it has: for pages and reports."""
+"""Meaning of each specialist's cue in plain words, with its innocent causes: for pages and reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What an analysis ran on: recorded with it, because floating point differs between machines and versions."""
+"""The machine and libraries of an analysis: recorded with it, because floating point differs between machines and
+versions."""
 
 from __future__ import annotations
 

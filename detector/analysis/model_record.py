@@ -1,4 +1,4 @@
-"""What a model said, as JSON and back: the `models` part of an analysis record."""
+"""A model's result as JSON and back: the `models` part of an analysis record."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class ModelRun:
 
 
 def stage_fractions(runs: Iterable[ModelRun]) -> dict[Stage, float]:
-    """How far each stage is: the mean over its models."""
+    """Progress of each stage, 0..1: the mean over its models."""
     stages: dict[Stage, list[float]] = {}
     for run in runs:
         if run.kind.stage is not None:

@@ -252,6 +252,6 @@ class _Run:
 
 
 def _merge(before: Integrity, reading: Integrity) -> Integrity:
-    """What opening and reading the file complained of; the same complaint is said once."""
+    """Complaints of opening and reading the file; the same complaint is said once."""
     warnings = dict.fromkeys((*before.warnings, *reading.warnings))
     return Integrity(max(before.decode_errors, reading.decode_errors), tuple(warnings))

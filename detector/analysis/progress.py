@@ -1,4 +1,4 @@
-"""How far an analysis is, and how long it will still take."""
+"""Progress of an analysis, and the time that is left."""
 
 from __future__ import annotations
 

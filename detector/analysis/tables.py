@@ -35,7 +35,7 @@ class NamedAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class FaceRow:
-    """What a row of `FRAMES` is made from."""
+    """The source of a row of `FRAMES`."""
 
     track: FaceTrack
     seen: TrackedFace
@@ -43,7 +43,7 @@ class FaceRow:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """What a row of `SCORES` is made from; `cue` where it is one cue's score and not the model's."""
+    """The source of a row of `SCORES`; `cue` where it is one cue's score and not the model's."""
 
     model: ModelResult
     cue: str | None
@@ -191,7 +191,7 @@ def _faces(analysis: Analysis) -> Iterator[FaceRow]:
 
 
 def _said(model: ModelResult, *, by_cue: bool = False) -> Iterator[ScoreRow]:
-    """What a model says of each face; with `by_cue` what a specialists model's cues say in place of the whole."""
+    """A model's score of each face; with `by_cue` a specialists model's cues in place of the whole."""
     parts: list[tuple[str | None, tuple[TrackScore, ...]]] = [(None, model.tracks)]
     if by_cue and model.kind == "specialists":
         parts = [(cue.cue, cue.tracks) for cue in model.specialists]

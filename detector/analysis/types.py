@@ -39,8 +39,8 @@ class FrameScore:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Where a sequence model looked. `pooling` (T,) sums to 1 over the frames at `pts`; where several windows of a
-    track overlap, their weights are averaged. Layers and heads are computed on request (`detector.explain`)."""
+    """Pooling weights of a sequence model. `pooling` (T,) sums to 1 over the frames at `pts`; where several windows of
+    a track overlap, their weights are averaged. Layers and heads are computed on request (`detector.explain`)."""
 
     pts: tuple[int, ...]
     pts_s: tuple[float, ...]
@@ -77,7 +77,8 @@ Cue = Literal["BG", "CM", "AV", "RR", "LL", "TM"]
 
 @dataclass(frozen=True, slots=True)
 class ChannelReadings:
-    """What a specialist's named channels read on one track: `values` (frames x channels), one row a frame at `pts`."""
+    """Readings of a specialist's named channels on one track: `values` (frames x channels), one row a frame at
+    `pts`."""
 
     track_id: int
     pts: tuple[int, ...]
@@ -104,7 +105,7 @@ class CueResult:
 @dataclass(frozen=True, slots=True)
 class SyncWindow:
     """Audio against mouth over one stretch of speech: `logit` of P(out of sync); `lag_s` > 0 where sound comes late;
-    `correlation` in [-1, 1] between lip opening and speech envelope at that lag, the training-free second witness."""
+    `correlation` in [-1, 1] between lip opening and speech envelope at that lag, without training."""
 
     start_s: float
     end_s: float

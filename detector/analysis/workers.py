@@ -33,7 +33,7 @@ class FaceReading(NamedTuple):
 
 
 class NetworkWorker:
-    """What one network says of every crop of its cutter, in the order of the cutter's keys.
+    """One network's output on every crop of its cutter, in the order of the cutter's keys.
 
     A network that raises, or answers in another shape, is left at that: `failure` says why in one sentence, what it
     said before is dropped, and the other networks go on.
@@ -77,7 +77,7 @@ class NetworkWorker:
         return {key: float(value) for key, value in self.rows(name).items()}
 
     def face_readings(self) -> dict[FaceKey, FaceReading]:
-        """What a model over time reads of each face; empty after a failure or where no features were kept."""
+        """The input of models over time, by face; empty after a failure or where no features were kept."""
         features = self.rows("features")
         pairs = zip(features.items(), self._thumbnails, strict=True) if features else ()
         return {key: FaceReading(values, *two) for (key, values), two in pairs}

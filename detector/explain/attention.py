@@ -1,4 +1,4 @@
-"""Where a sequence model looked, frame by frame, layer by layer."""
+"""Attention of a sequence model, frame by frame, layer by layer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TrackAttentionMaps:
 
     @property
     def rollout(self) -> NDArray[np.float32]:
-        """How much each frame weighed when attention is followed through all layers, (t,) summing to 1.
+        """Weight of each frame when attention is followed through all layers, (t,) summing to 1.
 
         Attention rollout, Abnar & Zuidema, ACL 2020: heads averaged, half of each layer passes straight on."""
         through = np.eye(len(self.pts), dtype=np.float32)

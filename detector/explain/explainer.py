@@ -64,8 +64,8 @@ class Explainer:
     def blend_map(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
     ) -> Heatmap | None:
-        """Where a frame model's own blend map says that a face was changed: probabilities, on a scale of 1. None for a
-        model without one. Raises as `heatmap`."""
+        """The blend map of a frame model, where it says that a face was changed: probabilities, on a scale of 1. None
+        for a model without one. Raises as `heatmap`."""
         tracked = _find(evidence, analysis, track_id, pts)
 
         def make() -> dict[str, NDArray[Any]]:
@@ -152,7 +152,7 @@ class Explainer:
     def uncertainty(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
     ) -> Uncertainty:
-        """How far a face's logit moves under small changes of the crop and under dropout, with what that cost. Raises
+        """Spread of a face's logit under small changes of the crop and under dropout, with what that cost. Raises
         as `heatmap`, and ModelError for a model that scores no single crops."""
         from detector.explain.uncertainty import uncertainty_of
 
@@ -204,7 +204,7 @@ class Explainer:
         return made
 
     def _crop(self, evidence: Evidence, tracked: TrackedFace, model: LoadedModel) -> NDArray[np.uint8]:
-        """What the model saw of one face."""
+        """The crop of one face that the model saw."""
         spec = model.card.crop
         if spec.alignment == "eyes" and tracked.face.landmarks is None and "no_mesh" not in tracked.face.quality.flags:
             raise StoreError(
@@ -281,7 +281,7 @@ def _fingerprint(faces: list[tuple[int, TrackedFace]]) -> list[list[float]]:
 
 
 def _turn_deg(tracked: TrackedFace, spec: CropSpec) -> float:
-    """How far `crop_face` turned the picture, counter-clockwise on screen positive."""
+    """The angle in degrees by which `crop_face` turned the picture, counter-clockwise on screen positive."""
     landmarks = tracked.face.landmarks
     if spec.alignment != "eyes" or landmarks is None:
         return 0.0

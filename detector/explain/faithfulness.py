@@ -1,4 +1,4 @@
-"""Does taking away what a heatmap marks change the score? A deletion test (Petsiuk et al., BMVC 2018) on one face.
+"""Faithfulness of a heatmap by a deletion test (Petsiuk et al., BMVC 2018) on one face.
 
 It is done on the features of the layer that the map explains. Hiding places of the picture itself would not do: a
 blurred or grey patch in a face is what such models are made to find, and raises their score wherever it lies.

@@ -1,4 +1,4 @@
-"""How much a face's logit moves when nothing that matters has changed: two spreads, each with what it cost."""
+"""Spread of a face's logit when nothing that matters has changed, in two ways, each with its cost."""
 
 from __future__ import annotations
 

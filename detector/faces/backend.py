@@ -1,4 +1,4 @@
-"""What the rest of this room needs from a face library: raw detections and a mesh, nothing else.
+"""The interface to a face library: raw detections and a mesh, nothing else.
 
 Another library replaces MediaPipe by implementing `FaceBackend`; search, fit, pose, quality and tracks stay as
 they are.

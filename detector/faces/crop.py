@@ -1,4 +1,4 @@
-"""How a face becomes a model's input: the square that is cut and the pixels inside it."""
+"""Crops of faces: the square that is cut and the pixels inside it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def crop_box(bbox_xyxy_px: Box, spec: CropSpec) -> Box:
 
 
 def shows_enough(bbox_xyxy_px: Box, shape: tuple[int, ...], spec: CropSpec) -> bool:
-    """Whether a picture of `shape` (H, W, …) shows as much of the face's square as `spec.least_inside` asks for."""
+    """True where a picture of `shape` (H, W, …) shows as much of the face's square as `spec.least_inside` asks for."""
     x0, y0, x1, y1 = crop_box(bbox_xyxy_px, spec)
     width = max(0.0, min(x1, shape[1]) - max(x0, 0.0))
     height = max(0.0, min(y1, shape[0]) - max(y0, 0.0))

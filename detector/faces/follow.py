@@ -73,7 +73,7 @@ def follow_face(
 
 
 def box_at(track: FaceTrack, pts_s: float) -> Box:
-    """Where the track's face is at `pts_s`: between two sightings on the line that joins them."""
+    """The box of the track's face at `pts_s`: between two sightings on the line that joins them."""
     times = np.array([face.pts_s for face in track.faces])
     boxes = np.array([face.face.bbox_xyxy_px for face in track.faces])
     x0, y0, x1, y1 = (float(np.interp(pts_s, times, boxes[:, side])) for side in range(4))

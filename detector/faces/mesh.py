@@ -86,7 +86,7 @@ def cut_roi(image: NDArray[np.uint8], roi: Roi, size_px: int) -> NDArray[np.uint
 
 
 def measure_fit(points: NDArray[np.float32], presence: float, detection: RawDetection) -> float:
-    """How far mesh and detector agree, in [0, 1].
+    """Agreement of mesh and detector, in [0, 1].
 
     presence x exp(-(d / 0.12)^2), where `presence` is the mesh network's own belief in a face and `d` the mean
     distance between the detector's eyes, nose and mouth and the mesh's, as a share of the mesh's longer side. Two

@@ -1,4 +1,4 @@
-"""How usable a face is for a model, as numbers, plain flags and one weight."""
+"""Quality of a face for a model: numbers, plain flags and one weight."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where to look for faces in a frame, and how the answers of overlapping looks become one.
+"""Windows of a frame to detect faces in, and the merging of overlapping detections.
 
 The detector sees 192 x 192 pixels whatever it is given, and finds a face reliably from about 14 of those pixels on
 (measured on faces pasted into 1080p frames). So a frame is looked at in windows of several sizes: the whole, then
@@ -174,7 +174,7 @@ def merge(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def same_face(first: Box, second: Box, *, min_iou: float = _SAME_FACE_IOU) -> bool:
-    """Whether two boxes overlap by more than `min_iou`, or one lies mostly in the other."""
+    """True where two boxes overlap by more than `min_iou`, or one lies mostly in the other."""
     overlap = _intersection(first, second)
     areas = _area(first), _area(second)
     union = sum(areas) - overlap

@@ -1,4 +1,4 @@
-"""What changed about a face from one frame to the next, region by region, beside what changed around it.
+"""Temporal differences of a face, region by region, beside those of its surroundings.
 
 A camera sees face and surroundings in one light, through one lens and one codec: what flickers, jumps, blurs or slides
 in the face alone was put there. The frame before is laid over this one by dense optical flow (DIS; Kroeger et al.,

@@ -1,4 +1,4 @@
-"""How alike the fine detail of a face stays from one moment to another.
+"""Similarity of a face's fine detail between two moments.
 
 Skin filmed twice is never twice the same picture: the sensor's noise is new in every frame, light slides over pores and
 folds as the head turns, and a codec draws each frame's detail anew. A face that is warped or drawn from one still

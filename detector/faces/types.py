@@ -1,4 +1,4 @@
-"""What the faces room hands on: observations of faces in frames, the tracks they form, and how a face is cropped."""
+"""Observations of faces in frames, the tracks they form, and the specification of a crop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class FaceQuality:
-    """How usable a face is. `weight` in [0, 1] scales its frame's part in the track score.
+    """Quality of a face. `weight` in [0, 1] scales its frame's part in the track score.
 
     `size_px` shorter side of the box; `sharpness` variance of the Laplacian at a fixed face size; `exposure` mean
     luma in [0, 1]; `yaw_deg`, `pitch_deg`, `roll_deg` head pose (None without a mesh); `mesh_fit` in [0, 1] or None;
@@ -75,7 +75,7 @@ class FaceTrack:
 
 @dataclass(frozen=True, slots=True)
 class CropSpec:
-    """How a face becomes a model's input; part of the model's card, because another crop is another model.
+    """Specification of a model's crop; part of the model's card, because another crop is another model.
 
     The box is made square on its longer side, grown by `margin` x that side on each of the four sides, cut out
     (edge pixels replicated outside the frame) and resized to `size_px` with `interpolation`; `alignment` "eyes"

@@ -1,4 +1,4 @@
-"""Do lips and voice belong together, and at which lag? What the sound says of the lips, compared at every lag.
+"""Agreement of lips and voice at every lag: the lips as the sound predicts them, beside the lips seen.
 
 Sound foretells how the mouth moves (the cross-modal prediction of AVFF, Oorloff et al., CVPR 2024, kept linear so that
 a minute of speech is enough), and where wanted, learned features of both foretell each other (`av_exchange`). It is

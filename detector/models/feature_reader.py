@@ -65,8 +65,9 @@ class FeatureReader(nn.Module):
     (who the person is cancels out), "change" from the frames just before and after. `witness` > 0 carries a copy of the
     trunk's label head of that hidden width, fixed: what the frame model itself says is one more input, and
     `witness_logit` returns it. The last `looks` of the features are not the trunk's (`detector.models.appearance`,
-    `detector.faces.temporal`), so the witness leaves them out; what comes after `features` is not read. Without `deep`
-    the trunk's own features are for the witness alone: they tell people apart, which few clips teach to ignore.
+    `detector.faces.temporal`), so the label head leaves them out; what comes after `features` is not read. Without
+    `deep`
+    the trunk's own features are for the label head alone: they tell people apart, which few clips teach to ignore.
     """
 
     mean: Tensor
@@ -92,7 +93,7 @@ class FeatureReader(nn.Module):
         self.witness = _fixed_head(self.deep, witness) if witness else nn.Sequential()
         values = len(self.mean) + (witness > 0)
         if not values:
-            raise ValueError("expected something to read: deep features, looks or a witness")
+            raise ValueError("expected something to read: deep features, appearance or the trunk's label head")
         self.outputs = values * (len(channels) + ("change" in channels)) + 2 * gaps
 
     def fit(self, mean: Tensor, std: Tensor) -> None:
@@ -113,7 +114,7 @@ class FeatureReader(nn.Module):
             mine.load_state_dict(given.state_dict())
 
     def witness_logit(self, frames: Ordered) -> Tensor:
-        """(B, T) the frame model's logit of each frame; 0 without a witness."""
+        """(B, T) the frame model's logit of each frame; 0 without its label head."""
         if not len(self.witness):
             return torch.zeros_like(frames.times_s)
         return self.witness(frames.features[:, :, : self.deep]).squeeze(2) * frames.present

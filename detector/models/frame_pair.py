@@ -1,4 +1,4 @@
-"""What changed in a face from one frame to the next, judged by a small CNN over the pair.
+"""A small CNN over a face and the same face in the frame just before.
 
 A camera shows face and surroundings through one lens and one codec; what is painted on moves, flickers or blurs by
 itself. The earlier frame comes as it is and laid over the later one by optical flow

@@ -53,7 +53,7 @@ class FrequencyBranch(nn.Module):
             self.read = nn.Sequential(nn.BatchNorm1d(126), nn.Linear(126, width), nn.ReLU(), nn.Linear(width, width))
 
     def spectrum(self, x: Tensor) -> Tensor:
-        """What is read: "fft" (B, 1, 32, 32), "dct" (B, 126); float32 whatever the precision around it."""
+        """The spectrum that is read: "fft" (B, 1, 32, 32), "dct" (B, 126); float32 whatever the precision around it."""
         with torch.autocast(x.device.type, enabled=False):  # neither transform is sound in half precision
             luma = (x.float() * x.new_tensor([0.299, 0.587, 0.114], dtype=torch.float32).view(1, 3, 1, 1)).sum(
                 1, keepdim=True

@@ -73,7 +73,7 @@ class Fusion(nn.Module):
         """z (B, M) standardised and 0 where absent, present (B, M) bool with at least one True a row -> (B,)."""
 
     def shares(self, z: Tensor, present: Tensor) -> Tensor:
-        """How much of the combination rests on each member: (B, M), 0 where absent, rows summing to 1."""
+        """Share of each member in the combination: (B, M), 0 where absent, rows summing to 1."""
         return equal_shares(z, present)
 
     def standardise(self, logits: Tensor, present: Tensor) -> Tensor:
@@ -175,8 +175,8 @@ class Stacking(Fusion):
 class NoisyOr(Fusion):
     """Each member alone can raise suspicion and none can lower it: 1 - prod(1 - p_i) (Pearl, 1988), in log-odds.
 
-    For witnesses of different manipulations: that one finds no seam says nothing against an animated still. `raw_gains`
-    and `offsets` (M,) turn a member's standardised logit into its own probability.
+    For members that know different manipulations: that one finds no seam says nothing against an animated still.
+    `raw_gains` and `offsets` (M,) turn a member's standardised logit into its own probability.
     """
 
     def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:

@@ -1,4 +1,4 @@
-"""What networks return. Logits are of P(manipulated); B samples, T frames, h x w places."""
+"""Outputs of networks. Logits are of P(manipulated); B samples, T frames, h x w places."""
 
 from __future__ import annotations
 

@@ -141,8 +141,8 @@ class TransformerNet(nn.Module):
         return SequenceOutput(logit, frames.as_given(frame_logit), frames.as_given(pooling), tuple(attention))
 
     def _change(self, frames: Ordered) -> tuple[Tensor, Tensor]:
-        """What the pairs say of each frame (B, T), their mean where a frame has none, and of the clip (B,), the mean of
-        the higher half, for a manipulation need not last; 0 for a clip without any."""
+        """Logits of the pairs, of each frame (B, T), their mean where a frame has none, and of the clip (B,), the mean
+        of the higher half, for a manipulation need not last; 0 for a clip without any."""
         logit = frames.features[:, :, self.reader.features]
         known = frames.present & ~logit.isnan()
         count = known.sum(1)
@@ -158,7 +158,7 @@ class TransformerNet(nn.Module):
 
 
 class Heads(nn.Module):
-    """Logit of the clip and of each frame; with a witness both start from what the frame model says of the frames."""
+    """Logit of the clip and of each frame; with the trunk's label head (`witness`) both start from its logits."""
 
     def __init__(self, width: int, dropout: float, *, with_witness: bool, clip: nn.Module | None = None) -> None:
         super().__init__()

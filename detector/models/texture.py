@@ -1,4 +1,4 @@
-"""Does a face keep one still's fine detail? Measured pairs of moments -> a logit.
+"""Constancy of a face's fine detail: measured pairs of moments -> a logit.
 
 A small perceptron on what `detector.faces.texture` measures of a pair, averaged over the pairs of a face: few enough
 parameters to be learned from some hundred clips. How much likeness is to be expected depends on how much detail there

@@ -27,7 +27,7 @@ _SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
 
 
 def weights_dir() -> Path:
-    """Where cards and weights lie: `FRAMEWITNESS_WEIGHTS` or the folder shipped with the program."""
+    """The folder of cards and weights: `FRAMEWITNESS_WEIGHTS` or the folder shipped with the program."""
     return Path(os.environ.get("FRAMEWITNESS_WEIGHTS") or _SHIPPED)
 
 

@@ -199,7 +199,7 @@ class SequenceModel(LoadedModel):
 
     @property
     def reads_pairs(self) -> bool:
-        """Whether it reads pairs of frames besides its trunk's features (`pair_logits`)."""
+        """True where it reads pairs of frames besides its trunk's features (`pair_logits`)."""
         return getattr(self.network, "change", None) is not None
 
     @torch.inference_mode()

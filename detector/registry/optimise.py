@@ -1,4 +1,4 @@
-"""What makes a loaded network faster on a CPU without changing what it computes."""
+"""Faster inference on a CPU without another result: folded batch norms, kept memory, one BLAS thread."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _FADE_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What is changed of a voice: `pitch` and `formants` as factors of frequency, `stretch` of duration."""
+    """Changes to a voice: `pitch` and `formants` as factors of frequency, `stretch` of duration."""
 
     pitch: float
     formants: float
@@ -71,7 +71,7 @@ def swapped(sound: Sound, other: Sound) -> Sound:
 
 
 def dubbed(sound: Sound, activity: SpeechActivity, other: Sound, other_activity: SpeechActivity) -> Sound:
-    """Somebody else's speech in the very stretches in which `sound` has speech; the pauses keep their own room."""
+    """Somebody else's speech in the very segments in which `sound` has speech; the pauses keep their own room."""
     speech = _speech_only(other, other_activity)
     out = sound.samples.copy()
     used = 0

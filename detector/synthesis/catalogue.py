@@ -58,7 +58,7 @@ class Twins:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a manipulation is made of. `strength` (0, 1]: opacity of what is blended in, size of what is edited or
+    """Ingredients of a manipulation. `strength` (0, 1]: opacity of what is blended in, size of what is edited or
     moved. `donor` another person, `networks` of `networks`."""
 
     source: Source
@@ -132,7 +132,8 @@ def spliced(twins: Twins, interval_s: tuple[float, float]) -> Twins:
 
 
 def changes_something(twins: Twins) -> bool:
-    """Whether the label holds: pictures differ by a grey level inside the masks, or sound by a hundredth of itself."""
+    """True where the label holds: pictures differ by a grey level inside the masks, or sound by a hundredth of
+    itself."""
     if twins.masks is None:
         assert twins.real_sound is not None
         assert twins.fake_sound is not None

@@ -32,7 +32,7 @@ _LEAST_INTERVAL_S, _LEAST_CLIP_S = 0.6, 1.5
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do to a clip. `base` of `BASES`, `dynamics` of `DYNAMICS`; `interval_s` None for the whole clip."""
+    """Plan of a manipulated clip. `base` of `BASES`, `dynamics` of `DYNAMICS`; `interval_s` None for the whole clip."""
 
     base: str
     dynamics: str
@@ -199,8 +199,8 @@ class _Painter:
 
 
 def _source_frames(base: str, clip: FaceClip, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Which frame each frame's face or mouth is taken from: itself, one for all, or (mouths) other times. Frames of a
-    pair are taken from a pair."""
+    """The frame that each frame's face or mouth is taken from: itself, one for all, or (mouths) other times. Frames of
+    a pair are taken from a pair."""
     count = len(clip.times_s)
     own = np.arange(count)
     size = 1 + clip.pairs

@@ -78,7 +78,7 @@ class FaceSpace:
     def moved(
         self, landmarks: Points, painted: Points, mask: NDArray[np.float32], index: int, move: NDArray[np.float64]
     ) -> Points:
-        """Where a frame's landmarks lie once its face is painted over: those of the paint where it covers."""
+        """A frame's landmarks once its face is painted over: those of the paint where it covers."""
         own = self.points(index)
         where = np.clip(np.round(own), 0, self.size_px - 1).astype(int)
         cover = mask[where[:, 1], where[:, 0]][:, None]

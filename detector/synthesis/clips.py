@@ -92,7 +92,7 @@ class FakeClip:
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """What happens to a clip after the picture is made: drawn once, then equal for genuine and manipulated twins.
+    """Transmission of a clip after the picture is made: drawn once, then equal for genuine and manipulated twins.
 
     `scale` (0, 1] of the sides; `gain`, `bias`, `gamma` of the whole picture; `exposure` (T,) gain of each frame;
     `noise` sigma in grey levels; `index` (T,) which frame is shown in each place (repeats are dropped frames);
@@ -175,7 +175,8 @@ def wander(ticks: NDArray[np.int64], rng: np.random.Generator, memory: float) ->
 
 
 def _stutter(clip: FaceClip, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Which frame is shown in each place where up to one frame in seven is lost and the one before it shown on."""
+    """Index of the frame that is shown in each place where up to one frame in seven is lost and the one before it
+    shown on."""
     index = np.arange(len(clip.times_s))
     for lost in np.flatnonzero(rng.random(len(index)) < rng.uniform(0.02, 0.14)):
         if not clip.pairs or lost % 2:  # what came before the first of a pair is not there to be shown

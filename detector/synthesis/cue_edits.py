@@ -1,4 +1,4 @@
-"""What can be done to a picture so that one part of it no longer fits the other: a cue's two versions of one picture.
+"""Edits by which one part of a picture no longer fits the other: a cue's two versions of one picture.
 
 Each edit takes a genuine picture and gives two versions, A and B, of the whole of it. Either alone is a picture that a
 camera, a codec or a studio could have made; only a face of one inside the other is a manipulation.

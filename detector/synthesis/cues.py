@@ -122,7 +122,8 @@ def _aligned(donor: FaceImage, face: FaceImage) -> FaceImage | None:
 
 
 def person_matte(face: FaceImage, rng: Rng, *, working_px: int = 96) -> NDArray[np.float32]:
-    """Who stands before the background: (H, W) float32 in [0, 1], by GrabCut (Rother et al., 2004) from the face mesh.
+    """Mask of the person before the background: (H, W) float32 in [0, 1], by GrabCut (Rother et al., 2004) from the
+    face mesh.
 
     The face is taken for certain, an ellipse about the head and the chest below as likely, the upper corners as
     background. Rough at hair, as cheap mattes are.
@@ -153,8 +154,8 @@ def person_matte(face: FaceImage, rng: Rng, *, working_px: int = 96) -> NDArray[
 
 
 def draw_nuisance(face: FaceImage, cue: SynthesisCue, rng: Rng) -> Degradation:
-    """What genuine footage shows too and all four pictures share: light and colour of the scene, and in some a beauty
-    filter over everything, a vignette, light from one side, a soft background, upscaling, low light."""
+    """Variations that genuine footage shows too and all four pictures share: light and colour of the scene, and in
+    some a beauty filter over everything, a vignette, light from one side, a soft background, upscaling, low light."""
     steps: list[Callable[[Image], Image]] = []
     if rng.random() < 0.5:
         gain, gamma = rng.uniform(0.8, 1.15) * rng.uniform(0.94, 1.06, 3), 2 ** rng.uniform(-0.3, 0.3)
@@ -203,7 +204,7 @@ def vignette(shape: tuple[int, ...], depth: float) -> NDArray[np.float32]:
 
 
 def draw_finish(cue: SynthesisCue, rng: Rng) -> Degradation:
-    """What all four pictures go through in the end: scaling and compression, little where a cue is in fine traces."""
+    """The last step of all four pictures: scaling and compression, little where a cue is in fine traces."""
     steps: list[Callable[[Image], Image]] = []
     fine = cue in ("CM", "RR", "LL")
     if not fine and rng.random() < 0.4:

@@ -27,7 +27,7 @@ _GRID_PX: Final = 4  # the flow is smooth: it is worked out on every fourth pixe
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How far from the still. All but `tilt` are shares of the face: `yaw`, `pitch` shift its middle (about ±0.1 for a
+    """Distance from the still. All but `tilt` are shares of the face: `yaw`, `pitch` shift its middle (about ±0.1 for a
     visible turn), `mouth` opens (0..0.12), `smile` widens (-0.06..0.08), `blink` closes the eyes (0..1), `brow` lifts;
     `tilt` in degrees."""
 
@@ -52,7 +52,7 @@ def draw_pose(rng: np.random.Generator, strength: float = 1.0) -> Pose:
 
 
 def flow_of(face: FaceImage, pose: Pose) -> NDArray[np.float32]:
-    """Where each pixel of the moved picture comes from, minus where it is: (H, W, 2) float32 pixels."""
+    """Backward flow, the source of each pixel of the moved picture minus its place: (H, W, 2) float32 pixels."""
     height, width = face.image.shape[:2]
     low, high = face.landmarks.min(0), face.landmarks.max(0)
     centre, half = (low + high) / 2, (high - low) / 2
@@ -98,7 +98,7 @@ def apply_flow(image: Image, flow: NDArray[np.float32], interpolation: int = cv2
 
 
 def moved_points(points: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Where points of the still lie after the flow: (N, 2), to first order."""
+    """Points of the still after the flow: (N, 2), to first order."""
     limit = np.array(flow.shape[1::-1]) - 1
     where = np.clip(np.round(points), 0, limit).astype(int)
     return (points - flow[where[:, 1], where[:, 0]]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""How sharp and noisy pictures are, and pairs brought to like sharpness, so that it gives no label away."""
+"""Sharpness and noise of pictures, and pairs brought to like sharpness, so that it gives no label away."""
 
 from __future__ import annotations
 

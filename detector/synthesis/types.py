@@ -1,4 +1,4 @@
-"""What synthesis takes and gives: a genuine face with its landmarks, and a manipulated one with the truth about it."""
+"""Types of synthesis: a genuine face with its landmarks, and a manipulated one with the truth about it."""
 
 from __future__ import annotations
 

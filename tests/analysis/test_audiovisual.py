@@ -99,16 +99,16 @@ def test_a_true_and_a_late_sound_are_told_apart(
     late = examine_sync(files["late"], tracks, None, backend=backend)
     assert true.reason is None
     assert true.track_id == tracks[0].track_id
-    assert true.logit is None  # the witness alone
+    assert true.logit is None  # the correlation alone
     window = true.windows[0]
     assert window.correlation is not None
     assert window.correlation > 0.5
     assert window.lag_s == pytest.approx(0.0, abs=0.08)
     assert 0.9 <= window.end_s - window.start_s <= 3.1
     assert late.windows[0].lag_s == pytest.approx(LATE_S, abs=0.08)
-    assert true.witness[0] is not None
-    assert late.witness[0] is not None
-    assert true.witness[0].z_score > 2 > late.witness[0].z_score
+    assert true.correlations[0] is not None
+    assert late.correlations[0] is not None
+    assert true.correlations[0].z_score > 2 > late.correlations[0].z_score
 
 
 def test_the_network_gives_the_mean_of_the_windows_and_the_same_each_time(

@@ -1,4 +1,4 @@
-"""The untrained witness finds the lag that was put in, and calls chance chance."""
+"""The training-free correlation finds the lag that was put in, and calls chance chance."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ NO_MEMBER = "None of the ensemble's members has a score for a face that decides.
 
 
 class _Source(NamedTuple):
-    """What one member said: its scores by track, and why there may be none."""
+    """One member's answer: its scores by track, and why there may be none."""
 
     model_id: str
     cue: Cue | None

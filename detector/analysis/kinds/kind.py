@@ -109,7 +109,7 @@ class Kind(ABC):
         return cue
 
     def input_text(self, card: ModelCard) -> str:
-        """What a model reads, in a line."""
+        """The model's input, in a line."""
         crop = card.crop
         return f"{crop.size_px} × {crop.size_px} px, margin {100 * crop.margin:.0f} %, alignment {crop.alignment}"
 

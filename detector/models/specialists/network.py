@@ -29,7 +29,7 @@ CHANNELS: Final[dict[str, dict[str, str]]] = {
 
 
 class Place(NamedTuple):
-    """Where a channel lies: the module that computes it and its index among the cue's channels."""
+    """A channel's place: the module that computes it and its index among the cue's channels."""
 
     module: str
     channel: int

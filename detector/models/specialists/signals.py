@@ -1,5 +1,5 @@
-"""What every specialist measures from: planes of the crop in physical units, and means over cells, neighbourhoods and
-the surroundings of the face.
+"""Inputs of the specialists' measurements: planes of the crop in physical units, and means over cells, neighbourhoods
+and the surroundings of the face.
 
 Maps lie at stride 8. The crop was resampled when it was cut, so a codec's 8-px grid lies at an unknown period and
 phase: nothing here assumes that cells coincide with a codec's blocks.

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from detector.analysis.kinds.audiovisual.speech_segments import spread_spans
-from detector.analysis.kinds.audiovisual.sync import network_inputs, witness
+from detector.analysis.kinds.audiovisual.sync import lip_sync_of, network_inputs
 from detector.evidence.audio import Sound
 from detector.evidence.speech import SpeechActivity, speech_activity
 from detector.faces.mouth import RATE_HZ, MouthTrack
@@ -60,7 +60,7 @@ def score_clip(network: AudioVisualNet | None, mouth: MouthTrack, sound: Sound) 
             inputs = (torch.from_numpy(array)[None] for array in network_inputs(part, sound, network.reach))
             with torch.inference_mode():
                 logits.append(float(network(*inputs)[0]))
-        found = witness(part, sound)
+        found = lip_sync_of(part, sound)
         if found is not None and found.elsewhere is not None:
             doubts.append(found.elsewhere - found.natural)
     return (float(np.mean(logits)) if logits else None, float(np.mean(doubts)) if doubts else None)

@@ -1,4 +1,4 @@
-"""A witness without training: does the mouth open when the sound of speech gets louder, and at which lag?
+"""A correlation without training: the mouth's opening against the loudness of speech, at every lag.
 
 Lip opening and the loudness of speech rise and fall together (Chandrasekaran et al., PLoS Comput. Biol. 2009). Both are
 freed of slow drift, and their normalised correlation is taken at every lag. What chance alone gives is read from the

@@ -1,4 +1,4 @@
-"""Which stretches of a file are worth comparing lips and voice in: speech, a face beside it, spread over the file."""
+"""Segments of a file to compare lips and voice in: speech with a face beside it, spread over the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the voice belong to the mouth? Windows of speech, the speaking face, the network and the witness on each.
+"""Voice against mouth: windows of speech, the speaking face, the network and a training-free correlation on each.
 
 Good sync is never evidence of authenticity: lip-sync generators follow the voice, some better than people do. What is
 found here can raise suspicion and never lower it.
@@ -46,23 +46,23 @@ _CONTEXT_S = max(MAX_LAG_S, 1.0) + 0.2
 @dataclass(frozen=True, slots=True)
 class AudioVisualFindings:
     """`windows` in the order of time, each of the speaking face `track_id`; `logit` the mean of theirs, None without a
-    model or with a `reason`. `code` names the reason for programs; `witness` holds the untrained measurement beside
-    each window. A low logit says only that nothing was found."""
+    model or with a `reason`. `code` names the reason for programs; `correlations` hold the training-free measurement
+    beside each window. A low logit says only that nothing was found."""
 
     windows: tuple[SyncWindow, ...]
     logit: float | None
     reason: str | None
     track_id: int | None
     code: Why | None = None
-    witness: tuple[LipSync | None, ...] = ()
+    correlations: tuple[LipSync | None, ...] = ()
 
 
 class Judged(NamedTuple):
-    """One stretch of one face: what the network and the witness say; `logit` None without a network."""
+    """One segment of one face: the network's logit, None without a network, and the training-free correlation."""
 
     mouth: MouthTrack
     logit: float | None
-    witness: LipSync | None
+    sync: LipSync | None
 
 
 def examine_sync(
@@ -75,8 +75,8 @@ def examine_sync(
 ) -> AudioVisualFindings:
     """Compare voice and lips where somebody speaks in the picture; see `AudioVisualFindings`.
 
-    `model` of kind "audiovisual", None for the witness alone. Of several faces the one that moves most like the voice
-    counts as the speaker. `backend` replaces MediaPipe and is left open. Raises CancelledError, EvidenceError.
+    `model` of kind "audiovisual", None for the correlation alone. Of several faces the one that moves most like the
+    voice counts as the speaker. `backend` replaces MediaPipe and is left open. Raises CancelledError, EvidenceError.
     """
     if evidence.kind != "video" or evidence.audio is None:
         return _nothing("no_audio")
@@ -101,9 +101,10 @@ def examine_sync(
 
 
 def judge(mouth: MouthTrack, sound: Sound, model: LoadedModel | None) -> Judged:
-    """The network and the witness on one mouth; `sound` should reach 1.2 s beyond it at both ends where it can."""
+    """The network and the training-free correlation on one mouth; `sound` should reach 1.2 s beyond it at both ends
+    where it can."""
     logit = None if model is None else _network_logit(mouth, sound, model)
-    return Judged(mouth, logit, witness(mouth, sound))
+    return Judged(mouth, logit, lip_sync_of(mouth, sound))
 
 
 def _judge_all(
@@ -133,8 +134,8 @@ def _judge_all(
             start_s=item.mouth.start_s,
             end_s=item.mouth.end_s,
             logit=item.logit,
-            correlation=None if item.witness is None else item.witness.correlation,
-            lag_s=None if item.witness is None else item.witness.lag_s,
+            correlation=None if item.sync is None else item.sync.correlation,
+            lag_s=None if item.sync is None else item.sync.lag_s,
         )
         for item in chosen
     )
@@ -144,7 +145,7 @@ def _judge_all(
         logit=float(np.mean(logits)) if logits else None,
         reason=None,
         track_id=speaker_id,
-        witness=tuple(item.witness for item in chosen),
+        correlations=tuple(item.sync for item in chosen),
     )
 
 
@@ -158,9 +159,9 @@ def _of_speaker(by_track: dict[int, list[Judged]], speaker_id: int) -> list[Judg
 
 
 def _speaks(items: Sequence[Judged]) -> float:
-    """How much a face looks like the speaker: its lips move, and with the voice at whatever lag."""
+    """Likelihood, without unit, that a face is the speaker's: its lips move, and with the voice at whatever lag."""
     motion = [float(np.std(np.diff(item.mouth.lips[item.mouth.seen, 0]))) for item in items]
-    match = [0.0 if item.witness is None else max(0.0, item.witness.correlation) for item in items]
+    match = [0.0 if item.sync is None else max(0.0, item.sync.correlation) for item in items]
     return float(np.mean([(0.2 + fit) * moves for fit, moves in zip(match, motion, strict=True)])) * len(items) ** 0.5
 
 
@@ -174,12 +175,12 @@ def _network_logit(mouth: MouthTrack, sound: Sound, model: LoadedModel) -> float
 
 
 def network_inputs(mouth: MouthTrack, sound: Sound, reach: int) -> tuple[NDArray[np.generic], ...]:
-    """What `AudioVisualNet` takes, without the batch: mouth (T, 48, 48), lips, seen, mel, heard."""
+    """The inputs of `AudioVisualNet`, without the batch: mouth (T, 48, 48), lips, seen, mel, heard."""
     mel, heard = mel_around(sound, mouth.start_s, len(mouth.seen), reach, RATE_HZ)
     return mouth.crops.astype(np.float32) / 255, mouth.lips, mouth.seen, mel, heard
 
 
-def witness(mouth: MouthTrack, sound: Sound) -> LipSync | None:
+def lip_sync_of(mouth: MouthTrack, sound: Sound) -> LipSync | None:
     """The untrained comparison of lip opening and loudness; None where there is too little of either."""
     activity = speech_activity([sound])
     if activity is None:

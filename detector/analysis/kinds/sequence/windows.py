@@ -101,7 +101,8 @@ def read_track(
 def read_of(
     model: SequenceModel, readings: Sequence[FaceReading], *, before: Picture | None = None
 ) -> NDArray[np.float32]:
-    """What a sequence model reads of F looks at one face, in the order of time: `with_temporal_differences`, and after
+    """The input of a sequence model: of F readings of one face, in the order of time, `with_temporal_differences`, and
+    after
     it, for a model that reads pairs of frames, what it makes of each frame and the one just before it, (F, D + 85)."""
     table = with_temporal_differences(readings, model.card.crop.margin, before=before)
     if not model.reads_pairs:

@@ -1,4 +1,4 @@
-"""Does the detail of a face's skin stay what it was? A few stretches of each track, moments of it compared in pairs.
+"""Constancy of a face's fine detail: a few segments of each track, moments of it compared in pairs.
 
 A face animated from one still carries that still's detail along; see `detector.faces.texture`.
 """
@@ -93,7 +93,7 @@ def segments_of(track: FaceTrack) -> Iterator[tuple[float, float]]:
 
 
 def pairs_of(moments: Sequence[Moment], most: int) -> list[NDArray[np.float32]]:
-    """What `compare_texture` says of up to `most` pairs of moments 0.3 to 3.5 seconds apart, spread evenly; pairs
+    """Measures by `compare_texture` of up to `most` pairs of moments 0.3 to 3.5 seconds apart, spread evenly; pairs
     between which the expression hardly changes are left out."""
     apart = [
         (first, second)
@@ -122,7 +122,7 @@ def _moments(
 
 
 def around_face(pts_s: float, image: NDArray[np.uint8], mesh: NDArray[np.float32]) -> Moment:
-    """The face with some room, at most 384 px across, so that a stretch of a large video stays small in memory."""
+    """The face with some room, at most 384 px across, so that a segment of a large video stays small in memory."""
     low, high = mesh.min(0), mesh.max(0)
     room = _ROOM * float((high - low).max())
     height, width = image.shape[:2]
