@@ -49,7 +49,7 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch of time that a temporal model singles out: `logit` of P(manipulated) inside it."""
+    """A segment of time that a temporal model singles out: `logit` of P(manipulated) inside it."""
 
     start_s: float
     end_s: float
@@ -104,7 +104,7 @@ class CueResult:
 
 @dataclass(frozen=True, slots=True)
 class SyncWindow:
-    """Audio against mouth over one stretch of speech: `logit` of P(out of sync); `lag_s` > 0 where sound comes late;
+    """Audio against mouth over one segment of speech: `logit` of P(out of sync); `lag_s` > 0 where sound comes late;
     `correlation` in [-1, 1] between lip opening and speech envelope at that lag, without training."""
 
     start_s: float

@@ -1,4 +1,4 @@
-"""One tracked face through a stretch of time at whatever rate is asked for, with its mesh in every frame.
+"""One tracked face through a segment of time at whatever rate is asked for, with its mesh in every frame.
 
 The mesh runs in a square that follows the face from its own last mesh; the face search runs again only where the mesh
 has lost the face.
@@ -49,7 +49,7 @@ def follow_face(
 ) -> Iterator[tuple[Frame, FollowedFace]]:
     """The frames from `start_s` to `end_s` in which the mesh of `track` is found, at least `step_s` apart.
 
-    Decodes that stretch only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
+    Decodes that segment only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
     is gone.
     """
     last_s = -math.inf

@@ -1,6 +1,6 @@
-"""The mouth of one tracked face through a short stretch of time: upright crops and lip measurements at 25 per second.
+"""The mouth of one tracked face through a short segment of time: upright crops and lip measurements at 25 per second.
 
-The mesh is the slowest stage of an analysis, so it runs only on stretches that are asked for.
+The mesh is the slowest stage of an analysis, so it runs only on segments that are asked for.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def follow_mouth(
 ) -> MouthTrack:
     """Measure the mouth of `track` from `start_s` to `end_s` (float seconds of the video's time line).
 
-    Decodes that stretch only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
+    Decodes that segment only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
     is gone.
     """
     # Half a step more on both sides, so that the first and last grid points have neighbours.
@@ -123,7 +123,7 @@ def _on_grid(faces: list[FollowedFace], start_s: float, count: int) -> MouthTrac
 
 
 def _cut_mouths(faces: list[FollowedFace], eyes_px: float) -> NDArray[np.uint8]:
-    """(N, 48, 48) grey crops around the lip corners; one scale for the stretch and smoothed places, so that the crop
+    """(N, 48, 48) grey crops around the lip corners; one scale for the segment and smoothed places, so that the crop
     does not breathe with the mouth that it shows."""
     corners = np.stack([face.points[list(_CORNERS), :2].mean(axis=0) for face in faces])
     angles = np.array([eye_angle(face.points) for face in faces])

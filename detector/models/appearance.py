@@ -1,7 +1,7 @@
 """Appearance of a face crop, region by region, without learned weights: light, colour, strength of fine detail.
 
 A frame model is taught to pass over how bright, tinted or sharp a picture is. Over time these matter: a face whose
-light flickers against its surroundings, or whose detail changes for a stretch, was touched.
+light flickers against its surroundings, or whose detail changes for a segment, was touched.
 """
 
 from __future__ import annotations

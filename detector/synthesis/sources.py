@@ -80,7 +80,7 @@ def _points(face: DetectedFace) -> NDArray[np.float32]:
 
 
 def _followed(evidence: Evidence, seconds: float) -> tuple[FaceClip, float]:
-    """The first stretch of one face that is as long as asked for, else the longest; with the time it starts at."""
+    """The first segment of one face that is as long as asked for, else the longest; with the time it starts at."""
     best: list[tuple[Frame, NDArray[np.float32] | None]] = []
     with FaceAnalyser(AnalysisSettings(tile_faces=False)) as analyser:
         for segment in _segments(evidence, analyser, seconds):

@@ -20,7 +20,7 @@ from detector.synthesis.degrade import Image
 from detector.synthesis.sharpness import balance_sharpness
 from detector.training.data.readings import Reading
 
-# A short stretch is enough for a codec to predict frames from each other, and cheap enough to draw thousands.
+# A short segment is enough for a codec to predict frames from each other, and cheap enough to draw thousands.
 _FRAMES, _PAIRS = 12, 8
 _FACE_PX: Final = (90.0, 224.0)
 _SPREAD = 0.2  # how far the twins' sharpness may lie apart, as the spread of a factor's logarithm

@@ -39,9 +39,9 @@ _BEFORE = "-before"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One stretch of one genuine clip. `number` 0 is dense (up to 25 frames a second), 1 spreads over a longer clip.
+    """One segment of one genuine clip. `number` 0 is dense (up to 25 frames a second), 1 spreads over a longer clip.
 
-    `before` holds, of a stretch that spreads, the frame just before each of `clip`, where the video has one."""
+    `before` holds, of a segment that spreads, the frame just before each of `clip`, where the video has one."""
 
     clip: FaceClip
     file: str
@@ -137,10 +137,10 @@ class FollowedSegment(NamedTuple):
 
 
 def follow_face(frames: Iterable[Frame], analyser: FaceAnalyser, count: int) -> FollowedSegment | None:
-    """The first stretch of up to `count` frames in which one face stays in one shot and in reach of where it began.
+    """The first segment of up to `count` frames in which one face stays in one shot and in reach of where it began.
 
-    Stretches shorter than `count` are passed over for a longer one later. Faces above 224 px are shrunk to it. None
-    where no stretch has eight frames.
+    Segments shorter than `count` are passed over for a longer one later. Faces above 224 px are shrunk to it. None
+    where no segment has eight frames.
     """
     best: _Path | None = None
     now: _Path | None = None

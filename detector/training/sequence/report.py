@@ -79,7 +79,7 @@ def balanced_threshold(labels: NDArray[np.int64], logits: NDArray[np.float64]) -
 
 
 def interval_margin(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore]) -> float:
-    """The margin over a clip's own level that finds the most spliced stretches, less the share of genuine clips in
+    """The margin over a clip's own level that finds the most spliced segments, less the share of genuine clips in
     which it finds any; 25 margins from 0 to 6."""
     pairs = list(zip(clips, scores, strict=True))
     grid = np.linspace(0, 6, 25)

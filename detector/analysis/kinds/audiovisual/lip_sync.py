@@ -54,7 +54,7 @@ def lip_sync(
     """Lagged correlation of `opening` (T,) with `envelope` (T + 2 x before,), both at 25 Hz.
 
     Envelope sample `before` + t belongs to opening sample t; the `before` samples on both sides let lags be compared on
-    the same stretch of the mouth. Only samples that are `seen` and heard count. None where fewer than 0.8 s are common,
+    the same segment of the mouth. Only samples that are `seen` and heard count. None where fewer than 0.8 s are common,
     or the mouth or the sound does not vary.
     """
     mouth = _without_drift(opening.astype(np.float64), seen)

@@ -27,9 +27,9 @@ class SpeechSegment(NamedTuple):
 
 
 def choose_segments(activity: SpeechActivity, tracks: Sequence[FaceTrack]) -> tuple[SpeechSegment, ...]:
-    """Up to three stretches of up to 3 s, each within one face's time and mostly speech, spread over the file.
+    """Up to three segments of up to 3 s, each within one face's time and mostly speech, spread over the file.
 
-    Each third of the speech gives its fullest stretch; silence at both ends of a stretch is cut off. Where no third
+    Each third of the speech gives its fullest segment; silence at both ends of a segment is cut off. Where no third
     holds one, the whole of the speech may. Empty where no face is in the picture for 0.9 s of speech.
     """
     spans = spread_spans(activity, [(track.first_pts_s, track.last_pts_s) for track in tracks])
@@ -37,7 +37,7 @@ def choose_segments(activity: SpeechActivity, tracks: Sequence[FaceTrack]) -> tu
 
 
 def spread_spans(activity: SpeechActivity, faces: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """(start, end) of the stretches, where each of `faces` is in the picture from a first to a last second."""
+    """(start, end) of the segments, where each of `faces` is in the picture from a first to a last second."""
     found = [span for part in _parts(activity) if (span := _best_in(activity, faces, *part)) is not None]
     if not found and activity.segments_s:
         whole = _best_in(activity, faces, activity.segments_s[0][0], activity.segments_s[-1][1])
@@ -68,7 +68,7 @@ def _parts(activity: SpeechActivity) -> list[tuple[float, float]]:
 
 
 def _windows_in(activity: SpeechActivity, low_s: float, high_s: float) -> list[tuple[float, float, float]]:
-    """(seconds of speech, start, end) of stretches of up to 3 s in [low, high], a quarter of a second apart."""
+    """(seconds of speech, start, end) of segments of up to 3 s in [low, high], a quarter of a second apart."""
     if high_s - low_s < SHORTEST_S:
         return []
     options = []
@@ -86,7 +86,7 @@ def _windows_in(activity: SpeechActivity, low_s: float, high_s: float) -> list[t
 
 
 def _present(tracks: Sequence[FaceTrack], start_s: float, end_s: float) -> tuple[FaceTrack, ...]:
-    """Tracks that cover the stretch, the largest faces first."""
+    """Tracks that cover the segment, the largest faces first."""
     within = [track for track in tracks if track.first_pts_s <= start_s + 0.1 and track.last_pts_s >= end_s - 0.1]
     return tuple(sorted(within, key=_size_px, reverse=True))
 

@@ -126,7 +126,7 @@ def _judge_all(
                 by_track.setdefault(track.track_id, []).append(judge(mouth, sound, model))
     if not by_track:
         return _nothing("mouth_hidden")
-    # One person may be several tracks (a cut between them); the speaker is chosen where faces compete in a stretch.
+    # One person may be several tracks (a cut between them); the speaker is chosen where faces compete in a segment.
     speaker_id = max(by_track, key=lambda track_id: _speaks(by_track[track_id]))
     chosen = _of_speaker(by_track, speaker_id)
     windows = tuple(
@@ -150,7 +150,7 @@ def _judge_all(
 
 
 def _of_speaker(by_track: dict[int, list[Judged]], speaker_id: int) -> list[Judged]:
-    """The speaker's stretches, and of stretches without the speaker the face that moves most."""
+    """The speaker's segments, and of segments without the speaker the face that moves most."""
     chosen = {item.mouth.start_s: item for item in by_track[speaker_id]}
     others = [item for track_id, items in by_track.items() if track_id != speaker_id for item in items]
     for item in sorted(others, key=lambda other: -_speaks([other])):

@@ -1,4 +1,4 @@
-"""From logits of frames to stretches of time."""
+"""From logits of frames to segments of time."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def intervals_of(
     margin_logit: float = MARGIN_LOGIT,
     switch_cost: float = SWITCH_COST,
 ) -> tuple[Interval, ...]:
-    """The stretches in which the frames of one face stand out from the rest of it, in order of time.
+    """The segments in which the frames of one face stand out from the rest of it, in order of time.
 
     A frame stands out by its logit less the lower quartile of all of them, less `margin_logit`: how high a whole face
     scores differs more between people than between the parts of a spliced clip. So a face that is manipulated from
-    beginning to end has no stretch; its track's logit says so. Of all ways to divide the frames into stretches, the one
+    beginning to end has no segment; its track's logit says so. Of all ways to divide the frames into segments, the one
     is taken with the greatest sum inside, less `switch_cost` for every border: a two-state Viterbi path (Forney, 1973).
-    One frame counts for at most 4, so that no single frame makes a stretch. A stretch reaches half-way to the
+    One frame counts for at most 4, so that no single frame makes a segment. A segment reaches half-way to the
     neighbouring frames, is at least a quarter of a second long, and its logit is the mean of its frames'. `times_s`
     ascend. Raises ValueError where lengths differ or a value is not finite.
     """
@@ -70,7 +70,7 @@ def _best_path(gain: NDArray[np.float64], switch_cost: float) -> NDArray[np.bool
 
 
 def overlap(first: tuple[float, float], second: tuple[float, float]) -> float:
-    """Intersection over union of two stretches of time in seconds, 0..1."""
+    """Intersection over union of two segments of time in seconds, 0..1."""
     common = min(first[1], second[1]) - max(first[0], second[0])
     whole = max(first[1], second[1]) - min(first[0], second[0])
     return max(0.0, common) / whole if whole > 0 else 0.0

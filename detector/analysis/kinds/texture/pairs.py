@@ -29,7 +29,7 @@ LEAST_PAIRS: Final = 6
 # stay below it: who holds still and what is a still look alike, so such pairs say nothing.
 LEAST_EXPRESSION: Final = 0.006
 _STEP_S, _SEGMENT_S, _SEGMENTS, _TRACKS = 0.19, 5.0, 3, 4
-_PAIRS = 24  # of each stretch
+_PAIRS = 24  # of each segment
 _ROOM, _LARGEST_PX = 0.35, 384.0
 _EXPRESSION: Final = FEATURES.index("expression")
 
@@ -50,7 +50,7 @@ def examine_texture(
     cancelled: Callable[[], bool] | None = None,
     backend: FaceBackend | None = None,
 ) -> list[TrackScore]:
-    """A score for each of `tracks` (the four longest) that is followed long enough: up to three stretches of five
+    """A score for each of `tracks` (the four longest) that is followed long enough: up to three segments of five
     seconds, spread evenly, five moments a second. Tracks with fewer than six comparable pairs have none.
 
     `backend` replaces MediaPipe and is left open. Raises CancelledError where `cancelled()` turns true.
