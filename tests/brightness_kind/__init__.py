@@ -90,7 +90,6 @@ class BrightnessModule(BinaryModule):
         return StepOutput(self.label_loss(logits, labels), logits, labels)
 
 
-@training.register
 class BrightnessTraining(training.TrainingKind):
     name = NAME
 
@@ -122,3 +121,6 @@ def _batches(data_root: Path) -> Iterator[tuple[Tensor, Tensor]]:
         pictures = np.stack([cv2.imread(str(data_root / file)) for file in rows["file"]])
         images = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.25
         yield images, torch.tensor((rows["label"] == "fake").to_numpy(), dtype=torch.float32)
+
+
+training.register(BrightnessTraining())

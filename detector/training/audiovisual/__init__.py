@@ -31,7 +31,7 @@ class AudioVisualKind(TrainingKind):
     def export(self, config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
         from detector.training.audiovisual.report import export_audiovisual
 
-        return export_audiovisual(self.load_config(config_path), data_root, run_dir, out)
+        return export_audiovisual(self.load_config(config_path), data_root, run_dir, out, history)
 
 
 register(AudioVisualKind())

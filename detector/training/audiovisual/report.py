@@ -29,19 +29,20 @@ from detector.training.audiovisual.measure import (
 from detector.training.audiovisual.recipe import AudioVisualConfig
 from detector.training.data.speech_bank import TalkingClip, open_speech_bank, talking_rows
 from detector.training.engine.config import config_sha256
-from detector.training.engine.run_log import finished_run, read_run
+from detector.training.engine.export import origin, run_of
+from detector.training.engine.run_log import FinishedRun, finished_run
 from detector.training.evaluation.heldout import write_held_out
 from detector.training.evaluation.thresholds import NEVER
 
 
-def export_audiovisual(config: AudioVisualConfig, data_root: Path, run_dir: Path, out: Path) -> ModelCard:
+def export_audiovisual(
+    config: AudioVisualConfig, data_root: Path, run_dir: Path, out: Path, history: str = ""
+) -> ModelCard:
     """Measure the run in `run_dir`, write weights and card into `out` and every trial into `run_dir/trials.csv`.
 
-    Raises SettingsError where the run is not finished or was made with another config.
+    Raises SettingsError where the run is not finished, or was made with another config and no `history` says why.
     """
-    run = read_run(run_dir)
-    if run.config_sha256 != config_sha256(config):
-        raise SettingsError(f"{config.model_id}: the run was made with another config than the one given.")
+    run = run_of(config.model_id, config_sha256(config), run_dir, history)
     clips = open_speech_bank(data_root, run_dir / "bank")
     real = [clip for clip in clips if clip.label == "real" and clip.split != "test"]
     trials = _fold_trials(config, real, run_dir)
@@ -56,7 +57,7 @@ def export_audiovisual(config: AudioVisualConfig, data_root: Path, run_dir: Path
         run_dir / "trials.csv", index=False
     )
     fakes = [clip for clip in clips if clip.label == "fake"]
-    facts = _training(config, real, run.steps, run.minutes)
+    facts = _training(config, real, run, history)
     decision = _decision(trials)
     results = _results(network, trials, last, fakes, decision.likely_manipulated_logit)
     card = write_card(config, network, facts, decision, results, out)
@@ -129,11 +130,11 @@ def _decision(trials: pd.DataFrame) -> Thresholds:
     return Thresholds(round(float(real.max()) + 1e-3, 3), NEVER, basis)
 
 
-def _training(config: AudioVisualConfig, real: Sequence[TalkingClip], steps: int, minutes: float) -> dict[str, Any]:
+def _training(config: AudioVisualConfig, real: Sequence[TalkingClip], run: FinishedRun, history: str) -> dict[str, Any]:
     return {
-        "config_sha256": config_sha256(config),
-        "steps": steps,
-        "minutes": minutes,
+        **origin(run, history),
+        "steps": run.steps,
+        "minutes": run.minutes,
         "clips": len(real),
         "people": len({clip.group for clip in real}),
         "speech_s": round(sum(len(clip.mouth.seen) for clip in real) / RATE_HZ, 1),

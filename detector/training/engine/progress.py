@@ -18,11 +18,10 @@ Item = TypeVar("Item")
 
 
 class Progress:
-    """One piece of work, told of at its start, then at most every 20 seconds; call it as `progress(done, total)`."""
+    """One piece of work, told of at most every 20 seconds; call it as `progress(done, total)` when a part is done."""
 
     def __init__(self, what: str) -> None:
         self._what, self._started, self._told = what, time.monotonic(), time.monotonic()
-        log.info("%s …", what)
 
     def __call__(self, done: int, total: int, *_: object) -> None:
         now = time.monotonic()
@@ -34,6 +33,8 @@ class Progress:
 
 def tracked(items: Collection[Item], what: str) -> Iterator[Item]:
     """The items, with the progress of whatever is done with each."""
+    if items:
+        log.info("%s: %d to do", what, len(items))
     progress = Progress(what)
     for done, item in enumerate(items, start=1):
         yield item
@@ -52,11 +53,12 @@ def duration(seconds: float) -> str:
 def shown() -> Iterator[None]:
     """Show progress on standard error while this lasts."""
     handler = logging.StreamHandler(sys.stderr)
-    level = log.level
+    before = log.level, log.propagate
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    log.propagate = False  # libraries may have given the root a handler too
     try:
         yield
     finally:
         log.removeHandler(handler)
-        log.setLevel(level)
+        log.level, log.propagate = before

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from detector.errors import SettingsError
 from detector.registry import FrameModel, ModelCard, expect, load_model
 from detector.training.data.splits import SPLITS
 from detector.training.engine.config import config_sha256
-from detector.training.engine.export import bring, run_of, split_manifest
+from detector.training.engine.export import bring, origin, run_of, split_manifest
 from detector.training.engine.run_log import finished_run
 from detector.training.evaluation.heldout import write_held_out
 from detector.training.sequence.recipe import clip_features, fit_sequence, load_sequence_config
@@ -21,7 +22,7 @@ def export_sequence_run(config_path: Path, data_root: Path, run_dir: Path, out: 
     facts = finished_run(run_dir)
     if facts is None:
         raise SettingsError(f"{config.model_id}: no finished run in {run_dir}.")
-    run_of(config.model_id, config_sha256(config), run_dir, history)
+    run = run_of(config.model_id, config_sha256(config), run_dir, history)
     if change := finished_run(run_dir / "change"):
         facts = {**facts, "change": change}
     trunk = expect(load_model(config.trunk), FrameModel)
@@ -34,6 +35,8 @@ def export_sequence_run(config_path: Path, data_root: Path, run_dir: Path, out: 
     )
     network = fit_sequence(config, trunk, train, validation, run_dir)  # the run is over: this only loads its best epoch
     card = export_sequence(config, network, trunk, (train, validation, apart), facts, out)
+    card = replace(card, training={**card.training, **origin(run, history)})
+    card.write(out / f"{card.model_id}.card.json")
     write_held_out(split_manifest(data_root), out, config.model_id)
     bring([config.trunk], out)
     return card

@@ -72,3 +72,9 @@ def test_missing_columns_and_missing_banks_are_named(tmp_path: Path) -> None:
         build_bank(tmp_path, tmp_path / "bank")
     with pytest.raises(SettingsError, match="No face bank"):
         FaceBank.open(tmp_path / "bank")
+
+
+def test_a_bank_that_is_not_there_is_told_with_what_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"No face bank in .* training a frame model") as refusal:
+        FaceBank.open(tmp_path)
+    assert "--" not in str(refusal.value)

@@ -1,6 +1,7 @@
 """Networks that paint faces: fitted from a bank, kept with what they are, loaded as they were."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from detector.synthesis.reconstruction import (
     load_reconstruction_networks,
     save_reconstruction_network,
 )
+from detector.training.data.facebank import FaceBank
 from detector.training.data.reconstruction import RECIPES, fit_all, fit_reconstruction_network, texture_loss
 from tests.training.banks import small_bank
 
@@ -57,3 +59,16 @@ def test_a_file_that_does_not_say_what_it_holds_is_refused(tmp_path: Path) -> No
     save_file(load_file(tmp_path / "a.safetensors"), tmp_path / "b.safetensors")
     with pytest.raises(SettingsError, match=r"b\.safetensors"):
         load_reconstruction_networks(tmp_path)
+
+
+def test_all_networks_are_fitted_on_the_device_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fit(bank: FaceBank, kind: str, options: dict[str, Any], *, device: str, **others: Any) -> torch.nn.Module:
+        asked.append(device)
+        return build_reconstruction_network(kind, options)
+
+    monkeypatch.setattr("detector.training.data.reconstruction.fit_reconstruction_network", fit)
+    monkeypatch.setattr("detector.training.data.reconstruction.PerceptualLoss", torch.nn.Identity)
+    fit_all(small_bank(tmp_path / "bank", faces=2), tmp_path / "networks", device="meta")
+    assert asked == ["meta"] * len(RECIPES)

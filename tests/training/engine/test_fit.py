@@ -242,6 +242,6 @@ def test_work_in_pieces_tells_how_many_are_done_and_how_long_the_rest_will_take(
     with shown():
         assert list(tracked("abcdef", "cutting")) == list("abcdef")
     first, *rest = capsys.readouterr().err.splitlines()
-    assert first == "cutting …"
+    assert first == "cutting: 6 to do"
     assert rest[0].startswith("cutting: 2 of 6, about ")
     assert [duration(seconds) for seconds in (4, 600, 11_100)] == ["4 s", "10 min", "3 h 5 min"]
