@@ -22,6 +22,7 @@ from pages.parts.shared import media, services
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    """Open the store and the worker with the app, and close them with it."""
     await anyio.to_thread.run_sync(services.open_services, default_home())
     try:
         yield

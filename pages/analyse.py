@@ -18,6 +18,7 @@ _UPLOAD, _PATH = "Upload", "Path on this machine"
 
 
 def render() -> None:
+    """Show the page: evidence, case, models and settings, and the jobs."""
     left, right = st.columns([3, 2], gap="large")
     with left:
         who = actor.required()
@@ -44,7 +45,7 @@ def render() -> None:
 
 
 def _choose_evidence() -> tuple[list[Incoming], list[Refusal]]:
-    """What the user has named so far; a path that cannot be used is already a refusal."""
+    """The evidence named so far; a path that cannot be used is already a refusal."""
     # A fresh key after each start lets go of the uploaded bytes: the store has the file then.
     round_ = st.session_state.get(_ROUND, 0)
     source = _UPLOAD

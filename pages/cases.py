@@ -13,6 +13,7 @@ from pages.parts.shared.address import Place
 
 
 def render() -> None:
+    """Show the page: the list of cases and the chosen one."""
     for warning in services.current().store.warnings:
         markup.problem("The case store needs attention", warning)
     who = actor.name()

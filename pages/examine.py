@@ -26,6 +26,7 @@ from pages.parts.shared.wording import LABELS
 
 
 def render() -> None:
+    """Show the page: the chosen analysis of the chosen exhibit."""
     who = actor.required()
     if not who:
         return

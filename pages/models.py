@@ -14,6 +14,7 @@ from pages.parts.shared import address, markup, preferences
 
 
 def render() -> None:
+    """Show the page: the installed models and the chosen one's card."""
     try:
         cards, default = model_choice.cards(), model_choice.default_ids()
     except ModelError as error:

@@ -17,6 +17,7 @@ _PLOT_CONFIG = {"displayModeBar": False}
 
 
 def render() -> None:
+    """Show the page: the runs in a folder of this machine."""
     text = _choose_folder()
     if not text:
         markup.empty(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     parser = commands.add_parser(
         "analyze",
         help="examine files and print one JSON object a file",
@@ -88,7 +89,7 @@ def _analyze(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Session:
-    """What every file of one command shares: models, settings, and where originals and results are kept."""
+    """The parts that every file of one command shares: models, settings, and where originals and results are kept."""
 
     models: tuple[LoadedModel, ...]
     settings: AnalysisSettings

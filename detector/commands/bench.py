@@ -22,6 +22,7 @@ CLIP_FPS, CLIP_SIZE = 30, (1280, 720)
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     parser = commands.add_parser("bench", help="measure speed and memory of an analysis")
     parser.add_argument(
         "video", nargs="?", type=Path, help=f"clip to measure on (default: {SPEED_S} s of 720p, 30 frames a second)"

@@ -22,6 +22,7 @@ _STATUSES = ("open", "in_review", "closed", "archived")
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     parser = commands.add_parser("cases", help="list, search, show, verify, export, import and annotate cases")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="one line a case: id, reference, exhibits, analyses, title")

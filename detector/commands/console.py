@@ -1,4 +1,4 @@
-"""What every command shares: options, opening the store, loading models, and how failures are told."""
+"""The parts that every command shares: options, opening the store, loading models, and how failures are told."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def complain(error: FramewitnessError) -> None:
+    """Print an error with its code on standard error."""
     print(f"error: {error.code}: {error}", file=sys.stderr)
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the case store."""
     parser.add_argument("--home", type=Path, help="folder of the case store (default: FRAMEWITNESS_HOME or the user's)")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     annotate = commands.add_parser(
         "annotate",
         help="write the video with boxes, scores and a time line drawn on it",

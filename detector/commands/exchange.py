@@ -13,6 +13,7 @@ from detector.errors import SettingsError
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     from detector.cases.export_forms import CASE_FORMS, RECORD_FORMS
 
     forms = {form.key: form for form in (*CASE_FORMS, *RECORD_FORMS)}

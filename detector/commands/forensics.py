@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     parser = commands.add_parser(
         "forensics",
         help="examine files beside their faces: content credentials, container, coding, metadata",

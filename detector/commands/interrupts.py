@@ -35,6 +35,7 @@ class Interrupts:
             signal.signal(number, handler)
 
     def asked(self) -> bool:
+        """Whether a signal asked to stop."""
         return self._asked.is_set()
 
     @contextmanager

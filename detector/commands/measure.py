@@ -21,6 +21,7 @@ _LEAST_FACES = 20  # of each label, or as many as are asked for
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     evaluate = commands.add_parser(
         "evaluate",
         help="measure models on the files of a manifest",
@@ -107,7 +108,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _cross_validated(evaluation: Evaluation, run: Path) -> pd.DataFrame | None:
-    """What an ensemble's run says of people that each of its fits left out; None where there is nothing of the kind."""
+    """Logits that an ensemble's run gives people whom each of its fits left out; None where there are none."""
     from detector.registry import loaded_class
 
     path = run / "validation.csv"

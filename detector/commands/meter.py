@@ -25,6 +25,7 @@ class Meter:
             print(file=sys.stderr)
 
     def show(self, progress: Progress) -> None:
+        """Show how far the work is."""
         tenth = int(progress.fraction * 10)
         if self._quiet or (not self._terminal and tenth == self._shown):
             return

@@ -11,6 +11,7 @@ from detector.errors import ModelError
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     parser = commands.add_parser("models", help="list, show or verify models")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="one line a model: id, kind, parameters, title")

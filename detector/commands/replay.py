@@ -23,6 +23,7 @@ _WORDS = {"equal": "Equal", "within_tolerance": "Equal within tolerance", "diffe
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     bundle = commands.add_parser(
         "bundle",
         help="write an analysis and all it was made from as one zip",

@@ -26,6 +26,7 @@ _MARKS = {True: "ok", False: "FAILED", None: "not checked"}
 
 
 def add_commands(commands: Any) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     parser = commands.add_parser("report", help="write the PDF of a case, or check one (exit status 1 where it fails)")
     parser.add_argument("case", nargs="?", help="case id, reference or title")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write the PDF")

@@ -21,6 +21,7 @@ _ROLES = ("examiner", "second_examiner")
 
 
 def add_actions(actions: Any) -> None:
+    """Add these actions to the parser of `framewitness cases`."""
     note = actions.add_parser("note", help="add a note to a case, an exhibit, a track or a frame")
     note.add_argument("text")
     note.add_argument("--track", type=int, help="face track of the exhibit")

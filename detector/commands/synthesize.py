@@ -18,6 +18,7 @@ from detector.synthesis.twin_files import TwinWriter, write_manifest
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     command = subparsers.add_parser(
         "synthesize", help="make manipulated twins of a genuine video or still, with masks, intervals and a manifest"
     )

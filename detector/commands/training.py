@@ -16,6 +16,7 @@ from detector.training.kinds import kind_of
 
 
 def add_commands(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this module's commands to the parser of `framewitness`."""
     train = subparsers.add_parser("train", help="train a model of any kind from a YAML config")
     train.add_argument("config", type=Path, help="training config, e.g. assets/configs/frame-thin-resnet18.yaml")
     train.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")

@@ -15,6 +15,7 @@ class ChannelAttention(nn.Module):
         self.shared = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W), each channel scaled by 0..1."""
         mean, peak = x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)  # (B, C, 1, 1) each
         return x * torch.sigmoid(self.shared(mean) + self.shared(peak))
 
@@ -27,6 +28,7 @@ class SpatialAttention(nn.Module):
         self.look = nn.Conv2d(2, 1, kernel, padding=kernel // 2)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W), each place scaled by 0..1."""
         seen = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], dim=1)  # (B, 2, H, W)
         return x * torch.sigmoid(self.look(seen))
 

@@ -67,6 +67,7 @@ class LipReader(nn.Module):
         return (moved / (spread + 1e-2)).transpose(1, 2)
 
     def forward(self, mel: Tensor, heard: Tensor) -> Tensor:
+        """(B, S, K) of a log-mel spectrogram (B, 4 S, M) and `heard` (B, S) bool."""
         return self.weights(self.bands(mel, heard)).transpose(1, 2)
 
 

@@ -44,6 +44,7 @@ class TimeBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, valid: Tensor) -> Tensor:
+        """(B, C, T) of the same shape, 0 where `valid` (B, 1, T) is 0."""
         normed = self.norm(x.transpose(1, 2)).transpose(1, 2) * valid
         return (x + self.dropout(F.gelu(self.convolution(normed)))) * valid
 
@@ -67,6 +68,7 @@ class VideoEncoder(nn.Module):
         self.time = nn.ModuleList(TimeBlock(width, dilation, dropout) for dilation in (1, 2, 1))
 
     def forward(self, mouth: Tensor, lips: Tensor, seen: Tensor) -> Tensor:
+        """(B, D, T) of mouth crops, lip measurements (B, T, K) and `seen` (B, T) bool."""
         batch, count = seen.shape
         weight = seen.to(mouth.dtype)
         looks = self.frame(picture_change(mouth, seen).flatten(0, 1)[:, None]).view(batch, count, -1)
@@ -92,6 +94,7 @@ class AudioEncoder(nn.Module):
         self.time = nn.ModuleList(TimeBlock(width, dilation, dropout) for dilation in (1, 2))
 
     def forward(self, mel: Tensor, heard: Tensor) -> Tensor:
+        """(B, D, S) of a log-mel spectrogram (B, 4 S, M) and `heard` (B, S) bool."""
         weight = heard.to(mel.dtype).repeat_interleave(MEL_PER_FRAME, 1)[:, :, None]
         total = weight.sum(1, keepdim=True).clamp_min(1)
         moved = (mel - (mel * weight).sum(1, keepdim=True) / total) * weight
@@ -122,10 +125,12 @@ class FeatureExchange(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def encode_video(self, mouth: Tensor, lips: Tensor, seen: Tensor) -> VisualFeatures:
+        """Unit features of a mouth's pictures, and those they predict of the voice."""
         video = self.video(mouth, lips, seen)
         return VisualFeatures(_unit(video), _unit(self.to_audio(video)))
 
     def encode_audio(self, mel: Tensor, heard: Tensor) -> AudioFeatures:
+        """Unit features of a voice, and those they predict of the mouth."""
         audio = self.audio(mel, heard)
         return AudioFeatures(_unit(audio), _unit(self.to_video(audio)))
 

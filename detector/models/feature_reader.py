@@ -26,6 +26,7 @@ class Ordered(NamedTuple):
 
     @property
     def lengths(self) -> Tensor:
+        """(B,) int: how many frames of each window are present."""
         return self.present.sum(1)
 
     def as_given(self, values: Tensor) -> Tensor:
@@ -120,6 +121,7 @@ class FeatureReader(nn.Module):
         return self.witness(frames.features[:, :, : self.deep]).squeeze(2) * frames.present
 
     def forward(self, frames: Ordered) -> Tensor:
+        """(B, T, `outputs`), 0 where absent."""
         there = frames.present[:, :, None]
         x = (frames.features[:, :, self.first : self.features] - self.mean) * self.scale  # (B, T, D)
         x = torch.where(x.isnan(), 0.0, x)

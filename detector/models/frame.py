@@ -141,4 +141,5 @@ class FrameNet(nn.Module):
 
     @property
     def cam_layer(self) -> nn.Module:
+        """The layer whose activations class activation maps are taken from."""
         return self.trunk.last_stage

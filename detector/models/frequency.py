@@ -69,4 +69,5 @@ class FrequencyBranch(nn.Module):
             return nn.functional.adaptive_avg_pool2d(amplitude, _GRID)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features (B, D) float32 of pictures (B, 3, S, S)."""
         return self.read(self.spectrum(x)).float()

@@ -31,6 +31,7 @@ def confidence_weighted(z: Tensor, present: Tensor) -> Tensor:
 
 
 def confidence_shares(z: Tensor, present: Tensor) -> Tensor:
+    """Weights (B, M) that sum to 1: by how far each member's score is from 0.5, 0 where it is absent."""
     sure = torch.tanh(z.abs() / 2).masked_fill(~present, 0.0) + 1e-6 * present
     return sure / sure.sum(1, keepdim=True)
 
@@ -41,6 +42,7 @@ def logit_mean(z: Tensor, present: Tensor) -> Tensor:
 
 
 def equal_shares(z: Tensor, present: Tensor) -> Tensor:
+    """Weights (B, M) that sum to 1: the same for every member that is present."""
     return present.to(z.dtype) / present.sum(1, keepdim=True)
 
 
@@ -115,6 +117,7 @@ class MajorityVote(Fusion):
     """See `majority_vote`; `centre` holds each member's own threshold."""
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        """Logits (B,); see `majority_vote`."""
         return majority_vote(z, present)
 
 
@@ -122,9 +125,11 @@ class ConfidenceWeighted(Fusion):
     """See `confidence_weighted`."""
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        """Logits (B,); see `confidence_weighted`."""
         return confidence_weighted(z, present)
 
     def shares(self, z: Tensor, present: Tensor) -> Tensor:
+        """Weights (B, M); see `confidence_shares`."""
         return confidence_shares(z, present)
 
 
@@ -132,6 +137,7 @@ class LogitMean(Fusion):
     """See `logit_mean`."""
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        """Logits (B,); see `logit_mean`."""
         return logit_mean(z, present)
 
 
@@ -143,9 +149,11 @@ class LearnedWeights(Fusion):
         self.raw_weights = nn.Parameter(torch.zeros(members))
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        """Logits (B,): the mean with the weights learned."""
         return _weighted(z, self.shares(z, present))
 
     def shares(self, z: Tensor, present: Tensor) -> Tensor:
+        """Weights (B, M): those learned, scaled to sum to 1 over the members that are present."""
         return torch.softmax(self.raw_weights.expand_as(z).masked_fill(~present, float("-inf")), dim=1)
 
 
@@ -160,6 +168,7 @@ class Stacking(Fusion):
         self.output = nn.Linear(hidden or width, 1)
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        """Logits (B,) of a small network over the logits and which of them are present."""
         inputs = torch.cat([z, present.to(z.dtype)], dim=1)
         return self.output(inputs if self.hidden is None else torch.tanh(self.hidden(inputs))).squeeze(1)
 
@@ -185,10 +194,12 @@ class NoisyOr(Fusion):
         self.offsets = nn.Parameter(torch.full((members,), -1.0))
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
+        """Logits (B,): the chance that at least one member's manipulation is there."""
         doubt = self._doubts(z, present).sum(1)  # -log of the chance that no member's manipulation is there
         return doubt + torch.log(-torch.expm1(-doubt))
 
     def shares(self, z: Tensor, present: Tensor) -> Tensor:
+        """Weights (B, M) that sum to 1: each member's part of the evidence."""
         doubts = self._doubts(z, present)
         return doubts / doubts.sum(1, keepdim=True)
 

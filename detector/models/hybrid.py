@@ -28,6 +28,7 @@ class ResidualProjection(nn.Module):
         self.norm = nn.LayerNorm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(…, D) of (…, C)."""
         x = self.straight(x)
         return self.norm(x + self.bend(x))
 
@@ -42,6 +43,7 @@ class LateFusion(nn.Module):
         self.score = nn.Sequential(nn.Linear(width, 64), nn.Tanh(), nn.Linear(64, 1, bias=False))
 
     def forward(self, cnn: Tensor, states: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """The joined summary (B, width) and the pooling weights (B, T), which sum to 1."""
         cnn_summary, cnn_pooling = self.cnn_pool(cnn, present)
         state_summary, state_pooling = self.state_pool(states, present)
         pathways = torch.stack([self.lift(cnn_summary), state_summary], dim=1)  # (B, 2, width)
@@ -61,6 +63,7 @@ class GatedCross(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, cnn: Tensor, states: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, width), and the attention weights (B, heads, T, T)."""
         answer, weight = self.attention(states, self.lift(cnn), present)
         gate = torch.sigmoid(self.gate(torch.cat([states, answer], dim=2)))  # (B, T, width)
         return self.norm(gate * states + (1 - gate) * answer), weight
@@ -117,6 +120,7 @@ class HybridNet(nn.Module):
         self.register_buffer("temperature", torch.ones(()))
 
     def forward_all(self, features: Tensor, times_s: Tensor, present: Tensor) -> SequenceOutput:
+        """Logit, logits of frames and attention; features (B, T, D), times (B, T) in s, present (B, T) bool."""
         frames = in_order(features, times_s, present)
         cnn = self.project(self.reader(frames))  # (B, T, projection)
         states = self.norm(self.recurrence(cnn, frames.lengths))  # (B, T, width)

@@ -29,6 +29,7 @@ class TwoWayRecurrence(nn.Module):
         self.outputs = 2 * hidden
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """States (B, T, 2 x hidden) of inputs (B, T, C), `lengths` (B,) of them present."""
         # Packed, so that the backward direction starts at the last present frame and not in the padding.
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.cells(packed)[0], batch_first=True, total_length=x.shape[1])
@@ -71,6 +72,7 @@ class RecurrentNet(nn.Module):
         self.heads = Heads(self.recurrence.outputs, dropout, with_witness=witness > 0)
 
     def forward_all(self, features: Tensor, times_s: Tensor, present: Tensor) -> SequenceOutput:
+        """Logit, logits of frames and pooling; features (B, T, D), times (B, T) in s, present (B, T) bool."""
         frames = in_order(features, times_s, present)
         x = self.embed(self.reader(frames))  # (B, T, inputs)
         states = self.norm(self.recurrence(x, frames.lengths))  # (B, T, 2 x hidden)

@@ -36,6 +36,7 @@ class AttentionPooling(nn.Module):
         self.score = nn.Sequential(nn.Linear(width, hidden), nn.Tanh(), nn.Linear(hidden, 1, bias=False))
 
     def forward(self, x: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Summary (B, C) of (B, T, C) and its weights (B, T), which sum to 1 and are 0 where absent."""
         score = self.score(x).squeeze(2).masked_fill(~present, -torch.inf)
         weight = torch.softmax(score, dim=1)  # (B, T), exactly 0 where absent
         return (x * weight[:, :, None]).sum(1), weight
@@ -55,6 +56,8 @@ class VisibleAttention(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, source: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, C) that attends to `source` (B, S, C), and the weights (B, heads, T, S)."""
+
         def split(values: Tensor) -> Tensor:
             return values.unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, H, T, C / H)
 
@@ -78,6 +81,7 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, C), and the attention weights (B, heads, T, T)."""
         normal = self.norm_attention(x)
         mixed, weight = self.attention(normal, normal, present)
         x = x + self.dropout(mixed)
@@ -125,6 +129,7 @@ class TransformerNet(nn.Module):
             self.register_buffer("change_gain", torch.zeros(()))
 
     def forward_all(self, features: Tensor, times_s: Tensor, present: Tensor) -> SequenceOutput:
+        """Logit, logits of frames and attention; features (B, T, D), times (B, T) in s, present (B, T) bool."""
         frames = in_order(features, times_s, present)
         x = self.embed(self.reader(frames))
         x = x + seconds_encoding(frames.times_s, x.shape[2])  # (B, T, width)

@@ -22,6 +22,7 @@ class HighPass(nn.Module):
         self.gain = gain
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, 6, H, W): the picture, and what a 3 x 3 mean leaves of it, scaled."""
         smooth = nn.functional.avg_pool2d(nn.functional.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
         return torch.cat([x, (x - smooth) * self.gain], dim=1)
 
@@ -70,6 +71,7 @@ class Trunk(nn.Module):
         self.strides = tuple(strides)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Feature maps (B, C, H / stride, W / stride), one a stride, finest first."""
         return self.encoder(self.high_pass(x))
 
     @property

@@ -1,0 +1,1 @@
+"""Widgets of the pages: a folder a page, `shared` for several."""

@@ -44,6 +44,8 @@ def _colour(signals: Signals) -> tuple[Tensor, Tensor]:
 
 
 class BackgroundTexture(CueModule):
+    """A person set before another background."""
+
     PREFIX, KIND, LEARNED = "bg_texture", "a person set before another background", 4
     MEASURED: ClassVar = {
         "bg_texture_contrast": "standard deviation of luma in the cell, grey levels",
@@ -56,6 +58,7 @@ class BackgroundTexture(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 7 channels of `MEASURED`, in their order: (B, 7, H / 8, W / 8)."""
         mean, mean_square = cells(signals.luma), cells(signals.luma.square())
         contrast = torch.sqrt((mean_square - mean.square()).clamp(min=0) + 1e-4)
         steep = cells(signals.steepness)
@@ -74,6 +77,8 @@ class BackgroundTexture(CueModule):
 
 
 class LightingDetector(CueModule):
+    """A face lit otherwise than its surroundings."""
+
     PREFIX, KIND, LEARNED = "lighting", "a face lit otherwise than its surroundings", 4
     MEASURED: ClassVar = {
         "lighting_shading": "natural logarithm of luma smoothed over 40 px",
@@ -86,6 +91,7 @@ class LightingDetector(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 7 channels of `MEASURED`, in their order: (B, 7, H / 8, W / 8)."""
         shading = _shading(signals)
         across, down = _slopes(shading)
         mismatch = torch.sqrt(against_surroundings(across).square() + against_surroundings(down).square() + 1e-6)
@@ -100,6 +106,8 @@ class LightingDetector(CueModule):
 
 
 class ShadowChecker(CueModule):
+    """A shadow that ends at the face or that the face lacks."""
+
     PREFIX, KIND, LEARNED = "shadow", "a shadow that ends at the face or that the face lacks", 4
     MEASURED: ClassVar = {
         "shadow_depth": "how far shading lies below its mean over 72 px, log units, 0 where it does not",
@@ -112,6 +120,7 @@ class ShadowChecker(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 7 channels of `MEASURED`, in their order: (B, 7, H / 8, W / 8)."""
         light = log_level(cells(signals.luma), _FLOOR)
         shading = smoothed(light, 3)
         across, down = _slopes(shading)
@@ -128,6 +137,8 @@ class ShadowChecker(CueModule):
 
 
 class ColourTemperature(CueModule):
+    """A face of another colour temperature than its surroundings."""
+
     PREFIX, KIND, LEARNED = "color_temp", "a face of another colour temperature than its surroundings", 4
     MEASURED: ClassVar = {
         "color_temp_red_green": "log ratio of red to green over 24 px",
@@ -140,6 +151,7 @@ class ColourTemperature(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 7 channels of `MEASURED`, in their order: (B, 7, H / 8, W / 8)."""
         red, green, blue = smoothed(log_level(cells(signals.rgb * 255), _FLOOR), 3).split(1, dim=1)
         warmth, tint = red - blue, 2 * green - red - blue
         saturation = torch.sqrt(cells(signals.chroma).square().sum(1, keepdim=True) + 1e-4)

@@ -66,6 +66,8 @@ def _highest_shift(values: Tensor) -> Tensor:
 
 
 class DctAnalyzer(CueModule):
+    """Compression that the surroundings did not go through, then all once more."""
+
     PREFIX, KIND, LEARNED = "dct", "compression that the surroundings did not go through, then all once more", 4
     MEASURED: ClassVar = {
         "dct_low_energy": "mean log magnitude of DCT coefficients with u+v of 1 to 2, grey levels",
@@ -77,6 +79,7 @@ class DctAnalyzer(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 6 channels of `MEASURED`, in their order: (B, 6, H / 8, W / 8)."""
         coefficients, diagonal = _transform_of(signals)
         # Logarithms before means: one block border in sixteen shifts must not outweigh the rest.
         logs = log_level(coefficients.abs(), 0.1)
@@ -91,6 +94,8 @@ class DctAnalyzer(CueModule):
 
 
 class QuantDetector(CueModule):
+    """JPEG compression at another quality than the surroundings."""
+
     PREFIX, KIND, LEARNED = "quant", "JPEG compression at another quality than the surroundings", 4
     MEASURED: ClassVar = {
         "quant_dead_zone": "share of DCT coefficients under 0.7 grey levels at the grid shift where most are, 0..1:"
@@ -104,6 +109,7 @@ class QuantDetector(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 6 channels of `MEASURED`, in their order: (B, 6, H / 8, W / 8)."""
         coefficients, _ = _transform_of(signals)
         dead = torch.sigmoid((0.7 - coefficients.abs()) * 8).mean(1, keepdim=True)
         highest = _highest_shift(dead)
@@ -142,6 +148,8 @@ def _edge_waves(signals: Signals, axis: int) -> tuple[Tensor, Tensor]:
 
 
 class BlockChecker(CueModule):
+    """A codec's block grid that is shifted against that of the surroundings."""
+
     PREFIX, KIND, LEARNED = "block", "a codec's block grid that is shifted against that of the surroundings", 4
     MEASURED: ClassVar = {
         "block_strength_x": "strongest periodic part of vertical block borders over 56 px, share of mean, 0..1",
@@ -153,6 +161,7 @@ class BlockChecker(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 6 channels of `MEASURED`, in their order: (B, 6, H / 8, W / 8)."""
         strengths, phases, waves = [], [], torch.zeros(())
         for axis in (3, 2):
             real, imaginary = _edge_waves(signals, axis)
@@ -172,6 +181,8 @@ class BlockChecker(CueModule):
 
 
 class CompressionEstimator(CueModule):
+    """Video compression (H.264) other than that of the surroundings."""
+
     PREFIX, KIND, LEARNED = "compression", "video compression (H.264) other than that of the surroundings", 4
     MEASURED: ClassVar = {
         "compression_detail": "log noise level of luma that is left, grey levels",
@@ -183,6 +194,7 @@ class CompressionEstimator(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 6 channels of `MEASURED`, in their order: (B, 6, H / 8, W / 8)."""
         detail = log_level(sigma(signals.residual), 0.1)
         chroma = log_level(sigma(signals.chroma_residual).mean(1, keepdim=True), 0.1)
         flat = cells(torch.sigmoid((0.3 - signals.residual.abs()) * 12))

@@ -36,6 +36,8 @@ def _log_noise(signals: Signals) -> Tensor:
 
 
 class NoiseLevel(CueModule):
+    """A face with another noise level than its surroundings."""
+
     PREFIX, KIND, LEARNED = "noise", "a face with another noise level than its surroundings", 3
     MEASURED: ClassVar = {
         "noise_sigma": "log noise level of luma in calm places over 24 px, grey levels",
@@ -46,6 +48,7 @@ class NoiseLevel(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
         noise = _log_noise(signals)
         chroma = log_level(sigma(signals.chroma_residual).mean(1, keepdim=True), 0.1)
         # The mean over 3x3 leaves noise but removes little of its correlation; edges are clipped.
@@ -56,6 +59,8 @@ class NoiseLevel(CueModule):
 
 
 class ShotNoiseLaw(CueModule):
+    """Noise that does not follow the light as that of the surroundings does."""
+
     PREFIX, KIND, LEARNED = "shot", "noise that does not follow the light as that of the surroundings does", 3
     MEASURED: ClassVar = {
         "shot_expected": "log noise level that the crop's own law log noise = a + b log light gives here, grey levels",
@@ -66,6 +71,7 @@ class ShotNoiseLaw(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
         noise, light = _log_noise(signals), log_level(smoothed(cells(signals.luma), 3), _FLOOR)
         mean_noise, mean_light = surroundings(noise), surroundings(light)
         # Least squares over the surroundings, drawn towards no slope where light hardly varies.
@@ -78,6 +84,8 @@ class ShotNoiseLaw(CueModule):
 
 
 class DarkChannel(CueModule):
+    """A face lifted out of, or sunk into, the dark by other means than light."""
+
     PREFIX, KIND, LEARNED = "dark", "a face lifted out of, or sunk into, the dark by other means than light", 3
     MEASURED: ClassVar = {
         "dark_channel": "smallest of R, G, B within 24 px (He et al. 2009), grey levels",
@@ -88,6 +96,7 @@ class DarkChannel(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
         darkest = -functional.max_pool2d(-signals.rgb.amin(1, keepdim=True) * 255, 8)
         darkest = -functional.max_pool2d(-darkest, 3, stride=1, padding=1)
         share = cells(torch.sigmoid((25.5 - signals.luma) / 4))

@@ -168,4 +168,5 @@ class SpecialistsNet(nn.Module):
 
     @property
     def cam_layer(self) -> nn.Module:
+        """The layer whose activations class activation maps are taken from."""
         return self.trunk.last_stage

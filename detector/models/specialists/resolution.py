@@ -36,6 +36,8 @@ def _bands(luma: Tensor) -> tuple[Tensor, ...]:
 
 
 class ResolutionBandwidth(CueModule):
+    """A face of lower or higher resolution than its surroundings."""
+
     PREFIX, KIND, LEARNED = "bandwidth", "a face of lower or higher resolution than its surroundings", 3
     MEASURED: ClassVar = {
         "bandwidth_top": "log mean magnitude of detail finer than 3 px, grey levels",
@@ -46,6 +48,7 @@ class ResolutionBandwidth(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
         top, second, third = (log_level(band, 0.1) for band in _bands(signals.luma))
         curvature = cells((signals.luma - smoothed(signals.luma, 3)).abs())
         overshoot = log_level(curvature, 0.1) - log_level(cells(signals.steepness), 0.3)
@@ -70,6 +73,8 @@ def _periodicity(difference: Tensor) -> Tensor:
 
 
 class ResolutionResampling(CueModule):
+    """Interpolation that the surroundings did not go through."""
+
     PREFIX, KIND, LEARNED = "resampling", "interpolation that the surroundings did not go through", 3
     MEASURED: ClassVar = {
         "resampling_predictability": "mean probability that a pixel is a linear mix of its neighbours, 0..1"
@@ -81,6 +86,7 @@ class ResolutionResampling(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
         # Residual of the best fixed 3x3 predictor (KB filter); p-map as exp(-error^2 / 2 sigma^2), sigma 1 grey level.
         probability = cells(torch.exp(-0.5 * (signals.residual * 1.6).square()))
         across, down = _second_differences(signals.luma)
@@ -98,6 +104,8 @@ class ResolutionResampling(CueModule):
 
 
 class ResolutionUpscaler(CueModule):
+    """A face enlarged, then sharpened, as upscalers and enhancers do."""
+
     PREFIX, KIND, LEARNED = "upscaler", "a face enlarged, then sharpened, as upscalers and enhancers do", 3
     MEASURED: ClassVar = {
         "upscaler_checkerboard": "magnitude of the pattern that alternates every pixel both ways, grey levels",
@@ -108,6 +116,7 @@ class ResolutionUpscaler(CueModule):
     }
 
     def measure(self, signals: Signals) -> Tensor:
+        """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
         luma = signals.luma
         checker = torch.tensor(((1.0, -1.0), (-1.0, 1.0)), device=luma.device, dtype=luma.dtype).view(1, 1, 2, 2) / 4
         alternating = functional.conv2d(functional.pad(luma, (0, 1, 0, 1), mode="replicate"), checker).abs()

@@ -1,0 +1,1 @@
+"""The data of training: splits, face bank, clips, speech bank, leakage."""

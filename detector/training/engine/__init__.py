@@ -1,0 +1,1 @@
+"""The engine of training: module, fit, run log, configs, losses, schedule."""

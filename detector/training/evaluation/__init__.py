@@ -1,0 +1,1 @@
+"""Measuring models: thresholds, predictions, baselines, cards."""

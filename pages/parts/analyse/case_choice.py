@@ -1,4 +1,4 @@
-"""Which case the evidence belongs to: one there is, or a new one."""
+"""The case that the evidence belongs to: one there is, or a new one."""
 
 from __future__ import annotations
 

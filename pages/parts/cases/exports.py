@@ -59,6 +59,7 @@ def pdf_bytes(store: CaseStore, case: Case, name: str, *, form: str, language: s
 
 
 def analysis_json(record_id: str) -> None:
+    """A button that downloads an analysis as JSON."""
     open_services = services.current()
     home = str(open_services.home)
     st.download_button(
@@ -84,6 +85,7 @@ def bundle_bytes(store: CaseStore, case: Case, who: str = "") -> bytes:
 
 
 def case_bundle(case: Case) -> None:
+    """A button that downloads a case as one bundle."""
     open_services, who = services.current(), actor.name()
     st.download_button(
         "Case bundle",

@@ -35,9 +35,11 @@ class Making:
 
     @property
     def active(self) -> bool:
+        """Whether the video is being made."""
         return self._thread.is_alive()
 
     def cancel(self) -> None:
+        """Ask it to stop."""
         self._cancel.set()
 
     def wait(self, timeout_s: float) -> None:

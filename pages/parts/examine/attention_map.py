@@ -1,4 +1,4 @@
-"""Which frames a sequence model compared with which: its attention by layer and head, on request."""
+"""The frames that a sequence model compared with each other: its attention by layer and head, on request."""
 
 from __future__ import annotations
 

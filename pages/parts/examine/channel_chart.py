@@ -35,7 +35,7 @@ def modules_of(result: CueResult) -> dict[str, tuple[str, ...]]:
 
 
 def choose_module(result: CueResult) -> str:
-    """Which part of the specialist to look at."""
+    """The part of the specialist to look at."""
     modules = modules_of(result)
     return st.segmented_control(
         "Part of the specialist",
@@ -49,12 +49,13 @@ def choose_module(result: CueResult) -> str:
 
 
 def names_of(result: CueResult, module: str) -> tuple[str, ...]:
+    """The channels of a module of the specialist, of its first module where it has none of that name."""
     modules = modules_of(result)
     return modules.get(module) or next(iter(modules.values()))
 
 
 def choose(cue: Cue, names: Sequence[str]) -> list[str]:
-    """Which channels to draw over time: those trained as evidence first, else the first one."""
+    """The channels to draw over time: those trained as evidence first, else the first one."""
     evidence = [name for name in names if name.endswith("_evidence")]
     return st.multiselect(
         "Channels",
@@ -67,7 +68,7 @@ def choose(cue: Cue, names: Sequence[str]) -> list[str]:
 
 
 def meaning(cue: Cue, name: str) -> str:
-    """What the channel says, with its unit; nothing where it is not known."""
+    """The meaning of the channel, with its unit; nothing where it is not known."""
     return CUE_MEANINGS[cue].channels.get(name, "")
 
 

@@ -99,7 +99,7 @@ def _show_innocent(cue: Cue) -> None:
 
 
 def _show_where(found: tuple[ModelResult, CueResult] | None) -> None:
-    """Where a cue without channels is drawn."""
+    """Say where a cue without channels is drawn."""
     if found is not None and (where := kind_of(found[0]).drawn_where):
         markup.note(f"It has no channels: {where}.")
 

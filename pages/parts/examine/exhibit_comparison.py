@@ -29,7 +29,7 @@ _ROW_PX = 22
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What one model said in one analysis of the exhibit."""
+    """One model's result in one analysis of the exhibit."""
 
     record: AnalysisRecord
     analysis: Analysis
@@ -38,7 +38,7 @@ class Said:
 
     @property
     def call(self) -> str:
-        """What the model's own thresholds make of its score; nothing where they are not at hand."""
+        """The outcome that the model's own thresholds give its score; nothing where they are not at hand."""
         if self.result.logit is None or self.decision is None:
             return ""
         if self.result.logit >= self.decision.likely_manipulated_logit:
@@ -77,7 +77,7 @@ def show(readings: Readings, exhibit_id: str) -> None:
 
 
 def gather(exhibit_id: str) -> list[Said]:
-    """What every model said in every analysis of the exhibit, the newest analysis first."""
+    """The results of every model in every analysis of the exhibit, the newest analysis first."""
     open_services = services.current()
     records = open_services.store.analyses(exhibit_id=exhibit_id)
     found = []

@@ -27,6 +27,8 @@ _LARGEST_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class DrawnBox:
+    """A box to draw on a frame, in its displayed pixels."""
+
     box_xyxy_px: Box
     colour: str
     label: str

@@ -1,4 +1,4 @@
-"""Where in a face a model looked (Grad-CAM), or where it says the face was changed (its blend map), over its input.
+"""Heatmaps over a face: the places a model looked at (Grad-CAM), or those it says were changed (its blend map).
 
 All Grad-CAM maps of a video share one scale, so a weak frame looks weak; a blend map is a probability. Cividis, because
 it reads the same in grey and with colour-vision deficiency.

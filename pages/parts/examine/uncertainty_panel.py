@@ -1,4 +1,4 @@
-"""How steady one face's score is: equivalent views of it, and the network with parts of it switched off."""
+"""The steadiness of one face's score: equivalent views of it, and the network with parts of it switched off."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def _show_attention(readings: Readings, record_id: str, here: FaceKey) -> None:
 
 
 def _choose_lines(readings: Readings) -> list[str]:
-    """Which models' lines to draw. All of a few; of many the ensemble, or the first, until others are asked for."""
+    """The models whose lines are drawn: all of a few; of many the ensemble or the first, until others are asked for."""
     scored = [model for model in readings.analysis.models if any(track.frames for track in model.tracks)]
     ids = [model.model_id for model in scored]
     if len(ids) < 2:
@@ -202,7 +202,7 @@ def _show_steps(readings: Readings, here: FaceKey) -> None:
 
 
 def _choose_colouring(readings: Readings) -> str | None:
-    """Which model's score colours the points: with one model there is nothing to choose."""
+    """The model whose score colours the points: with one model there is nothing to choose."""
     ids = [model.model_id for model in readings.analysis.models]
     aside = "click a point · small: low quality · hatched: face not found · score 0 "
     markup.heading("Timeline", aside, bar_to="1")

@@ -158,8 +158,8 @@ def _arrows(diagram: Diagram, placed: dict[str, _Placed], colours: _Colours) -> 
 
 
 def _slot(item: _Placed, others: Sequence[str], other: str, placed: dict[str, _Placed]) -> float:
-    """Where on a box's edge the arrow to (or from) `other` stands: straight where the other box lies below its centre,
-    else as near to it as the box allows."""
+    """The place on a box's edge of the arrow to (or from) `other`: at the other's centre, or as near to that as the box
+    allows."""
     centre = item.x + item.width / 2
     far = placed[other]
     if len(others) == 1:

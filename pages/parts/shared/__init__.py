@@ -1,0 +1,1 @@
+"""Widgets and services of several pages."""

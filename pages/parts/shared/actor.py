@@ -1,4 +1,4 @@
-"""Who works in this browser: the name under which everything that is done or opened here goes into the custody log.
+"""The person who works in this browser: whose name everything done or opened here bears in the custody log.
 
 It is asked for once and kept until the browser is closed, in a cookie that only says whom to propose after a reload.
 There is no password behind it: it is what a person states, and the log treats it so.

@@ -1,4 +1,4 @@
-"""Where the user is, as the page's address says it, so that a link leads another person to the same frame."""
+"""The user's place, as the page's address says it, so that a link leads another person to the same frame."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Place:
     run: str | None = None
 
     def params(self) -> dict[str, str]:
+        """The place as parameters of an address, those not set left out."""
         values = {name: getattr(self, name) for name in NAMES}
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -32,6 +33,7 @@ NOWHERE = Place()
 
 
 def read() -> Place:
+    """The place that the page's address names."""
     given = st.query_params
     return Place(
         case=given.get("case"),

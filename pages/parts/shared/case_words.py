@@ -70,5 +70,5 @@ EVENT: dict[str, str] = {
 
 
 def event(action: str) -> str:
-    """What happened; an action without a word of its own is told by its name."""
+    """An event in words; an action without a word of its own is told by its name."""
     return EVENT.get(action, action.replace("_", " ").capitalize())

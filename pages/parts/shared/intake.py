@@ -1,4 +1,4 @@
-"""How evidence comes in: an upload, a path on this machine, or the sample. It ends as an exhibit and a queued job."""
+"""Evidence coming in: an upload, a path on this machine, or the sample. It ends as an exhibit and a queued job."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """What became of the files: jobs in the order of the files, refusals, and the case (None if no file was read)."""
+    """The outcome: jobs in the order of the files, refusals, and the case (None if no file was read)."""
 
     job_ids: tuple[str, ...]
     refusals: tuple[Refusal, ...]

@@ -40,13 +40,14 @@ def note(text: str) -> None:
 
 
 def empty(icon_name: str, title: str, text: str) -> None:
-    """What a page shows where there is nothing yet: what is missing and what to do about it."""
+    """Show a placeholder where there is nothing yet: what is missing and what to do about it."""
     st.html(
         f'<div class="fw-empty">{icon(icon_name)}<div><b>{escape(title)}</b><br>{escape(text)}</div></div>',
     )
 
 
 def bullets(lines: Iterable[str]) -> None:
+    """Show lines of plain text as a list."""
     st.html('<ul class="fw-bullets">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>")
 
 
@@ -84,7 +85,7 @@ def scale(low: str, high: str) -> None:
 
 
 def title(text: str, below: str, *, mono: bool = False) -> None:
-    """What the page is about, with a line of context; `mono` for a file name, whose every character counts."""
+    """Show the subject of the page, with a line of context; `mono` for a file name, whose every character counts."""
     face = ' class="fw-mono"' if mono else ""
     st.html(f'<div class="fw-title"><div{face}>{escape(text)}</div><div>{escape(below)}</div></div>')
 
@@ -122,7 +123,7 @@ def drawing(svg: str, alt: str) -> None:
 
 
 def outcome(icon_name: str, colour: str, title: str, text: str) -> None:
-    """What came of an action: an icon, a word, a sentence."""
+    """Show the outcome of an action: an icon, a word, a sentence."""
     st.html(
         f'<div class="fw-outcome" role="status">{icon(icon_name, colour)}<div><b>{escape(title)}</b><br>{escape(text)}'
         "</div></div>"
@@ -157,6 +158,6 @@ def exhibit_title(reference: str, name: str, description: str) -> None:
 
 
 def stated(title: str, text: str, aside: str) -> None:
-    """What somebody stated, with line breaks kept, and who it was and when."""
+    """Show a statement, with line breaks kept, and who made it and when."""
     body = f'<div class="fw-said">{escape(text)}</div>' if text else ""
     st.html(f'<div class="fw-stated"><b>{escape(title)}</b>{body}<div class="fw-note">{escape(aside)}</div></div>')

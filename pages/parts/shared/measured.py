@@ -70,6 +70,8 @@ class Reliability:
 
 
 class Fact(NamedTuple):
+    """A single measured value and where it stands in the card."""
+
     path: Path
     text: str
 
@@ -85,6 +87,7 @@ class Measured:
 
     @classmethod
     def of(cls, card: ModelCard) -> Measured:
+        """The measured figures of a card."""
         found = list(_walk((), card.results))
         return cls(
             tuple(item for item in found if isinstance(item, Measurement)),
@@ -120,6 +123,7 @@ class Measured:
 
 
 def place(path: Path) -> str:
+    """The place of a figure in words."""
     return " · ".join(words(part) for part in path)
 
 

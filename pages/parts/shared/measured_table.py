@@ -44,6 +44,7 @@ def show(rows: Sequence[Measurement], *, below: int = 0, few: bool = True) -> No
 
 
 def show_other(table: OtherTable) -> None:
+    """Show a table of other figures."""
     body = [
         f'<tr><th scope="row">{escape(words(name))}</th>{"".join(_number(value) for value in values)}</tr>'
         for name, values in table.rows

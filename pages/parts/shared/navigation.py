@@ -15,6 +15,7 @@ _KEY = "navigation_pages"
 
 
 def register(pages: dict[PageName, StreamlitPage]) -> None:
+    """Keep the session's pages, so that others can link to them."""
     st.session_state[_KEY] = pages
 
 

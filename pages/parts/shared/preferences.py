@@ -1,4 +1,4 @@
-"""What this machine's examiner prefers, kept in the program's home beside the cases; no part of any record."""
+"""The preferences of this machine's examiner, kept in the program's home beside the cases; no part of any record."""
 
 from __future__ import annotations
 

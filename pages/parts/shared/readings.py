@@ -24,6 +24,7 @@ class Readings:
 
     @classmethod
     def of(cls, analysis: Analysis) -> Readings:
+        """All readings of an analysis, by face and time."""
         faces = {(track.track_id, face.pts): face for track in analysis.tracks for face in track.faces}
         scores: dict[FaceKey, dict[str, FrameScore]] = {}
         for model in analysis.models:
@@ -58,9 +59,11 @@ class Readings:
         return found
 
     def tracks_at(self, pts: int) -> tuple[int, ...]:
+        """The ids of the tracks that have a face at that time stamp."""
         return tuple(track.track_id for track in self.analysis.tracks if (track.track_id, pts) in self.faces)
 
     def track(self, track_id: int) -> FaceTrack | None:
+        """The track with that id; None where there is none."""
         return next((track for track in self.analysis.tracks if track.track_id == track_id), None)
 
     def track_index(self, track_id: int) -> int:
@@ -75,6 +78,7 @@ class Readings:
         return min(self.faces, key=lambda key: key[1], default=None)
 
     def pts_s(self, pts: int) -> float:
+        """A time stamp in seconds."""
         return float(pts * self.analysis.evidence.video.time_base)
 
 

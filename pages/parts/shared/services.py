@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
+    """The store and the jobs that all sessions share."""
+
     home: Path
     store: CaseStore
     jobs: JobService
@@ -67,6 +69,7 @@ def close_services() -> None:
 
 
 def are_open() -> bool:
+    """Whether the services are open."""
     return _current is not None
 
 
@@ -99,6 +102,7 @@ def _differences(home: str, record_id: str) -> tuple[str, ...]:
 
 @st.cache_resource(show_spinner=False)
 def explainer(home: str) -> Explainer:
+    """The explainer of a store, which keeps heatmaps on disk; one a process."""
     from detector.explain import Explainer  # torch takes seconds to import; only heatmaps need it
 
     return Explainer(Path(home) / "heatmaps")

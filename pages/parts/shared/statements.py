@@ -1,4 +1,4 @@
-"""What people say of an exhibit: opinions, with what they had been shown by then, and the truth learned later."""
+"""Statements of people on an exhibit: opinions, with what they had been shown by then, and the truth learned later."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ def show(case: Case, exhibit: Exhibit, who: str) -> None:
 
 
 def show_truth(exhibit: Exhibit, who: str) -> None:
-    """What the exhibit turned out to be, newest first, and the form that adds to it."""
+    """The truths recorded of the exhibit, newest first, and the form that adds to it."""
     markup.heading("Ground truth", "learned later")
     _show_truths(exhibit)
     _truth_form(exhibit, who)
 
 
 def show_opinions(exhibit: Exhibit) -> None:
+    """Show the opinions on an exhibit, newest first."""
     opinions = services.current().store.statements.opinions(exhibit.case_id, exhibit.exhibit_id)
     for opinion in reversed(opinions):
         with st.container(border=True, gap="small", key=f"opinion_{opinion.opinion_id}"):

@@ -1,4 +1,4 @@
-"""Who was shown what, put into the custody log: once in a while, not at every redraw of a page."""
+"""Views, with who was shown what, put into the custody log: once in a while, not at every redraw of a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which exhibits' scores a page must not show yet: those of blind-first cases on which nobody has given an opinion."""
+"""The exhibits whose scores must not be shown yet: those of blind-first cases on which nobody gave an opinion."""
 
 from __future__ import annotations
 

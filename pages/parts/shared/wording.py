@@ -96,6 +96,7 @@ def clock(seconds: float) -> str:
 
 
 def remaining_text(remaining_s: float | None) -> str:
+    """The time left in words."""
     if remaining_s is None:
         return "Estimating the time left."
     if remaining_s < 60:

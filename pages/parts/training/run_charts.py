@@ -27,6 +27,8 @@ class Panel(NamedTuple):
 
 
 class Line(NamedTuple):
+    """One line of a chart; None is a gap."""
+
     name: str
     x: Sequence[float | None]
     y: Sequence[float | None]
@@ -77,6 +79,7 @@ def of_runs(runs: Sequence[Run], column: str, *, over: str) -> go.Figure:
 
 
 def figure(lines: Sequence[Line], axis: str, panel: Panel, *, best: float | None = None) -> go.Figure:
+    """A chart of lines over an axis, with the kept epoch marked."""
     figure = go.Figure()
     for index, line in enumerate(lines):
         kept = [(x, y) for x, y in zip(line.x, line.y, strict=True) if x is not None and y is not None]

@@ -43,11 +43,12 @@ class Run:
 
     @property
     def title(self) -> str:
+        """The run's title, else its model's id, else its folder's name."""
         return str(self.facts.get("title") or self.facts.get("model_id") or self.name)
 
     @property
     def state(self) -> str:
-        """What run.json says, "" where it says nothing; "silent" of a run that does not end and has written nothing for
+        """The state that run.json gives, "" for none; "silent" for a run that does not end and has written nothing for
         half an hour and four of its longest epochs: stopped from outside, or stalled."""
         status = str(self.facts.get("status") or "")
         if status != "running":
@@ -63,7 +64,7 @@ class Run:
 
     @property
     def best(self) -> float | None:
-        """Where on the axis the validation loss was lowest, as the run itself says."""
+        """The place on the axis where the validation loss was lowest, as the run itself says."""
         found = self.report.get("best_epoch", self.facts.get("best_epoch"))
         return float(found) if isinstance(found, (int, float)) and self.axis == "epoch" else None
 

@@ -1,4 +1,4 @@
-"""What a finished (or running) training run amounts to: outcome, confusion, groups, next steps, leakage."""
+"""The report of a finished (or running) training run: outcome, confusion, groups, next steps, leakage."""
 
 from __future__ import annotations
 
