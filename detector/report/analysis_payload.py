@@ -1,25 +1,167 @@
-"""One analysis as plain data for the template: conclusion, figures, tables."""
+"""An analysis as plain data for the templates: its conclusion, figures and tables."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from detector.analysis.types import Analysis, Conclusion
+from detector.analysis.types import Analysis, Conclusion, ModelResult
 from detector.analysis.voting import voting
 from detector.report import wording
-from detector.report.file_payload import file_data
 from detector.report.lanes import drawn_models, ranked_tracks, thinned_lanes
-from detector.report.language import Words, unmarked
-from detector.report.parts_payload import parts_data
+from detector.report.language import Words
+from detector.report.over_time import over_time_svg
+from detector.report.parts_payload import (
+    CueData,
+    Facts,
+    ForensicsData,
+    MemberData,
+    ProvenanceData,
+    ScoresData,
+    cues_data,
+    forensics_data,
+    members_data,
+    provenance_data,
+    scores_data,
+    sync_data,
+)
 from detector.report.printable import SOFT_BREAK, printable, shortened
 from detector.report.record import AnalysisEntry, CaseRecord, StrongFrame
-from detector.report.scores_payload import scores_data
 from detector.report.strength_payload import strength_data
 from detector.report.strongest import deciding
 from detector.report.timeline import timeline_svg
 
 MAX_TRACK_ROWS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonData:
+    """A reason in the record's English, also cut `short`; in another language after a `head` of its own."""
+
+    head: str
+    text: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConclusionData:
+    """The label with its word and meaning, the score as it is written, and the reasons."""
+
+    label: str
+    word: str
+    meaning: str
+    score: str
+    scored: bool
+    score_kind: str
+    extra: list[str]
+    reasons: list[ReasonData]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """What one model says of the whole file."""
+
+    label: str
+    model_id: str
+    score: str
+    logit: str
+    tracks: str
+    faces: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TracksData:
+    """The tracks as rows, with a column a model named in `models`; `more` says how many were left out."""
+
+    models: list[str]
+    rows: list[list[str]]
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineData:
+    """The figure's name, empty where there is none, and a note on it."""
+
+    file: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameData:
+    """One of the strongest faces; `frame`, `crop` and `overlay` name pictures and are empty where there is none."""
+
+    frame: str
+    crop: str
+    overlay: str
+    frame_alt: str
+    face_alt: str
+    heat_alt: str
+    number: str
+    time: str
+    pts: str
+    index: str
+    track: str
+    score: str
+    model: str
+    weight: str
+    flags: str
+    missing: list[str]
+    heat_test: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class HeatScale:
+    """The magnitude at the hot end of a colour scale, and whose it is."""
+
+    top: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisData:
+    """One analysis; `missing` says of each part why it is not there."""
+
+    title: str
+    record_id: str
+    analysis_id: str
+    made: str
+    tool: str
+    examined: str
+    settings: Facts
+    settings_sha256: str
+    conclusion: ConclusionData
+    models: list[ModelRow]
+    tracks: TracksData
+    timeline: TimelineData
+    frames: list[FrameData]
+    heat_scale: list[HeatScale]
+    heat_tested: str
+    cues: list[CueData]
+    members: list[MemberData]
+    sync: list[list[str]]
+    sync_more: str
+    over_time: str
+    watched: bool
+    missing: dict[str, str]
+    forensics: ForensicsData
+    provenance: ProvenanceData
+    strength: dict[str, Any]
+    scores: ScoresData
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """What every part of an analysis is written with: `short` are the models' short names by id, `stem` begins the
+    names of its pictures, and `files` receives them."""
+
+    record: CaseRecord
+    words: Words
+    files: dict[str, bytes]
+    figures: bool
+    stem: str
+    short: dict[str, str]
 
 
 def model_labels(record: CaseRecord) -> dict[tuple[str, str], str]:
@@ -29,53 +171,76 @@ def model_labels(record: CaseRecord) -> dict[tuple[str, str], str]:
 
 def analysis_data(
     entry: AnalysisEntry,
+    title: str,
     stem: str,
     record: CaseRecord,
     files: dict[str, bytes],
     words: Words,
     *,
-    figures: bool = True,
-) -> dict[str, Any]:
+    figures: bool,
+) -> AnalysisData:
+    """`stem` begins the names of its pictures, which `files` receives; without `figures` none is drawn."""
     analysis = entry.analysis
     labels = model_labels(record)
     short = {model.model_id: labels[model.model_id, model.weights_sha256] for model in analysis.models}
+    writer = _Writer(record, words, files, figures, stem, short)
     commit = f" (commit {analysis.tool.commit[:12]})" if analysis.tool.commit else ""
-    return {
-        "record_id": printable(entry.saved.record_id),
-        "analysis_id": printable(analysis.analysis_id),
-        "made": wording.time(entry.saved.created_at),
-        "tool": printable(f"{analysis.tool.name} {analysis.tool.version}{commit}"),
-        "examined": words(
+    sync, sync_more = sync_data(analysis, words)
+    return AnalysisData(
+        title=title,
+        record_id=printable(entry.saved.record_id),
+        analysis_id=printable(analysis.analysis_id),
+        made=wording.time(entry.saved.created_at),
+        tool=printable(f"{analysis.tool.name} {analysis.tool.version}{commit}"),
+        examined=words(
             "analysis.examined",
             frames=f"{analysis.frames_examined:,}",
             faces=f"{sum(len(track.faces) for track in analysis.tracks):,}",
             tracks=f"{len(analysis.tracks):,}",
             shots=f"{len(analysis.shot_starts_s):,}" if analysis.shot_starts_s else "–",
         ),
-        "frames_examined": f"{analysis.frames_examined:,}",
-        "settings": [
+        settings=[
             (words.known(f"setting.{name}", name.replace("_", " ")), wording.number(value, words))
             for name, value in analysis.settings.to_dict().items()
         ],
-        "settings_sha256": analysis.settings.sha256,
-        "conclusion": conclusion_data(analysis.conclusion, words),
-        "models": [_model_row(analysis, index, short, words) for index in range(len(analysis.models))],
-        "deciding_models": [short[model.model_id] for model in voting(analysis.models)],
-        "tracks": _tracks(analysis, short, words),
-        "timeline": _timeline(entry, stem, record, short, files, words) if figures else {"file": "", "note": ""},
-        "frames": [_strong_frame(frame, stem, short, files, words) for frame in entry.strong_frames],
-        "heat_scale": _heat_scale(entry.strong_frames, words),
-        "heat_tested": words(
+        settings_sha256=analysis.settings.sha256,
+        conclusion=conclusion_data(analysis.conclusion, words),
+        models=[_model_row(model, writer) for model in analysis.models],
+        tracks=_tracks(analysis, writer),
+        timeline=_timeline(entry, writer) if figures else TimelineData("", ""),
+        frames=[_strong_frame(frame, writer) for frame in entry.strong_frames],
+        heat_scale=_heat_scale(entry.strong_frames, words),
+        heat_tested=words(
             "strong.tested" if any(frame.heat_test for frame in entry.strong_frames) else "strong.untested"
         ),
-        **parts_data(analysis, stem, short, files, words, figures=figures),
-        **file_data(analysis, words),
-        "strength": strength_data(analysis, record, short, words),
-        "scores": scores_data(analysis, short, words),
-    }
+        cues=cues_data(analysis, short, words),
+        members=members_data(analysis, short, words),
+        sync=sync,
+        sync_more=sync_more,
+        over_time=_over_time(analysis, writer) if figures else "",
+        watched=any(track.attention is not None for model in analysis.models for track in model.tracks),
+        missing={
+            part: words("not_examined.because", reason=words(f"{part}.none"))
+            for part in ("cues", "attention", "sync", "sensitivity", "strong", "tracks")
+        },
+        forensics=forensics_data(analysis.forensics, words),
+        provenance=provenance_data(analysis.forensics.provenance if analysis.forensics else None, words),
+        strength=strength_data(analysis, record, short, words),
+        scores=scores_data(analysis, short, words),
+    )
 
 
-def conclusion_data(conclusion: Conclusion, words: Words) -> dict[str, Any]:
+def _over_time(analysis: Analysis, writer: _Writer) -> str:
+    """The name of the figure of what models saw over time; empty where none saw anything."""
+    figure = over_time_svg(analysis, writer.short, words=writer.words)
+    if figure is None:
+        return ""
+    name = f"{writer.stem}-over-time.svg"
+    writer.files[name] = figure
+    return name
+
+
+def conclusion_data(conclusion: Conclusion, words: Words) -> ConclusionData:
     """Reasons stand in the record's English; in another language each follows its own heading."""
     extra = []
     if conclusion.interval is not None:
@@ -87,34 +252,33 @@ def conclusion_data(conclusion: Conclusion, words: Words) -> dict[str, Any]:
     reasons = []
     for reason in conclusion.reasons:
         head = "" if words.language == "en" else words.known(f"reason.{reason.code}", words("reason.other"))
-        reasons.append({"head": head, "text": printable(reason.text), "short": shortened(reason.text, 190)})
-    return {
-        "label": conclusion.label,
-        "word": words(f"label.{conclusion.label}"),
-        "meaning": words(f"meaning.{conclusion.label}"),
-        "score": wording.score(conclusion.score, words),
-        "scored": conclusion.score is not None,
-        "score_kind": words(f"score.{kind}"),
-        "extra": extra,
-        "reasons": reasons,
-    }
+        reasons.append(ReasonData(head, printable(reason.text), shortened(reason.text, 190)))
+    return ConclusionData(
+        label=conclusion.label,
+        word=words(f"label.{conclusion.label}"),
+        meaning=words(f"meaning.{conclusion.label}"),
+        score=wording.score(conclusion.score, words),
+        scored=conclusion.score is not None,
+        score_kind=words(f"score.{kind}"),
+        extra=extra,
+        reasons=reasons,
+    )
 
 
-def _model_row(analysis: Analysis, index: int, short: dict[str, str], words: Words) -> dict[str, str]:
-    model = analysis.models[index]
-    return {
-        "label": short[model.model_id],
-        "model_id": printable(model.model_id),
-        "weights": model.weights_sha256[:12],
-        "score": wording.score(model.score, words),
-        "logit": wording.logit(model.logit, words),
-        "tracks": str(len(model.tracks)),
-        "faces": f"{sum(len(track.frames) for track in model.tracks):,}",
-        "reason": printable(model.reason) if model.reason else "",
-    }
+def _model_row(model: ModelResult, writer: _Writer) -> ModelRow:
+    return ModelRow(
+        label=writer.short[model.model_id],
+        model_id=printable(model.model_id),
+        score=wording.score(model.score, writer.words),
+        logit=wording.logit(model.logit, writer.words),
+        tracks=str(len(model.tracks)),
+        faces=f"{sum(len(track.frames) for track in model.tracks):,}",
+        reason=printable(model.reason) if model.reason else "",
+    )
 
 
-def _tracks(analysis: Analysis, short: dict[str, str], words: Words) -> dict[str, Any]:
+def _tracks(analysis: Analysis, writer: _Writer) -> TracksData:
+    words = writer.words
     models = drawn_models(analysis)
     by_model = [{track.track_id: track for track in model.tracks} for model in models]
     shown = sorted(ranked_tracks(analysis)[:MAX_TRACK_ROWS], key=lambda track: track.track_id)
@@ -140,22 +304,20 @@ def _tracks(analysis: Analysis, short: dict[str, str], words: Words) -> dict[str
             ]
         )
     more = len(analysis.tracks) - len(shown)
-    return {
-        "models": [words("tracks.score", model=short[model.model_id]) for model in models],
-        "rows": rows,
-        "more": words("tracks.more", shown=len(shown), more=f"{more:,}") if more else "",
-    }
+    return TracksData(
+        models=[words("tracks.score", model=writer.short[model.model_id]) for model in models],
+        rows=rows,
+        more=words("tracks.more", shown=len(shown), more=f"{more:,}") if more else "",
+    )
 
 
-def _timeline(
-    entry: AnalysisEntry, stem: str, record: CaseRecord, short: dict[str, str], files: dict[str, bytes], words: Words
-) -> dict[str, str]:
-    analysis = entry.analysis
+def _timeline(entry: AnalysisEntry, writer: _Writer) -> TimelineData:
+    analysis, words, short = entry.analysis, writer.words, writer.short
     if analysis.evidence.kind == "still":
-        return {"file": "", "note": words("timeline.still")}
+        return TimelineData("", words("timeline.still"))
     if not analysis.tracks:
-        return {"file": "", "note": words("timeline.no_face")}
-    cards = {(model.model_id, model.weights_sha256): model.card for model in record.models}
+        return TimelineData("", words("timeline.no_face"))
+    cards = {(model.model_id, model.weights_sha256): model.card for model in writer.record.models}
     decisions = {
         model.model_id: card.thresholds
         for model in analysis.models
@@ -166,8 +328,8 @@ def _timeline(
         model.model_id: f"{short[model.model_id]} {shortened(model.model_id, 40)}".replace(SOFT_BREAK, "")
         for model in analysis.models
     }
-    figure_name = f"{stem}-timeline.svg"
-    files[figure_name] = timeline_svg(analysis, decisions=decisions, marks=marks, model_labels=names, words=words)
+    name = f"{writer.stem}-timeline.svg"
+    writer.files[name] = timeline_svg(analysis, decisions=decisions, marks=marks, model_labels=names, words=words)
     notes = []
     if not {model.model_id for model in voting(analysis.models)} <= set(decisions):
         notes.append(words("timeline.no_card"))
@@ -177,36 +339,39 @@ def _timeline(
         notes.append(words("timeline.left_out", models=", ".join(short[model.model_id] for model in left_out)))
     if thinned_lanes(analysis):
         notes.append(words("timeline.thinned"))
-    return {"file": figure_name, "note": " ".join(notes)}
+    return TimelineData(name, " ".join(notes))
 
 
-def _strong_frame(
-    frame: StrongFrame, stem: str, short: dict[str, str], files: dict[str, bytes], words: Words
-) -> dict[str, Any]:
-    names = {}
-    for kind, picture in (("frame", frame.frame_jpeg), ("crop", frame.crop_jpeg), ("overlay", frame.overlay_jpeg)):
-        names[kind] = f"{stem}-{frame.number}-{kind}.jpg" if picture is not None else ""
-        if picture is not None:
-            files[names[kind]] = picture
+def _strong_frame(frame: StrongFrame, writer: _Writer) -> FrameData:
+    words = writer.words
+
+    def placed(kind: str, picture: bytes | None) -> str:
+        if picture is None:
+            return ""
+        name = f"{writer.stem}-{frame.number}-{kind}.jpg"
+        writer.files[name] = picture
+        return name
+
     when = wording.seconds(frame.pts_s)
-    told = {"when": when, "track": frame.track_id}
-    return {
-        **names,
-        "frame_alt": unmarked(words("strong.frame_alt", **told)),
-        "face_alt": unmarked(words("strong.face_alt", **told)),
-        "heat_alt": unmarked(words("strong.heat_alt", **told)),
-        "number": str(frame.number),
-        "time": when,
-        "pts": f"{frame.pts}",
-        "index": f"{frame.frame_index}",
-        "track": str(frame.track_id),
-        "score": wording.score(frame.score, words),
-        "model": short.get(frame.model_id, printable(frame.model_id)),
-        "weight": f"{frame.weight:.2f}",
-        "flags": ", ".join(words.known(f"flag.{flag}", printable(flag)) for flag in frame.flags),
-        "missing": [printable(sentence) for sentence in frame.missing],
-        "heat_test": _heat_test(frame, words),
-    }
+    return FrameData(
+        frame=placed("frame", frame.frame_jpeg),
+        crop=placed("crop", frame.crop_jpeg),
+        overlay=placed("overlay", frame.overlay_jpeg),
+        frame_alt=words.plain("strong.frame_alt", when=when, track=frame.track_id),
+        face_alt=words.plain("strong.face_alt", when=when, track=frame.track_id),
+        heat_alt=words.plain("strong.heat_alt", when=when, track=frame.track_id),
+        number=str(frame.number),
+        time=when,
+        pts=str(frame.pts),
+        index=str(frame.frame_index),
+        track=str(frame.track_id),
+        score=wording.score(frame.score, words),
+        model=writer.short.get(frame.model_id, printable(frame.model_id)),
+        weight=f"{frame.weight:.2f}",
+        flags=", ".join(words.known(f"flag.{flag}", printable(flag)) for flag in frame.flags),
+        missing=[printable(sentence) for sentence in frame.missing],
+        heat_test=_heat_test(frame, words),
+    )
 
 
 def _heat_test(frame: StrongFrame, words: Words) -> list[str]:
@@ -218,7 +383,7 @@ def _heat_test(frame: StrongFrame, words: Words) -> list[str]:
     return [words(outcome, hot=wording.logit(test.hot, words), elsewhere=wording.logit(test.elsewhere, words))]
 
 
-def _heat_scale(frames: tuple[StrongFrame, ...], words: Words) -> list[dict[str, str]]:
+def _heat_scale(frames: tuple[StrongFrame, ...], words: Words) -> list[HeatScale]:
     """One entry a model and layer that drew a heatmap, with the magnitude at the hot end."""
     seen = {
         (frame.model_id, frame.heat_layer or "–", frame.heat_scale)
@@ -226,6 +391,6 @@ def _heat_scale(frames: tuple[StrongFrame, ...], words: Words) -> list[dict[str,
         if frame.overlay_jpeg is not None and frame.heat_scale is not None
     }
     return [
-        {"top": f"{scale:.3g}", "text": words("strong.scale", model=printable(model_id), layer=printable(layer))}
+        HeatScale(f"{scale:.3g}", words("strong.scale", model=printable(model_id), layer=printable(layer)))
         for model_id, layer, scale in sorted(seen)
     ]

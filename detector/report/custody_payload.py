@@ -1,16 +1,19 @@
-"""The custody log and the check of the case as plain data for the template."""
+"""What people did and said, as plain data for the templates: the custody log, opinions, ground truth, signatures,
+notes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from detector.cases.chain import PASSIVE_ACTIONS
 from detector.cases.types import Event
 from detector.report import wording
 from detector.report.language import Words
-from detector.report.printable import printable, shortened
+from detector.report.parts_payload import Facts
+from detector.report.printable import printable, printable_lines, shortened
 from detector.report.record import CaseRecord
 
 _MAX_DETAIL_CHARS = 240
@@ -18,8 +21,85 @@ _MOST_ROWS = 120
 _HASH = re.compile(r"[0-9a-f]{32,}")
 
 
-def custody_data(record: CaseRecord, words: Words) -> dict[str, Any]:
-    """`rows` holds the events that changed something, all events where they are few; `statement` says which."""
+@dataclass(frozen=True, slots=True)
+class EventData:
+    """One event of the log."""
+
+    sequence: str
+    when: str
+    actor: str
+    action: str
+    details: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyData:
+    """The log: `events` are those that changed something, all where they are few; `statement` says which."""
+
+    facts: Facts
+    head_hash: str
+    check_passed: bool
+    statement: str
+    events: list[EventData]
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionData:
+    """An examiner's opinion, and whether it was formed before any score was seen."""
+
+    exhibit: str
+    verdict: str
+    author: str
+    when: str
+    how: str
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TruthData:
+    """What came to be known of an exhibit, and from where."""
+
+    exhibit: str
+    truth: str
+    author: str
+    when: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureData:
+    """A signature and the place in the log that it covers."""
+
+    role: str
+    author: str
+    when: str
+    lines: list[str]
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatementsData:
+    """Everything that was stated; `state` says whether the case is signed off."""
+
+    opinions: list[OpinionData]
+    truths: list[TruthData]
+    signatures: list[SignatureData]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteData:
+    """A note and where it belongs."""
+
+    when: str
+    author: str
+    where: list[str]
+    lines: list[str]
+
+
+def custody_data(record: CaseRecord, words: Words) -> CustodyData:
+    """The log of the case. While scores are withheld its events do not name them."""
     log = record.log
     listed = list(log.events)
     if len(listed) > _MOST_ROWS // 2:
@@ -28,14 +108,13 @@ def custody_data(record: CaseRecord, words: Words) -> dict[str, Any]:
     facts = [(words("custody.events"), f"{log.event_count:,}")]
     if log.outcome is not None and log.outcome.anchored:
         facts.append((words("custody.anchor"), f"{log.outcome.anchored:,}"))
-    return {
-        "facts": facts,
-        "head_hash": log.head_hash or "",
-        "check": check_sentence(record, words),
-        "check_passed": bool(log.check_passed),
-        "statement": _statement(record, len(left), words),
-        "events": [_event(event, words, hidden=record.scores_withheld) for event in left],
-    }
+    return CustodyData(
+        facts=facts,
+        head_hash=log.head_hash or "",
+        check_passed=bool(log.check_passed),
+        statement=_statement(record, len(left), words),
+        events=[_event(event, words, hidden=record.scores_withheld) for event in left],
+    )
 
 
 def check_sentence(record: CaseRecord, words: Words) -> str:
@@ -65,16 +144,16 @@ def _statement(record: CaseRecord, shown: int, words: Words) -> str:
     return f"{told} {words('custody.withheld')}" if record.scores_withheld else told
 
 
-def _event(event: Event, words: Words, *, hidden: bool) -> dict[str, str]:
+def _event(event: Event, words: Words, *, hidden: bool) -> EventData:
     details = "" if hidden and event.action == "analysis_saved" else _details(event.details)
-    return {
-        "sequence": str(event.sequence),
-        "when": wording.time(event.at).removesuffix(" UTC"),
-        "actor": shortened(event.actor, 40),
-        "action": words.known(f"action.{event.action}", shortened(event.action, 60)),
-        "details": shortened(details, _MAX_DETAIL_CHARS),
-        "hash": event.event_hash[:12],
-    }
+    return EventData(
+        sequence=str(event.sequence),
+        when=wording.time_in_a_row(event.at),
+        actor=shortened(event.actor, 40),
+        action=words.known(f"action.{event.action}", shortened(event.action, 60)),
+        details=shortened(details, _MAX_DETAIL_CHARS),
+        hash=event.event_hash[:12],
+    )
 
 
 def _details(details: Mapping[str, Any]) -> str:
@@ -86,3 +165,80 @@ def _details(details: Mapping[str, Any]) -> str:
         told = round(value, 4) if isinstance(value, float) else value
         parts.append(f"{key.replace('_', ' ')} {_HASH.sub(lambda found: found[0][:12] + '…', str(told))}")
     return "; ".join(parts)
+
+
+def statements_data(record: CaseRecord, words: Words) -> StatementsData:
+    """Opinions, ground truth and signatures, oldest first."""
+    numbers = {entry.exhibit.exhibit_id: str(entry.exhibit.number) for entry in record.exhibits}
+    return StatementsData(
+        opinions=[
+            OpinionData(
+                exhibit=numbers.get(opinion.exhibit_id, printable(opinion.exhibit_id)),
+                verdict=words(f"verdict.{opinion.verdict}"),
+                author=printable(opinion.author),
+                when=wording.time_in_a_row(opinion.created_at),
+                how=words("statements.blind")
+                if opinion.blind
+                else words("statements.after", names=printable(", ".join(opinion.scores_opened_by))),
+                lines=printable_lines(opinion.text) if opinion.text else [],
+            )
+            for opinion in record.opinions
+        ],
+        truths=[
+            TruthData(
+                exhibit=numbers.get(truth.exhibit_id, printable(truth.exhibit_id)),
+                truth=words(f"truth.{truth.truth}"),
+                author=printable(truth.author),
+                when=wording.time_in_a_row(truth.created_at),
+                source=printable("; ".join(filter(None, (truth.source, truth.method)))),
+            )
+            for truth in record.truths
+        ],
+        signatures=[
+            SignatureData(
+                role=words(f"role.{signature.role}"),
+                author=printable(signature.author),
+                when=wording.time_in_a_row(signature.created_at),
+                lines=printable_lines(signature.statement),
+                log=f"{signature.head_sequence:,} {signature.head_hash[:12]}",
+            )
+            for signature in record.signatures
+        ],
+        state=_state(record, words),
+    )
+
+
+def _state(record: CaseRecord, words: Words) -> str:
+    sign_off = record.sign_off
+    if not record.signatures or sign_off is None:
+        return words("statements.no_signature")
+    if sign_off.complete:
+        return words("statements.complete")
+    if sign_off.changed_since:
+        actions = dict.fromkeys(words.known(f"action.{one}", printable(one)) for one in sign_off.changed_since)
+        return words("statements.changed", changes=", ".join(actions))
+    return words("statements.incomplete")
+
+
+def notes_data(record: CaseRecord, words: Words) -> list[NoteData]:
+    """Notes, oldest first."""
+    exhibits = {entry.exhibit.exhibit_id: entry.exhibit for entry in record.exhibits}
+    told = []
+    for note in record.notes:
+        where = [words("notes.case")]
+        if (exhibit := exhibits.get(note.exhibit_id or "")) is not None:
+            where = [words("notes.exhibit", number=exhibit.number)]
+            if note.track_id is not None:
+                where.append(words("notes.track", track=note.track_id))
+            if note.pts is not None:
+                at_s = float(note.pts * exhibit.evidence.video.time_base)
+                where.append(f"{wording.seconds(at_s)} (PTS {note.pts})")
+        told.append(
+            NoteData(
+                when=wording.time(note.created_at),
+                author=printable(note.author) if note.author else words("not_stated"),
+                where=where,
+                lines=printable_lines(note.text),
+            )
+        )
+    return told

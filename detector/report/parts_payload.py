@@ -1,79 +1,145 @@
-"""What stands behind a model's score as plain data for the template: cues, members, attention, lips and voice."""
+"""The parts of an analysis as plain data for the templates: what stands behind its scores, every score, and what was
+found in the file itself."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from detector.analysis.types import Analysis, SyncWindow, sigmoid
+from detector.evidence.forensics.types import FileForensics, Observation, Provenance
 from detector.report import wording
+from detector.report.lanes import drawn_models
 from detector.report.language import Words
-from detector.report.over_time import over_time_svg
-from detector.report.printable import printable
+from detector.report.printable import printable, shortened
 
 MOST_WINDOWS = 12
+MOST_TABLE_ROWS = 2_000
+STRIP_WIDTH = 20
+_MOST_OBSERVATIONS = 40
+_MOST_LINES = 12
+
+Facts = list[tuple[str, str]]
+"""Names and values, as a description list shows them."""
 
 
-def parts_data(
-    analysis: Analysis,
-    stem: str,
-    short: dict[str, str],
-    files: dict[str, bytes],
-    words: Words,
-    *,
-    figures: bool = True,
-) -> dict[str, Any]:
-    """`cues`, `members` and `sync` as rows of text, empty where no model has any; `over_time` names a figure or is
-    empty; `missing` says of each part why it is not there."""
-    figure = over_time_svg(analysis, short, words=words) if figures else None
-    name = f"{stem}-over-time.svg" if figure else ""
-    if figure:
-        files[name] = figure
-    windows = [window for model in analysis.models for window in model.sync]
-    strongest = sorted(windows, key=lambda window: (window.logit is None, -(window.logit or 0.0), window.start_s))
-    shown = sorted(strongest[:MOST_WINDOWS], key=lambda window: window.start_s)
-    watched = any(track.attention is not None for model in analysis.models for track in model.tracks)
-    return {
-        "cues": _cues(analysis, short, words),
-        "members": _members(analysis, short, words),
-        "sync": [_window(window, words) for window in shown],
-        "sync_more": words("sync.more", shown=len(shown), count=len(windows)) if len(shown) < len(windows) else "",
-        "over_time": name,
-        "watched": watched,
-        "missing": {
-            part: words("not_examined.because", reason=words(f"{part}.none"))
-            for part in ("cues", "attention", "sync", "sensitivity", "strong", "tracks")
-        },
-    }
+@dataclass(frozen=True, slots=True)
+class CueData:
+    """A cue and what it said; `text` is why it said nothing, else what the cue means."""
+
+    cue: str
+    title: str
+    model: str
+    score: str
+    logit: str
+    text: str
 
 
-def _cues(analysis: Analysis, short: dict[str, str], words: Words) -> list[dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class MemberData:
+    """A member of an ensemble and its share."""
+
+    ensemble: str
+    model: str
+    cue: str
+    logit: str
+    share: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StripData:
+    """The scores of a model on a track: rows of the first one's time and the scores that follow."""
+
+    title: str
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoresData:
+    """Every scored face: `rows` of one face each, models side by side, in order of time; above `MOST_TABLE_ROWS` faces
+    `strips` take their place."""
+
+    models: list[str]
+    statement: str
+    rows: list[list[str]]
+    strips: list[StripData]
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationData:
+    """One observation of file forensics, with what it can mean and what it cannot."""
+
+    title: str
+    finding: str
+    group: str
+    attention: bool
+    weight: str
+    can: list[str]
+    cannot: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ForensicsData:
+    """What was found in the file, or in `missing` why it was not looked at."""
+
+    missing: str
+    facts: Facts
+    observations: list[ObservationData]
+    more: str
+    limits: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceData:
+    """The file's content credentials, or in `missing` why they were not looked at."""
+
+    missing: str
+    state: str
+    text: str
+    statement: str
+    facts: Facts
+    validation: Facts
+
+
+def cues_data(analysis: Analysis, short: dict[str, str], words: Words) -> list[CueData]:
+    """A row a cue; `short` are the models' short names by id."""
     return [
-        {
-            "cue": cue.cue,
-            "title": words(f"cue.{cue.cue}"),
-            "model": short[model.model_id],
-            "score": wording.score(cue.score, words),
-            "logit": wording.logit(cue.logit, words),
-            "text": printable(cue.reason) if cue.reason else words(f"cue.{cue.cue}.meaning"),
-        }
+        CueData(
+            cue=cue.cue,
+            title=words(f"cue.{cue.cue}"),
+            model=short[model.model_id],
+            score=wording.score(cue.score, words),
+            logit=wording.logit(cue.logit, words),
+            text=printable(cue.reason) if cue.reason else words(f"cue.{cue.cue}.meaning"),
+        )
         for model in analysis.models
         for cue in model.specialists
     ]
 
 
-def _members(analysis: Analysis, short: dict[str, str], words: Words) -> list[dict[str, str]]:
+def members_data(analysis: Analysis, short: dict[str, str], words: Words) -> list[MemberData]:
+    """A row a member of each ensemble."""
     return [
-        {
-            "ensemble": short[model.model_id],
-            "model": short.get(member.model_id, printable(member.model_id)),
-            "cue": member.cue or "–",
-            "logit": wording.logit(member.logit, words),
-            "share": "–" if member.weight is None else f"{member.weight:.0%}",
-            "reason": printable(member.reason) if member.reason else "",
-        }
+        MemberData(
+            ensemble=short[model.model_id],
+            model=short.get(member.model_id, printable(member.model_id)),
+            cue=member.cue or "–",
+            logit=wording.logit(member.logit, words),
+            share="–" if member.weight is None else f"{member.weight:.0%}",
+            reason=printable(member.reason) if member.reason else "",
+        )
         for model in analysis.models
         for member in model.members
     ]
+
+
+def sync_data(analysis: Analysis, words: Words) -> tuple[list[list[str]], str]:
+    """The windows of sound against mouth that stand out most, in order of time, and a sentence on those left out."""
+    windows = [window for model in analysis.models for window in model.sync]
+    strongest = sorted(windows, key=lambda window: (window.logit is None, -(window.logit or 0.0), window.start_s))
+    shown = sorted(strongest[:MOST_WINDOWS], key=lambda window: window.start_s)
+    more = words("sync.more", shown=len(shown), count=len(windows)) if len(shown) < len(windows) else ""
+    return [_window(window, words) for window in shown], more
 
 
 def _window(window: SyncWindow, words: Words) -> list[str]:
@@ -83,3 +149,122 @@ def _window(window: SyncWindow, words: Words) -> list[str]:
         "–" if window.correlation is None else f"{round(window.correlation, 2) + 0.0:+.2f}",
         "–" if window.lag_s is None else f"{round(window.lag_s, 2) + 0.0:+.2f}",
     ]
+
+
+def scores_data(analysis: Analysis, short: dict[str, str], words: Words) -> ScoresData:
+    """The appendix: a table where the faces are few, strips of scores where they are many."""
+    models = drawn_models(analysis)
+    names = [short[model.model_id] for model in models]
+    scored = {(face.pts, track.track_id) for model in models for track in model.tracks for face in track.frames}
+    count = f"{len(scored):,}"
+    if not scored:
+        return ScoresData(names, words("appendix.none"), [], [])
+    if len(scored) > MOST_TABLE_ROWS:
+        statement = words("appendix.strips", count=count, width=STRIP_WIDTH)
+        return ScoresData(names, statement, [], _strips(analysis, short, words))
+    return ScoresData(names, words("appendix.all", count=count), _score_rows(analysis), [])
+
+
+def _score_rows(analysis: Analysis) -> list[list[str]]:
+    models = drawn_models(analysis)
+    rows: dict[tuple[int, int], dict[str, float]] = {}
+    facts: dict[tuple[int, int], list[str]] = {}
+    for model in models:
+        for track in model.tracks:
+            for face in track.frames:
+                key = (face.pts, track.track_id)
+                rows.setdefault(key, {})[model.model_id] = face.score
+                facts[key] = [
+                    f"{face.pts_s:.3f}", str(face.pts), str(face.frame_index), str(track.track_id), f"{face.weight:.2f}"
+                ]  # fmt: skip
+    said = [model.model_id for model in models]
+    return [
+        [*facts[key], *(wording.score(rows[key][name]) if name in rows[key] else "–" for name in said)]
+        for key in sorted(rows)
+    ]
+
+
+def _strips(analysis: Analysis, short: dict[str, str], words: Words) -> list[StripData]:
+    return [
+        StripData(
+            title=f"{short[model.model_id]} · {words('figure.track', number=track.track_id)}",
+            rows=[
+                [f"{faces[0].pts_s:.2f}", " ".join(_compact(face.score) for face in faces)]
+                for start in range(0, len(track.frames), STRIP_WIDTH)
+                if (faces := track.frames[start : start + STRIP_WIDTH])
+            ],
+        )
+        for model in drawn_models(analysis)
+        for track in model.tracks
+        if track.frames
+    ]
+
+
+def _compact(value: float) -> str:
+    """Three decimals without the leading 0; a bound, as in the tables, where they would round to certainty."""
+    return ">.999" if value > 0.9995 else "<.001" if value < 0.0005 else f"{value:.3f}"[1:]
+
+
+def forensics_data(found: FileForensics | None, words: Words) -> ForensicsData:
+    """What stands out comes first; None where the file was not looked at."""
+    if found is None:
+        return ForensicsData(words("not_examined.because", reason=words("forensics.none")), [], [], "", [])
+    ranked = sorted(found.observations, key=lambda one: one.weight != "attention")
+    left = len(ranked) - _MOST_OBSERVATIONS
+    return ForensicsData(
+        missing="",
+        facts=_file_facts(found, words),
+        observations=[_observation(one, words) for one in ranked[:_MOST_OBSERVATIONS]],
+        more=words("and_more", count=left) if left > 0 else "",
+        limits=[printable(limit) for limit in found.limits[:_MOST_LINES]],
+    )
+
+
+def _observation(one: Observation, words: Words) -> ObservationData:
+    return ObservationData(
+        title=printable(one.title),
+        finding=shortened(one.finding, 600),
+        group=words.known(f"forensics.group.{one.group}", one.group),
+        attention=one.weight == "attention",
+        weight=words(f"forensics.{one.weight}"),
+        can=[printable(text) for text in one.can_mean],
+        cannot=[printable(text) for text in one.cannot_mean],
+    )
+
+
+def _file_facts(found: FileForensics, words: Words) -> Facts:
+    container, frames = found.container, found.frames
+    facts = [
+        (words("exhibit.container"), shortened(container.format, 80)),
+        (words("forensics.boxes"), f"{container.boxes_total:,}"),
+        (words("forensics.encoder"), shortened(container.encoder, 160) if container.encoder else words("not_stated")),
+        (words("forensics.tools"), shortened(", ".join(container.tools), 200) if container.tools else words("none")),
+    ]
+    if frames is not None:
+        types = frames.types
+        counted = [f"{name} {count:,}" for name, count in (("I", types.I), ("P", types.P), ("B", types.B)) if count]
+        facts.append((words("forensics.frame_types"), ", ".join(counted) or words("not_stated")))
+    return facts
+
+
+def provenance_data(found: Provenance | None, words: Words) -> ProvenanceData:
+    """What the file's content credentials say of it; None where they were not looked at."""
+    if found is None:
+        return ProvenanceData(words("not_examined.because", reason=words("provenance.none")), "", "", "", [], [])
+    named = (
+        ("provenance.reason", found.reason),
+        ("provenance.generator", found.claim_generator),
+        ("provenance.signer", found.signer),
+        ("provenance.signed_at", found.signed_at),
+        ("provenance.actions", ", ".join(found.actions[:_MOST_LINES])),
+    )
+    return ProvenanceData(
+        missing="",
+        state=found.state,
+        text=words(f"provenance.{found.state}"),
+        statement=shortened(found.statement, 600),
+        facts=[(words(key), shortened(value, 300)) for key, value in named if value],
+        validation=[
+            (shortened(one.code, 80), shortened(one.explanation, 300)) for one in found.validation[:_MOST_LINES]
+        ],
+    )

@@ -1,28 +1,147 @@
-"""A case record as plain data for the template: every value already written out, every text made printable."""
+"""A case record as plain data for the templates: every value already written out, every text made printable."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from detector.analysis.types import Label
 from detector.report import wording
+from detector.report.analysis_payload import AnalysisData, ConclusionData, analysis_data, model_labels
 from detector.report.attachments import Attachment
-from detector.report.case_payload import case_data
-from detector.report.custody_payload import check_sentence, custody_data
-from detector.report.exhibit_payload import exhibit_data
+from detector.report.custody_payload import (
+    CustodyData,
+    NoteData,
+    StatementsData,
+    check_sentence,
+    custody_data,
+    notes_data,
+    statements_data,
+)
 from detector.report.language import Words
-from detector.report.printable import SOFT_BREAK, printable, shortened
-from detector.report.record import CaseRecord
-from detector.report.statements_payload import notes_data, statements_data
+from detector.report.parts_payload import Facts
+from detector.report.printable import SOFT_BREAK, printable, printable_lines, shortened
+from detector.report.record import CaseRecord, ExhibitEntry, ModelEntry
+
+_LABELS: tuple[Label, ...] = ("likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined")
+_METHOD = tuple(f"method.p{number}" for number in range(1, 6))
+_LIMITS = tuple(f"limits.{number}" for number in range(1, 7))
+_ALTERNATIVES = tuple(f"alternatives.{number}" for number in range(1, 7))
+_MOST_TRAINING = 6
+_MAX_TAGS = 24
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class ExhibitData:
+    """One exhibit. While its scores are `withheld` it has no analyses here."""
+
+    number: str
+    title: str
+    name: str
+    short_name: str
+    hashes: Facts
+    facts: Facts
+    description: list[str]
+    integrity: str
+    warnings: list[str]
+    tags: Facts
+    tags_more: str
+    problem: str
+    withheld: bool
+    unreadable: list[str]
+    analyses: list[AnalysisData]
+
+
+@dataclass(frozen=True, slots=True)
+class BriefData:
+    """What the first page says of an exhibit: its newest conclusion, that there were earlier ones, or in `none` why
+    there is none."""
+
+    number: str
+    title: str
+    name: str
+    short_name: str
+    sha256: str
+    conclusion: ConclusionData | None
+    lines: list[str]
+    none: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeaningData:
+    """A conclusion's word and what it means."""
+
+    label: str
+    word: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelData:
+    """A model as its card describes it, or in `problem` why there is no card."""
+
+    label: str
+    title: str
+    rows: Facts
+    limits: list[str]
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedData:
+    """A file inside the PDF."""
+
+    name: str
+    mime: str
+    relationship: str
+    description: str
+    sha256: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """Everything that a template prints. `w` are the fixed phrases by key, `date` the record's time from year to
+    second; titles and names stand whole, cut, and `plain` of the soft breaks that metadata cannot hold."""
+
+    language: str
+    direction: str
+    w: dict[str, str]
+    title: str
+    plain_title: str
+    short_title: str
+    brief_title: str
+    short_reference: str
+    short_examiner: str
+    plain_examiner: str
+    recorded: str
+    date: list[int]
+    head_hash: str
+    check: str
+    facts: Facts
+    brief: list[BriefData]
+    exhibits: list[ExhibitData]
+    custody: CustodyData
+    statements: StatementsData
+    notes: list[NoteData]
+    meanings: list[MeaningData]
+    method: list[str]
+    models: list[ModelData]
+    alternatives: list[str]
+    cue_causes: list[str]
+    limits: list[str]
+    commands: Facts
+    attached: list[AttachedData]
+
+
+@dataclass(frozen=True, slots=True)
 class Payload:
-    """`data` holds only dicts, lists, strings, numbers and booleans; `files` are pictures by the names `data` uses."""
+    """What a template prints, and the pictures by the names that it uses."""
 
-    data: dict[str, Any]
-    files: dict[str, bytes] = field(default_factory=dict)
+    data: ReportData
+    files: dict[str, bytes]
 
 
 def build_payload(
@@ -35,86 +154,280 @@ def build_payload(
     """Everything that either form prints, in the given language; `attached` are the files inside the PDF. Without
     `figures` none is drawn: the short form of a case with several exhibits shows none."""
     files: dict[str, bytes] = {}
-    exhibits = [exhibit_data(entry, record, files, words, figures=figures) for entry in record.exhibits]
-    data = {
-        "language": words.language,
-        "direction": words.direction,
-        "w": words.phrases,
-        **_head(record, words),
-        "brief": [_brief(exhibit, words) for exhibit in exhibits],
-        "exhibits": exhibits,
-        "custody": custody_data(record, words),
-        "statements": statements_data(record, words),
-        "notes": notes_data(record, words),
-        **case_data(record, attached, words),
-    }
+    case, made = record.case, record.recorded_at
+    reference = case.reference or case.case_id
+    title = case.title or words("report.untitled")
+    exhibits = [_exhibit(entry, record, files, words, figures=figures) for entry in record.exhibits]
+    labels = model_labels(record)
+    analyses = [one.analysis for entry in record.exhibits for one in entry.analyses]
+    cues = sorted({cue.cue for analysis in analyses for model in analysis.models for cue in model.specialists})
+    data = ReportData(
+        language=words.language,
+        direction=words.direction,
+        w=words.phrases,
+        title=printable(title),
+        plain_title=shortened(title, 200).replace(SOFT_BREAK, ""),
+        short_title=shortened(title, 56),
+        brief_title=shortened(title, 110),
+        short_reference=shortened(reference, 32),
+        short_examiner=shortened(case.examiner, 48) if case.examiner else words("not_stated"),
+        plain_examiner=shortened(case.examiner, 200).replace(SOFT_BREAK, ""),
+        recorded=wording.time(made),
+        date=[made.year, made.month, made.day, made.hour, made.minute, made.second],
+        head_hash=record.log.head_hash or "",
+        check=check_sentence(record, words),
+        facts=_facts(record, reference, words),
+        brief=[_brief(exhibit, words) for exhibit in exhibits],
+        exhibits=exhibits,
+        custody=custody_data(record, words),
+        statements=statements_data(record, words),
+        notes=notes_data(record, words),
+        meanings=[MeaningData(label, words(f"label.{label}"), words(f"meaning.{label}")) for label in _LABELS],
+        method=[words(key) for key in _METHOD],
+        models=[_model(entry, labels, words) for entry in record.models],
+        alternatives=[words(key) for key in _ALTERNATIVES],
+        cue_causes=[
+            words("alternatives.cue", cue=f"{cue} {words(f'cue.{cue}')}", causes=words(f"cue.{cue}.innocent"))
+            for cue in cues
+        ],
+        limits=[words(key) for key in _LIMITS],
+        commands=_commands(record, words),
+        attached=[
+            AttachedData(
+                name=one.name,
+                mime=one.mime_type,
+                relationship=one.relationship,
+                description=one.description,
+                sha256=one.sha256,
+                size=wording.size(len(one.content), words),
+            )
+            for one in attached
+        ],
+    )
     return Payload(data, files)
 
 
-def _head(record: CaseRecord, words: Words) -> dict[str, Any]:
+def _facts(record: CaseRecord, reference: str, words: Words) -> Facts:
     case = record.case
-    made = record.recorded_at
-    reference = case.reference or case.case_id
-    title = case.title or words("report.untitled")
     commit = f" (commit {record.tool.commit[:12]})" if record.tool.commit else ""
-    facts = [
+    return [
         (words("fact.reference"), printable(reference)),
         (words("fact.examiner"), printable(case.examiner) if case.examiner else words("not_stated")),
         (words("fact.opened"), wording.time(case.created_at)),
-        (words("fact.as_of"), wording.time(made)),
+        (words("fact.as_of"), wording.time(record.recorded_at)),
         (words("fact.exhibits"), f"{len(record.exhibits):,}"),
         (words("fact.analyses"), f"{record.analysis_count:,}"),
         (words("fact.made_with"), printable(f"{record.tool.name} {record.tool.version}{commit}")),
         (words("fact.status"), words.known(f"status.{case.status}", printable(case.status))),
         (words("fact.case_id"), printable(case.case_id)),
     ]
-    return {
-        "title": printable(title),
-        "plain_title": shortened(title, 200).replace(SOFT_BREAK, ""),
-        "short_title": shortened(title, 56),
-        "brief_title": shortened(title, 110),
-        "short_reference": shortened(reference, 32),
-        "short_examiner": shortened(case.examiner, 48) if case.examiner else words("not_stated"),
-        "plain_examiner": shortened(case.examiner, 200).replace(SOFT_BREAK, ""),
-        "recorded": wording.time(made),
-        "date": [made.year, made.month, made.day, made.hour, made.minute, made.second],
-        "head_hash": record.log.head_hash or "",
-        "check": check_sentence(record, words),
-        "facts": facts,
-    }
 
 
-def _brief(exhibit: dict[str, Any], words: Words) -> dict[str, Any]:
-    """What the first page says of an exhibit: its newest conclusion, and that there were earlier ones."""
-    analyses = exhibit["analyses"]
-    told = {
-        "number": exhibit["number"],
-        "title": words("brief.exhibit", number=exhibit["number"]),
-        "name": exhibit["name"],
-        "short_name": exhibit["short_name"],
-        "sha256": exhibit["hashes"][0][1],
-        "conclusion": None,
-        "lines": [],
-        "none": "",
-    }
-    if not analyses:
-        kind = "withheld" if exhibit["withheld"] else "unreadable" if exhibit["unreadable"] else "no_analysis"
-        return {**told, "none": words(f"brief.{kind}")}
-    latest = analyses[-1]
-    lines = [
-        words("brief.analysis", record=latest["record_id"], when=latest["made"])
-        if len(analyses) == 1
-        else words("brief.newest", record=latest["record_id"], when=latest["made"], count=len(analyses))
+def _brief(exhibit: ExhibitData, words: Words) -> BriefData:
+    analyses = exhibit.analyses
+    conclusion, lines, none = None, [], ""
+    if analyses:
+        latest = analyses[-1]
+        conclusion = latest.conclusion
+        key, told = ("brief.analysis", {}) if len(analyses) == 1 else ("brief.newest", {"count": len(analyses)})
+        lines.append(words(key, record=latest.record_id, when=latest.made, **told))
+        # An earlier conclusion must not vanish behind a newer one.
+        lines += [
+            words(
+                "brief.earlier",
+                record=earlier.record_id,
+                when=earlier.made,
+                label=earlier.conclusion.word,
+                score=earlier.conclusion.score,
+            )
+            for earlier in analyses[:-1]
+        ]
+    else:
+        kind = "withheld" if exhibit.withheld else "unreadable" if exhibit.unreadable else "no_analysis"
+        none = words(f"brief.{kind}")
+    return BriefData(
+        number=exhibit.number,
+        title=words("brief.exhibit", number=exhibit.number),
+        name=exhibit.name,
+        short_name=exhibit.short_name,
+        sha256=exhibit.hashes[0][1],
+        conclusion=conclusion,
+        lines=lines,
+        none=none,
+    )
+
+
+def _exhibit(
+    entry: ExhibitEntry, record: CaseRecord, files: dict[str, bytes], words: Words, *, figures: bool = True
+) -> ExhibitData:
+    exhibit, evidence = entry.exhibit, entry.exhibit.evidence
+    tags = evidence.container.tags
+    integrity = evidence.integrity
+    count = len(entry.analyses)
+    analyses = []
+    for index, one in enumerate(entry.analyses, start=1):
+        told = {"when": wording.time(one.saved.created_at)}
+        title = words("analysis.title", **told)
+        if count > 1:
+            title = words("analysis.title_several", position=index, count=count, **told)
+        analyses.append(analysis_data(one, title, f"e{exhibit.number}a{index}", record, files, words, figures=figures))
+    return ExhibitData(
+        number=str(exhibit.number),
+        title=words("exhibit.title", number=exhibit.number),
+        name=printable(exhibit.file_name),
+        short_name=shortened(exhibit.file_name, 60),
+        hashes=[("SHA-256", evidence.file.sha256), ("MD5", evidence.file.md5)],
+        facts=[*_received(entry, words), *_file_facts(entry, words)],
+        description=printable_lines(exhibit.description) if exhibit.description else [],
+        integrity=words("exhibit.integrity", count=f"{integrity.decode_errors:,}"),
+        warnings=[printable(warning) for warning in integrity.warnings],
+        tags=[(printable(key), printable(value)) for key, value in tags[:_MAX_TAGS]],
+        tags_more=words("and_more", count=len(tags) - _MAX_TAGS) if len(tags) > _MAX_TAGS else "",
+        problem=printable(entry.original_problem) if entry.original_problem else "",
+        withheld=entry.withheld,
+        unreadable=[
+            words(
+                "exhibit.unreadable",
+                record=printable(one.saved.record_id),
+                when=wording.time(one.saved.created_at),
+                label=words(f"label.{one.saved.label}"),
+                score=wording.score(one.saved.score, words),
+                problem=printable(one.problem),
+            )
+            for one in entry.unreadable
+        ],
+        analyses=analyses,
+    )
+
+
+def _received(entry: ExhibitEntry, words: Words) -> Facts:
+    exhibit = entry.exhibit
+    return [
+        (words("exhibit.received_at"), wording.time(exhibit.added_at)),
+        (words("exhibit.received_by"), printable(entry.received_by) if entry.received_by else words("not_stated")),
+        (
+            words("exhibit.reference"),
+            printable(exhibit.reference) if exhibit.reference else words("not_stated"),
+        ),
+        (words("exhibit.size"), wording.size(exhibit.evidence.file.size_bytes, words)),
     ]
-    # An earlier conclusion must not vanish behind a newer one.
-    lines += [
-        words(
-            "brief.earlier",
-            record=earlier["record_id"],
-            when=earlier["made"],
-            label=earlier["conclusion"]["word"],
-            score=earlier["conclusion"]["score"],
+
+
+def _file_facts(entry: ExhibitEntry, words: Words) -> Facts:
+    evidence = entry.exhibit.evidence
+    video, audio, container = evidence.video, evidence.audio, evidence.container
+    size = {"width": video.width, "height": video.height}
+    stored = {"coded_width": video.coded_width, "coded_height": video.coded_height, "rotation": video.rotation_deg}
+    as_stored = (video.width, video.height) == (video.coded_width, video.coded_height) and not video.rotation_deg
+    facts = [
+        (words("exhibit.container"), printable(container.format_name)),
+        (words("exhibit.codec"), printable(video.codec + (f", {video.profile}" if video.profile else ""))),
+        (
+            words("exhibit.frame_size"),
+            words("exhibit.frame_size_value", **size)
+            if as_stored
+            else words("exhibit.frame_size_stored", **size, **stored),
+        ),
+        (words("exhibit.pixel_format"), f"{printable(video.pixel_format)}, {video.bit_depth} {words('exhibit.bit')}"),
+    ]
+    if evidence.kind == "still":
+        colour = printable(video.colour_space) if video.colour_space else words("not_stated")
+        return [*facts, (words("exhibit.kind"), words("exhibit.still")), (words("exhibit.colour"), colour)]
+    kind = words("exhibit.rate_variable" if video.variable_frame_rate else "exhibit.rate_constant")
+    rate = words("exhibit.per_second", rate=f"{video.average_fps:.3f}", kind=kind) if video.average_fps else kind
+    keys = f"{video.keyframe_count:,}"
+    if video.keyframe_interval_s:
+        keys = words("exhibit.key_frames_every", count=keys, seconds=f"{video.keyframe_interval_s:.2f} s")
+    colours = ", ".join(filter(None, (video.colour_space, video.colour_range)))
+    sound = words("none")
+    if audio:
+        sound = words(
+            "exhibit.sound_value",
+            codec=printable(audio.codec),
+            rate=f"{audio.sample_rate_hz:,}",
+            channels=audio.channels,
         )
-        for earlier in analyses[:-1]
+    return [
+        *facts,
+        (words("exhibit.duration"), wording.seconds(video.duration_s, words)),
+        (words("exhibit.frames"), f"{video.frame_count:,}"),
+        (words("exhibit.frame_rate"), rate),
+        (words("exhibit.time_base"), f"{video.time_base.numerator}/{video.time_base.denominator} s"),
+        (words("exhibit.key_frames"), keys),
+        (words("exhibit.colour"), printable(colours) if colours else words("not_stated")),
+        (words("exhibit.sound"), sound),
+        (
+            words("exhibit.bit_rate"),
+            f"{container.bit_rate / 1000:,.0f} kbit/s" if container.bit_rate else words("not_stated"),
+        ),
     ]
-    return {**told, "conclusion": latest["conclusion"], "lines": lines}
+
+
+def _commands(record: CaseRecord, words: Words) -> Facts:
+    """Command lines for another examiner; nothing from outside stands in them but the case's id and model ids."""
+    models = dict.fromkeys(model.model_id for model in record.models)
+    named = f" --models {','.join(models)}" if models else ""
+    head = f" --head {record.log.head_hash}" if record.log.head_hash else ""
+    return [
+        (words("repro.replay"), "python -m detector replay BUNDLE.zip"),
+        (words("repro.analyse"), shortened(f"python -m detector analyze FILE{named}", 400)),
+        (words("repro.verify_case"), f"python -m detector cases verify {record.case.case_id}{head}"),
+        (words("repro.verify_report"), "python -m detector report --verify REPORT.pdf"),
+    ]
+
+
+def _model(entry: ModelEntry, labels: dict[tuple[str, str], str], words: Words) -> ModelData:
+    rows: Facts = [(words("model.id"), printable(entry.model_id)), (words("model.weights"), entry.weights_sha256)]
+    card = entry.card
+    if card is not None:
+        crop = card.crop
+        rows += [
+            (
+                words("model.kind"),
+                words("model.kind_value", kind=printable(card.kind), count=f"{card.parameters:,}"),
+            ),
+            (
+                words("model.input"),
+                words(
+                    "model.input_value",
+                    size=crop.size_px,
+                    margin=f"{crop.margin:g}",
+                    alignment=crop.alignment,
+                    interpolation=crop.interpolation,
+                ),
+            ),
+            (
+                words("model.thresholds"),
+                words(
+                    "model.thresholds_value",
+                    high=wording.logit(card.thresholds.likely_manipulated_logit),
+                    low=wording.logit(card.thresholds.no_manipulation_logit),
+                ),
+            ),
+            (words("model.basis"), shortened(card.thresholds.basis, 600)),
+            (words("model.licence"), printable(card.licence)),
+        ]
+        if training := _training(card.training):
+            rows.append((words("model.training"), training))
+    return ModelData(
+        label=labels[entry.model_id, entry.weights_sha256],
+        title=shortened(card.title if card else entry.model_id, 120),
+        rows=rows,
+        limits=[printable(limit) for limit in card.limits] if card else [],
+        problem=words("model.no_card", problem=printable(entry.problem)) if entry.problem else "",
+    )
+
+
+def _training(training: dict[str, Any]) -> str:
+    """The plain facts of a card's training table; nested tables stay on the card."""
+    facts = [
+        f"{key.replace('_', ' ')}: {wording.number(value) if isinstance(value, int | float) else value}"
+        for key, value in training.items()
+        if isinstance(value, str | int | float) and not key.endswith("sha256")
+    ]
+    lists = [
+        f"{key.replace('_', ' ')}: {json.dumps(value, ensure_ascii=False)[:120]}"
+        for key, value in training.items()
+        if isinstance(value, list) and len(facts) < _MOST_TRAINING
+    ]
+    return shortened("; ".join((facts + lists)[:_MOST_TRAINING]), 500)

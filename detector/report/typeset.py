@@ -8,6 +8,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -49,7 +50,7 @@ def typeset(record: CaseRecord, *, form: str = "full", language: str = "en") -> 
     payload = build_payload(record, words, attached, figures=form == "full" or len(record.exhibits) == 1)
     stamp = int(record.recorded_at.timestamp())
     for squeeze in range(_SQUEEZES):
-        data = {**payload.data, "squeeze": squeeze}
+        data = {**asdict(payload.data), "squeeze": squeeze}
         pages = _compile(form, data, payload.files, attached, "pdf", pdf_standards=_STANDARDS, timestamp=stamp)
         packed, page_count = _packed(pages[0])
         if form != "short" or page_count <= SHORT_PAGES:
@@ -63,7 +64,7 @@ def page_pictures(record: CaseRecord, *, form: str = "full", language: str = "en
     require_form(form)
     attached = attachments_of(record, form, words)
     payload = build_payload(record, words, attached, figures=form == "full" or len(record.exhibits) == 1)
-    return _compile(form, {**payload.data, "squeeze": 0}, payload.files, attached, "png", ppi=ppi)
+    return _compile(form, {**asdict(payload.data), "squeeze": 0}, payload.files, attached, "png", ppi=ppi)
 
 
 def require_form(form: str) -> None:

@@ -48,5 +48,10 @@ def time(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def time_in_a_row(value: datetime) -> str:
+    """Without the zone, where the head of a column names it."""
+    return time(value).removesuffix(" UTC")
+
+
 def count(value: int, singular: str, plural: str | None = None) -> str:
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"
