@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis, FrameScore, ModelResult, TrackScore
 from detector.faces.types import FaceTrack, TrackedFace
 
@@ -193,7 +194,7 @@ def _faces(analysis: Analysis) -> Iterator[FaceRow]:
 def _said(model: ModelResult, *, by_cue: bool = False) -> Iterator[ScoreRow]:
     """A model's score of each face; with `by_cue` a specialists model's cues in place of the whole."""
     parts: list[tuple[str | None, tuple[TrackScore, ...]]] = [(None, model.tracks)]
-    if by_cue and model.kind == "specialists":
+    if by_cue and kind_of(model).cue_scores:
         parts = [(cue.cue, cue.tracks) for cue in model.specialists]
     for cue, tracks in parts:
         for track in tracks:
