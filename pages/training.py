@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts.shared import address, markup, measured_table
+from pages.parts.shared import address, markup, measurement_table
 from pages.parts.shared.wording import RUN_STATES
 from pages.parts.training import run_charts, run_files, run_report
 from pages.parts.training.run_files import Run, RunsError
@@ -160,7 +160,9 @@ def _compare(run: Run, runs: dict[str, Run]) -> None:
     st.plotly_chart(run_charts.of_runs(compared, column, over=over), key=f"compared_{run.name}", config=_PLOT_CONFIG)
     rows = {name: dict(run_report.outcome(other)) for name, other in zip(_names(compared), compared, strict=True)}
     facts = list(dict.fromkeys(fact for row in rows.values() for fact in row))
-    measured_table.show_text("", list(rows), [(fact, [row.get(fact, "–") for row in rows.values()]) for fact in facts])
+    measurement_table.show_text(
+        "", list(rows), [(fact, [row.get(fact, "–") for row in rows.values()]) for fact in facts]
+    )
     markup.note("Two runs can be compared on a figure only where they were validated on the same samples.")
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from detector.errors import SettingsError
+from detector.measurement.wording import value_text
 
 if TYPE_CHECKING:
+    from detector.measurement.results import Measurement
     from detector.training.evaluation.evaluate import Evaluation
 
 _LEAST_FACES = 20  # of each label, or as many as are asked for
@@ -93,18 +96,23 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.clips:
         found = {name: _with_clips(one, args.data, args.clips) for name, one in found.items()}
     report = {model_id: _described(evaluation) for model_id, evaluation in found.items()}
-    text = json.dumps(report, indent=2)
+    text = json.dumps(report, indent=2, allow_nan=False)
     if args.out:
         args.out.write_text(text + "\n", encoding="utf-8")
-    print(_table(report) if args.out else text)
+    print(_table(found.values()) if args.out else text)
     for model_id, one in report.items():
-        differing = one["differs_from_card"]
-        print(f"{model_id}: {'; '.join(differing) if differing else 'as its card says'}", file=sys.stderr)
+        print(f"{model_id}: {_compared(one['differs_from_card'])}", file=sys.stderr)
     if args.write_cards:
         for model_id, evaluation in found.items():
             crossed = _cross_validated(evaluation, args.runs / model_id) if args.runs else None
             write_measured(evaluation, weights_dir(), validation=crossed)
     return 0
+
+
+def _compared(differing: list[str] | None) -> str:
+    if differing is None:
+        return "data of your own, of which it was fitted to nothing: measured whole, not compared with its card"
+    return "; ".join(differing) if differing else "as its card says"
 
 
 def _cross_validated(evaluation: Evaluation, run: Path) -> pd.DataFrame | None:
@@ -123,8 +131,8 @@ def _described(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "kind": evaluation.card.kind,
         "weights_sha256": evaluation.card.weights_sha256,
-        "results": results,
-        "differs_from_card": differences(evaluation.card.results, results),
+        "results": results.as_json(),
+        "differs_from_card": None if evaluation.own_data else differences(evaluation.card.results, results),
         "clips": evaluation.clips(),
     }
 
@@ -158,34 +166,31 @@ def _with_clips(evaluation: Evaluation, data_root: Path, clips: Path) -> Evaluat
     return replace(evaluation, synthesised=measure_shipped(model, data_root, clips))
 
 
-def _table(report: dict[str, Any]) -> str:
+def _table(evaluations: Iterable[Evaluation]) -> str:
     """One line a model: picture and video AUC, the weakest generator, false alarms among genuine videos."""
     rows = [("model", "kind", "pictures", "videos", "held-out videos", "weakest generator", "false alarms")]
-    for model_id, one in report.items():
-        results, videos = one["results"], one["results"]["videos"]
-        generators = {name: row["auc"] for name, row in videos["per_generator"].items() if row["auc"] is not None}
-        weakest = min(generators, key=lambda name: generators[name], default=None)
-        calls = videos["called_genuine"]
+    for evaluation in evaluations:
+        results = evaluation.results(evaluation.card.thresholds)
+        known = [row for row in results.under("videos", "per_generator").measurements if row.value is not None]
+        weakest = min(known, key=lambda row: row.value or 0.0, default=None)
+        calls = results.table("videos", "called")
         rows.append(
             (
-                model_id,
-                one["kind"],
-                _auc(results.get("held_out_crops")),
-                _auc(videos["all"]),
-                _auc(videos["held_out_genuine"]),
-                f"{generators[weakest]:.3f} {weakest[:32]}" if weakest else "-",
-                f"{calls['likely_manipulated']} of {calls['clips']}",
+                evaluation.card.model_id,
+                evaluation.card.kind,
+                _auc(results.find("held_out_crops")),
+                _auc(results.find("videos", "all")),
+                _auc(results.find("videos", "held_out_genuine")),
+                f"{_auc(weakest)} {weakest.data[-1][:32]}" if weakest else "-",
+                f"{calls.cell('called_genuine', 'likely_manipulated')} of {calls.cell('called_genuine', 'clips')}",
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
-def _auc(measured: dict[str, Any] | None) -> str:
-    if not measured or measured["auc"] is None:
-        return "-"
-    low, high = measured["auc_95"]
-    return f"{measured['auc']:.3f} ({low:.2f}-{high:.2f})"
+def _auc(row: Measurement | None) -> str:
+    return "-" if row is None or row.value is None else value_text(row, places=3)
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from detector.commands.console import complain
 from detector.errors import ModelError
+from detector.measurement.wording import figure_text, main_rows, number_text, place, words
+
+if TYPE_CHECKING:
+    from detector.registry import ModelCard
 
 
 def add_commands(commands: Any) -> None:
@@ -17,8 +22,9 @@ def add_commands(commands: Any) -> None:
     listing = actions.add_parser("list", help="one line a model: id, kind, parameters, title")
     listing.add_argument("--format", choices=("text", "json"), default="text")
     listing.set_defaults(run_command=_list)
-    show = actions.add_parser("show", help="a model's card as JSON")
+    show = actions.add_parser("show", help="a model's card: what it is, what was measured, where it fails")
     show.add_argument("model")
+    show.add_argument("--format", choices=("text", "json"), default="text")
     show.set_defaults(run_command=_show)
     verify = actions.add_parser("verify", help="check hash, format and keys of weights (default: all models)")
     verify.add_argument("models", nargs="*", metavar="MODEL")
@@ -41,8 +47,39 @@ def _list(args: argparse.Namespace) -> int:
 def _show(args: argparse.Namespace) -> int:
     from detector.registry import find_card
 
-    print(json.dumps(find_card(args.model).as_json(), indent=2, ensure_ascii=False))
+    card = find_card(args.model)
+    if args.format == "json":
+        print(json.dumps(card.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(_card_lines(card)))
     return 0
+
+
+def _card_lines(card: ModelCard) -> Iterator[str]:
+    """The card to read: facts, limits, then every measured figure."""
+    thresholds = card.thresholds
+    yield card.title
+    yield f"{card.model_id}: {card.kind}, {card.parameters:,} parameters, licence {card.licence}"
+    yield f"weights {card.weights_file}, SHA-256 {card.weights_sha256}"
+    yield (
+        f"likely manipulated from logit {thresholds.likely_manipulated_logit:+.3f}, no manipulation found to "
+        f"{thresholds.no_manipulation_logit:+.3f}; set on {thresholds.basis}"
+    )
+    if card.limits:
+        yield from ("", "Limits", *(f"  {limit}" for limit in card.limits))
+    yield from ("", "In short", *(f"  {figure_text(row, name)}" for name, row in main_rows(card.results).items()))
+    yield from ("", "Measured (genuine + manipulated; 95 % intervals)")
+    yield from (f"  {figure_text(row)}" for row in card.results.measurements)
+    for table in card.results.tables:
+        yield from ("", place(table.data))
+        for name, cells in table.rows:
+            said = (
+                f"{words(head)} {number_text(cell)}".strip() for head, cell in zip(table.columns, cells, strict=True)
+            )
+            yield f"  {words(name)}: {', '.join(said)}"
+    if card.results.facts:
+        yield from ("", "How it was measured")
+    yield from (f"  {place(fact.data)}: {number_text(fact.value)} {fact.unit}".rstrip() for fact in card.results.facts)
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -116,6 +115,7 @@ def _leakage(args: argparse.Namespace) -> int:
 
 
 def _baselines(args: argparse.Namespace) -> int:
+    from detector.measurement.wording import figure_text
     from detector.registry import FrameModel, default_model_ids, load_set, weights_dir
     from detector.training.data.facebank import FaceBank, build_bank
     from detector.training.engine.device import training_device
@@ -127,20 +127,16 @@ def _baselines(args: argparse.Namespace) -> int:
     made = (args.bank / "table.parquet").is_file()
     with shown():
         bank = FaceBank.open(args.bank) if made else build_bank(args.data, args.bank)
-        report = compare_baselines(models, bank, split=args.split)
+        found = compare_baselines(models, bank, split=args.split)
     if args.out:
-        args.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        args.out.write_text(json.dumps(found.as_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     if args.write_cards:
         for model in models:
-            card = replace(model.card, results={**model.card.results, "beside_peers": report})
+            card = replace(model.card, results=model.card.results.updated(found.below("beside_baselines")))
             card.write(weights_dir() / f"{card.model_id}.card.json")
-    for name, one in report.items():
-        print(f"{name:74}  pictures {_auc(one['pictures']):24}  videos {_auc(one['videos'])}")
+    for row in found.measurements:
+        print(figure_text(row))
     return 0
-
-
-def _auc(row: dict[str, Any]) -> str:
-    return "-" if row["auc"] is None else f"{row['auc']:.3f} {row['auc_95']}"
 
 
 def _report_leakage(data_root: Path, kind: str, files: int, out: Path | None) -> int:

@@ -12,7 +12,8 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_sc
 
 
 def binary_metrics(labels: ArrayLike, logits: ArrayLike, *, threshold_logit: float = 0.0) -> dict[str, float]:
-    """`auc`, `accuracy`, `f1`, `precision`, `recall` at the threshold. `auc` is NaN where only one class is present."""
+    """`auc`, `accuracy`, `f1`, `precision`, `recall` at the threshold. `auc` is NaN where only
+    one class is present."""
     truth, logit = np.asarray(labels).astype(int), np.asarray(logits, float)
     called = logit >= threshold_logit
     return {

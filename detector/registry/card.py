@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from detector.errors import ModelError
 from detector.faces import CropSpec
+from detector.measurement.results import Results
 from detector.measurement.thresholds import Thresholds
 
 _JSON_NAMES: Final = {"thresholds": "decision"}
@@ -17,7 +20,7 @@ _JSON_NAMES: Final = {"thresholds": "decision"}
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """Read from `<model_id>.card.json` beside the weights. `architecture` goes to `detector.models.build_network`;
-    `training` and `results` are tables of facts; `results` holds only measured numbers with how they were measured."""
+    `training` is a table of facts; `results` holds only measured figures, each with the data it was measured on."""
 
     model_id: str
     title: str
@@ -29,7 +32,7 @@ class ModelCard:
     parameters: int
     thresholds: Thresholds  # "decision" in the file
     training: dict[str, Any]
-    results: dict[str, Any]
+    results: Results
     limits: tuple[str, ...]
     licence: str
     # What the model reads besides its own crop, by kind. sequence: {"trunk": model id of the frame model whose features
@@ -41,33 +44,84 @@ class ModelCard:
 
     @classmethod
     def read(cls, path: Path) -> ModelCard:
-        """Parse a card. Raises ModelError naming what is missing or unknown."""
+        """Parse a card, of today or of version 0.1. Raises ModelError naming every problem at once."""
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            # Cards of version 0.1 may hold NaN, which is not JSON.
+            values = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
         except (OSError, ValueError) as error:
             raise ModelError(f"The model card {path.name} cannot be read: {error}") from error
         if not isinstance(values, dict):
             raise ModelError(f"The model card {path.name} must hold one JSON object, found {type(values).__name__}.")
-        known = {_JSON_NAMES.get(item.name, item.name) for item in fields(cls)}
-        if wrong := sorted((known ^ set(values)) - {"inputs"}):
-            raise ModelError(f"The model card {path.name} has missing or unknown fields: {', '.join(wrong)}.")
-        crop = {**values["crop"], "mean": tuple(values["crop"]["mean"]), "std": tuple(values["crop"]["std"])}
-        try:
-            thresholds = Thresholds(**values.pop("decision"))
-            return cls(
-                **{
-                    **values,
-                    "crop": CropSpec(**crop),
-                    "thresholds": thresholds,
-                    "limits": tuple(values["limits"]),
-                }
-            )
-        except TypeError as error:
-            raise ModelError(f"The model card {path.name} is malformed: {error}") from error
+        known = {_JSON_NAMES.get(item.name, item.name): item for item in fields(cls)}
+        needed = {name for name, item in known.items() if item.default_factory is MISSING}
+        wrong = sorted((needed - values.keys()) | (values.keys() - known.keys()))
+        problems = [f"missing or unknown fields: {', '.join(wrong)}"] if wrong else []
+        read: dict[str, Any] = {}
+        for name in sorted(known.keys() & values.keys()):
+            try:
+                read[known[name].name] = _READERS[name](values[name])
+            except (TypeError, ValueError, KeyError) as error:
+                problems.append(f"{name}: {error}")
+        if problems:
+            raise ModelError(f"The model card {path.name} has {'; '.join(problems)}.")
+        return cls(**read)
 
     def as_json(self) -> dict[str, Any]:
         """The card as its file has it."""
-        return {_JSON_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        plain = {_JSON_NAMES.get(item.name, item.name): getattr(self, item.name) for item in fields(self)}
+        return {
+            **plain,
+            "crop": asdict(self.crop),
+            "decision": asdict(self.thresholds),
+            "results": self.results.as_json(),
+        }
 
     def write(self, path: Path) -> None:
-        path.write_text(json.dumps(self.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        """One measured figure a line. Raises ValueError for a number that JSON does not know."""
+        card = self.as_json()
+        parts = ",\n".join(
+            f'    "{name}": [\n' + ",\n".join(f"      {_dumped(item)}" for item in items) + "\n    ]"
+            for name, items in card.pop("results").items()
+        )
+        rest = _dumped(card, indent=2).removesuffix("\n}")
+        path.write_text(rest + ',\n  "results": {\n' + parts + "\n  }\n}\n", encoding="utf-8")
+
+
+def _dumped(values: dict[str, Any], indent: int | None = None) -> str:
+    return json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _of(kind: type) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
+        return value
+
+    return read
+
+
+def _read_crop(values: Any) -> CropSpec:
+    table: dict[str, Any] = dict(_of(dict)(values))
+    table |= {name: tuple(table[name]) for name in ("mean", "std") if name in table}
+    return CropSpec(**table)
+
+
+def _read_thresholds(values: Any) -> Thresholds:
+    read = Thresholds(**_of(dict)(values))
+    if not all(
+        isinstance(logit, int | float) and math.isfinite(logit)
+        for logit in (read.likely_manipulated_logit, read.no_manipulation_logit)
+    ):
+        raise ValueError("expected finite logits")
+    return read
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("model_id", "title", "kind", "weights_file", "weights_sha256", "licence"), _of(str)),
+    **dict.fromkeys(("architecture", "training", "inputs"), _of(dict)),
+    "parameters": _of(int),
+    "crop": _read_crop,
+    "decision": _read_thresholds,
+    "results": lambda values: Results.read(_of(dict)(values)),
+    "limits": lambda values: tuple(_of(list)(values)),
+}

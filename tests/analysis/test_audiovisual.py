@@ -18,6 +18,7 @@ from detector.evidence import Evidence, FrameReader, StoredFile, examine, hash_f
 from detector.evidence.speech import SpeechActivity
 from detector.faces import CropSpec, FaceAnalyser, FaceTrack, Tracker
 from detector.faces.mediapipe_backend import MediaPipeBackend
+from detector.measurement.results import Results
 from detector.models.audiovisual import AudioVisualNet
 from detector.registry import AudioVisualModel, LoadedModel, ModelCard, Thresholds
 from detector.settings import AnalysisSettings
@@ -84,7 +85,7 @@ def loaded_model() -> LoadedModel:
         parameters=0,
         thresholds=Thresholds(1.0, -1.0, ""),
         training={},
-        results={},
+        results=Results(),
         limits=(),
         licence="",
         inputs={"cue": "AV", "reach_frames": network.reach},

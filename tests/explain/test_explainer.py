@@ -19,6 +19,7 @@ from detector.explain import Explainer
 from detector.explain.gradcam import raw_gradcam
 from detector.faces import crop_face
 from detector.faces.types import CropSpec
+from detector.measurement.results import Results
 from detector.registry import FrameModel, LoadedModel, ModelCard, Thresholds
 from tests.analysis.fakes import SETTINGS, FakeAnalyser, FakeReader, fake_components, make_evidence, make_face
 
@@ -54,7 +55,7 @@ def make_model(gain: float = 3.0, *, spec: CropSpec = SPEC, weights_sha256: str 
         parameters=96,
         thresholds=Thresholds(1.0, -1.0, ""),
         training={},
-        results={},
+        results=Results(),
         limits=(),
         licence="",
     )

@@ -24,6 +24,7 @@ from detector.analysis.types import (
 from detector.cases import CaseStore
 from detector.evidence import Evidence, examine, ingest
 from detector.faces.types import CropSpec
+from detector.measurement.results import Results
 from detector.models import build_network
 from detector.models.specialists import CHANNELS
 from detector.registry import ModelCard, Thresholds
@@ -51,7 +52,7 @@ def write_models(folder: Path, frame: ModelCard) -> None:
         frame,
         thresholds=_THRESHOLDS,
         training={"data": "none"},
-        results={},
+        results=Results(),
         limits=("It was never trained.",),
         inputs={},
     )  # fmt: skip
@@ -74,7 +75,7 @@ def write_models(folder: Path, frame: ModelCard) -> None:
             {"model_id": one.model_id, "cue": cue, "weights_sha256": one.weights_sha256} for one, cue in members
         ]},
         weights_file="tiny-together.safetensors",
-        results={
+        results=Results.read({
             "videos": {
                 "all": {"auc": 0.86, "auc_95": [0.79, 0.92], "genuine": 89, "manipulated": 22,
                         "calibration": {"ece": 0.08, "bins": [
@@ -83,7 +84,7 @@ def write_models(folder: Path, frame: ModelCard) -> None:
                             {"score": 0.88, "manipulated": 0.93, "rows": 41}]}},
                 "per_generator": {
                     "swap": {"auc": 0.91, "auc_95": [0.84, 0.97], "genuine": 28, "manipulated": 9},
-                    "animation": {"auc": 0.42, "auc_95": [0.2, 0.66], "genuine": 28, "manipulated": 12},
+                    "animation": {"auc": 0.32, "auc_95": [0.2, 0.46], "genuine": 28, "manipulated": 12},
                     "lip-sync": {"auc": None, "genuine": 28, "manipulated": 1},
                 },
                 "genuine_per_source": {"studio": {"clips": 11, "mean_logit": -0.7}},
@@ -91,7 +92,7 @@ def write_models(folder: Path, frame: ModelCard) -> None:
                 "called_fake": {"clips": 22, "likely_manipulated": 15},
             },
             "how": "made up for a test",
-        },
+        }),
     ))  # fmt: skip
 
 

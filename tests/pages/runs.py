@@ -68,7 +68,14 @@ def write_run(folder: Path, *, epochs: int = 14, seed: int = 1, leaky: bool = Fa
     )
     check_leakage(table, what="training mix").write(folder)
     leakage = json.loads((folder / "leakage.json").read_text())
-    (folder / "report.json").write_text(json.dumps(summarise(facts, pd.DataFrame(rows), leakage)))
+    samples = pd.DataFrame(
+        {
+            "logit": np.r_[rng.normal(0, 1, 120), rng.normal(2, 1, 60), rng.normal(-2, 1, 60)],
+            "label": np.repeat([0, 1], 120),
+            "group": np.repeat(["", "swap", "mouth"], [120, 60, 60]),
+        }
+    )
+    (folder / "report.json").write_text(json.dumps(summarise(facts, pd.DataFrame(rows), samples, leakage)))
     return folder
 
 

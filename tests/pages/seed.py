@@ -23,6 +23,7 @@ from detector.analysis.types import (
 from detector.cases import AnalysisRecord, Case, CaseStore, Exhibit
 from detector.evidence import Evidence, examine, frame_times, ingest
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
+from detector.measurement.results import Results
 from detector.models import build_network
 from detector.registry import ModelCard, Thresholds
 from detector.registry.load import save_weights
@@ -65,7 +66,7 @@ def write_model(folder: Path, model_id: str = "tiny") -> ModelCard:
         parameters=1,
         thresholds=Thresholds(likely_manipulated_logit=1.5, no_manipulation_logit=-1.5, basis="made up for a test"),
         training={"data": "none"},
-        results={"auc": {"nothing": 0.5}},
+        results=Results.read({"auc": {"nothing": 0.5}}),
         limits=("It was never trained.",),
         licence="test",
     )

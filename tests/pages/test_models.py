@@ -7,11 +7,12 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from detector.analysis.kinds import kind_of
+from detector.measurement.results import Results
+from detector.measurement.wording import main_rows, value_text
 from detector.registry import ModelCard
 from pages.parts.models import block_diagram
 from pages.parts.models.block_diagram import Block, Diagram
 from pages.parts.shared import preferences
-from pages.parts.shared.measured import Measured, auc_text
 from tests.pages.conftest import html_of
 
 OpenPage = Callable[..., AppTest]
@@ -44,12 +45,12 @@ def test_measured_rows_name_chance_and_small_numbers(open_page: OpenPage, cards:
 
 def test_rows_that_say_only_how_few_there_were_share_one_line() -> None:
     def script(few: int) -> None:
-        from pages.parts.shared import measured_table
-        from pages.parts.shared.measured import Measurement
+        from detector.measurement.results import Measurement
+        from pages.parts.shared import measurement_table
 
-        rows = [Measurement(("animation",), 0.7, (0.6, 0.8), {}, {"genuine": 39, "manipulated": 13})]
-        rows += [Measurement((f"swap {n}",), None, None, {}, {"genuine": 39, "manipulated": 1}) for n in range(few)]
-        measured_table.show(rows)
+        rows = [Measurement(("animation",), 0.7, interval=(0.6, 0.8), n_real=39, n_fake=13)]
+        rows += [Measurement((f"swap {n}",), None, n_real=39, n_fake=1) for n in range(few)]
+        measurement_table.show(rows)
 
     two, three = (html_of(AppTest.from_function(script, args=(few,)).run()) for few in (2, 3))
     assert two.count("too few to judge") == two.count("<tr>") - 2 == 2  # without the head and the measured row
@@ -102,44 +103,32 @@ def test_a_broken_card_is_named(open_page: OpenPage, cards: dict[str, ModelCard]
     assert "broken.card.json" in html_of(app)
 
 
-def _aucs(values: object, inside: bool = False) -> list[float]:
-    """Every number that stands under a key "auc"."""
-    if isinstance(values, dict):
-        return [number for key, value in values.items() for number in _aucs(value, inside or key == "auc")]
-    return [values] if inside and isinstance(values, float) else []
-
-
 def test_the_shipped_results_are_read_whole() -> None:
     for path in SHIPPED.glob("*.card.json"):
         card = ModelCard.read(path)
-        measured = Measured.of(card)
-        shown = [row.auc for row in measured.measurements if row.auc is not None]
-        for table in measured.tables:
-            columns = [index for index, name in enumerate(table.columns) if name.startswith("auc ·")]
-            shown += [row[index] for _, row in table.rows for index in columns if row[index] is not None]
-        assert sorted(shown) == sorted(_aucs(card.results)), card.model_id
-        assert measured.main
-        assert sum(len(rows) for rows in measured.groups().values()) == len(measured.measurements)
+        assert main_rows(card.results)
+        aucs = [row for row in card.results.measurements if row.what == "auc"]
+        assert sum(len(rows) for rows in card.results.groups().values()) == len(aucs)
 
 
 def test_what_was_not_measured_is_no_number(cards: dict[str, ModelCard]) -> None:
-    measured = Measured.of(cards["together"])
-    (row,) = [row for row in measured.measurements if row.auc is None]
-    assert auc_text(row) == "–"
-    assert not row.inverted
-    assert [row.path for row in measured.main] == [("videos", "all")]
-    assert [table.path[-1] for table in measured.tables] == ["called", "genuine_per_source"]
-    assert [item.score for item in measured.reliability[0].bins] == [0.08, 0.45, 0.88]
+    results = cards["together"].results
+    (row,) = [row for row in results.measurements if row.value is None]
+    assert value_text(row) == "–"
+    assert not row.worse_than_chance
+    assert [row.data for row in main_rows(results).values()] == [("videos", "all")]
+    assert [table.data[-1] for table in results.tables] == ["called", "genuine_per_source"]
+    assert [one.score for one in results["videos", "all"].calibration.bins] == [0.08, 0.45, 0.88]
 
 
-def test_many_small_groups_are_one_and_nested_rows_are_one_table(card: ModelCard) -> None:
+def test_many_small_groups_are_one_and_nested_rows_are_one_table() -> None:
     kinds = {name: {"logit": {"auc": 0.9, "interval_95": [0.8, 0.95]}, "both": {"auc": 0.8}} for name in "abcd"}
     sources = {name: {"faces": 3, "BG": {"called": 0.1}, "auc": {"BG": 0.6}} for name in ("s", "t")}
-    measured = Measured.of(replace(card, results={"against": kinds, "by_source": sources}))
-    assert [(path, len(rows)) for path, rows in measured.groups().items()] == [(("against",), 8)]
-    assert measured.measurements[0].interval == (0.8, 0.95)
-    assert measured.tables[0].columns == ("faces", "BG · called", "auc · BG")
-    assert measured.tables[0].rows[1] == ("t", (3, 0.1, 0.6))
+    results = Results.read({"against": kinds, "by_source": sources})
+    assert [(path, len(rows)) for path, rows in results.groups().items()] == [(("against",), 8)]
+    assert results.measurements[0].interval == (0.8, 0.95)
+    assert results.tables[0].columns == ("faces", "BG · called", "auc · BG")
+    assert results.tables[0].rows[1] == ("t", (3, 0.1, 0.6))
 
 
 def test_every_kind_is_drawn_with_what_its_card_says(cards: dict[str, ModelCard]) -> None:

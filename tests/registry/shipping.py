@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from detector.faces import CropSpec
+from detector.measurement.results import Results
 from detector.models import build_network
 from detector.registry import ModelCard, Thresholds, save_weights
 
@@ -28,7 +29,7 @@ def ship(folder: Path, model_id: str, kind: str, architecture: dict[str, Any], i
         parameters=1,
         thresholds=Thresholds(0.5, -0.5, "none"),
         training={},
-        results={},
+        results=Results(),
         limits=("untrained",),
         licence="test",
         inputs=inputs,

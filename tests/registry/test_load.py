@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.faces import CropSpec
+from detector.measurement.results import Results
 from detector.models import build_network
 from detector.registry import (
     ModelCard,
@@ -42,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         parameters=sum(p.numel() for p in network.parameters()),
         thresholds=Thresholds(0.5, -0.5, "none"),
         training={},
-        results={},
+        results=Results(),
         limits=("untrained",),
         licence="test",
     )
@@ -165,12 +166,12 @@ class TestShippedWeights:
             assert card.thresholds.basis
             assert card.thresholds.no_manipulation_logit < card.thresholds.likely_manipulated_logit
             if card.kind == "frame":
-                pictures = card.results["held_out_crops"]
-                if pictures["auc"] is None:  # all cut too tight for it: left out, and counted
+                pictures = card.results["held_out_crops",]
+                if pictures.value is None:  # all cut too tight for it: left out, and counted
                     assert card.crop.least_inside > 0
-                    assert pictures["not_scored"] > 1000
+                    assert pictures.counts["not_scored"] > 1000
                     continue
-                assert pictures["auc"] > 0.5
+                assert pictures.value > 0.5
 
     def test_all_weights_together_stay_small(self) -> None:
         folder = Path(__file__).parents[2] / "assets" / "weights"

@@ -31,6 +31,7 @@ from detector.analysis.types import (
 from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Note
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
+from detector.measurement.results import Results
 from detector.registry import ModelCard, Thresholds
 from detector.report.pictures import crop_picture, face_picture, frame_picture
 from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry
@@ -226,7 +227,9 @@ def make_card(index: int = 0) -> ModelCard:
         parameters=4_008_829,
         thresholds=Thresholds(0.9, -0.8, "the validation families, 1,200 clips, at 5 % false alarms"),
         training={"real faces": 12_000, "pseudo-fakes": "self-blended and swapped, made on the fly", "steps": 8000},
-        results={"unseen families": {"frame AUC": 0.81, "clips": 600}, "false alarms at the threshold": 0.05},
+        results=Results.read(
+            {"unseen families": {"frame AUC": 0.81, "clips": 600}, "false alarms at the threshold": 0.05}
+        ),
         limits=("Faces under 48 px were not in the training data.", "Cartoons and masks were never tested."),
         licence="MIT",
     )

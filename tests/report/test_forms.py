@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 from detector.analysis.types import Analysis, Reason
 from detector.cases.statements import GroundTruth, Opinion, Signature, SignOff
+from detector.measurement.results import Results
 from detector.report import typeset
 from detector.report.lanes import thinned
 from detector.report.language import LANGUAGES
@@ -162,7 +163,7 @@ def test_sets_that_the_model_ranks_the_wrong_way_are_named_on_the_first_page(ful
         }}},
     }  # fmt: skip
     (model,) = full_record.models
-    record = replace(full_record, models=(replace(model, card=replace(make_card(), results=results)),))
+    record = replace(full_record, models=(replace(model, card=replace(make_card(), results=Results.read(results))),))
     reader = PdfReader(io.BytesIO(typeset(record)))
     first = squeezed(reader.pages[0].extract_text())
     assert squeezed("BELOW genuine footage") in first

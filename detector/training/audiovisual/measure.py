@@ -20,6 +20,7 @@ from detector.analysis.kinds.audiovisual.sync import lip_sync_of, network_inputs
 from detector.evidence.audio import Sound
 from detector.evidence.speech import SpeechActivity, speech_activity
 from detector.faces.mouth import RATE_HZ, MouthTrack
+from detector.measurement.results import LEAST_FOR_AUC, DataPath, Measurement, Results
 from detector.models.audiovisual import AudioVisualNet
 from detector.synthesis.audio import draw_voice, dubbed, re_voiced, recode, shifted, swapped
 from detector.training.audiovisual.samples import CODECS
@@ -100,9 +101,10 @@ def load_network(architecture: dict[str, Any], run_dir: Path) -> AudioVisualNet:
     return network.eval()
 
 
-def summary(scores: pd.DataFrame) -> dict[str, Any]:
-    """AUC of each kind against genuine with counts and 95 % intervals: the model's, the witness's, and of both (the
-    model's logit and the witness's doubt, each in units of its spread over genuine sound, added)."""
+def summary(scores: pd.DataFrame) -> Results:
+    """Under "auc_against_genuine", each kind against genuine sound with counts and 95 % intervals: the model's, the
+    witness's, and of both (the model's logit and the witness's doubt, each in units of its spread over genuine sound,
+    added)."""
     table = scores.assign(both=_in_spreads(scores, "logit") + _in_spreads(scores, "witness").fillna(0.0))
     sizes = table["kind"].str.extract(r"shifted [+-]([\d.]+)")[0].astype(float)
     low, high = TARGET_SHIFTS_S
@@ -112,10 +114,13 @@ def summary(scores: pd.DataFrame) -> dict[str, Any]:
     groups |= {"shifted early": table["kind"].str.startswith("shifted -") & sizes.ge(low)}
     groups |= {kind: table["kind"] == kind for kind in ("swapped", "dubbed", "re-voiced")}
     real = table[table["kind"] == "genuine"]
-    return {
-        name: {column: _auc(real, table[chosen], column) for column in ("logit", "witness", "both")}
-        for name, chosen in groups.items()
-    }
+    return Results(
+        tuple(
+            _against(("auc_against_genuine", name, column), real, table[chosen], column)
+            for name, chosen in groups.items()
+            for column in ("logit", "witness", "both")
+        )
+    )
 
 
 def accuracies(scores: pd.DataFrame, threshold_logit: float) -> dict[str, float]:
@@ -139,11 +144,11 @@ def _in_spreads(scores: pd.DataFrame, column: str) -> pd.Series:
     return (scores[column] - real.mean()) / max(1e-6, float(real.std()))
 
 
-def _auc(real: pd.DataFrame, fake: pd.DataFrame, column: str) -> dict[str, Any]:
+def _against(data: DataPath, real: pd.DataFrame, fake: pd.DataFrame, column: str) -> Measurement:
     """AUC with counts and a 95 % interval from drawing people, since trials of one person go together."""
     real, fake = real.dropna(subset=[column]), fake.dropna(subset=[column])
-    if real.empty or fake.empty:
-        return {"auc": None, "genuine": len(real), "manipulated": len(fake)}
+    if min(len(real), len(fake)) < LEAST_FOR_AUC:
+        return Measurement(data, None, n_real=len(real), n_fake=len(fake))
     people = sorted({*real["group"], *fake["group"]})
     lower, higher = real[column].to_numpy(), fake[column].to_numpy()
     wins = (higher[:, None] > lower[None]) + 0.5 * (higher[:, None] == lower[None])
@@ -155,9 +160,10 @@ def _auc(real: pd.DataFrame, fake: pd.DataFrame, column: str) -> dict[str, Any]:
     total = ((weights @ pairs) * weights).sum(1)
     drawn = ((weights @ won) * weights).sum(1)[total > 0] / total[total > 0]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return {
-        "auc": round(float(won.sum() / pairs.sum()), 3),
-        "interval_95": [round(float(low), 3), round(float(high), 3)],
-        "genuine": len(real),
-        "manipulated": len(fake),
-    }
+    return Measurement(
+        data,
+        round(float(won.sum() / pairs.sum()), 3),
+        interval=(round(float(low), 3), round(float(high), 3)),
+        n_real=len(real),
+        n_fake=len(fake),
+    )

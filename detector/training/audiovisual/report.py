@@ -15,6 +15,7 @@ from detector.evidence.audio import SAMPLE_RATE_HZ
 from detector.evidence.speech import HOP_S, MEL_BANDS
 from detector.faces import CropSpec
 from detector.faces.mouth import CROP_PX, LIP_MEASURES, RATE_HZ
+from detector.measurement.results import Fact, Results, Table
 from detector.models.audiovisual import AudioVisualNet
 from detector.registry import ModelCard, Thresholds, save_weights
 from detector.training.audiovisual.measure import (
@@ -72,7 +73,7 @@ def write_card(
     network: AudioVisualNet,
     training: dict[str, Any],
     decision: Thresholds,
-    results: dict[str, Any],
+    results: Results,
     out: Path,
 ) -> ModelCard:
     """Weights and card in `out`."""
@@ -162,38 +163,42 @@ def _results(
     last: pd.DataFrame | None,
     fakes: Sequence[TalkingClip],
     upper_logit: float,
-) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "unseen_people_by_folds": {
-            "how": "each clip scored by the model of the fold that never saw its person; up to three stretches of 3 s "
-            "of speech a clip; intervals by drawing people",
-            "people": int(trials["group"].nunique()),
-            "auc_against_genuine": summary(trials),
-            "accuracy_at_logit_0": {
-                "on": f"genuine against shifts of {TARGET_SHIFTS_S[0]} to {TARGET_SHIFTS_S[1]} s, swapped and dubbed; "
-                "logit 0 was placed where both are equally often right",
-                **accuracies(trials, 0.0),
-            },
-            "at_the_upper_threshold": _called(trials, upper_logit),
-        }
-    }
+) -> Results:
+    by_folds = _part(
+        trials,
+        upper_logit,
+        "each clip scored by the model of the fold that never saw its person; up to three stretches of 3 s of speech a "
+        "clip; intervals by drawing people",
+    )
+    on = Fact(
+        ("accuracy_at_logit_0", "on"),
+        f"genuine against shifts of {TARGET_SHIFTS_S[0]} to {TARGET_SHIFTS_S[1]} s, swapped and dubbed; logit 0 was "
+        "placed where both are equally often right",
+    )
+    found: list[Results | Table] = [Results.joined([by_folds, on]).below("unseen_people_by_folds")]
     if last is not None:
-        found["kept_apart_people"] = {
-            "how": "the shipped weights on people that neither weights nor thresholds were fitted to; a first "
-            "cross-validated trial of the linear design included them: unseen by the model, not by its makers",
-            "people": int(last["group"].nunique()),
-            "auc_against_genuine": summary(last),
-            "accuracy_at_logit_0": accuracies(last, 0.0),
-            "at_the_upper_threshold": _called(last, upper_logit),
-        }
+        how = (
+            "the shipped weights on people that neither weights nor thresholds were fitted to; a first cross-validated "
+            "trial of the linear design included them: unseen by the model, not by its makers"
+        )
+        found.append(_part(last, upper_logit, how).below("kept_apart_people"))
     if fakes:
-        found["lip_sync_fakes_as_they_are"] = [
-            {
-                "file": Path(clip.file).name,
-                "logit": None if logit is None else round(logit, 2),
-                "witness": None if doubt is None else round(doubt, 2),
-            }
-            for clip in fakes
-            for logit, doubt in [score_clip(network, clip.mouth, clip.sound)]
+        scored = [(Path(clip.file).name, score_clip(network, clip.mouth, clip.sound)) for clip in fakes]
+        rows = tuple(
+            (name, tuple(None if value is None else round(value, 2) for value in said)) for name, said in scored
+        )
+        found.append(Table(("lip_sync_fakes_as_they_are",), ("logit", "witness"), rows))
+    return Results.joined(found)
+
+
+def _part(trials: pd.DataFrame, upper_logit: float, how: str) -> Results:
+    """Everything that is measured on some trials."""
+    return Results.joined(
+        [
+            Fact(("how",), how),
+            Fact(("people",), int(trials["group"].nunique())),
+            summary(trials),
+            Table.of_values(("accuracy_at_logit_0",), accuracies(trials, 0.0)),
+            Table.of_values(("at_the_upper_threshold",), _called(trials, upper_logit)),
         ]
-    return found
+    )

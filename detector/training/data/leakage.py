@@ -31,6 +31,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
 WARN_ABOVE_AUC: Final = 0.65
+NOT_CHECKED: Final = "not checked: no property of the samples could be measured"
 _FEWEST = 10  # known values of each label, below which nothing is said
 _FOLDS = 5
 _MOST_SAMPLES = 5000
@@ -56,7 +57,8 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class LeakageReport:
-    """What the properties of a set of samples say about its labels; `clean` is whether none warns."""
+    """What the properties of a set of samples say about its labels; `clean` is whether any was
+    measured and none warns."""
 
     what: str
     samples: int
@@ -69,6 +71,8 @@ class LeakageReport:
 
     @property
     def warnings(self) -> list[str]:
+        if not self.properties:
+            return [NOT_CHECKED]
         return [
             f"{item.name} alone tells manipulated from genuine: AUC {item.auc:.2f} ({item.low:.2f} to {item.high:.2f})"
             + (f", {item.direction}" if item.direction else "")
@@ -93,7 +97,7 @@ class LeakageReport:
         """`leakage.json` and `leakage.txt` in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         table = {**asdict(self), "clean": self.clean, "warnings": self.warnings}
-        (folder / "leakage.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+        (folder / "leakage.json").write_text(json.dumps(table, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         (folder / "leakage.txt").write_text(self.text(), encoding="utf-8")
 
 

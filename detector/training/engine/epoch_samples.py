@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.measurement.metrics import binary_metrics
+from detector.measurement.results import LEAST_FOR_AUC
 
 if TYPE_CHECKING:
     from detector.training.engine.module import StepOutput
@@ -51,13 +53,14 @@ class EpochSamples:
 
     def group_metrics(self) -> dict[str, float]:
         """`auc:NAME` and `accuracy:NAME` of each group; one that holds a single label is ranked against all samples of
-        the other label."""
+        the other label. NaN where either side has fewer than three."""
         report: dict[str, float] = {}
         names, label, logit = np.array(self.group), self.label, self.logit
         for name in sorted(set(self.group) - {""}):
             own = names == name
             against = own if len(set(label[own])) == 2 else own | (label != label[own][0])
-            report[f"auc:{name}"] = binary_metrics(label[against], logit[against])["auc"]
+            few = np.bincount(label[against], minlength=2).min() < LEAST_FOR_AUC
+            report[f"auc:{name}"] = math.nan if few else binary_metrics(label[against], logit[against])["auc"]
             report[f"accuracy:{name}"] = binary_metrics(label[own], logit[own])["accuracy"]
         return report
 

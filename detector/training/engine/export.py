@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from detector.errors import SettingsError
 from detector.faces import CropSpec
+from detector.measurement.results import Results
 from detector.models import build_network
 from detector.registry import ModelCard, Thresholds, find_card, save_weights, weights_dir
 from detector.training.data.splits import assign_splits
@@ -70,7 +71,7 @@ def draft_card(
         parameters=0,
         thresholds=UNDECIDED,
         training=training,
-        results={},
+        results=Results(),
         limits=config.limits,
         licence=config.licence,
         inputs=inputs or {},

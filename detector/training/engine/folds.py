@@ -53,7 +53,7 @@ def train_folds(config_path: Path, data_root: Path, run_dir: Path, device: str, 
         "auc_std": round(float(np.std(aucs)), 4) if aucs else None,
         "pooled": _against(pd.concat(held_out)),
     }
-    (run_dir / "folds.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (run_dir / "folds.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return report
 
 
@@ -110,4 +110,7 @@ def _run_facts(run: Path) -> dict[str, float]:
 
 
 def _against(samples: pd.DataFrame) -> dict[str, Any]:
-    return against(*(samples.loc[samples["label"] == label, "logit"].to_numpy(float) for label in (1, 0)))
+    fake, real = (samples.loc[samples["label"] == label, "logit"].to_numpy(float) for label in (1, 0))
+    row = against((), fake, real)
+    sizes = {"genuine": row.n_real, "manipulated": row.n_fake}
+    return {"auc": row.value, "auc_95": row.interval, **row.rates, **sizes}

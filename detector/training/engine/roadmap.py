@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from detector.training.data.leakage import NOT_CHECKED
+
 # Differences below these are within what two seeds of one config differ by on sets of a thousand samples or so.
 _GAP_AUC: Final = 0.08
 _WEAK_GROUP: Final = 0.1
@@ -28,10 +30,9 @@ def next_steps(report: dict[str, Any]) -> list[dict[str, str]]:
 
 def _leakage(report: dict[str, Any]) -> list[dict[str, str]]:
     leakage = report["leakage"]
-    if leakage is None:
-        return [
-            _step("leakage not checked", "no leakage.json", "Run `python -m detector leakage` on what it trained on.")
-        ]
+    if leakage is None or NOT_CHECKED in leakage["warnings"]:
+        why = "no leakage.json" if leakage is None else NOT_CHECKED
+        return [_step("leakage not checked", why, "Run `python -m detector leakage` on what it trained on.")]
     return [
         _step(
             "a plain property predicts the label",

@@ -11,8 +11,8 @@
      "gap": {"loss": validation minus training loss at the best epoch, "auc": training minus validation AUC or null},
      "rise": {"auc_per_epoch": slope over the last third of the epochs or null, "still_rising": true or false},
      "confusion": {"true_genuine", "false_manipulated", "false_genuine", "true_manipulated"},
-     "groups": [{"name", "auc": x or null, "accuracy", "genuine": n, "manipulated": n, "inverted": AUC < 0.5}, …]
-               worst first,
+     "groups": [{"name", "auc": x or null, "auc_95": [low, high] or null, "accuracy", "genuine": n, "manipulated": n,
+                 "inverted": whether it is worse than chance (`Measurement.worse_than_chance`)}, …]   worst first,
      "counts": as in run.json, "leakage": {"clean": …, "warnings": […]} or null,
      "roadmap": [{"finding": short name, "measured": text with the figures, "suggestion": text}, …],
      "plots": {"loss": "report/loss.png", "metrics": "report/metrics.png", "learning_rate": "report/learning_rate.png",
@@ -32,6 +32,8 @@ import numpy as np
 import pandas as pd
 
 from detector.errors import SettingsError
+from detector.measurement.measures import against
+from detector.measurement.wording import WORSE_THAN_CHANCE
 from detector.training.engine.roadmap import next_steps
 
 _MEASURES: Final = ("auc", "accuracy", "f1", "precision", "recall")
@@ -51,28 +53,21 @@ def write_report(run_dir: Path, *, plots: bool = True) -> dict[str, Any]:
     samples = pd.read_csv(run_dir / "validation.csv", dtype={"group": str}, keep_default_na=False)
     found = run_dir / "leakage.json"
     leakage = json.loads(found.read_text(encoding="utf-8")) if found.is_file() else None
-    report = summarise(facts, metrics, leakage)
+    report = summarise(facts, metrics, samples, leakage)
     report["plots"] = _drawn(metrics, samples, report, run_dir) if plots else {}
-    (run_dir / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (run_dir / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     (run_dir / "report.md").write_text(as_markdown(report), encoding="utf-8")
     return report
 
 
-def summarise(facts: dict[str, Any], metrics: pd.DataFrame, leakage: dict[str, Any] | None) -> dict[str, Any]:
+def summarise(
+    facts: dict[str, Any], metrics: pd.DataFrame, samples: pd.DataFrame, leakage: dict[str, Any] | None
+) -> dict[str, Any]:
     """The report without its plots, from the tables of a run."""
     best = metrics.loc[metrics["epoch"] == facts["best_epoch"]].iloc[0]
     lowest = metrics.sort_values("validation_loss").iloc[0]
     counts = facts["counts"]["validation"]["groups"]
-    groups = [
-        {
-            "name": name,
-            "auc": _known(best.get(f"auc:{name}")),
-            "accuracy": _known(best.get(f"accuracy:{name}")),
-            **counts[name],
-            "inverted": bool(best.get(f"auc:{name}", math.nan) < 0.5),
-        }
-        for name in counts
-    ]
+    groups = [_group(name, best, counts[name], samples) for name in counts]
     report: dict[str, Any] = {
         **{name: facts.get(name) for name in ("model_id", "title", "kind", "config_sha256")},
         **{name: facts[name] for name in ("status", "stopped_because", "epochs", "minutes")},
@@ -96,6 +91,23 @@ def summarise(facts: dict[str, Any], metrics: pd.DataFrame, leakage: dict[str, A
     }
     report["roadmap"] = next_steps(report)
     return report
+
+
+def _group(name: str, best: pd.Series, counts: dict[str, int], samples: pd.DataFrame) -> dict[str, Any]:
+    """One validation group at the best epoch; where it holds one label only, it stands against all of the other."""
+    own = samples[samples["group"] == name]
+    if own["label"].nunique() == 1:
+        own = pd.concat([own, samples[samples["label"] != own["label"].iloc[0]]])
+    fake, real = (own.loc[own["label"] == label, "logit"].to_numpy(float) for label in (1, 0))
+    row = against((name,), fake, real)
+    return {
+        "name": name,
+        "auc": None if len(own) and row.too_few else _known(best.get(f"auc:{name}")),
+        "auc_95": row.interval and list(row.interval),
+        "accuracy": _known(best.get(f"accuracy:{name}")),
+        **({"genuine": row.n_real, "manipulated": row.n_fake} if len(own) else counts),
+        "inverted": row.worse_than_chance,
+    }
 
 
 def _rise(metrics: pd.DataFrame) -> dict[str, Any]:
@@ -161,7 +173,7 @@ def as_markdown(report: dict[str, Any]) -> str:
             "|---|---|---|---|---|",
         ]
         lines += [
-            f"| {_cell(row['name'])}{' (inverted)' if row['inverted'] else ''} | {_shown(row['auc'])} "
+            f"| {_cell(row['name'])}{f' ({WORSE_THAN_CHANCE})' if row['inverted'] else ''} | {_shown(row['auc'])} "
             f"| {_shown(row['accuracy'])} | {row['genuine']} | {row['manipulated']} |"
             for row in report["groups"]
         ]

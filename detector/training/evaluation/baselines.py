@@ -1,12 +1,12 @@
 """Classical detectors to be compared with, fitted to the labelled crops of a bank that frame models are fitted to.
 
 Public weights of such detectors are fitted elsewhere and to other crops, so a comparison with them says as much about
-crops as about methods. Here every peer sees the same faces, cut the same way, and is measured on the same people.
+crops as about methods. Here every baseline sees the same faces, cut the same way, and is measured on the same people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import cv2
@@ -24,12 +24,13 @@ from detector.faces import CropSpec, crop_face
 from detector.faces.crop import shows_enough
 from detector.faces.types import Box
 from detector.measurement.measures import against
+from detector.measurement.results import Measurement, Results
 from detector.registry import FrameModel
 from detector.training.data.facebank import BANK_PX, WIDE_CROP, FaceBank
 from detector.training.data.pool import labelled_rows
 from detector.training.engine.progress import tracked
 
-PEER_PX: Final = 256
+BASELINE_PX: Final = 256
 _SPECTRUM_BINS = 96
 _RESIDUAL_STEP, _RESIDUAL_REACH = 3.0, 2
 _MESO_EPOCHS, _MESO_BATCH, _MESO_RATE = 12, 48, 1e-3
@@ -135,7 +136,7 @@ def _fit_features(features: Callable[[Images], NDArray[np.float32]], reader: Any
     return fit
 
 
-PEERS: Final[dict[str, Callable[[Images, NDArray[np.bool_]], Score]]] = {
+BASELINES: Final[dict[str, Callable[[Images, NDArray[np.bool_]], Score]]] = {
     "spectrum and SVM (Durall et al., 2020)": _fit_features(spectrum_features, lambda: SVC(C=2.0)),
     "residual co-occurrences and logistic regression (Cozzolino et al., 2014)": _fit_features(
         cooccurrence_features, lambda: LogisticRegression(C=0.002, max_iter=400)
@@ -162,12 +163,12 @@ def _box(bank: FaceBank, row: np.int64) -> Box:
 
 def compare_baselines(
     models: Sequence[FrameModel], bank: FaceBank, *, split: str = "test", most: int = 10**6
-) -> dict[str, dict[str, Any]]:
-    """Frame models and every peer on the same crops of a bank: `pictures`, labelled ones of people of `split`, and
-    `videos`, by each clip's mean over its frames, manipulated ones against genuine ones that are not of the split
-    "train". Each with AUC and 95 % bootstrap interval (`measures.against`).
+) -> Results:
+    """Frame models and every baseline on the same crops of a bank, under the name of each: "pictures", labelled ones of
+    people of `split`, and "videos", by each clip's mean over its frames, manipulated ones against genuine ones that are
+    not of the split "train".
 
-    Peers are fitted to the labelled pictures of the split "train", at most `most`.
+    Baselines are fitted to the labelled pictures of the split "train", at most `most`.
     """
     table = bank.table.reset_index(drop=True)
     labelled, own = labelled_rows(table), (table["split"] == split).to_numpy()
@@ -182,15 +183,13 @@ def compare_baselines(
         )
     if not len(asked):
         raise SettingsError(f"The face bank holds no labelled picture of the split {split} and no video to measure on.")
-    square = CropSpec(PEER_PX, 0.0)
+    square = CropSpec(BASELINE_PX, 0.0)
     train, truth = cut_bank(bank, fit_on, square), (table["label"].iloc[fit_on] == "fake").to_numpy()
     shown = cut_bank(bank, asked, square)
-    report = {}
-    for model in models:
-        report[model.card.model_id] = _measured(table.iloc[asked], _model_scores(model, bank, asked))
-    for name, fit in tracked(PEERS.items(), "fitting baselines"):
-        report[name] = _measured(table.iloc[asked], fit(train, truth)(shown))
-    return report
+    logits = {model.card.model_id: _model_scores(model, bank, asked) for model in models}
+    fitted = tracked(BASELINES.items(), "fitting baselines")
+    logits |= {name: fit(train, truth)(shown) for name, fit in fitted}
+    return Results(tuple(row for name, own in logits.items() for row in _measured(name, table.iloc[asked], own)))
 
 
 def _model_scores(model: FrameModel, bank: FaceBank, rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -202,13 +201,9 @@ def _model_scores(model: FrameModel, bank: FaceBank, rows: NDArray[np.int64]) ->
     return np.where(shown, logits, np.nan)
 
 
-def _measured(table: Any, logits: NDArray[np.float64]) -> dict[str, Any]:
-    scored = table.assign(logit=logits)
-    pictures = scored[scored["kind"] == "image"]
+def _measured(name: str, table: Any, logits: NDArray[np.float64]) -> Iterator[Measurement]:
+    scored = table.assign(logit=logits).dropna(subset="logit")
     clips = scored[scored["kind"] == "video"].groupby("file").agg(label=("label", "first"), logit=("logit", "mean"))
-    return {name: _by_label(rows) for name, rows in (("pictures", pictures), ("videos", clips))}
-
-
-def _by_label(rows: Any) -> dict[str, Any]:
-    scored = rows.dropna(subset="logit")
-    return against(*(scored.loc[scored["label"] == label, "logit"].to_numpy(float) for label in ("fake", "real")))
+    for on, rows in (("pictures", scored[scored["kind"] == "image"]), ("videos", clips)):
+        fake, real = (rows.loc[rows["label"] == label, "logit"].to_numpy(float) for label in ("fake", "real"))
+        yield against((name, on), fake, real)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from detector.errors import SettingsError
 from detector.measurement.measures import against, measure_table, measure_videos
+from detector.measurement.results import Fact, Measurement, Results
 from detector.registry import ModelCard, Thresholds
 from detector.training.evaluation.evaluate import Evaluation
 from detector.training.evaluation.thresholds import choose_thresholds
@@ -24,26 +25,26 @@ def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFram
     thresholds. Results that the evaluation has nothing to say about are kept.
     """
     card = evaluation.card
-    decision = _decision(evaluation, validation)
-    results: dict[str, Any] = {**card.results, **evaluation.results(decision)}
+    thresholds = _thresholds(evaluation, validation)
+    results = card.results.updated(evaluation.results(thresholds))
     if validation is not None:
-        results["cross_validated"] = cross_validated_results(validation, decision)
-    measured = replace(card, thresholds=decision, results=results)
+        results = results.updated(cross_validated_results(validation, thresholds))
+    measured = replace(card, thresholds=thresholds, results=results)
     measured.write(out / f"{card.model_id}.card.json")
     return measured
 
 
-def _decision(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thresholds:
+def _thresholds(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thresholds:
     one_sided = evaluation.card.kind == "audiovisual"
     try:
-        decision = choose_thresholds(evaluation.clips(), one_sided=one_sided)
+        fitted = choose_thresholds(evaluation.clips(), one_sided=one_sided)
         if validation is None:
-            return decision
+            return fitted
         unseen = choose_thresholds(_clips(validation, evaluation.clips()), one_sided=one_sided)
     except SettingsError:
         return evaluation.card.thresholds
-    high = max(decision.likely_manipulated_logit, unseen.likely_manipulated_logit)
-    low = min(decision.no_manipulation_logit, unseen.no_manipulation_logit)
+    high = max(fitted.likely_manipulated_logit, unseen.likely_manipulated_logit)
+    low = min(fitted.no_manipulation_logit, unseen.no_manipulation_logit)
     return Thresholds(high, low, f"{unseen.basis}; both as fitted and cross-validated by person")
 
 
@@ -54,28 +55,29 @@ def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[s
     return [{**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips]
 
 
-def cross_validated_results(validation: pd.DataFrame, decision: Thresholds) -> dict[str, Any]:
-    """An ensemble on people that each fit left out: pictures, videos per generator and source, synthesised clips per
-    manipulation."""
+def cross_validated_results(validation: pd.DataFrame, thresholds: Thresholds) -> Results:
+    """Under "cross_validated", an ensemble on people that each fit left out: pictures, videos per generator and source,
+    synthesised clips against the genuine ones they were made from, all and each manipulation apart."""
     pictures = validation[validation["kind"] == "image"]
     videos = validation[validation["kind"] == "video"].reset_index(drop=True)
-    found = {
-        "crops": measure_table(pictures, pictures["logit"].to_numpy(float)),
-        "videos": measure_videos(videos, videos["logit"].to_numpy(float), decision),
-        "how": "five folds by person; each fold's logits come from a fit on the other four",
-    }
+    found: list[Measurement | Fact | Results] = [
+        measure_table(("crops",), pictures, pictures["logit"].to_numpy(float)),
+        measure_videos(videos, videos["logit"].to_numpy(float), thresholds),
+        Fact(("how",), "five folds by person; each fold's logits come from a fit on the other four"),
+    ]
     made = validation[validation["kind"] == "synthesised"]
     if len(made):
-        found["synthesised"] = _synthesised(made)
-    return found
+        found.append(_synthesised(made).below("synthesised"))
+    return Results.joined(found).below("cross_validated")
 
 
-def _synthesised(made: pd.DataFrame) -> dict[str, Any]:
-    """Clips synthesised from genuine ones against those, all and each manipulation apart."""
+def _synthesised(made: pd.DataFrame) -> Results:
     logits, fake = made["logit"].to_numpy(float), (made["label"] == "fake").to_numpy()
     real = logits[~fake & np.isfinite(logits)]
     kinds = {str(kind): rows["logit"].dropna().to_numpy(float) for kind, rows in made[fake].groupby("manipulation")}
-    return {
-        "all": measure_table(made, logits),
-        "per_manipulation": {kind: against(fakes, real) for kind, fakes in kinds.items()},
-    }
+    return Results.joined(
+        [
+            measure_table(("all",), made, logits),
+            *(against(("per_manipulation", kind), fakes, real) for kind, fakes in kinds.items()),
+        ]
+    )

@@ -33,14 +33,27 @@ def write_held_out(table: pd.DataFrame, folder: Path, model_id: str) -> None:
 def split_of(groups: pd.Series, model_id: str) -> pd.Series:
     """`test`, `val` or `train` for each group name, as the model's run had it.
 
-    Groups unknown to it count as `train`, so that they are left out where only held-out data may be used. Raises
+    Groups unknown to it count as `train`, so that they are left out where only held-out data may be used; where the
+    groups are a laboratory's own (`knows_groups`), the model saw none of them, and nothing need be asked here. Raises
     SettingsError where the list is missing."""
+    splits = _read(model_id)
+    return groups.map(lambda group: splits.get(group_digest(group), "train"))
+
+
+def knows_groups(groups: pd.Series, model_id: str) -> bool:
+    """Whether these are the data of the model's own card: any of its held-out groups is among them, or it has none.
+
+    Raises SettingsError where the list is missing."""
+    splits = _read(model_id)
+    return not splits or any(group_digest(group) in splits for group in groups.unique())
+
+
+def _read(model_id: str) -> dict[str, str]:
+    """The split of each digest of a held-out group."""
     path = held_out_path(weights_dir(), model_id)
     if not path.is_file():
         raise SettingsError(
             f"{path.name} is missing beside the weights, so held-out data cannot be told from training data."
         )
-    splits = {
-        digest: split for split, digests in json.loads(path.read_text(encoding="utf-8")).items() for digest in digests
-    }
-    return groups.map(lambda group: splits.get(group_digest(group), "train"))
+    listed = json.loads(path.read_text(encoding="utf-8"))
+    return {digest: split for split, digests in listed.items() for digest in digests}

@@ -25,7 +25,7 @@ from detector.errors import EvidenceError
 from detector.evidence import Evidence, Frame, examine, frame_at, ingest
 from detector.faces import CropSpec, DetectedFace, FaceAnalyser, crop_face
 from detector.faces.crop import shows_enough
-from detector.registry import EnsembleModel, FrameModel, LoadedModel, SpecialistsModel
+from detector.registry import EnsembleModel, FrameModel, LoadedModel, SpecialistsModel, file_sha256
 from detector.settings import AnalysisSettings
 from detector.training.data.skin_tone import skin_ita_deg
 
@@ -39,6 +39,11 @@ def column_of(model_id: str, cue: str | None = None) -> str:
     return f"logit:{model_id}" if cue is None else f"logit:{model_id}/{cue}"
 
 
+def problem_of(model_id: str) -> str:
+    """The column that says why a model has no logit of a file."""
+    return f"problem:{model_id}"
+
+
 def gather(
     models: Sequence[LoadedModel],
     files: pd.DataFrame,
@@ -48,24 +53,27 @@ def gather(
     on_file: Callable[[int, int, str], None] = lambda done, total, file: None,
 ) -> pd.DataFrame:
     """A row of logits for each of `files` (columns of `FACTS`), kept in `store` (JSON lines) and read from there where
-    the same weights made them.
+    the same weights made them of the same content, whatever the file is called.
 
     Adds `size_px`, `exposure`, `ita_deg` of the face that was scored, `called` (the conclusion's label, videos only),
-    and `problem`, why there is no score. A file that cannot be examined has no logit, never a made-up one.
+    `problem`, why there is no score, and `problem_of` each model that has none of its own.
+    A file that cannot be examined has no logit, never a made-up one.
     """
     heading = {"models": sorted([model.card.model_id, model.card.weights_sha256] for model in models)}
     kept = _read(store, heading)
     if not kept:
         store.write_text(json.dumps(heading) + "\n", encoding="utf-8")
-    missing = files[~files["file"].isin(list(kept))]
+    content = {file: _content(data_root / file) for file in files["file"]}
+    missing = files[[content[file] not in kept for file in files["file"]]]
     with store.open("a", encoding="utf-8") as out:
         for number, row in enumerate(_rows(models, missing, data_root)):
-            kept[row["file"]] = row
-            out.write(json.dumps(row) + "\n")
+            row = {"content": content[row["file"]], **row}
+            kept[row["content"]] = row
+            out.write(json.dumps(row, allow_nan=False) + "\n")
             out.flush()
             on_file(number + 1, len(missing), row["file"])
     facts = files[list(FACTS)].reset_index(drop=True)
-    said = pd.DataFrame([kept[file] for file in facts["file"]]).drop(columns="file")
+    said = pd.DataFrame([kept[content[file]] for file in facts["file"]]).drop(columns=["content", "file"])
     for model in models:
         for column in _columns(model):
             said[column] = pd.to_numeric(said[column], errors="coerce") if column in said else np.nan
@@ -77,7 +85,13 @@ def _columns(model: LoadedModel) -> list[str]:
     return [column_of(model.card.model_id), *(column_of(model.card.model_id, cue) for cue in cues)]
 
 
+def _content(path: Path) -> str:
+    """What predictions are kept under: the file's SHA-256, or its path where there is nothing to read."""
+    return file_sha256(path) if path.is_file() else str(path)
+
+
 def _read(store: Path, heading: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Kept rows by content; those of version 0.1, which only had names, are left out."""
     if not store.is_file():
         return {}
     lines = store.read_text(encoding="utf-8").splitlines()
@@ -89,7 +103,8 @@ def _read(store: Path, heading: dict[str, Any]) -> dict[str, dict[str, Any]]:
             row = json.loads(line)
         except ValueError:  # cut off in the middle of the last write
             continue
-        rows[row["file"]] = row
+        if "content" in row:
+            rows[row["content"]] = row
     return rows
 
 
@@ -110,6 +125,8 @@ def _video(models: Sequence[LoadedModel], path: Path) -> dict[str, Any]:
     row: dict[str, Any] = {**conditions, "called": analysis.conclusion.label, "seconds": analysis.timings["total"]}
     for result in analysis.models:
         row[column_of(result.model_id)] = result.logit
+        if result.logit is None:
+            row[problem_of(result.model_id)] = result.reason
         if kind_of(result).cue_scores:
             row |= {column_of(result.model_id, cue.cue): cue.logit for cue in result.specialists}
     if analysis.conclusion.score is None:

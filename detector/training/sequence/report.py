@@ -14,6 +14,7 @@ from torch import nn
 from detector.analysis.kinds.sequence.intervals import intervals_of, overlap
 from detector.analysis.kinds.sequence.windows import LEAST_FRAMES
 from detector.measurement.metrics import interval_by_group, rank_auc
+from detector.measurement.results import DataPath, Fact, Measurement, Results, Table
 from detector.models import FrameNet
 from detector.registry import FrameModel, ModelCard, SequenceModel, save_weights
 from detector.training.engine.config import config_sha256
@@ -33,8 +34,8 @@ def frame_model_score(clip: ClipFeatures) -> ClipScore:
     return ClipScore(float(clip.logits.mean()), clip.logits.astype(np.float64))
 
 
-def measure(network: nn.Module, apart: Sequence[ClipFeatures], frames: int) -> dict[str, Any]:
-    """Results on clips of people kept `apart`, JSON-ready. Wherever a threshold is needed, each person's clips are
+def measure(network: nn.Module, apart: Sequence[ClipFeatures], frames: int) -> Results:
+    """Results on clips of people kept `apart`. Wherever a threshold is needed, each person's clips are
     judged at the one that is best for everybody else's, for the frame model as well."""
     clips = with_pair_logits(network, [clip for clip in apart if len(clip.times_s) >= LEAST_FRAMES])
     scores = {
@@ -45,28 +46,28 @@ def measure(network: nn.Module, apart: Sequence[ClipFeatures], frames: int) -> d
     groups = np.array([str(clip.facts["group"]) for clip in clips])
     kinds = np.array([clip.group_name for clip in clips])
     dynamics = np.array([str(clip.facts["kind"]).split("+")[1] if clip.label else "" for clip in clips])
-    report: dict[str, Any] = {
-        "genuine": int((labels == 0).sum()),
-        "manipulated": int(labels.sum()),
-        "people": len(set(groups.tolist())),
-        "how": (
-            "clips of people neither trained nor chosen on; manipulated and genuine twins share frames, rate, "
-            f"resolution and compression; 95 % intervals from {RESAMPLES} resamplings of people; the frame model's "
-            "score is the mean of its logits; accuracy and intervals at thresholds set on the other people"
-        ),
-    }
+    how = (
+        "clips of people neither trained nor chosen on; manipulated and genuine twins share frames, rate, "
+        f"resolution and compression; 95 % intervals from {RESAMPLES} resamplings of people; the frame model's "
+        "score is the mean of its logits; accuracy and intervals at thresholds set on the other people"
+    )
+    found: list[Measurement | Table | Fact | Results] = [
+        Fact(("genuine",), int((labels == 0).sum())),
+        Fact(("manipulated",), int(labels.sum())),
+        Fact(("people",), len(set(groups.tolist()))),
+        Fact(("how",), how),
+    ]
     for name, one in scores.items():
         logits = np.array([score.logit for score in one])
-        table = _against(labels, logits, groups)
-        table["per_kind"] = {
-            kind: _against(labels[mask], logits[mask], groups[mask])
+        found.append(_against((name,), labels, logits, groups))
+        found += [
+            _against((name, "per_kind", str(kind)), labels[mask], logits[mask], groups[mask])
             for kind in sorted(set(kinds[labels == 1]) | set(dynamics[labels == 1]))
             if (mask := (labels == 0) | ((kinds == kind) | (dynamics == kind)))[labels == 1].any()
-        }
-        table["spliced"] = _splices(clips, one, groups)
-        table["accuracy"] = _accuracy(labels, logits, groups)
-        report[name] = table
-    return report
+        ]
+        found.append(_splices(clips, one, groups).below(name, "spliced"))
+        found.append(Table.of_values((name, "accuracy"), _accuracy(labels, logits, groups)))
+    return Results.joined(found)
 
 
 def balanced_threshold(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
@@ -114,7 +115,7 @@ def _alarms(clip: ClipFeatures, score: ClipScore, margin: float) -> bool:
     return bool(intervals_of(score.frame_logits.tolist(), clip.times_s.tolist(), margin_logit=margin))
 
 
-def _splices(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore], groups: NDArray[np.str_]) -> dict[str, Any]:
+def _splices(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore], groups: NDArray[np.str_]) -> Results:
     found, alarms, people = [], [], []
     for name in np.unique(groups):
         others = np.flatnonzero(groups != name)
@@ -128,14 +129,17 @@ def _splices(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore], groups:
     low, high = interval_by_group(
         np.array(people), lambda rows: float(np.array(found)[rows].mean()), resamples=RESAMPLES
     )
-    return {
+    share = round(float(np.mean(found)), 4) if found else None
+    facts = {
         "clips": len(found),
-        "found_share": round(float(np.mean(found)), 4) if found else None,
-        "found_share_95": [low, high],
         "iou_at_least": FOUND_IOU,
         "genuine_with_interval_share": round(float(np.mean(alarms)), 4) if alarms else None,
         "frame_auc_within_clips": _within(clips, scores),
     }
+    return Results(
+        (Measurement((), share, "found_share", None if low is None or high is None else (low, high)),),
+        facts=tuple(Fact((name,), value) for name, value in facts.items()),
+    )
 
 
 def _within(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore]) -> float | None:
@@ -146,16 +150,20 @@ def _within(clips: Sequence[ClipFeatures], scores: Sequence[ClipScore]) -> float
     return round(float(np.mean(finite)), 4) if finite else None
 
 
-def _against(labels: NDArray[np.int64], logits: NDArray[np.float64], groups: NDArray[np.str_]) -> dict[str, Any]:
+def _against(
+    data: DataPath, labels: NDArray[np.int64], logits: NDArray[np.float64], groups: NDArray[np.str_]
+) -> Measurement:
     low, high = interval_by_group(groups, lambda rows: rank_auc(labels[rows], logits[rows]), resamples=RESAMPLES)
-    return {
-        "auc": round(rank_auc(labels, logits), 4),
-        "auc_95": [low, high],
-        "manipulated": int(labels.sum()),
-    }
+    return Measurement(
+        data,
+        round(rank_auc(labels, logits), 4),
+        interval=None if low is None or high is None else (low, high),
+        n_real=int((labels == 0).sum()),
+        n_fake=int(labels.sum()),
+    )
 
 
-def measure_shipped(model: SequenceModel, data_root: Path, clips: Path) -> dict[str, Any]:
+def measure_shipped(model: SequenceModel, data_root: Path, clips: Path) -> Results:
     """`measure` of a shipped sequence model, on clips made from those of `data_root` whose people are kept apart; what
     lies in `clips`, a folder as training leaves it, is used."""
     assert model.trunk is not None
@@ -219,7 +227,7 @@ def export_sequence(
             "mouths; steady, flickering, wobbling, with dropouts; whole or spliced; then H.264 for both twins alike",
             "split": "by person or source clip; no real deepfake video was used to fit or to choose",
         },
-        results={"synthesised_clips": results},
+        results=results.below("synthesised_clips"),
         limits=config.limits,
         licence=config.licence,
         inputs={

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detector.faces import CropSpec
 from detector.measurement.metrics import interval_by_group, rank_auc
+from detector.measurement.results import LEAST_FOR_AUC, DataPath, Fact, Measurement, Results, Table
 from detector.models import build_network
 from detector.models.outputs import SpecialistOutput
 from detector.models.specialists import SpecialistsNet
@@ -111,71 +112,73 @@ def balance(network: SpecialistsNet, quads: pd.DataFrame) -> dict[str, float]:
     return shifts
 
 
-def cue_results(quads: pd.DataFrame) -> dict[str, Any]:
-    """JSON-ready: for each cue AUC, accuracies at logit 0 and pointing game with 95 % intervals (resampled by person),
+def cue_results(quads: pd.DataFrame) -> Results:
+    """Under "cues", for each AUC, accuracies at logit 0 and pointing game with 95 % intervals (resampled by person),
     AUC a kind and for weak and strong edits, and the AUC of every cue's score on this cue's pictures."""
-    return {cue: _cue_result(quads[quads["cue"] == cue], f"logit_{cue}") for cue in CUES}
+    return Results(tuple(row for cue in CUES for row in _cue_result(("cues", cue), quads[quads["cue"] == cue])))
 
 
-def _cue_result(own: pd.DataFrame, logit: str) -> dict[str, Any]:
+def _cue_result(data: DataPath, own: pd.DataFrame) -> Iterator[Measurement]:
+    logit = f"logit_{data[-1]}"
     label, score = own["label"].to_numpy(), own[logit].to_numpy()
     fake = own[own["label"] == 1]
     hit = fake["hit"].to_numpy(float)
     accuracies = [float(((score >= 0) == label)[label == flag].mean()) for flag in (0, 1)]
-    return {
-        "pictures": len(own),
-        "people": int(own["group"].nunique()),
-        "auc": _auc(own, logit),
-        "auc_95": _interval(own, lambda rows: rank_auc(label[rows], score[rows])),
-        "accuracy_genuine": _rounded(accuracies[0]),
-        "accuracy_manipulated": _rounded(accuracies[1]),
-        "accuracy_bias": _rounded(abs(accuracies[0] - accuracies[1])),
-        "pointing_game": _rounded(hit.mean()),
-        "pointing_game_95": _interval(fake, lambda rows: float(hit[rows].mean())),
-        "pointing_game_by_chance": _rounded(fake["chance"].mean()),
-        "auc_by_kind": {kind: _auc(rows, logit) for kind, rows in own.groupby("kind")},
-        "auc_weak_edits": _auc(own[own["strength"] < 0.6], logit),
-        "auc_strong_edits": _auc(own[own["strength"] >= 0.6], logit),
-        "auc_of_each_cue_here": {other: _auc(own, f"logit_{other}") for other in CUES},
-    }
-
-
-def _interval(rows: pd.DataFrame, statistic: Callable[[NDArray[np.int64]], float]) -> list[float | None]:
-    return list(interval_by_group(rows["group"].to_numpy(str), statistic))
-
-
-def _auc(rows: pd.DataFrame, column: str) -> float | None:
-    return (
-        _rounded(rank_auc(rows["label"].to_numpy(), rows[column].to_numpy())) if len(set(rows["label"])) == 2 else None
+    whole = _ranked(data, own, logit)
+    yield replace(
+        whole,
+        interval=_interval(own, lambda rows: rank_auc(label[rows], score[rows])),
+        rates={
+            "accuracy_genuine": _rounded(accuracies[0]),
+            "accuracy_manipulated": _rounded(accuracies[1]),
+            "accuracy_bias": _rounded(abs(accuracies[0] - accuracies[1])),
+            "pointing_game_by_chance": _rounded(fake["chance"].mean()),
+        },
+        counts={"pictures": len(own), "people": int(own["group"].nunique())},
     )
+    pointed = _interval(fake, lambda rows: float(hit[rows].mean()))
+    yield Measurement(data, _rounded(hit.mean()), "pointing_game", pointed)
+    for kind, rows in own.groupby("kind"):
+        yield _ranked((*data, "by_kind", str(kind)), rows, logit)
+    yield _ranked((*data, "weak_edits"), own[own["strength"] < 0.6], logit)
+    yield _ranked((*data, "strong_edits"), own[own["strength"] >= 0.6], logit)
+    for other in CUES:
+        yield _ranked((*data, "of_each_cue_here", other), own, f"logit_{other}")
+
+
+def _interval(rows: pd.DataFrame, statistic: Callable[[NDArray[np.int64]], float]) -> tuple[float, float] | None:
+    low, high = interval_by_group(rows["group"].to_numpy(str), statistic)
+    return None if low is None or high is None else (low, high)
+
+
+def _ranked(data: DataPath, rows: pd.DataFrame, column: str) -> Measurement:
+    label = rows["label"].to_numpy()
+    n_real, n_fake = int((label == 0).sum()), int((label == 1).sum())
+    few = min(n_real, n_fake) < LEAST_FOR_AUC
+    auc = None if few else _rounded(rank_auc(label, rows[column].to_numpy()))
+    return Measurement(data, auc, n_real=n_real, n_fake=n_fake)
 
 
 def _rounded(value: float) -> float:
     return round(float(value), 4)
 
 
-def real_by_source(faces: pd.DataFrame) -> dict[str, Any]:
+def real_by_source(faces: pd.DataFrame) -> Table:
     """For each source of genuine faces as they are: how many, and each cue's mean logit and share at or above 0."""
-    return {
-        str(source): {
-            "faces": len(rows),
-            **{
-                cue: {
-                    "mean_logit": _rounded(rows[f"logit_{cue}"].mean()),
-                    "called": _rounded((rows[f"logit_{cue}"] >= 0).mean()),
-                }
-                for cue in CUES
-            },
-        }
-        for source, rows in faces.groupby("source")
-    }
+    columns = ("faces", *(f"{cue} · {name}" for cue in CUES for name in ("mean logit", "called")))
+    rows = []
+    for source, own in faces.groupby("source"):
+        logits = [own[f"logit_{cue}"] for cue in CUES]
+        cells = [_rounded(value) for column in logits for value in (column.mean(), (column >= 0).mean())]
+        rows.append((str(source), (len(own), *cells)))
+    return Table(("genuine_faces_as_they_are",), columns, tuple(rows))
 
 
-def against_real(fakes: pd.DataFrame, real: pd.DataFrame) -> dict[str, Any]:
-    """AUC of each cue's score on real manipulated faces against genuine ones, with how many of each."""
-    labels = np.r_[np.ones(len(fakes)), np.zeros(len(real))]
-    aucs = {cue: _rounded(rank_auc(labels, np.r_[fakes[f"logit_{cue}"], real[f"logit_{cue}"]])) for cue in CUES}
-    return {"manipulated": len(fakes), "genuine": len(real), "auc": aucs}
+def against_real(name: str, fakes: pd.DataFrame, real: pd.DataFrame) -> Iterator[Measurement]:
+    """Each cue's score on real manipulated faces against genuine ones."""
+    both = pd.concat([fakes.assign(label=1), real.assign(label=0)], ignore_index=True)
+    for cue in CUES:
+        yield _ranked(("real_manipulated_faces", name, cue), both, f"logit_{cue}")
 
 
 def choose_cue_decision(real: pd.DataFrame) -> Thresholds:
@@ -232,42 +235,46 @@ def export_specialists(
             "balanced_on": {"split": "val", "shift_logit": shifts},
             **({"history": history} if history else {}),
         },
-        results={
-            "cues": cue_results(tested),
-            "measured_on": "pseudo-fakes of the split test, one cue each, people never seen; logit 0 is where accuracy "
-            "on genuine and manipulated validation pictures is equal",
-            "genuine_faces_as_they_are": real_by_source(faces["test"]),
-            "real_manipulated_faces": _real_fakes(network, bank, config, faces["val"]),
-        },
+        results=Results.joined(
+            [
+                cue_results(tested),
+                Fact(
+                    ("measured_on",),
+                    "pseudo-fakes of the split test, one cue each, people never seen; logit 0 is where accuracy on "
+                    "genuine and manipulated validation pictures is equal",
+                ),
+                real_by_source(faces["test"]),
+                *_real_fakes(network, bank, config, faces["val"]),
+            ]
+        ),
         limits=config.limits,
         licence=config.licence,
     )
     write_held_out(bank.table, out, config.model_id)
-    card = replace(card, results={**card.results, "called_genuine": _called(faces["test"], card.thresholds)})
+    card = replace(card, results=Results.joined([card.results, _called(faces["test"], card.thresholds)]))
     card.write(out / f"{config.model_id}.card.json")
     return card
 
 
-def _called(faces: pd.DataFrame, decision: Thresholds) -> dict[str, float]:
+def _called(faces: pd.DataFrame, thresholds: Thresholds) -> Table:
     worst = faces[[f"logit_{cue}" for cue in CUES]].max(axis=1)
-    share = float((worst >= decision.likely_manipulated_logit).mean())
-    return {"faces": len(faces), "share_likely_manipulated": _rounded(share)}
+    share = float((worst >= thresholds.likely_manipulated_logit).mean())
+    values = {"faces": len(faces), "share_likely_manipulated": _rounded(share)}
+    return Table.of_values(("called_genuine",), values)
 
 
 def _real_fakes(
     network: SpecialistsNet, bank: FaceBank, config: SpecialistsConfig, real: pd.DataFrame
-) -> dict[str, Any]:
+) -> Iterator[Measurement]:
     """Each cue on real manipulated faces of `val`, by manipulation: information only, nothing was fitted to them."""
-    table: dict[str, Any] = {}
     for name, rows in _by_manipulation(bank):
-        table[name] = against_real(score_faces(network, bank, rows, config), real)
+        yield from against_real(name, score_faces(network, bank, rows, config), real)
     labelled = bank.table[(bank.table["split"] == "val") & (bank.table["kind"] == "image")]
     mixed = labelled[labelled["source"].isin(labelled.loc[labelled["label"] == "fake", "source"])]
     if mixed["label"].nunique() == 2:
         faces = score_faces(network, bank, mixed.index.to_numpy(), config)
         fake = faces["label"] == "fake"
-        table["labelled_crops_cut_tight"] = against_real(faces[fake], faces[~fake])
-    return table
+        yield from against_real("labelled_crops_cut_tight", faces[fake], faces[~fake])
 
 
 def _by_manipulation(bank: FaceBank) -> Iterator[tuple[str, NDArray[np.int64]]]:

@@ -10,6 +10,7 @@ import torch
 from detector.analysis.kinds.texture.pairs import LAGS_S
 from detector.faces import CropSpec
 from detector.faces.texture import FEATURES, SIDE_PX
+from detector.measurement.results import Results
 from detector.registry import ModelCard
 from detector.training.engine.config import config_sha256
 from detector.training.engine.export import SPLIT, draft_card, origin, run_of, ship, split_manifest
@@ -37,6 +38,6 @@ def export_texture(config_path: Path, data_root: Path, run_dir: Path, out: Path,
     )
     write_held_out(split_manifest(data_root), out, config.model_id)
     shipped = ship(card, run.weights, out, dtype=torch.float32)
-    measured = replace(shipped, results={"synthesised": facts["synthesised"]})
+    measured = replace(shipped, results=Results.read(facts["synthesised"]).below("synthesised"))
     measured.write(out / f"{card.model_id}.card.json")
     return measured

@@ -27,6 +27,7 @@ from torch import nn
 from detector.analysis.kinds.texture.pairs import around_face, pairs_of
 from detector.faces.texture import FEATURES
 from detector.measurement.measures import against
+from detector.measurement.results import Fact, Results
 from detector.models.texture import TextureNet
 from detector.synthesis.clip_fakes import Plan, manipulate
 from detector.synthesis.clips import FaceClip, draw_transmission
@@ -196,18 +197,22 @@ def score_clips(network: TextureNet, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(logit=logits).groupby("clip").agg(logit=("logit", "mean"), **facts).reset_index()
 
 
-def measure_clips(clips: pd.DataFrame) -> dict[str, Any]:
+def measure_clips(clips: pd.DataFrame) -> Results:
     """Animated against genuine clips, all and each kind apart."""
     real = clips.loc[clips["label"] == 0, "logit"].to_numpy(float)
-    return {
-        "all": against(clips.loc[clips["label"] == 1, "logit"].to_numpy(float), real),
-        "per_kind": {
-            str(kind): against(rows["logit"].to_numpy(float), real)
-            for kind, rows in clips[clips["label"] == 1].groupby("kind")
-        },
-        "people": int(clips["group"].nunique()),
-        "how": "clips of people in no training clip; animated twins share motion, frames, resolution and compression",
-    }
+    how = "clips of people in no training clip; animated twins share motion, frames, resolution and compression"
+    fake = clips[clips["label"] == 1]
+    return Results.joined(
+        [
+            against(("all",), fake["logit"].to_numpy(float), real),
+            *(
+                against(("per_kind", str(kind)), rows["logit"].to_numpy(float), real)
+                for kind, rows in fake.groupby("kind")
+            ),
+            Fact(("people",), int(clips["group"].nunique())),
+            Fact(("how",), how),
+        ]
+    )
 
 
 def fit_run(config: TextureConfig, train: pd.DataFrame, validation: pd.DataFrame, run_dir: Path) -> TextureNet:
@@ -227,7 +232,7 @@ def fit_run(config: TextureConfig, train: pd.DataFrame, validation: pd.DataFrame
         "clips": {"train": int(train["clip"].nunique()), "validation": len(clips)},
         "pairs": {"train": len(train), "validation": len(validation)},
         "genuine_clips_by_source": train[train["label"] == 0].groupby("source")["clip"].nunique().to_dict(),
-        "synthesised": measure_clips(clips),
+        "synthesised": measure_clips(clips).as_json(),
     }
     fitted = _samples(score_clips(network, train))
     write_single_fit(run_dir, facts, fitted, _samples(clips), (time.monotonic() - started_s) / 60)

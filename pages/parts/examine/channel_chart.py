@@ -10,9 +10,9 @@ import streamlit as st
 
 from detector.analysis.cue_meaning import CUE_MEANINGS
 from detector.analysis.types import Cue, CueResult
+from detector.measurement.wording import words
 from detector.models.specialists import SPECIALISTS
 from pages.parts.examine import timeline
-from pages.parts.shared.measured import words
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import clock
 

@@ -11,10 +11,10 @@ from detector.analysis.types import CueResult, ModelResult
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
 from detector.explain import ChannelMaps
+from detector.measurement.wording import number_text, words
 from pages.parts.examine import channel_chart, heat_images
 from pages.parts.examine.heat_images import Tile
 from pages.parts.shared import markup, services
-from pages.parts.shared.measured import number_text, words
 from pages.parts.shared.readings import Readings
 
 _SCALE_FACES = 5

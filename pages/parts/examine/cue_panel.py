@@ -11,12 +11,16 @@ from detector.analysis.cue_meaning import CUE_MEANINGS
 from detector.analysis.kinds import kind_of
 from detector.analysis.types import Cue, CueResult, ModelResult
 from detector.evidence import Frame
+from detector.measurement.results import Measurement
+from detector.measurement.wording import WORSE_THAN_CHANCE, figure_text
 from pages.parts.examine import channel_chart, channel_maps
+from pages.parts.models import model_choice
 from pages.parts.shared import markup
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import score_text
 
 CUES: tuple[Cue, ...] = get_args(Cue)
+_ON_VIDEOS = "on real deepfake videos"
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 
@@ -59,23 +63,34 @@ def _show_overview(found: dict[Cue, tuple[ModelResult, CueResult]]) -> None:
     cells = []
     for cue in CUES:
         result = found[cue][1] if cue in found else None
+        row = _measured(found[cue]) if cue in found else None
         cells.append(
-            f'<div class="fw-cue"><div><b>{cue}</b> <span>{escape(CUE_MEANINGS[cue].title)}</span></div>{_said(result)}'
-            "</div>"
+            f'<div class="fw-cue"><div><b>{cue}</b> <span>{escape(CUE_MEANINGS[cue].title)}</span></div>'
+            f"{_said(result, row)}</div>"
         )
     st.html(f'<div class="fw-cues">{"".join(cells)}</div>')
 
 
-def _said(result: CueResult | None) -> str:
+def _measured(found: tuple[ModelResult, CueResult]) -> Measurement | None:
+    """What the model's card says of the cue on real deepfake videos; None where the card is not at hand."""
+    model, result = found
+    cards = (card for card in model_choice.cards() if card.weights_sha256 == model.weights_sha256)
+    card = next((card for card in cards if card.model_id == model.model_id), None)
+    return card.results.on_real_videos(result.cue) if card is not None else None
+
+
+def _said(result: CueResult | None, row: Measurement | None) -> str:
     if result is None:
         return f'<p class="fw-note">{markup.icon("remove")} no model of this analysis looks at it</p>'
     if result.score is None:
         reason = escape(result.reason or "no reason given")
         return f'<p class="fw-note">{markup.icon("do_not_disturb_on")} not applicable: {reason}</p>'
+    worse = f'<p class="fw-note">{markup.icon("swap_vert", "#D55E00")} {WORSE_THAN_CHANCE} {_ON_VIDEOS}</p>'
     return (
         f'<div class="fw-cue-score"><div class="fw-gauge" role="img" aria-label="score {result.score:.3f}">'
         f'<b style="left:{100 * result.score:.1f}%;--fw-dot:var(--fw-blue)"></b></div>'
         f'<span class="fw-num">{score_text(result.score)}</span></div>'
+        + (worse if row is not None and row.worse_than_chance else "")
     )
 
 
@@ -88,6 +103,8 @@ def _show_meaning(cue: Cue, found: tuple[ModelResult, CueResult] | None) -> None
         rows = [("Model", model.model_id), ("Score of the file", score_text(result.score))]
         if result.reason:
             rows.append(("Not applicable", result.reason))
+        if (row := _measured(found)) is not None:
+            rows.append((f"Measured {_ON_VIDEOS}", figure_text(row, "genuine + manipulated")))
         rows += [(f"Track {track.track_id}", score_text(track.score)) for track in result.tracks]
         markup.facts(rows, mono=("Model",))
 

@@ -11,24 +11,16 @@ import streamlit as st
 from detector.analysis.kinds import kind_of
 from detector.analysis.types import sigmoid
 from detector.errors import FramewitnessError
+from detector.measurement.results import DataPath, Measurement, Results
+from detector.measurement.wording import figure_text, main_rows, number_text, place, value_text, words
 from detector.registry import EnsembleModel, ModelCard, expect, weights_dir
 from pages.parts.models import block_diagram, reliability_chart
-from pages.parts.shared import markup, measured_table, services
-from pages.parts.shared.measured import Measured, Measurement, Reliability, auc_text, place, words
+from pages.parts.shared import markup, measurement_table, services
 from pages.parts.shared.wording import size_text
 
 _DRAWING_PX = 460
 _LONG_TABLE, _SMALL_PX = 16, 330
 _NEVER = 100.0  # logits that no model reaches: a threshold there is none
-_PLACES = {
-    ("cross_validated", "videos", "all"): "deepfake videos",
-    ("videos", "all"): "deepfake videos",
-    ("cross_validated", "crops"): "pictures",
-    ("held_out_crops",): "pictures",
-    ("unseen_people_by_folds", "auc_against_genuine", "shifted by 0.2 to 1.2 s", "logit"): "shifted sound",
-    ("synthesised_clips", "model"): "synthesised clips",
-}
-_LONG = {"ece": "Expected calibration error", "brier": "Brier score"}
 
 
 def show(card: ModelCard) -> None:
@@ -42,9 +34,8 @@ def show(card: ModelCard) -> None:
         with st.container(width="stretch", key=f"model_facts_{card.model_id}"):
             _show_facts(card)
             _show_limits(card)
-    measured = Measured.of(card)
-    _show_results(measured)
-    _show_calibration(card, measured)
+    _show_results(card.results)
+    _show_calibration(card)
     _show_training(card)
 
 
@@ -86,28 +77,40 @@ def _show_limits(card: ModelCard) -> None:
         markup.bullets(card.limits)
 
 
-def _show_results(measured: Measured) -> None:
-    if not (measured.measurements or measured.tables or measured.facts):
+def _show_results(results: Results) -> None:
+    if not results:
         markup.heading("Results")
         markup.empty(
             "straighten", "Nothing measured", "This card carries no results, so nothing is known of its errors."
         )
         return
-    for path, rows in measured.groups().items():
+    for path, rows in results.groups().items():
         with _section(f"Results · {place(path)}" if path else "Results", len(rows), "95 % intervals · dashed: chance"):
-            measured_table.show(rows, below=len(path))
-    small = [table for table in measured.tables if len(table.rows) <= _LONG_TABLE and len(table.columns) < 3]
+            measurement_table.show(rows, below=len(path))
+    small = [table for table in results.tables if len(table.rows) <= _LONG_TABLE and len(table.columns) < 3]
     with st.container(horizontal=True, gap="medium"):
         for table in small:
             with st.container(width=_SMALL_PX):
-                markup.heading(place(table.path))
-                measured_table.show_other(table)
-    for table in (table for table in measured.tables if table not in small):
-        with _section(f"Results · {place(table.path)}", len(table.rows), ""):
-            measured_table.show_other(table)
-    for path, facts in measured.fact_groups().items():
+                markup.heading(place(table.data))
+                measurement_table.show_other(table)
+    for table in (table for table in results.tables if table not in small):
+        with _section(f"Results · {place(table.data)}", len(table.rows), ""):
+            measurement_table.show_other(table)
+    for path, facts in _facts(results).items():
         markup.heading(f"How it was measured · {place(path)}" if path else "How it was measured")
         markup.facts(facts)
+
+
+def _facts(results: Results) -> dict[DataPath, list[tuple[str, str]]]:
+    """Facts, and measured shares that are no AUC, by where they stand."""
+    grouped: dict[DataPath, list[tuple[str, str]]] = {}
+    for row in results.measurements:
+        if row.what not in ("auc", "ece"):
+            grouped.setdefault(row.data, []).append((words(row.what), value_text(row)))
+    for fact in results.facts:
+        text = f"{number_text(fact.value)} {fact.unit}".rstrip()
+        grouped.setdefault(fact.data[:-1], []).append((words(fact.data[-1]), text))
+    return grouped
 
 
 @contextmanager
@@ -121,15 +124,16 @@ def _section(title: str, rows: int, aside: str) -> Iterator[None]:
     yield
 
 
-def _show_calibration(card: ModelCard, measured: Measured) -> None:
+def _show_calibration(card: ModelCard) -> None:
     markup.heading("Calibration", "does a score of 0.8 mean 8 in 10?")
-    if not measured.reliability:
+    found = [row for row in card.results.measurements if row.calibration is not None]
+    if not found:
         markup.note(
             "Not calibrated. Its scores order faces from less to more suspicious; they are not probabilities, and a "
             "score of 0.8 does not mean that 8 in 10 such faces are manipulated."
         )
         return
-    shown = sorted(measured.reliability, key=lambda item: item.path[0] != "cross_validated")
+    shown = sorted(found, key=lambda row: row.data[0] != "cross_validated")
     _draw_calibration(card, shown[:2])
     if len(shown) > 2:
         with st.expander(f"Calibration on other data: {len(shown) - 2}"):
@@ -140,19 +144,21 @@ def _show_calibration(card: ModelCard, measured: Measured) -> None:
     )
 
 
-def _draw_calibration(card: ModelCard, found: Sequence[Reliability]) -> None:
+def _draw_calibration(card: ModelCard, found: Sequence[Measurement]) -> None:
     with st.container(horizontal=True, gap="large"):
-        for reliability in found:
-            on = place(reliability.path[:-1])
+        for row in found:
+            if row.calibration is None:
+                continue
+            on = place(row.data)
             with st.container(width=440):
                 markup.heading(on)
                 st.plotly_chart(
-                    reliability_chart.figure(reliability),
+                    reliability_chart.figure(row.calibration),
                     key=f"reliability_{card.model_id}_{on}",
                     width="content",
                     config={"displayModeBar": False},
                 )
-                markup.facts([(_LONG.get(name, words(name)), value) for name, value in reliability.facts])
+                markup.facts([("Expected calibration error", number_text(row.calibration.ece))])
 
 
 def _show_training(card: ModelCard) -> None:
@@ -166,7 +172,7 @@ def _show_training(card: ModelCard) -> None:
             markup.facts(markup.flatten(loose))
         with st.container(width=430):
             for name, values in counted.items():
-                measured_table.show_counts(words(name), values)
+                measurement_table.show_counts(words(name), values)
 
 
 def _is_counts(value: Any) -> bool:
@@ -195,12 +201,5 @@ def _shares(card: ModelCard) -> tuple[float, ...]:
 
 def headline(card: ModelCard) -> str:
     """The figures that stand for the card, each with its data and size, or that there are none."""
-    rows = Measured.of(card).main
-    return " · ".join(_figure(row) for row in rows) or "nothing measured"
-
-
-def _figure(row: Measurement) -> str:
-    counts = " + ".join(f"{row.counts[name]:,}" for name in ("genuine", "manipulated") if name in row.counts)
-    chance = ", worse than chance" if row.inverted else ""
-    known = _PLACES.get(row.path, place(row.path))
-    return f"{known}: AUC {auc_text(row)}{chance}{f', n {counts}' if counts else ''}"
+    rows = main_rows(card.results)
+    return " · ".join(figure_text(row, name) for name, row in rows.items()) or "nothing measured"

@@ -9,8 +9,7 @@ import streamlit as st
 from detector.analysis.kinds import kind_of
 from detector.registry import ModelCard
 from pages.parts.models.model_card import file_size
-from pages.parts.shared import markup, measured_table
-from pages.parts.shared.measured import Measured
+from pages.parts.shared import markup, measurement_table
 from pages.parts.shared.wording import size_text
 
 
@@ -26,8 +25,8 @@ def show(cards: Sequence[ModelCard]) -> None:
         ("file size", [_size(card) for card in cards]),
         ("input", [f"{card.crop.size_px} px, margin {100 * card.crop.margin:.0f} %" for card in cards]),
     ]
-    measured_table.show_text("", titles, rows)
-    measured_table.compare(titles, [Measured.of(card).measurements for card in cards])
+    measurement_table.show_text("", titles, rows)
+    measurement_table.compare(titles, [card.results.measurements for card in cards])
     markup.note(
         "Each figure is its card's own. Two are comparable only where the row names the same data and the counts "
         "agree; overlapping intervals do not tell two models apart."

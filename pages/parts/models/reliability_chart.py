@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from pages.parts.shared.measured import Reliability
+from detector.measurement.results import Calibration
 
 _BLUE = "#0072B2"
 
 
-def figure(reliability: Reliability) -> go.Figure:
+def figure(calibration: Calibration) -> go.Figure:
     """Points on the diagonal say what they mean; a larger point rests on more cases."""
     figure = go.Figure()
-    bins = reliability.bins
+    bins = calibration.bins
     most = max(item.rows for item in bins) or 1
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"width": 1, "dash": "dash", "color": "rgba(128,140,152,.8)"},
@@ -20,12 +20,12 @@ def figure(reliability: Reliability) -> go.Figure:
     )  # fmt: skip
     figure.add_scatter(
         x=[item.score for item in bins],
-        y=[item.manipulated for item in bins],
+        y=[item.fake_share for item in bins],
         mode="lines+markers",
         line={"width": 1.5, "color": _BLUE},
         marker={"color": _BLUE, "size": [7 + 11 * (item.rows / most) ** 0.5 for item in bins]},
         hovertemplate=[
-            f"score {item.score:.2f}<br>{item.manipulated:.2f} manipulated, n {item.rows:,}<extra></extra>"
+            f"score {item.score:.2f}<br>{item.fake_share:.2f} manipulated, n {item.rows:,}<extra></extra>"
             for item in bins
         ],
     )

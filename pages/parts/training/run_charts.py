@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from pages.parts.shared.measured import words
+from detector.measurement.wording import words
 from pages.parts.shared.wording import track_colour
 from pages.parts.training.run_files import Run
 

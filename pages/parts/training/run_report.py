@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.parts.shared import markup, measured_table
-from pages.parts.shared.measured import Measurement, number_text, words
+from detector.measurement.wording import number_text, words
+from pages.parts.shared import markup, measurement_table
 from pages.parts.training.run_files import Run
 
 _MEASURES = ("validation_loss", "train_loss", "auc", "accuracy", "f1", "precision", "recall")
@@ -87,19 +87,11 @@ def _show_groups(groups: Any) -> None:
     if not isinstance(groups, list):
         return
     rows = [
-        Measurement(
-            (str(group.get("name")),),
-            float(group["auc"]),
-            None,
-            {"accuracy": group["accuracy"]} if isinstance(group.get("accuracy"), (int, float)) else {},
-            {name: group[name] for name in ("genuine", "manipulated") if isinstance(group.get(name), int)},
-        )
-        for group in groups
-        if isinstance(group, Mapping) and isinstance(group.get("auc"), (int, float))
+        row for group in groups if isinstance(group, Mapping) and (row := measurement_table.row_of(group)) is not None
     ]
     if rows:
         markup.heading("Groups", "validation, worst first · dashed: chance")
-        measured_table.show(rows, few=False)
+        measurement_table.show(rows)
 
 
 def _show_roadmap(roadmap: Any) -> None:
@@ -126,8 +118,14 @@ def show_leakage(run: Run) -> None:
     warnings = [str(text) for text in leakage.get("warnings") or []]
     counts = ", ".join(f"{_count(leakage, label)} {label}" for label in ("genuine", "manipulated"))
     about = f"{leakage.get('what', 'samples')}: {counts}"
-    if warnings:
+    if not leakage.get("properties"):
+        markup.problem("Not checked", f"{about}. No property could be measured: what they give away is not known.")
+    elif warnings:
         markup.problem("A plain property predicts the label", f"{about}. " + " ".join(f"{text}." for text in warnings))
+    elif not leakage.get("properties"):
+        markup.problem(
+            "Not checked", f"{about}. Not one property could be measured, so nothing is known of what they give away."
+        )
     elif leakage.get("clean") is True:
         limit = number_text(leakage.get("warn_above_auc"))
         markup.outcome(
@@ -137,7 +135,7 @@ def show_leakage(run: Run) -> None:
     rows = [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
     if rows:
         markup.heading("Each property alone, against the label", "95 % intervals · dashed: chance")
-        measured_table.show_properties(rows)
+        measurement_table.show_properties(rows)
     absent = leakage.get("not_measured")
     if isinstance(absent, list) and absent:
         markup.heading("Not measured")

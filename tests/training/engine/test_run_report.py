@@ -25,7 +25,7 @@ def _run(folder: Path, **changes: Any) -> Path:
             "validation_loss": validation, "auc": auc, "accuracy": 0.8, "f1": 0.8, "precision": 0.8,
             "recall": 0.8, "learning_rate": 1e-3 * 0.8**epochs, "minutes": epochs + 1.0,
             "auc:swap": 0.9, "accuracy:swap": 0.8, "auc:lip|sync": 0.4, "accuracy:lip|sync": 0.5,
-            "auc:lone": np.nan, "accuracy:lone": 1.0,
+            "auc:lone": 1.0, "accuracy:lone": 1.0,
         }
     )  # fmt: skip
     for name, values in changes.get("metrics", {}).items():
@@ -44,7 +44,13 @@ def _run(folder: Path, **changes: Any) -> Path:
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(facts))
     rng = np.random.default_rng(0)
-    samples = pd.DataFrame({"logit": rng.normal(0, 1, 100), "label": np.repeat([0, 1], 50), "group": "swap"})
+    label = np.repeat([0, 1], 50)
+    groups = [
+        pd.DataFrame({"logit": rng.normal(0, 1, 100) + shift * label, "label": label, "group": name})
+        for name, shift in (("swap", 1), ("lip|sync", -1))
+    ]
+    lone = pd.DataFrame({"logit": [9.0], "label": [1], "group": ["lone"]})
+    samples = pd.concat([*groups, lone])
     samples.to_csv(folder / "validation.csv", index=False)
     if "leakage" in changes:
         (folder / "leakage.json").write_text(json.dumps(changes["leakage"]))
@@ -62,10 +68,12 @@ def test_best_epoch_gap_and_groups_are_named(tmp_path: Path) -> None:
     assert report["gap"]["auc"] == pytest.approx(0.89 - 0.85)
     assert [row["name"] for row in report["groups"]] == ["lip|sync", "swap", "lone"]
     assert report["groups"][0]["inverted"]
-    assert report["groups"][2]["auc"] is None
+    assert report["groups"][2]["auc"] is None  # of one sample
+    assert report["groups"][2]["manipulated"] == 1
     text = (tmp_path / "run" / "report.md").read_text()
+    assert "| lone | not measurable | 1.000 | 100 | 1 |" in text
     assert "Best validation loss 0.5000 in epoch 6" in text
-    assert "lip\\|sync (inverted)" in text
+    assert "lip\\|sync (worse than chance)" in text
     assert json.loads((tmp_path / "run" / "report.json").read_text()) == report
 
 

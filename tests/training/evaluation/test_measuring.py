@@ -18,6 +18,7 @@ from detector.cli import main
 from detector.errors import SettingsError
 from detector.measurement.conditions import light_class, size_class, skin_class
 from detector.measurement.measures import against, calibration, measure_videos
+from detector.measurement.results import Fact, Measurement, Results
 from detector.models import build_network
 from detector.registry import ModelCard, Thresholds, available_models, load_model
 from detector.training.data.skin_tone import skin_ita_deg
@@ -81,9 +82,9 @@ def test_unscored_clips_do_not_count_and_too_few_are_refused() -> None:
 
 def test_an_inverted_model_is_flagged_and_few_files_give_no_auc() -> None:
     fake, real = np.linspace(-2, 0, 20), np.linspace(-1, 2, 20)
-    assert against(fake, real)["inverted"] is True
-    assert against(real, fake)["inverted"] is False
-    assert against(fake[:2], real) == {"auc": None, "genuine": 20, "manipulated": 2}
+    assert against((), fake, real).worse_than_chance is True
+    assert against((), real, fake).worse_than_chance is False
+    assert against((), fake[:2], real) == Measurement((), None, n_real=20, n_fake=2)
 
 
 def test_calibration_knows_an_honest_score_from_a_boastful_one() -> None:
@@ -91,8 +92,8 @@ def test_calibration_knows_an_honest_score_from_a_boastful_one() -> None:
     logits = rng.normal(0, 2, 4000)
     labels = rng.random(4000) < 1 / (1 + np.exp(-logits))
     honest, boastful = calibration(labels, logits), calibration(labels, 4 * logits)
-    assert honest["ece"] < 0.03 < 0.1 < boastful["ece"]
-    assert sum(row["rows"] for row in honest["bins"]) == 4000
+    assert honest.ece < 0.03 < 0.1 < boastful.ece
+    assert sum(row.rows for row in honest.bins) == 4000
 
 
 def test_every_source_and_generator_is_told_apart() -> None:
@@ -112,17 +113,18 @@ def test_every_source_and_generator_is_told_apart() -> None:
     logits = np.r_[rng.normal(0, 0.1, 30), rng.normal(5, 0.1, 10), rng.normal(4, 0.1, 10), rng.normal(-4, 0.1, 10)]
     logits[0] = np.nan
     found = measure_videos(table, logits, Thresholds(3.0, -3.0, ""))
-    assert found["all"]["genuine"] == 39
-    assert found["held_out_genuine"]["genuine"] == 20
-    assert found["per_generator"]["puppet"]["inverted"] is True
-    assert found["per_generator"]["swap"]["auc"] == pytest.approx(0.5)
-    assert found["without_genuine_source"]["loud"] > found["all"]["auc"] > found["without_genuine_source"]["calm"]
-    assert found["genuine_per_source"]["loud"]["likely_manipulated"] == 10
-    assert found["called_genuine"] == {"clips": 39, "likely_manipulated": 10, "no_manipulation_found": 0}
-    assert found["conditions"]["face_size"]["below 80 px"] == {
-        "auc": None, "genuine": 29, "manipulated": 0, "false_alarms": 0
-    }  # fmt: skip
-    assert set(found["conditions"]["skin_tone_ita"]) == {"light", "unknown"}
+    assert found["videos", "all"].n_real == 39
+    assert found["videos", "held_out_genuine"].n_real == 20
+    assert found["videos", "per_generator", "puppet"].worse_than_chance is True
+    assert found["videos", "per_generator", "swap"].value == pytest.approx(0.5)
+    loud, calm = (found["videos", "without_genuine_source", name].value for name in ("loud", "calm"))
+    assert loud > found["videos", "all"].value > calm
+    assert found.table("videos", "genuine_per_source").cell("loud", "likely_manipulated") == 10
+    assert dict(found.table("videos", "called").rows)["called_genuine"] == (39, 10, 0)
+    small = found["videos", "conditions", "face_size", "below 80 px"]
+    assert (small.value, small.n_real, small.n_fake, small.counts) == (None, 29, 0, {"false_alarms": 0})
+    tones = found.under("videos", "conditions", "skin_tone_ita").measurements
+    assert {row.data[-1] for row in tones} == {"light", "unknown"}
 
 
 def test_conditions_of_a_face() -> None:
@@ -139,10 +141,14 @@ def test_conditions_of_a_face() -> None:
 
 
 def test_only_numbers_that_both_have_are_compared() -> None:
-    card = {"auc": 0.80, "auc_95": [0.7, 0.9], "videos": {"clips": 20, "note": "x"}, "old": 1}
-    assert differences(card, {"auc": 0.803, "auc_95": [0.7, 0.9], "videos": {"clips": 20, "note": "y"}}) == []
-    lines = differences(card, {"auc": 0.81, "auc_95": [0.7, 0.91], "videos": {"clips": 19}})
-    assert [line.partition(":")[0] for line in lines] == ["auc", "auc_95", "videos.clips"]
+    def found(auc: float, high: float, clips: int, note: str) -> Results:
+        row = Measurement(("videos",), auc, interval=(0.7, high))
+        return Results((row,), facts=(Fact(("videos", "clips"), clips), Fact(("videos", "note"), note)))
+
+    card = Results.joined([found(0.80, 0.9, 20, "x"), Fact(("old",), 1)])
+    assert differences(card, found(0.803, 0.9, 20, "y")) == []
+    lines = differences(card, found(0.81, 0.91, 19, "x"))
+    assert [line.partition(":")[0] for line in lines] == ["videos.auc", "videos.auc_95_high", "videos.clips"]
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +198,11 @@ def test_one_pass_measures_and_goes_on_where_it_stopped(shipped: Path, tmp_path:
     found = evaluate_models(["tiny"], shipped / "data", store=store, on_file=lambda *told: asked.append(told[2]))
     evaluation = found["tiny"]
     results = evaluation.results()
-    assert results["held_out_crops"]["genuine"] == 3  # still0 was trained on
-    assert results["held_out_crops"]["manipulated"] == 4
-    assert results["videos"]["all"]["genuine"] == 2
-    assert results["videos"]["held_out_genuine"]["genuine"] == 1
-    assert [row["file"] for row in results["videos"]["not_scored"]] == ["faceless.mp4"]
+    assert results["held_out_crops",].n_real == 3  # still0 was trained on
+    assert results["held_out_crops",].n_fake == 4
+    assert results["videos", "all"].n_real == 2
+    assert results["videos", "held_out_genuine"].n_real == 1
+    assert [file for file, _ in results.table("videos", "not_scored").rows] == ["faceless.mp4"]
     faceless = next(row for row in evaluation.clips() if row["file"] == "faceless.mp4")
     assert faceless["logit"] is None
     assert len(asked) == 11  # 7 held-out pictures and 4 clips
@@ -228,9 +234,9 @@ def test_a_measured_card_carries_thresholds_and_counts_and_is_reproduced(
     copies["logit:tiny"] = np.linspace(-1, 1, len(copies))
     write_measured(type(evaluation)(evaluation.card, evaluation.pictures, copies), shipped / "weights")
     measured = load_model("tiny").card
-    called = measured.results["videos"]["called_genuine"]
-    assert called["clips"] == 30
-    assert called["likely_manipulated"] <= 1
+    called = measured.results.table("videos", "called")
+    assert called.cell("called_genuine", "clips") == 30
+    assert called.cell("called_genuine", "likely_manipulated") <= 1
     assert measured.weights_sha256 == evaluation.card.weights_sha256
     arguments = ["evaluate", "--all", "--data", str(shipped / "data"), "--predictions", str(store)]
     assert main([*arguments, "--out", str(tmp_path / "report.json"), "--steadiness", "6"]) == 0
@@ -238,13 +244,14 @@ def test_a_measured_card_carries_thresholds_and_counts_and_is_reproduced(
     assert "tiny" in out
     assert "videos.all.genuine: card 30, measured 2" in err
     report = json.loads((tmp_path / "report.json").read_text())
-    steadiness = report["tiny"]["results"]["steadiness"]
-    assert steadiness["faces"] == 6
-    assert steadiness["views_cost"] > 1
-    assert {"plain_auc", "views_auc", "dropout_auc", "dropout_cost"} <= set(steadiness)
+    steadiness = Results.read(report["tiny"]["results"]).table("steadiness")
+    assert steadiness.cell("faces") == 6
+    assert steadiness.cell("views_cost") > 1
+    assert {"plain_auc", "views_auc", "dropout_auc", "dropout_cost"} <= dict(steadiness.rows).keys()
     # Of a handful, where more were asked for, nothing is said.
     assert main([*arguments, "--out", str(tmp_path / "report.json"), "--steadiness", "60"]) == 0
-    assert "steadiness" not in json.loads((tmp_path / "report.json").read_text())["tiny"]["results"]
+    again = Results.read(json.loads((tmp_path / "report.json").read_text())["tiny"]["results"])
+    assert not again.under("steadiness")
     assert not [line for line in report["tiny"]["differs_from_card"] if line.startswith("held_out_crops")]
 
 
@@ -276,9 +283,12 @@ def test_clips_synthesised_anew_are_held_against_a_sequence_models_card(
     evaluation = evaluate_models(["tiny"], shipped / "data")["tiny"]
     assert _with_clips(evaluation, shipped / "data", shipped / "clips") is evaluation  # a frame model sees no clips
     monkeypatch.setattr("detector.registry.load_model", lambda name, device: (name, device))
-    monkeypatch.setattr("detector.training.sequence.report.measure_shipped", lambda *asked: {"model": {"auc": 0.75}})
+    monkeypatch.setattr("detector.registry.expect", lambda model, kind: model)
+    monkeypatch.setattr(
+        "detector.training.sequence.report.measure_shipped", lambda *asked: Results((Measurement(("model",), 0.75),))
+    )
     sequence = replace(evaluation, card=replace(evaluation.card, kind="sequence"))
     results = _with_clips(sequence, shipped / "data", shipped / "clips").results()
-    assert results["synthesised_clips"] == {"model": {"auc": 0.75}}
-    said = {"synthesised_clips": {"model": {"auc": 0.7}}}
+    assert results["synthesised_clips", "model"].value == 0.75
+    said = Results((Measurement(("synthesised_clips", "model"), 0.7),))
     assert differences(said, results) == ["synthesised_clips.model.auc: card 0.7, measured 0.75"]

@@ -222,9 +222,11 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
         "trunk": "tiny", "trunk_weights_sha256": trunk.card.weights_sha256, "frames": 12, "cue": "TM"
     }  # fmt: skip
     assert 0 <= margin <= 6
-    both = card.results["synthesised_clips"]
-    assert both["frame_model"]["auc"] == pytest.approx(1, abs=0.1), "its logits were made from the labels"
-    assert set(both["model"]["per_kind"]) == {"spliced", "steady", "swap"}
+    both = card.results.under("synthesised_clips")
+    frame_model = both["synthesised_clips", "frame_model"]
+    assert frame_model.value == pytest.approx(1, abs=0.1), "its logits were made from the labels"
+    kinds = both.under("synthesised_clips", "model", "per_kind").measurements
+    assert {row.data[-1] for row in kinds} == {"spliced", "steady", "swap"}
 
 
 def test_a_network_over_pairs_is_fitted_by_itself_weighs_in_and_ships(
@@ -247,7 +249,7 @@ def test_a_network_over_pairs_is_fitted_by_itself_weighs_in_and_ships(
     monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 10)
     report = measure(network, data[36:], 12)
     network.change_gain.fill_(0)
-    assert report["model"]["auc"] > measure(network, data[36:], 12)["model"]["auc"]
+    assert report["model",].value > measure(network, data[36:], 12)["model",].value
     again: Any = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
     run, own = (json.loads((tmp_path / "run" / name / "run.json").read_text()) for name in (".", "change"))
     run["change"] = own
@@ -258,7 +260,7 @@ def test_a_network_over_pairs_is_fitted_by_itself_weighs_in_and_ships(
     shipped = build_network(card.architecture)
     shipped.load_state_dict(load_file(tmp_path / "out" / "tm.safetensors"))
     stored = measure(shipped.float().eval(), data[36:], 12)
-    assert stored["model"]["auc"] == pytest.approx(card.results["synthesised_clips"]["model"]["auc"], abs=1e-3)
+    assert stored["model",].value == pytest.approx(card.results["synthesised_clips", "model"].value, abs=1e-3)
     with pytest.raises(SettingsError, match="pairs"):
         measure(shipped, [replace(clip, pairs=None) for clip in data[36:]], 12)
 

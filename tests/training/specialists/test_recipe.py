@@ -173,11 +173,11 @@ def test_two_epochs_lower_the_loss_and_the_card_says_what_was_measured(
     for name, value in load_file(run / "best.safetensors").items():
         torch.testing.assert_close(network.state_dict()[name], value, rtol=0, atol=0)
     card = export_specialists(options, run, bank, out, rounds=1)
-    assert set(card.results["cues"]) == set(CUES)
-    assert all(0 <= result["auc"] <= 1 and result["pictures"] == 16 for result in card.results["cues"].values())
-    assert sum(row["faces"] for row in card.results["genuine_faces_as_they_are"].values()) == len(
-        wide_rows(bank, "test")
-    )
+    cues = [row for row in card.results.under("cues").measurements if len(row.data) == 2 and row.what == "auc"]
+    assert {row.data[-1] for row in cues} == set(CUES)
+    assert all(0 <= row.value <= 1 and row.counts["pictures"] == 16 for row in cues)
+    faces = card.results.table("genuine_faces_as_they_are")
+    assert sum(faces.cell(source, "faces") for source, _ in faces.rows) == len(wide_rows(bank, "test"))
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(out))
     model = load_model("tiny-specialists")
     scores = model.specialists(np.asarray(bank.images[:2, :64, :64]))

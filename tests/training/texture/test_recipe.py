@@ -11,6 +11,7 @@ import torch
 
 from detector.errors import SettingsError
 from detector.faces.texture import FEATURES
+from detector.measurement.results import Results
 from detector.synthesis.clips import FaceClip
 from detector.training.data.readings import Reading
 from detector.training.kinds import kind_of
@@ -82,8 +83,9 @@ def test_a_fit_tells_kept_detail_from_new_detail_and_the_run_ships(pairs: pd.Dat
     network = fit_run(config, pairs, pairs, tmp_path)
     facts = json.loads((tmp_path / "run.json").read_text())
     assert facts["status"] == "finished"
-    assert facts["synthesised"]["all"]["auc"] > 0.8
-    assert set(facts["synthesised"]["per_kind"]) == {"animated", "animated_whole"}
+    measured = Results.read(facts["synthesised"])
+    assert measured["all",].value > 0.8
+    assert {row.data[-1] for row in measured.under("per_kind").measurements} == {"animated", "animated_whole"}
     leakage = json.loads((tmp_path / "leakage.json").read_text())
     assert {"lag_s", "fine_energy"} <= {row["name"] for row in (*leakage["properties"], *leakage["not_measured"])}
     report = json.loads((tmp_path / "report.json").read_text())

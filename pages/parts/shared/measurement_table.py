@@ -8,42 +8,62 @@ from typing import Any
 
 import streamlit as st
 
+from detector.measurement.results import Measurement, Table
+from detector.measurement.wording import (
+    NOT_TOLD_FROM_CHANCE,
+    TOO_FEW,
+    WORSE_THAN_CHANCE,
+    number_text,
+    place,
+    remark,
+    sizes_text,
+    value_text,
+    words,
+)
 from pages.parts.shared import markup
-from pages.parts.shared.measured import Measurement, OtherTable, auc_text, number_text, place, words
 
-_FEW, _MANY_COLUMNS, _SEVERAL = 5, 5, 3
-_SAMPLES = {"genuine", "manipulated"}
+_MANY_COLUMNS, _SEVERAL = 5, 3
+_ICONS = {
+    WORSE_THAN_CHANCE: ("swap_vert", "#D55E00"),
+    NOT_TOLD_FROM_CHANCE: ("casino",),
+    TOO_FEW: ("groups",),
+}
 _INTERVAL = "AUC, 95 % interval"
 
 
-def show(rows: Sequence[Measurement], *, below: int = 0, few: bool = True) -> None:
-    """One group of measurements, each named by its path from `below` on. An AUC below one half is named, and with `few`
-    so is a row of too few to judge by; several rows that say nothing but their numbers share the last line."""
-    bare = [row for row in rows if few and row.auc is None and not row.rates and set(row.counts) <= _SAMPLES]
+def show(rows: Sequence[Measurement], *, below: int = 0) -> None:
+    """One group of measurements, each named by its path from `below` on. An AUC worse than chance is named, and so is a
+    row of too few to judge by; several rows that say nothing but their numbers share the last line."""
+    bare = [row for row in rows if row.too_few and not row.counts]
     rows = [row for row in rows if len(bare) < _SEVERAL or row not in bare]
+    sizes = [name for name, field in (("genuine", "n_real"), ("manipulated", "n_fake")) if any(_has(rows, field))]
     counts = list(dict.fromkeys(name for row in rows for name in row.counts))
     rates = list(dict.fromkeys(name for row in rows for name in row.rates))
     intervals = any(row.interval is not None for row in rows)
-    heads = ["", _INTERVAL if intervals else "AUC", *counts, *rates]
+    heads = ["", _INTERVAL if intervals else "AUC", *sizes, *counts, *rates]
     body = []
     for row in rows:
+        numbers = {"genuine": row.n_real, "manipulated": row.n_fake, **row.counts, **row.rates}
         cells = [
-            f'<th scope="row">{escape(place(row.path[below:]))}{_remark(row, few)}</th>',
+            f'<th scope="row">{escape(place(row.data[below:]))}{_remark(row)}</th>',
             _measure(row),
-            *[_number(row.counts.get(name)) for name in counts],
-            *[_number(row.rates.get(name)) for name in rates],
+            *[_number(numbers.get(name)) for name in (*sizes, *counts, *rates)],
         ]
         body.append(f"<tr>{''.join(cells)}</tr>")
     if len(bare) >= _SEVERAL:
-        names = " · ".join(f"{place(row.path[below:])} ({row.counts.get('manipulated', 0)})" for row in bare)
+        names = " · ".join(f"{place(row.data[below:])} ({row.n_fake or 0})" for row in bare)
         body.append(
-            f'<tr><td colspan="{len(heads)}" class="fw-note">{markup.icon("groups")} too few to judge, with the number '
+            f'<tr><td colspan="{len(heads)}" class="fw-note">{markup.icon("groups")} {TOO_FEW}, with the number '
             f"of manipulated ones: {escape(names)}</td></tr>"
         )
     _table(heads, body)
 
 
-def show_other(table: OtherTable) -> None:
+def _has(rows: Sequence[Measurement], field: str) -> list[bool]:
+    return [getattr(row, field) is not None for row in rows]
+
+
+def show_other(table: Table) -> None:
     """Show a table of other figures."""
     body = [
         f'<tr><th scope="row">{escape(words(name))}</th>{"".join(_number(value) for value in values)}</tr>'
@@ -68,13 +88,9 @@ def show_properties(rows: Sequence[Mapping[str, Any]]) -> None:
     word."""
     body = []
     for row in rows:
-        name, auc = str(row.get("name")), row.get("auc")
+        name = str(row.get("name"))
         warns = f'<div class="fw-note">{markup.icon("warning", "#D55E00")} predicts the label</div>'
-        measured = None
-        if isinstance(auc, (int, float)):
-            ends = (row.get("low"), row.get("high"))
-            interval = (float(ends[0]), float(ends[1])) if all(isinstance(end, (int, float)) for end in ends) else None  # type: ignore[arg-type]
-            measured = Measurement((name,), float(auc), interval, {}, {})
+        measured = row_of({**row, "auc_95": [row.get("low"), row.get("high")]})
         body.append(
             f'<tr><th scope="row">{escape(words(name))}{warns if row.get("warns") else ""}</th>'
             f"{_measure(measured) if measured else '<td>–</td>'}"
@@ -96,54 +112,60 @@ def show_text(corner: str, titles: Sequence[str], rows: Sequence[tuple[str, Sequ
 
 def compare(titles: Sequence[str], columns: Sequence[Sequence[Measurement]]) -> None:
     """One column a model, one row for whatever any of them was measured on; a dash where a card has no such row."""
-    by_path = [{row.path: row for row in column} for column in columns]
+    by_path = [{row.data: row for row in column if row.what == "auc"} for column in columns]
     paths = list(dict.fromkeys(path for column in by_path for path in column))
     body = []
     for path in paths:
-        found = [column.get(path) for column in by_path]
-        name = place(path)
-        cells = "".join(
-            '<td class="fw-note">–</td>'
-            if row is None
-            else f'<td>{interval_bar(row)}<span class="fw-num">{escape(auc_text(row))}</span>{_sizes(row)}</td>'
-            for row in found
-        )
-        body.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+        cells = "".join(_compared(column.get(path)) for column in by_path)
+        body.append(f'<tr><th scope="row">{escape(place(path))}</th>{cells}</tr>')
     _table([_INTERVAL, *titles], body, style="fw-wide")
+
+
+def _compared(row: Measurement | None) -> str:
+    if row is None:
+        return '<td class="fw-note">–</td>'
+    sizes = f'<div class="fw-note">{escape(sizes_text(row))}</div>' if sizes_text(row) else ""
+    return f'<td>{interval_bar(row)}<span class="fw-num">{escape(value_text(row))}</span>{_remark(row)}{sizes}</td>'
+
+
+def row_of(table: Mapping[str, Any]) -> Measurement | None:
+    """A row of a run's files as a measurement; None where they hold no AUC, or none that can be one."""
+    interval, accuracy = table.get("auc_95"), table.get("accuracy")
+    sizes = [table.get(name) or None for name in ("genuine", "manipulated")]  # 0: against all of the other label
+    try:
+        return Measurement(
+            (str(table.get("name")),),
+            float(table["auc"]),
+            interval=(float(interval[0]), float(interval[1])) if interval else None,
+            n_real=sizes[0] if isinstance(sizes[0], int) else None,
+            n_fake=sizes[1] if isinstance(sizes[1], int) else None,
+            rates={"accuracy": float(accuracy)} if isinstance(accuracy, int | float) else {},
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def interval_bar(row: Measurement) -> str:
     """The AUC between 0 and 1, its interval as a thick line, chance (one half) as a tick."""
-    if row.auc is None:
+    if row.value is None:
         return ""
     span = ""
     if row.interval is not None:
         low, high = row.interval
         span = f'<i class="fw-span" style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>'
     return (
-        f'<div class="fw-interval" role="img" aria-label="AUC {escape(auc_text(row))}">'
-        f'<i class="fw-chance"></i>{span}<b style="left:{100 * row.auc:.1f}%"></b></div>'
+        f'<div class="fw-interval" role="img" aria-label="AUC {escape(value_text(row))}">'
+        f'<i class="fw-chance"></i>{span}<b style="left:{100 * row.value:.1f}%"></b></div>'
     )
 
 
 def _measure(row: Measurement) -> str:
-    return f'<td><div class="fw-measure">{interval_bar(row)}<span>{escape(auc_text(row))}</span></div></td>'
+    return f'<td><div class="fw-measure">{interval_bar(row)}<span>{escape(value_text(row))}</span></div></td>'
 
 
-def _remark(row: Measurement, few: bool) -> str:
-    remarks = []
-    if row.inverted:
-        remarks.append(f"{markup.icon('swap_vert', '#D55E00')} worse than chance")
-    elif row.interval is not None and row.interval[0] < 0.5:
-        remarks.append(f"{markup.icon('casino')} not told from chance")
-    if few and row.counts and min(row.counts.get(name, _FEW) for name in ("genuine", "manipulated")) < _FEW:
-        remarks.append(f"{markup.icon('groups')} too few to judge")
-    return f'<div class="fw-note">{" · ".join(remarks)}</div>' if remarks else ""
-
-
-def _sizes(row: Measurement) -> str:
-    text = " + ".join(f"{row.counts[name]:,}" for name in ("genuine", "manipulated") if name in row.counts)
-    return f'<div class="fw-note">n {text}</div>' if text else ""
+def _remark(row: Measurement) -> str:
+    said = remark(row)
+    return f'<div class="fw-note">{markup.icon(*_ICONS[said])} {said}</div>' if said else ""
 
 
 def _number(value: object) -> str:
