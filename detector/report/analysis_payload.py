@@ -9,7 +9,6 @@ from typing import Any
 from detector.analysis.types import Analysis, Conclusion, ModelResult
 from detector.analysis.voting import voting
 from detector.report import wording
-from detector.report.lanes import drawn_models, ranked_tracks, thinned_lanes
 from detector.report.language import Words
 from detector.report.over_time import over_time_svg
 from detector.report.parts_payload import (
@@ -30,7 +29,7 @@ from detector.report.printable import SOFT_BREAK, printable, shortened
 from detector.report.record import AnalysisEntry, CaseRecord, StrongFrame
 from detector.report.strength_payload import strength_data
 from detector.report.strongest import deciding
-from detector.report.timeline import timeline_svg
+from detector.report.timeline import drawn_models, ranked_tracks, thinned_lanes, timeline_svg
 
 MAX_TRACK_ROWS = 30
 
@@ -60,7 +59,7 @@ class ConclusionData:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """What one model says of the whole file."""
+    """One model's result on the whole file."""
 
     label: str
     model_id: str
@@ -153,7 +152,7 @@ class AnalysisData:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """What every part of an analysis is written with: `short` are the models' short names by id, `stem` begins the
+    """The means with which every part of an analysis is written: `short` are the models' short names by id, `stem` begins the
     names of its pictures, and `files` receives them."""
 
     record: CaseRecord
@@ -375,7 +374,7 @@ def _strong_frame(frame: StrongFrame, writer: _Writer) -> FrameData:
 
 
 def _heat_test(frame: StrongFrame, words: Words) -> list[str]:
-    """What taking the hottest places away did to the logit, in one sentence; empty where it was not tried."""
+    """One sentence on what taking the hottest places away did to the logit; empty where it was not tried."""
     test = frame.heat_test
     if test is None or frame.overlay_jpeg is None:
         return []

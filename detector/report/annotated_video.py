@@ -24,8 +24,7 @@ from detector.evidence.pixels import to_rgb
 from detector.evidence.sequential import SequentialDecoder
 from detector.evidence.timeline import Timeline, timeline_of
 from detector.evidence.types import Evidence, Frame
-from detector.report.video_canvas import LABEL, Canvas, Layout
-from detector.report.video_scores import Moments
+from detector.report.video_canvas import LABEL, Canvas, Layout, Moments
 from detector.report.video_writer import VideoWriter
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ _REPORT_EVERY_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedVideo:
-    """What was written. `statement` says in plain words what was kept, reduced and left out."""
+    """The file that was written. `statement` says in plain words what was kept, reduced and left out."""
 
     path: Path
     width: int
@@ -163,7 +162,7 @@ class _Maker:
         return written
 
     def statement(self, written: int) -> str:
-        """What the video shows and what it does not, in sentences."""
+        """Sentences on what the video shows and what it does not."""
         kept = (
             f"All {written:,} frames that decode are shown at their own times."
             if written == self.decoded
@@ -272,7 +271,7 @@ class _Heat:
         self.held = (image, f"Grad-CAM {self._model.card.model_id}, at {frame.pts_s:.3f} s, {top}")
 
     def statement(self) -> str:
-        """What the panel shows."""
+        """Sentences on what the panel shows."""
         said = (
             f"The heatmap is Grad-CAM of {self._model.card.model_id} on one scale for the whole video ({self.made:,} "
             "made), at examined frames and held between; it shows what moved the score, not what was altered."

@@ -155,7 +155,7 @@ class _Maker:
         )
 
     def _case_itself(self) -> str:
-        """What a statement is about in a case without exhibits."""
+        """The object that a statement is about in a case without exhibits."""
         return self.graph.add("uco-core:UcoObject", "case", uco_core__name=text(self.record.case.reference))
 
     def _event(self, event: Event) -> str:

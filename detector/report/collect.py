@@ -107,7 +107,7 @@ def _check_sentence(outcome: Verification | None) -> str:
 
 
 def _original_problem(exhibit: Exhibit, outcome: Verification | None) -> str | None:
-    """Why no picture may be drawn from the stored original, or None."""
+    """The reason why no picture may be drawn from the stored original, or None."""
     path: Path = exhibit.evidence.file.path
     if not path.is_file():
         return "The original file is no longer in the store. Facts and scores are those recorded when it was there."

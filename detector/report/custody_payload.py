@@ -1,4 +1,4 @@
-"""What people did and said, as plain data for the templates: the custody log, opinions, ground truth, signatures,
+"""People's acts and statements as plain data for the templates: the custody log, opinions, ground truth, signatures,
 notes."""
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class OpinionData:
 
 @dataclass(frozen=True, slots=True)
 class TruthData:
-    """What came to be known of an exhibit, and from where."""
+    """The truth of an exhibit as it came to be known, and from where."""
 
     exhibit: str
     truth: str
@@ -118,7 +118,7 @@ def custody_data(record: CaseRecord, words: Words) -> CustodyData:
 
 
 def check_sentence(record: CaseRecord, words: Words) -> str:
-    """What recomputing the case found."""
+    """The outcome of recomputing the case, in one sentence."""
     outcome = record.log.outcome
     if outcome is None:
         return printable(record.log.check) if record.log.check else words("custody.check_none")

@@ -71,7 +71,7 @@ def issue_report(
 
 
 def _shown(record: CaseRecord) -> list[dict[str, str]]:
-    """What to say of whose scores the report showed: nothing where it showed all; else one event an exhibit shown, and
+    """The words on whose scores the report showed: nothing where it showed all; else one event an exhibit shown, and
     one that names none where it showed no scores at all."""
     if not record.scores_withheld:
         return [{}]

@@ -1,4 +1,5 @@
-"""What late models saw over time, as one small figure: attention, intervals, and windows of sound against mouth."""
+"""Readings of track-level models over time as one small figure: attention, intervals, and windows of sound against
+mouth."""
 
 from __future__ import annotations
 
@@ -13,9 +14,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from detector.analysis.types import Analysis, ModelResult, SyncWindow, TrackScore, sigmoid
-from detector.report.lanes import INK, MUTED, RULE
 from detector.report.language import Words
-from detector.report.timeline import STYLE, drawing
+from detector.report.timeline import INK, MUTED, RULE, STYLE, drawing
 from detector.report.wording import ENGLISH
 
 _MM = 1 / 25.4

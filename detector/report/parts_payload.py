@@ -1,5 +1,5 @@
-"""The parts of an analysis as plain data for the templates: what stands behind its scores, every score, and what was
-found in the file itself."""
+"""The parts of an analysis as plain data for the templates: cues, members and windows behind its scores, every score,
+and the findings in the file itself."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from detector.analysis.types import Analysis, SyncWindow, sigmoid
 from detector.evidence.forensics.types import FileForensics, Observation, Provenance
 from detector.report import wording
-from detector.report.lanes import drawn_models
 from detector.report.language import Words
 from detector.report.printable import printable, shortened
+from detector.report.timeline import drawn_models
 
 MOST_WINDOWS = 12
 MOST_TABLE_ROWS = 2_000
@@ -80,7 +80,7 @@ class ObservationData:
 
 @dataclass(frozen=True, slots=True)
 class ForensicsData:
-    """What was found in the file, or in `missing` why it was not looked at."""
+    """Findings in the file, or in `missing` why it was not looked at."""
 
     missing: str
     facts: Facts
@@ -206,7 +206,7 @@ def _compact(value: float) -> str:
 
 
 def forensics_data(found: FileForensics | None, words: Words) -> ForensicsData:
-    """What stands out comes first; None where the file was not looked at."""
+    """Findings in the file, those that stand out first; `found` is None where it was not looked at."""
     if found is None:
         return ForensicsData(words("not_examined.because", reason=words("forensics.none")), [], [], "", [])
     ranked = sorted(found.observations, key=lambda one: one.weight != "attention")
@@ -248,7 +248,7 @@ def _file_facts(found: FileForensics, words: Words) -> Facts:
 
 
 def provenance_data(found: Provenance | None, words: Words) -> ProvenanceData:
-    """What the file's content credentials say of it; None where they were not looked at."""
+    """The file's content credentials in words; `found` is None where they were not looked at."""
     if found is None:
         return ProvenanceData(words("not_examined.because", reason=words("provenance.none")), "", "", "", [], [])
     named = (

@@ -56,7 +56,7 @@ class ExhibitData:
 
 @dataclass(frozen=True, slots=True)
 class BriefData:
-    """What the first page says of an exhibit: its newest conclusion, that there were earlier ones, or in `none` why
+    """An exhibit on the first page: its newest conclusion, that there were earlier ones, or in `none` why
     there is none."""
 
     number: str
@@ -138,7 +138,7 @@ class ReportData:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a template prints, and the pictures by the names that it uses."""
+    """The data that a template prints, and the pictures by the names that it uses."""
 
     data: ReportData
     files: dict[str, bytes]

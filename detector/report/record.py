@@ -1,4 +1,4 @@
-"""What a case report is made from: everything it prints, and nothing else."""
+"""The record a case report is made from: everything it prints, and nothing else."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class CaseRecord:
 
     @property
     def scores_withheld(self) -> bool:
-        """Whether scores of at least one exhibit wait for a blind opinion."""
+        """Scores of at least one exhibit wait for a blind opinion."""
         return any(entry.withheld for entry in self.exhibits)
 
     @property

@@ -1,4 +1,4 @@
-"""How values are written in the report, and the words for a conclusion. Digits are the same in every language."""
+"""The form of values in the report, and the words for a conclusion. Digits are the same in every language."""
 
 from __future__ import annotations
 

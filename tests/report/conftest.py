@@ -33,9 +33,8 @@ from detector.evidence.types import AudioStream, Container, Evidence, Integrity,
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.measurement.results import Results
 from detector.registry import ModelCard, Thresholds
-from detector.report.pictures import crop_picture, face_picture, frame_picture
 from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry
-from detector.report.strongest import strongest_frames
+from detector.report.strongest import crop_picture, face_picture, frame_picture, strongest_frames
 from detector.settings import AnalysisSettings
 
 START = datetime(2030, 5, 6, 7, 8, 9, tzinfo=UTC)

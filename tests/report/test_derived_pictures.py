@@ -26,8 +26,7 @@ from detector.registry import load_model
 from detector.report.annotated_video import annotate_video, heatmap_model
 from detector.report.contact_sheet import contact_sheet
 from detector.report.strongest import Illustrator
-from detector.report.video_canvas import LABEL, Layout
-from detector.report.video_scores import Moments
+from detector.report.video_canvas import LABEL, Layout, Moments
 from detector.settings import AnalysisSettings
 from tests.evidence.media import make_still, make_video
 from tests.pages.seed import fill, write_clip, write_model
@@ -36,7 +35,7 @@ BOX = (60.0, 20.0, 110.0, 80.0)
 
 
 def view(size: tuple[int, int]) -> Callable[[int], NDArray[np.uint8]]:
-    """A stretch of a real photograph that moves."""
+    """A part of a real photograph that moves."""
     return lambda number: astronaut()[20 : 20 + size[1], 60 + number : 60 + number + size[0]]
 
 

@@ -15,10 +15,10 @@ from detector.analysis.types import Analysis, Reason
 from detector.cases.statements import GroundTruth, Opinion, Signature, SignOff
 from detector.measurement.results import Results
 from detector.report import typeset
-from detector.report.lanes import thinned
 from detector.report.language import LANGUAGES
 from detector.report.parts_payload import MOST_TABLE_ROWS
 from detector.report.record import CaseRecord, ExhibitEntry
+from detector.report.timeline import thinned
 from detector.settings import AnalysisSettings
 from tests.report.conftest import (
     START,

@@ -33,7 +33,7 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """What a browser would make of it, and whether everything that opens closes."""
+    """The page as a browser reads it; everything that opens must close."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(convert_charrefs=True)

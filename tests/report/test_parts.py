@@ -1,4 +1,4 @@
-"""What stands behind a score in the report: members, cues, attention, lips and voice, and only where they are."""
+"""The parts behind a score in the report: members, cues, attention, lips and voice, and only where they are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from detector.evidence.forensics.types import ContainerFacts, FileForensics, Observation, Provenance, Validation
 from detector.explain import HeatTest
 from detector.report import typeset
-from detector.report.lanes import drawn_models
 from detector.report.language import unmarked, words_of
 from detector.report.over_time import over_time_svg
 from detector.report.record import CaseRecord, ExhibitEntry
 from detector.report.strongest import strongest_frames
+from detector.report.timeline import drawn_models
 from tests.report.conftest import make_entry, make_every_kind, make_evidence, make_exhibit, make_record
 from tests.report.test_typeset import squeezed, text_of
 

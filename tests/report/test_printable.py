@@ -1,4 +1,4 @@
-"""What cannot be seen is spelled out, and two texts that differ never print alike."""
+"""Text that cannot be seen is spelled out, and two texts that differ never print alike."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from detector.analysis.types import Analysis
 from detector.report import timeline_svg
-from detector.report.lanes import share_lanes
+from detector.report.timeline import share_lanes
 from tests.report.conftest import make_analysis, make_card, make_evidence, make_scores, make_track, make_unscored
 
 
