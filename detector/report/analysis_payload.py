@@ -152,8 +152,8 @@ class AnalysisData:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """The means with which every part of an analysis is written: `short` are the models' short names by id, `stem` begins the
-    names of its pictures, and `files` receives them."""
+    """The means with which an analysis is written: `short` are the models' short names by id, `stem` begins the names
+    of its pictures, and `files` receives them."""
 
     record: CaseRecord
     words: Words

@@ -1,4 +1,4 @@
-"""The check that a report is what it was when it was made: its signature, its attachments, the hashes in its text, the store.
+"""The check of a report against what it was when made: its signature, attachments, the hashes in its text, the store.
 
 What each check can say is told with it. Without a signature nothing vouches for the words on the page; the attachments
 are then still held against the hashes that the page prints, and against the case store where one is at hand.
