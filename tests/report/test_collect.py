@@ -23,7 +23,7 @@ from detector.errors import ModelError, StoreError
 from detector.evidence import Evidence, examine, frame_times, ingest
 from detector.explain import Heatmap
 from detector.faces.types import FaceTrack, TrackedFace
-from detector.registry import ModelCard
+from detector.registry import FrameModel
 from detector.report import collect, render_case_pdf, typeset
 from detector.report.strongest import strongest_frames
 from detector.settings import AnalysisSettings
@@ -63,11 +63,14 @@ class World:
         return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(self.pdf())).pages).split())
 
 
-class FakeModel:
-    """Scores the brightness of what its one layer lets through."""
+class OneLayer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cam_layer = nn.AvgPool2d(8)
 
-    def __init__(self, card: ModelCard) -> None:
-        self.card, self.cam_layer = card, nn.AvgPool2d(8)
+
+class FakeModel(FrameModel):
+    """Scores the brightness of what its one layer lets through."""
 
     def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self.cam_layer(torch.from_numpy(crops).permute(0, 3, 1, 2).float()).mean((1, 2, 3)).numpy() / 100
@@ -120,7 +123,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         evidence = examine(ingest(clip(tmp_path / "press *clip* #1.mp4"), store.evidence_dir))
         exhibit = store.add_exhibit(case.case_id, evidence)
         saved = store.save_analysis(exhibit.exhibit_id, analysed(evidence))
-        yield World(store, case.case_id, evidence, saved, FakeExplainer(), FakeModel(card))
+        yield World(
+            store, case.case_id, evidence, saved, FakeExplainer(), FakeModel(card, OneLayer(), torch.device("cpu"))
+        )
 
 
 def remove_file(path: Path) -> None:
@@ -188,7 +193,7 @@ def test_a_heatmap_that_fails_leaves_the_frame_and_says_why(world: World) -> Non
 
 
 def test_other_weights_never_explain_a_score(world: World) -> None:
-    world.model.card = replace(world.model.card, weights_sha256="99" * 32)
+    world.model = replace(world.model, card=replace(world.model.card, weights_sha256="99" * 32))
     text = world.text()
     assert "are not those that scored this file" in text
     assert world.explainer.asked == []
