@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 
 from detector.analysis.aggregate import track_score
@@ -22,7 +23,7 @@ from detector.faces import CropSpec
 from detector.models import architecture, build_network
 from detector.registry import LoadedModel, ModelCard, loaded_as
 from detector.training import kinds as training
-from detector.training.engine.config import Between, FitConfig, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import FitConfig, check_fields, config_sha256, read_yaml
 from detector.training.engine.export import draft_card, origin, run_of, ship
 from detector.training.engine.fit import fit
 from detector.training.engine.module import BinaryModule, StepOutput
@@ -76,7 +77,7 @@ register(BrightnessKind())
 class BrightnessConfig:
     model_id: str
     title: str
-    share: Annotated[float, Between(0.1, 0.9)] = 0.75
+    share: Annotated[float, Field(ge=0.1, le=0.9)] = 0.75
     fit: FitConfig = field(default_factory=lambda: FitConfig(max_epochs=20, learning_rate=0.1, warmup_steps=1))
     architecture: dict[str, Any] = field(default_factory=lambda: {"kind": NAME})
     limits: tuple[str, ...] = ("It knows nothing but how bright a face is.",)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -28,7 +29,7 @@ from detector.training.audiovisual.samples import AvBatch, AvBatches, Prepared, 
 from detector.training.audiovisual.start import fit_components, fit_reader
 from detector.training.data.leakage import check_leakage
 from detector.training.data.speech_bank import TalkingClip, build_speech_bank
-from detector.training.engine.config import Between, FitConfig, Weight, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import FitConfig, Weight, check_fields, config_sha256, read_yaml
 from detector.training.engine.fit import fit
 from detector.training.engine.module import BinaryModule, StepOutput
 from detector.training.engine.progress import tracked
@@ -47,9 +48,9 @@ class AudioVisualConfig:
     title: str
     architecture: dict[str, Any]
     fit: FitConfig = field(default_factory=FitConfig)
-    window_s: Annotated[float, Between(0.8, 10)] = 2.0
-    steps_per_epoch: Annotated[int, Between(1, 10**5)] = 40
-    folds: Annotated[int, Between(2, 20)] = 4
+    window_s: Annotated[float, Field(ge=0.8, le=10)] = 2.0
+    steps_per_epoch: Annotated[int, Field(ge=1, le=10**5)] = 40
+    folds: Annotated[int, Field(ge=2, le=20)] = 4
     lag_weight: Weight = 1.0
     fill_weight: Weight = 0.2
     limits: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import nn
 
 from detector.evidence import JUST_BEFORE_S
@@ -25,7 +26,7 @@ from detector.faces.temporal import THUMBNAIL_PX, thumbnail
 from detector.synthesis.clip_fakes import draw_fake_clip
 from detector.synthesis.clips import FaceClip, draw_transmission
 from detector.training.data.readings import Reading, open_readings
-from detector.training.engine.config import Between, Seed
+from detector.training.engine.config import Seed
 from detector.training.engine.progress import tracked
 
 SLOWEST_FPS = 2.0
@@ -39,9 +40,9 @@ class CropPlan:
     of them manipulated for a part of the time only; up to `frames` frames; faces at most `face_px` before
     transmission."""
 
-    draws: Annotated[int, Between(1, 1000)] = 2
-    fakes: Annotated[int, Between(1, 1000)] = 3
-    frames: Annotated[int, Between(8, 1000)] = 36
+    draws: Annotated[int, Field(ge=1, le=1000)] = 2
+    fakes: Annotated[int, Field(ge=1, le=1000)] = 3
+    frames: Annotated[int, Field(ge=8, le=1000)] = 36
     face_px: tuple[float, float] = (110.0, 170.0)
     seed: Seed = 7
 

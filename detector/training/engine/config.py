@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_origin, get_type_hints
 
 import yaml
+from pydantic import Field, TypeAdapter, ValidationError
 
 from detector.errors import SettingsError
 from detector.training.engine.schedule import Schedule
@@ -18,18 +18,11 @@ from detector.training.engine.schedule import Schedule
 Config = TypeVar("Config")
 
 
-class Between(NamedTuple):
-    """The range of a number, both ends allowed: `Annotated[int, Between(1, 9)]`."""
-
-    lowest: float
-    highest: float
-
-
-Share = Annotated[float, Between(0, 1)]
-Weight = Annotated[float, Between(0, 100)]
-Alpha = Annotated[float, Between(0, 10)]
-Count = Annotated[int, Between(1, 10**6)]
-Seed = Annotated[int, Between(0, 2**31)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=100)]
+Alpha = Annotated[float, Field(ge=0, le=10)]
+Count = Annotated[int, Field(ge=1, le=10**6)]
+Seed = Annotated[int, Field(ge=0, le=2**31)]
 
 
 @dataclass(frozen=True)
@@ -42,28 +35,28 @@ class FitConfig:
     """
 
     max_epochs: Count = 60
-    min_epochs: Annotated[int, Between(0, 10**6)] = 10
+    min_epochs: Annotated[int, Field(ge=0, le=10**6)] = 10
     patience: Count = 5
-    budget_minutes: Annotated[float, Between(0.001, 10**6)] = 60.0
-    batch_size: Annotated[int, Between(2, 4096)] = 64
-    learning_rate: Annotated[float, Between(1e-7, 1)] = 1e-3
+    budget_minutes: Annotated[float, Field(ge=0.001, le=10**6)] = 60.0
+    batch_size: Annotated[int, Field(ge=2, le=4096)] = 64
+    learning_rate: Annotated[float, Field(ge=1e-7, le=1)] = 1e-3
     schedule: Schedule = "cosine_restarts"
     restart_epochs: Count = 10
-    warmup_steps: Annotated[int, Between(0, 10**6)] = 50
+    warmup_steps: Annotated[int, Field(ge=0, le=10**6)] = 50
     weight_decay: Share = 0.01
-    clip_norm: Annotated[float, Between(0.01, 100)] = 1.0
-    ema_decay: Annotated[float, Between(0, 0.99999)] = 0.995
+    clip_norm: Annotated[float, Field(ge=0.01, le=100)] = 1.0
+    ema_decay: Annotated[float, Field(ge=0, le=0.99999)] = 0.995
     focal_alpha: Share = 0.5
     focal_gamma: Alpha = 2.0
-    label_smoothing: Annotated[float, Between(0, 0.5)] = 0.0
-    positive_weight: Annotated[float, Between(0.01, 100)] = 1.0
+    label_smoothing: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    positive_weight: Annotated[float, Field(ge=0.01, le=100)] = 1.0
     mixup_alpha: Alpha = 0.0
     cutmix_alpha: Alpha = 0.0
     consistency_weight: Weight = 0.0
     contrastive_weight: Weight = 0.0
     bf16: bool = False
     seed: Seed = 7
-    devices: Annotated[int, Between(1, 64)] = 1
+    devices: Annotated[int, Field(ge=1, le=64)] = 1
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -80,16 +73,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def check_fields(
     cls: type[Config], values: Mapping[str, Any], name: str, *, problems: Iterable[str | None] = ()
 ) -> Config:
-    """A frozen dataclass from a table: types and ranges (`Between`) by its annotations, nested dataclasses from nested
+    """A frozen dataclass from a table: types and ranges by its annotations (pydantic's `Field`), nested dataclasses
+    from nested
     tables, lists to tuples where the annotation says so. The table's `kind`, which chose `cls`, is passed over.
 
     `problems` are those the caller found beyond that. Raises SettingsError listing every problem at once; `name` (the
     file's) starts the message.
     """
-    found = [*_problems_of(cls, values, ""), *filter(None, problems)]
+    table = {key: value for key, value in values.items() if key != "kind"}
+    found = [*_problems_of(cls, table), *filter(None, problems)]
     if found:
         raise SettingsError(f"{name}: " + "; ".join(found))
-    return _built(cls, values)
+    return _built(cls, table)
 
 
 def config_sha256(config: Any) -> str:
@@ -113,58 +108,56 @@ def table_sha256(table: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
-def _problems_of(cls: type, values: Any, prefix: str) -> list[str]:
-    if not isinstance(values, Mapping):
-        return [f"{prefix.rstrip('.')}: expected a table, found {values!r}"]
-    known = {item.name: item for item in fields(cls)}
-    hints = get_type_hints(cls, include_extras=True)
-    extra = set(values) - set(known) - ({"kind"} if not prefix else set())
-    problems = [f"unknown setting {prefix + str(key)!r}" for key in sorted(extra, key=str)]
-    for key, item in known.items():
-        if key in values:
-            problems += _value_problems(prefix + key, values[key], hints[key])
-        elif item.default is MISSING and item.default_factory is MISSING:
-            problems.append(f"missing setting {prefix + key!r}")
-    return problems
-
-
-def _value_problems(key: str, value: Any, hint: Any) -> list[str]:
-    if get_origin(hint) is Annotated:
-        hint, limits = get_args(hint)
-        if isinstance(value, int | float) and not isinstance(value, bool) and not limits[0] <= value <= limits[1]:
-            return [f"{key}: expected {limits[0]} to {limits[1]}, found {value}"]
-    if is_dataclass(hint) and isinstance(hint, type):
-        return _problems_of(hint, value, f"{key}.")
-    if wrong := _type_problem(value, hint):
-        return [f"{key}: expected {wrong}, found {value!r}"]
+def _problems_of(cls: type, values: Mapping[str, Any]) -> list[str]:
+    adapter: TypeAdapter[Any] = TypeAdapter(cls)
+    try:
+        # As JSON, where a list may become a tuple while everything else is strict: no number is read from text.
+        adapter.validate_json(json.dumps(values, default=str), strict=True, extra="forbid")
+    except ValidationError as refusal:
+        schema = adapter.json_schema()
+        return list(dict.fromkeys(_problem(error["type"], error["loc"], schema, values) for error in refusal.errors()))
     return []
 
 
-_WORDS: Final[dict[Any, tuple[type | types.UnionType, str]]] = {
-    bool: (bool, "true or false"), int: (int, "a whole number"), float: (int | float, "a number"),
-    str: (str, "text"), dict: (Mapping, "a table"), list: (list | tuple, "a list"),
+def _problem(kind: str, place: tuple[int | str, ...], schema: dict[str, Any], values: Any) -> str:
+    """One problem in words: the setting by its path, the form that its part of the JSON schema asks for, its value."""
+    here, names = schema, []
+    for name in map(str, place):
+        if name not in (here := _resolved(here, schema)).get("properties", {}):
+            if kind == "unexpected_keyword_argument":
+                return f"unknown setting {'.'.join([*names, name])!r}"
+            break
+        here, values = here["properties"][name], values.get(name, MISSING)
+        names.append(name)
+    path = ".".join(names)
+    if values is MISSING:
+        return f"missing setting {path!r}"
+    return f"{path}: expected {_expected(_resolved(here, schema), values)}, found {values!r}"
+
+
+def _resolved(part: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    return schema["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
+
+
+_WORDS: Final = {
+    "integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text",
+    "object": "a table", "null": "nothing",
 }  # fmt: skip
 _COUNTS: Final = {2: "two", 3: "three", 4: "four"}
 
 
-def _type_problem(value: Any, hint: Any) -> str:
-    """The words for what was expected where `value` is something else, "" where it fits."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return "" if value in inner else f"one of {', '.join(map(repr, inner))}"
-    if origin in (Union, types.UnionType):
-        wrong = [_type_problem(value, option) for option in inner if option is not type(None)]
-        return "" if (value is None and type(None) in inner) or "" in wrong else " or ".join(wrong)
-    if origin is tuple:
-        item, length = inner[0], None if inner[-1] is Ellipsis else len(inner)
-        one = _WORDS[item][1].removeprefix("a ") if item in _WORDS else "value"
-        words = f"{_COUNTS.get(length or 0, length)} {one}s" if length else f"a list of {one}"
-        fits = isinstance(value, list | tuple) and (length is None or len(value) == length)
-        return "" if fits and not any(_type_problem(each, item) for each in value) else words
-    kind, words = _WORDS.get(origin or hint, (object, ""))
-    if isinstance(value, bool) and kind is not bool and kind is not object:
-        return words
-    return "" if isinstance(value, kind) else words
+def _expected(part: dict[str, Any], value: Any) -> str:
+    if "enum" in part:
+        return f"one of {', '.join(map(repr, part['enum']))}"
+    if "anyOf" in part:
+        return " or ".join(_expected(option, value) for option in part["anyOf"])
+    if part.get("type") == "array":
+        inner = part.get("items") or part["prefixItems"][0]
+        one, count = _WORDS.get(inner.get("type"), "value").removeprefix("a "), part.get("minItems")
+        return f"{_COUNTS.get(count, count)} {one}s" if "prefixItems" in part else f"a list of {one}s"
+    if "minimum" in part and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{part['minimum']:.10g} to {part['maximum']:.10g}"
+    return _WORDS.get(part.get("type", ""), "something else")
 
 
 def _built(cls: type[Config], values: Mapping[str, Any]) -> Config:

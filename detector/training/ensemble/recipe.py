@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors.torch import save_file
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import nn
@@ -24,7 +25,7 @@ from detector.synthesis.catalogue import KINDS
 from detector.synthesis.reconstruction import load_reconstruction_networks
 from detector.training.data.pool import labelled_rows
 from detector.training.data.synthesised import write_twins
-from detector.training.engine.config import Between, Seed, Weight, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import Seed, Weight, check_fields, config_sha256, read_yaml
 from detector.training.engine.progress import Progress
 from detector.training.evaluation.evaluate import splits_of
 from detector.training.evaluation.predictions import gather, member_logits
@@ -45,7 +46,7 @@ class EnsembleConfig:
     title: str
     members: tuple[dict[str, Any], ...]
     method: str = "stacking"
-    hidden: Annotated[int, Between(0, 64)] = 0
+    hidden: Annotated[int, Field(ge=0, le=64)] = 0
     strength: Weight = 0.02
     seed: Seed = 7
     synthesised: tuple[str, ...] = ()

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+from pydantic import Field
+
 from detector.training.engine.config import (
-    Between,
     Count,
     FitConfig,
     Share,
@@ -41,26 +42,26 @@ class FrameConfig:
     architecture: dict[str, Any]
     fit: FitConfig
     init: str = ""
-    input_px: Annotated[int, Between(32, 1024)] = 144
+    input_px: Annotated[int, Field(ge=32, le=1024)] = 144
     margin: Share = 0.12
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.25, 0.25, 0.25)
-    steps: Annotated[int, Between(1, 10**7)] = 6000
+    steps: Annotated[int, Field(ge=1, le=10**7)] = 6000
     labelled_share: Share = 0.375
     resynthesis_share: Share = 0.3
-    resynthesiser_minutes: Annotated[float, Between(0.01, 10**4)] = 3.0
+    resynthesiser_minutes: Annotated[float, Field(ge=0.01, le=10**4)] = 3.0
     steps_per_epoch: Count = 150
     map_weight: Weight = 3.0
-    shard_pairs: Annotated[int, Between(1, 10**5)] = 640
-    shard_labelled: Annotated[int, Between(0, 10**5)] = 768
-    coarse_shards: Annotated[int, Between(0, 10**5)] = 8
-    keep_shards: Annotated[int, Between(1, 10**5)] = 24
+    shard_pairs: Annotated[int, Field(ge=1, le=10**5)] = 640
+    shard_labelled: Annotated[int, Field(ge=0, le=10**5)] = 768
+    coarse_shards: Annotated[int, Field(ge=0, le=10**5)] = 8
+    keep_shards: Annotated[int, Field(ge=1, le=10**5)] = 24
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
-    hard_share: Annotated[float, Between(0, 0.5)] = 0.0
+    hard_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     clip_share: Share = 0.0
     least_inside: Share = 0.0
-    writers: Annotated[int, Between(1, 256)] = 1
+    writers: Annotated[int, Field(ge=1, le=256)] = 1
 
     @property
     def sha256(self) -> str:

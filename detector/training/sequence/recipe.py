@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 import cv2
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from detector.analysis.kinds.sequence.windows import LEAST_FRAMES
@@ -21,7 +22,7 @@ from detector.registry import FrameModel, expect, load_model
 from detector.training.data.clip_crops import CropPlan, make_crops
 from detector.training.data.readings import read_clips
 from detector.training.data.reconstruction import load_all
-from detector.training.engine.config import Between, FitConfig, Weight, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import FitConfig, Weight, check_fields, config_sha256, read_yaml
 from detector.training.engine.fit import fit
 from detector.training.engine.mixing import Mixup, TimeCutmix, draw_mixup, draw_time_cutmix
 from detector.training.engine.module import BinaryModule, StepOutput
@@ -54,8 +55,8 @@ class SequenceConfig:
     architecture: dict[str, Any]
     trunk: str
     fit: FitConfig
-    frames: Annotated[int, Between(4, 512)] = 32
-    rounds: Annotated[int, Between(1, 1000)] = 2
+    frames: Annotated[int, Field(ge=4, le=512)] = 32
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 2
     witness: bool = True
     frame_weight: Weight = 1.0
     crops: CropPlan = field(default_factory=CropPlan)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import cv2
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from detector.errors import SettingsError
@@ -17,7 +18,6 @@ from detector.models.specialists import SpecialistsNet, evidence_channels
 from detector.synthesis.cue_edits import SynthesisCue
 from detector.training.data.facebank import FaceBank, build_bank
 from detector.training.engine.config import (
-    Between,
     Count,
     FitConfig,
     Share,
@@ -56,12 +56,12 @@ class SpecialistsConfig:
     architecture: dict[str, Any]
     fit: FitConfig
     init: str = ""
-    input_px: Annotated[int, Between(64, 1024)] = 192
+    input_px: Annotated[int, Field(ge=64, le=1024)] = 192
     margin: Share = 0.45
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     batches_an_epoch: Count = 40
-    validation_batches: Annotated[int, Between(1, 10**5)] = 6
+    validation_batches: Annotated[int, Field(ge=1, le=10**5)] = 6
     quads: dict[str, int] | None = None
     map_weight: Weight = 2.0
     evidence_weight: Weight = 0.5

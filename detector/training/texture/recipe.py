@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors.torch import save_file
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -34,7 +35,7 @@ from detector.synthesis.clips import FaceClip, draw_transmission
 from detector.training.data.leakage import LeakageReport, check_leakage
 from detector.training.data.readings import Reading, open_readings, read_clips
 from detector.training.data.reconstruction import load_all
-from detector.training.engine.config import Between, Seed, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import Seed, check_fields, config_sha256, read_yaml
 from detector.training.engine.epoch_samples import EpochSamples
 from detector.training.engine.module import StepOutput
 from detector.training.engine.progress import tracked
@@ -59,14 +60,14 @@ class TextureConfig:
 
     model_id: str
     title: str
-    draws: Annotated[int, Between(1, 1000)] = 2
-    frames: Annotated[int, Between(8, 1000)] = 28
-    pairs: Annotated[int, Between(1, 1000)] = 16
+    draws: Annotated[int, Field(ge=1, le=1000)] = 2
+    frames: Annotated[int, Field(ge=8, le=1000)] = 28
+    pairs: Annotated[int, Field(ge=1, le=1000)] = 16
     face_px: tuple[float, float] = (100.0, 224.0)
-    hidden: Annotated[int, Between(1, 1000)] = 16
-    penalty: Annotated[float, Between(0, 1e6)] = 1.0
-    epochs: Annotated[int, Between(1, 10_000)] = 20
-    balance_bins: Annotated[int, Between(1, 20)] = 5
+    hidden: Annotated[int, Field(ge=1, le=1000)] = 16
+    penalty: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 20
+    balance_bins: Annotated[int, Field(ge=1, le=20)] = 5
     seed: Seed = 11
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 import pytest
 import yaml
+from pydantic import Field
 
 from detector.errors import SettingsError
 from detector.models import build_network
-from detector.training.engine.config import Between, FitConfig, check_fields, config_sha256
+from detector.training.engine.config import FitConfig, check_fields, config_sha256
 from detector.training.frame.config import check_config, load_config
 from detector.training.kinds import KINDS, kind_of
 from detector.training.sequence.recipe import CropPlan, SequenceConfig
@@ -54,7 +55,7 @@ def test_unreadable_files_are_settings_errors(tmp_path: Path) -> None:
 
 @dataclass(frozen=True)
 class _Part:
-    rate: Annotated[float, Between(0, 1)] = 0.1
+    rate: Annotated[float, Field(ge=0, le=1)] = 0.1
     mode: Literal["a", "b"] = "a"
 
 
@@ -63,7 +64,7 @@ class _Recipe:
     title: str
     part: _Part
     layers: tuple[int, ...] = (1, 2)
-    seed: Annotated[int, Between(0, 9)] = 7
+    seed: Annotated[int, Field(ge=0, le=9)] = 7
     trunk: Literal["one", "two"] | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
