@@ -121,7 +121,7 @@ def _problems_of(cls: type, values: Mapping[str, Any]) -> list[str]:
 
 def _problem(kind: str, place: tuple[int | str, ...], schema: dict[str, Any], values: Any) -> str:
     """One problem in words: the setting by its path, the form that its part of the JSON schema asks for, its value."""
-    here, names = schema, []
+    here, names = schema, list[str]()
     for name in map(str, place):
         if name not in (here := _resolved(here, schema)).get("properties", {}):
             if kind == "unexpected_keyword_argument":
@@ -153,7 +153,7 @@ def _expected(part: dict[str, Any], value: Any) -> str:
         return " or ".join(_expected(option, value) for option in part["anyOf"])
     if part.get("type") == "array":
         inner = part.get("items") or part["prefixItems"][0]
-        one, count = _WORDS.get(inner.get("type"), "value").removeprefix("a "), part.get("minItems")
+        one, count = _WORDS.get(inner.get("type"), "value").removeprefix("a "), part.get("minItems", 0)
         return f"{_COUNTS.get(count, count)} {one}s" if "prefixItems" in part else f"a list of {one}s"
     if "minimum" in part and isinstance(value, int | float) and not isinstance(value, bool):
         return f"{part['minimum']:.10g} to {part['maximum']:.10g}"
