@@ -32,64 +32,94 @@ class FramewitnessError(Exception):
 
 
 class SettingsError(FramewitnessError):
+    """A setting, option or config that cannot be used as given."""
+
     code = "settings_invalid"
     exit_status = 2
 
 
 class EvidenceError(FramewitnessError):
+    """A file that cannot be read or examined."""
+
     code = "evidence_unreadable"
     exit_status = 3
 
 
 class EmptyFileError(EvidenceError):
+    """A file of no bytes."""
+
     code = "evidence_empty"
 
 
 class NotMediaError(EvidenceError):
+    """A file that is neither video nor still image."""
+
     code = "evidence_not_media"
 
 
 class TruncatedFileError(EvidenceError):
+    """A file whose end is missing, so that nothing of it decodes."""
+
     code = "evidence_truncated"
 
 
 class NoVideoStreamError(EvidenceError):
+    """A file with sound and no picture."""
+
     code = "evidence_audio_only"
 
 
 class EncryptedFileError(EvidenceError):
+    """A file whose content is encrypted."""
+
     code = "evidence_encrypted"
 
 
 class NoFramesError(EvidenceError):
+    """A video stream of which no frame decodes."""
+
     code = "evidence_no_frames"
 
 
 class OversizedError(EvidenceError):
+    """A file beyond the limits on size, side or length."""
+
     code = "evidence_oversized"
 
 
 class ModelError(FramewitnessError):
+    """A model that cannot be used."""
+
     code = "model_unavailable"
     exit_status = 4
 
 
 class ModelNotFoundError(ModelError):
+    """There is no model of that name."""
+
     code = "model_not_found"
 
 
 class WeightsRefusedError(ModelError):
+    """Weights that are not those their card names, or whose keys do not fit."""
+
     code = "weights_refused"
 
 
 class StoreError(FramewitnessError):
+    """The case store cannot be opened, or does not hold what was asked for."""
+
     code = "store_error"
 
 
 class BundleError(FramewitnessError):
+    """A bundle that cannot be trusted."""
+
     code = "bundle_refused"
     exit_status = 2
 
 
 class CancelledError(FramewitnessError):
+    """The work was cancelled; nothing of it is kept."""
+
     code = "cancelled"

@@ -51,6 +51,7 @@ class AnalysisSettings:
             raise SettingsError("Settings out of range: " + "; ".join(problems))
 
     def to_dict(self) -> dict[str, float | int | bool]:
+        """Every setting by name, as stored with an analysis."""
         return asdict(self)
 
     @classmethod
@@ -64,4 +65,5 @@ class AnalysisSettings:
 
     @property
     def sha256(self) -> str:
+        """SHA-256 (hex) of the settings as JSON with sorted keys."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()

@@ -56,6 +56,7 @@ def deciding_rank(track: FaceTrack, settings: AnalysisSettings, *, still: bool) 
 
 
 def mean_weight(track: FaceTrack) -> float:
+    """Mean quality weight of a track's faces, 0..1."""
     return float(np.mean([tracked.face.quality.weight for tracked in track.faces]))
 
 

@@ -45,6 +45,7 @@ class Findings:
 
     @property
     def still(self) -> bool:
+        """Whether the file is a still image."""
         return self.evidence.kind == "still"
 
     @property

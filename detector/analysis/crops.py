@@ -37,6 +37,7 @@ class Cutter:
         self._pending: list[tuple[NDArray[np.uint8], Picture | None]] = []
 
     def add(self, frame: Frame, face: DetectedFace) -> None:
+        """Cut a face for the next batch, unless too little of it lies in the picture."""
         if not shows_enough(face.bbox_xyxy_px, frame.image.shape, self._spec):
             return
         place = face.bbox_xyxy_px, face.landmarks, self._spec
@@ -47,6 +48,7 @@ class Cutter:
         self.keys.append(FaceKey(frame.frame_index, face.bbox_xyxy_px))
 
     def send(self, each_poll: Callable[[], None], *, last: bool = False) -> None:
+        """Hand full batches, or with `last` whatever is left, to every network that reads them."""
         while self._pending and (last or len(self._pending) >= self._batch_size):
             crops, before = zip(*self._pending[: self._batch_size], strict=True)
             del self._pending[: self._batch_size]

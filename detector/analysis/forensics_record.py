@@ -20,6 +20,7 @@ def forensics_to_dict(found: FileForensics) -> dict[str, Any]:
 
 
 def provenance_to_dict(found: Provenance) -> dict[str, Any]:
+    """Content credentials as they stand in the JSON of an analysis."""
     values: dict[str, Any] = _plain(asdict(found))
     return values
 

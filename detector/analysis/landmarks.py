@@ -43,6 +43,7 @@ class LandmarkTable:
 
 
 def landmark_table(analysis: Analysis) -> LandmarkTable:
+    """The mesh points of every face of an analysis that has any."""
     rows = [
         (track.track_id, tracked.pts, tracked.face.landmarks)
         for track in analysis.tracks

@@ -90,6 +90,7 @@ class ProgressMeter:
         self._send(Progress(stage, overall, self._remaining_s(overall, now_s), message, stages))
 
     def conclude(self) -> None:
+        """Report that every stage is done."""
         if self._report is not None:
             stages = tuple(StageProgress(name, 1.0, 0.0) for name in self._stages)
             self._send(Progress("conclusion", 1.0, 0.0, "Drawing the conclusion.", stages))

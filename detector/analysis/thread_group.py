@@ -44,6 +44,7 @@ class ThreadGroup:
         thread.start()
 
     def stop(self, error: BaseException | None = None) -> None:
+        """Ask every thread to end; the first `error` is kept to be raised."""
         with self.changed:
             if self.failure is None:
                 self.failure = error
@@ -51,6 +52,7 @@ class ThreadGroup:
             self.changed.notify_all()
 
     def join(self) -> None:
+        """Wait until every thread has ended."""
         for thread in self._threads:
             thread.join()
 
@@ -80,6 +82,7 @@ class Channel(Generic[T]):
         self._closed = False
 
     def put(self, item: T, each_poll: Callable[[], None] | None = None) -> None:
+        """Add an item, waiting while the channel is full."""
         self._group.wait_until(lambda: len(self._items) < self._capacity, each_poll)
         with self._group.changed:
             self._items.append(item)
@@ -92,6 +95,7 @@ class Channel(Generic[T]):
             self._group.changed.notify_all()
 
     def items(self, each_poll: Callable[[], None] | None = None) -> Iterator[T]:
+        """Take items, waiting for them, until the channel is closed and empty."""
         while True:
             self._group.wait_until(lambda: bool(self._items) or self._closed, each_poll)
             with self._group.changed:

@@ -34,6 +34,7 @@ class FrameScore:
 
     @property
     def score(self) -> float:
+        """P(fake), 0..1."""
         return sigmoid(self.logit)
 
 
@@ -69,6 +70,7 @@ class TrackScore:
 
     @property
     def score(self) -> float:
+        """P(fake), 0..1."""
         return sigmoid(self.logit)
 
 
@@ -99,6 +101,7 @@ class CueResult:
 
     @property
     def score(self) -> float | None:
+        """P(fake), 0..1; None where the cue has no score."""
         return None if self.logit is None else sigmoid(self.logit)
 
 
@@ -144,6 +147,7 @@ class ModelResult:
 
     @property
     def score(self) -> float | None:
+        """P(fake), 0..1; None where the model has no score."""
         return None if self.logit is None else sigmoid(self.logit)
 
 
@@ -171,6 +175,8 @@ class Conclusion:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
+    """The program that made an analysis, and the revision of its code where that is known."""
+
     name: str
     version: str
     commit: str | None

@@ -54,6 +54,7 @@ class NetworkWorker:
         self._thumbnails: list[tuple[Picture, Picture | None]] = []
 
     def work(self) -> None:
+        """Run the network on each batch of crops; a thread's function."""
         for batch in self.channel.items():
             start_s = time.perf_counter()
             if self.failure is None:

@@ -56,6 +56,7 @@ class Anchor:
         self._previous = _FIRST_PREVIOUS
 
     def exists(self) -> bool:
+        """Whether there is an anchor file."""
         return self.path.is_file()
 
     def last_line(self) -> AnchorLine | None:

@@ -44,10 +44,12 @@ def load_analysis(files: Sequence[Artefact], stored_path: Path) -> Analysis:
 
 
 def artefact_path(folder: Path, sha256: str, kind: str) -> Path:
+    """The place of a kind of artefact with that SHA-256 (hex) below `folder`."""
     return folder / sha256[:2] / f"{sha256}{_SUFFIXES[kind]}"
 
 
 def artefact_from_row(folder: Path, row: dict[str, Any], shape: tuple[int, ...]) -> Artefact:
+    """An artefact from its row of the database, its path below `folder`."""
     return Artefact(
         kind=row["kind"],
         path=folder / row["path"],

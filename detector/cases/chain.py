@@ -94,6 +94,7 @@ def last_change(cursor: duckdb.DuckDBPyConnection) -> int:
 
 
 def read_events(cursor: duckdb.DuckDBPyConnection, case_id: str) -> list[Event]:
+    """The log of a case, oldest first."""
     found = rows(cursor, "SELECT * FROM events WHERE case_id = ? ORDER BY sequence", [case_id])
     return [
         Event(

@@ -28,6 +28,7 @@ def digest(value: Any) -> str:
 
 
 def file_sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -29,6 +29,7 @@ _writer_locks_guard = threading.Lock()
 
 
 def utc_now() -> datetime:
+    """The time now, with UTC as its zone."""
     return datetime.now(UTC)
 
 
@@ -38,6 +39,7 @@ def to_column(at: datetime) -> datetime:
 
 
 def from_column(at: datetime) -> datetime:
+    """The time of a column, which holds UTC without saying so."""
     return at.replace(tzinfo=UTC)
 
 

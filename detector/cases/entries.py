@@ -28,6 +28,7 @@ from detector.evidence.types import Evidence
 def insert_case(
     cursor: duckdb.DuckDBPyConnection, case_id: str, *, title: str, reference: str, examiner: str, actor: str
 ) -> None:
+    """Add a case and its first event."""
     now = utc_now()
     named = {
         "reference": storable(reference) or _next_reference(cursor, now.year),
@@ -91,6 +92,7 @@ def insert_analysis(
     *,
     actor: str,
 ) -> None:
+    """Add the record of an analysis, its scores and its artefacts."""
     told = {
         "exhibit_id": exhibit.exhibit_id,
         "analysis_id": analysis.analysis_id,
@@ -141,6 +143,7 @@ def insert_note(
     pts: int | None,
     author: str,
 ) -> None:
+    """Add a note on a case, an exhibit, a track or a frame."""
     require_open(cursor, case_id)
     if exhibit_id is not None:
         require_exhibit(cursor, case_id, exhibit_id)
@@ -169,12 +172,14 @@ def require_open(cursor: duckdb.DuckDBPyConnection, case_id: str) -> Case:
 
 
 def require_exhibit(cursor: duckdb.DuckDBPyConnection, case_id: str, exhibit_id: str) -> None:
+    """Raise StoreError where the case has no such exhibit."""
     query = "SELECT 1 FROM exhibits WHERE case_id = ? AND exhibit_id = ?"
     if cursor.execute(query, [case_id, exhibit_id]).fetchone() is None:
         raise StoreError(f"The case {case_id} has no exhibit {exhibit_id!r}.")
 
 
 def case_of(cursor: duckdb.DuckDBPyConnection, exhibit_id: str) -> str:
+    """The id of the exhibit's case. Raises StoreError where there is no such exhibit."""
     found = cursor.execute("SELECT case_id FROM exhibits WHERE exhibit_id = ?", [exhibit_id]).fetchone()
     if found is None:
         raise StoreError(f"There is no exhibit {exhibit_id!r} in this store.")

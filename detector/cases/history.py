@@ -40,6 +40,8 @@ def read_page(
 
 
 def read_facets(cursor: duckdb.DuckDBPyConnection) -> Facets:
+    """The values that cases can be filtered by, and how many cases have each."""
+
     def counted(expression: str, condition: str = "true") -> tuple[tuple[str, int], ...]:
         query = (
             f"SELECT value, count(*) FROM (SELECT {expression} AS value FROM ({CASES}) AS cases WHERE {condition}) "

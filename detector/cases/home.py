@@ -37,6 +37,7 @@ class Layout:
 
     @property
     def database(self) -> Path:
+        """The DuckDB file."""
         return self.home / "cases.duckdb"
 
     @property
@@ -50,18 +51,22 @@ class Layout:
 
     @property
     def evidence(self) -> Path:
+        """The folder of originals, by SHA-256."""
         return self.home / "evidence"
 
     @property
     def artefacts(self) -> Path:
+        """The folder of landmarks and other arrays of analyses."""
         return self.home / "artefacts"
 
     @property
     def spool(self) -> Path:
+        """The folder of work in progress."""
         return self.home / "spool"
 
     @property
     def logs(self) -> Path:
+        """The folder of the worker's logs."""
         return self.home / "logs"
 
     def make(self) -> None:

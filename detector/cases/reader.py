@@ -50,14 +50,17 @@ class CaseReader:
 
     @property
     def home(self) -> Path:
+        """The folder of the store."""
         return self.layout.home
 
     @property
     def evidence_dir(self) -> Path:
+        """The folder of originals, by SHA-256."""
         return self.layout.evidence
 
     @property
     def artefact_dir(self) -> Path:
+        """The folder of landmarks and other arrays of analyses."""
         return self.layout.artefacts
 
     def cases(

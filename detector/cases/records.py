@@ -23,6 +23,7 @@ CASES = """
 
 
 def read_case(cursor: duckdb.DuckDBPyConnection, case_id: str) -> Case:
+    """The case with that id. Raises StoreError where there is none."""
     found = rows(cursor, f"SELECT * FROM ({CASES}) AS cases WHERE case_id = ?", [case_id])
     if not found:
         raise StoreError(f"There is no case {case_id!r} in this store. The Cases page lists those it holds.")

@@ -87,6 +87,7 @@ class SignOff:
 
     @property
     def complete(self) -> bool:
+        """Whether examiner and second examiner signed, and nothing changed since."""
         return self.examiner is not None and self.second_examiner is not None and not self.changed_since
 
 

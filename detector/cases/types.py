@@ -129,10 +129,12 @@ class Exhibit:
 
     @property
     def file_name(self) -> str:
+        """The submitter's name of the file; it may hold any character."""
         return self.evidence.file.file_name
 
     @property
     def sha256(self) -> str:
+        """SHA-256 (hex) of the file."""
         return self.evidence.file.sha256
 
 
@@ -228,6 +230,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
+        """Whether nothing differs."""
         return self.problem is None
 
 
@@ -240,6 +243,7 @@ class StoreVerification:
 
     @property
     def ok(self) -> bool:
+        """Whether nothing differs in any case, and no case is missing."""
         return self.problem is None and all(case.ok for case in self.cases)
 
 
@@ -268,6 +272,7 @@ class Job:
 
     @property
     def active(self) -> bool:
+        """Whether it waits or runs."""
         return self.state in ("queued", "running")
 
 

@@ -37,6 +37,7 @@ class Sound:
 
     @property
     def end_s(self) -> float:
+        """The time after its last sample, s."""
         return self.start_s + len(self.samples) / SAMPLE_RATE_HZ
 
     def cut(self, start_s: float, end_s: float) -> Sound:

@@ -89,6 +89,7 @@ class Decoder:
 
     @property
     def time_base(self) -> Fraction:
+        """Seconds a tick of the video stream's time stamps."""
         return self.video.time_base or Fraction(1, 1000)
 
     @property

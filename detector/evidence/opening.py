@@ -76,6 +76,7 @@ def refuse_oversized(width: int, height: int) -> None:
 
 
 def not_media(signature: Signature) -> NotMediaError:
+    """The error for a file whose content is something else."""
     return NotMediaError(
         f"Expected a video or a still image, found {signature.label}. Check that the right file was chosen."
     )

@@ -47,10 +47,12 @@ class Orientation:
 
     @property
     def swaps_sides(self) -> bool:
+        """Whether the displayed width is the stored height."""
         return self._transposed
 
     @property
     def rotation_deg(self) -> int:
+        """The rotation that displays the picture: 0, 90, 180 or 270."""
         if self._transposed:
             return 90 if self._flip_x else 270
         return 180 if self._flip_y else 0

@@ -64,6 +64,8 @@ class VideoStream:
 
 @dataclass(frozen=True, slots=True)
 class AudioStream:
+    """The first sound stream of a file."""
+
     codec: str
     sample_rate_hz: int
     channels: int
@@ -80,6 +82,8 @@ class Integrity:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
+    """A stored file and all that was found out about it without looking for faces."""
+
     file: StoredFile
     kind: Literal["video", "still"]
     container: Container

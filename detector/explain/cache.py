@@ -27,12 +27,14 @@ class ArrayCache:
         self._folder = folder
 
     def load(self, key: Mapping[str, Any]) -> dict[str, NDArray[Any]] | None:
+        """The arrays saved under the key; None where there are none that can be read."""
         try:
             return load(self._path(key).read_bytes())
         except (OSError, ValueError, SafetensorError):
             return None
 
     def save(self, key: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep arrays under the key, whole or not at all."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{uuid.uuid4().hex}.unfinished")

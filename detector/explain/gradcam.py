@@ -27,6 +27,7 @@ class RawGradCAM(GradCAM):
     """GradCAM whose map is max(0, sum of weighted activations), bilinearly enlarged to the input, never rescaled."""
 
     def compute_cam_per_layer(self, input_tensor: torch.Tensor, targets: list[Any], eigen_smooth: bool) -> NDArray[Any]:
+        """The map of the one target layer, as the library asks for it, not scaled."""
         hooks = self.activations_and_grads
         cam = self.get_cam_image(
             input_tensor,
@@ -41,6 +42,7 @@ class RawGradCAM(GradCAM):
         return np.stack([cv2.resize(item, (width, height), interpolation=cv2.INTER_LINEAR) for item in raw])
 
     def aggregate_multi_layers(self, cam_per_target_layer: NDArray[Any]) -> NDArray[Any]:
+        """The map of the one layer as it is."""
         return cam_per_target_layer  # one layer: nothing to average, and no scaling
 
 

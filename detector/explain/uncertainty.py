@@ -31,10 +31,12 @@ class Spread:
 
     @property
     def mean(self) -> float:
+        """Mean logit."""
         return float(np.mean(self.logits))
 
     @property
     def std(self) -> float:
+        """Standard deviation of the logits."""
         return float(np.std(self.logits))
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.evidence.types import Frame
-from detector.faces.backend import FaceBackend
-from detector.faces.mediapipe_backend import MediaPipeBackend
+from detector.faces.backend import FaceBackend, default_backend
 from detector.faces.mesh import MeshFit, fit_mesh
 from detector.faces.quality import LOWEST_WEIGHT, measure_quality
 from detector.faces.search import (
@@ -62,7 +61,7 @@ class FaceAnalyser:
 
     def __init__(self, settings: AnalysisSettings, *, backend: FaceBackend | None = None) -> None:
         self._settings = settings
-        self._backend: FaceBackend = backend if backend is not None else MediaPipeBackend()
+        self._backend: FaceBackend = backend if backend is not None else default_backend()
         self._shot_index: int | None = None
         self._searched_s = 0.0
         self._last_boxes: tuple[Box, ...] = ()
@@ -77,6 +76,7 @@ class FaceAnalyser:
         self.close()
 
     def close(self) -> None:
+        """Free the detector."""
         self._backend.close()
 
     def analyse(self, frame: Frame) -> tuple[DetectedFace, ...]:

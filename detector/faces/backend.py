@@ -55,3 +55,10 @@ class FaceBackend(Protocol):
     def close(self) -> None:
         """Free the networks; later calls are an error."""
         ...
+
+
+def default_backend() -> FaceBackend:
+    """The library that faces are searched with, opened; to be closed by the caller."""
+    from detector.faces.mediapipe_backend import MediaPipeBackend  # seconds of imports, and a cycle
+
+    return MediaPipeBackend()

@@ -107,6 +107,7 @@ def _hull(points: NDArray[np.float32]) -> Box:
 
 
 def eye_angle(points: NDArray[np.float32]) -> float:
+    """The angle of the line through the eyes, radians, positive where it falls to the right."""
     right, left = points[EYES[0]], points[EYES[1]]
     return math.atan2(float(left[1] - right[1]), float(left[0] - right[0]))
 

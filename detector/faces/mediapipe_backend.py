@@ -70,6 +70,7 @@ class MediaPipeBackend:
             self.mesh(blank)
 
     def detect(self, image: NDArray[np.uint8]) -> tuple[RawDetection, ...]:
+        """Faces in an (H, W, 3) uint8 RGB picture, boxes in its pixels."""
         height, width = image.shape[:2]
         size = np.array([width, height], np.float32)
         found = []
@@ -91,6 +92,7 @@ class MediaPipeBackend:
         return tuple(sorted(found, key=lambda item: (-item.score, item.bbox_xyxy_px)))
 
     def mesh(self, crop: NDArray[np.uint8]) -> RawMesh | None:
+        """The mesh of the face that fills a square (S, S, 3) uint8 RGB crop; None where there is none."""
         side = crop.shape[0]
         result = self._mesher.process({"image": np.ascontiguousarray(crop), "roi": self._whole})
         landmarks, presence = result.landmarks, getattr(result, _PRESENCE_STREAM)
@@ -102,6 +104,7 @@ class MediaPipeBackend:
         return RawMesh(points=points, presence=float(presence))
 
     def close(self) -> None:
+        """Free the networks; safe to call twice."""
         if self._detector is not None:
             self._detector.close()
             self._mesher.close()

@@ -39,6 +39,7 @@ class MeshFit:
 
     @property
     def hull_xyxy_px(self) -> Box:
+        """The smallest box around the mesh points."""
         low, high = self.points[:, :2].min(axis=0), self.points[:, :2].max(axis=0)
         return (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
 

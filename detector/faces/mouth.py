@@ -52,6 +52,7 @@ class MouthTrack:
 
     @property
     def end_s(self) -> float:
+        """The time after its last sample, s."""
         return self.start_s + len(self.seen) / RATE_HZ
 
 

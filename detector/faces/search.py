@@ -54,6 +54,7 @@ class Candidate:
 
 
 def whole(width: int, height: int) -> tuple[Window, ...]:
+    """The whole picture as the one window to search."""
     return (Window(0, 0, width, height, "frame"),)
 
 

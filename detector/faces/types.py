@@ -66,10 +66,12 @@ class FaceTrack:
 
     @property
     def first_pts_s(self) -> float:
+        """The time of its first face, s."""
         return self.faces[0].pts_s
 
     @property
     def last_pts_s(self) -> float:
+        """The time of its last face, s."""
         return self.faces[-1].pts_s
 
 

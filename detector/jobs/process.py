@@ -59,6 +59,7 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
+        """Whether the process runs."""
         return self._process.poll() is None
 
     def send(self, message: dict[str, Any]) -> None:

@@ -31,13 +31,20 @@ class ProgressLike(Protocol):
     """The part of `detector.analysis.Progress` that is passed on."""
 
     @property
-    def stage(self) -> str: ...
+    def stage(self) -> str:
+        """The name of the stage."""
+
     @property
-    def fraction(self) -> float: ...
+    def fraction(self) -> float:
+        """How much of the whole is done, 0..1."""
+
     @property
-    def remaining_s(self) -> float | None: ...
+    def remaining_s(self) -> float | None:
+        """An estimate of the time left, s; None while there is none."""
+
     @property
-    def message(self) -> str: ...
+    def message(self) -> str:
+        """One sentence for people."""
 
 
 class Runner(Protocol):
@@ -52,6 +59,7 @@ class Runner(Protocol):
 
 
 def encode(message: dict[str, Any]) -> bytes:
+    """One message as one line of ASCII JSON."""
     return json.dumps(message, ensure_ascii=True).encode() + b"\n"
 
 
@@ -65,6 +73,7 @@ def decode(line: bytes) -> dict[str, Any] | None:
 
 
 def task_to_dict(task: Task) -> dict[str, Any]:
+    """A task as it is sent to the worker."""
     return {
         "job_id": task.job_id,
         "file": {**asdict(task.file), "path": str(task.file.path)},
@@ -74,6 +83,7 @@ def task_to_dict(task: Task) -> dict[str, Any]:
 
 
 def task_from_dict(described: dict[str, Any]) -> Task:
+    """The task that `task_to_dict` described."""
     file = described["file"]
     return Task(
         job_id=described["job_id"],

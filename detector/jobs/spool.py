@@ -27,6 +27,7 @@ def write_result(spool_dir: Path, job_id: str, analysis: Analysis) -> None:
 
 
 def has_result(spool_dir: Path, job_id: str) -> bool:
+    """Whether a finished analysis of the job lies in the spool."""
     return (spool_dir / job_id / _ANALYSIS).is_file()
 
 

@@ -59,6 +59,7 @@ class WorkerSupervisor:
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
 
     def start(self) -> None:
+        """Start the thread that supervises the worker process."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -27,6 +27,7 @@ NICENESS = 5  # pages and video playback come first
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Serve tasks from standard input until it closes or the parent is gone; the worker process."""
     parser = argparse.ArgumentParser(prog="python -m detector.jobs.worker", description=__doc__)
     parser.add_argument("--spool", type=Path, required=True)
     parser.add_argument("--logs", type=Path, required=True)

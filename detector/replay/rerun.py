@@ -45,6 +45,7 @@ class Replay:
 
     @property
     def outcome(self) -> Outcome:
+        """Whether all is equal, within tolerance, or different."""
         return self.comparison.outcome
 
 

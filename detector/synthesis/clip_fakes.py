@@ -46,6 +46,7 @@ class Plan:
 
     @property
     def kind(self) -> str:
+        """The name of the manipulation, with what it does over time."""
         return f"{self.base}+{self.dynamics}" + ("" if self.interval_s is None else "+spliced")
 
 

@@ -30,6 +30,7 @@ class FaceSpace:
 
     @classmethod
     def of(cls, clip: FaceClip) -> FaceSpace:
+        """The space of a clip's face: that of its middle frame, no larger than the limit."""
         middle = clip.landmarks[len(clip.landmarks) // 2]
         low, high = middle.min(0), middle.max(0)
         scale = min(1.0, _MAX_FACE_PX / float((high - low).max()))
@@ -45,6 +46,7 @@ class FaceSpace:
 
     @property
     def face_px(self) -> float:
+        """The longer side of the face in this space, px."""
         return float(np.ptp(self.shape, axis=0).max())
 
     def image(self, index: int) -> Image:

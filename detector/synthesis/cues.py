@@ -46,6 +46,7 @@ class CueQuad:
 
     @property
     def labels(self) -> NDArray[np.uint8]:
+        """(4,) uint8: two genuine, two with the cue."""
         return np.array([0, 0, 1, 1], np.uint8)
 
 

@@ -47,6 +47,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.second.weight)  # starts as the identity: a few minutes must do without normalisation
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) of the same shape."""
         return x + self.second(nn.functional.silu(self.first(nn.functional.silu(x))))
 
 
@@ -74,6 +75,7 @@ class DetailAutoencoder(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """The picture (B, 3, H, W) in 0..1 painted anew; sides are multiples of 4."""
         small = nn.functional.avg_pool2d(x, 4)  # (B, 3, H/4, W/4)
         detail = self.decoder(torch.cat([small, self.encoder(x)], dim=1))  # (B, 3, H, W)
         base = nn.functional.interpolate(small, scale_factor=4, mode="bilinear", align_corners=False)
@@ -99,6 +101,7 @@ class LatentAutoencoder(nn.Module):
         self.decoder = nn.Sequential(*up, nn.SiLU(), nn.Conv2d(16, 3, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """The picture (B, 3, H, W) in 0..1 painted anew from its code."""
         code = self.encoder(2 * x - 1)  # (B, latent, H/factor, W/factor)
         return (self.decoder(code) * 0.5 + 0.5).clamp(0, 1)
 
@@ -121,6 +124,7 @@ class SuperResolver(nn.Module):
         self.paint = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), *body, *up, nn.Conv2d(channels, 3, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """The picture (B, 3, H, W) in 0..1 painted anew from a smaller one."""
         small = self._shrink(x)  # (B, 3, H/scale, W/scale)
         base = nn.functional.interpolate(small, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return (base + self.paint(small)).clamp(0, 1)

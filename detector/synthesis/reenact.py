@@ -40,6 +40,7 @@ class Pose:
     brow: float = 0.0
 
     def scaled(self, factor: float) -> Pose:
+        """The pose with every part scaled."""
         return Pose(*(factor * getattr(self, name) for name in self.__slots__))
 
 

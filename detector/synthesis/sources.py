@@ -42,6 +42,7 @@ class Source:
 
     @property
     def fps(self) -> float:
+        """Pictures a second, from the median of their distances."""
         return round(float(1 / np.median(np.diff(self.clip.times_s))), 3)
 
 

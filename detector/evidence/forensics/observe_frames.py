@@ -37,11 +37,13 @@ def gop_of(table: PacketTable) -> Gop | None:
 
 
 def types_of(table: PacketTable) -> FrameTypes:
+    """How many pictures of each type there are."""
     counts = {letter: table.types.count(letter) for letter in "IPB?"}
     return FrameTypes(counts["I"], counts["P"], counts["B"], counts["?"], table.basis)
 
 
 def observe_frames(table: PacketTable, facts: FrameFacts, settings: str | None) -> Iterator[Observation]:
+    """Observations of the coded pictures: types, key frames, time stamps that restart."""
     yield state("picture_types", _beat(facts, int(table.keyframe.sum())))
     stated = _stated(settings)
     yield from _off_beat(table, facts, stated)

@@ -15,6 +15,7 @@ _SKIPPED = {"major_brand", "minor_version", "compatible_brands"}
 
 
 def observe_credentials(found: Provenance) -> Iterator[Observation]:
+    """Observations of content credentials that are broken, or that name a generator or edits."""
     if found.state == "invalid":
         yield state("credentials_broken", found.statement)
     if found.ai_generated:
@@ -45,6 +46,7 @@ def video_metadata(tags: dict[str, str], xmp: Xmp | None) -> MetadataFacts:
 
 
 def observe_video_metadata(facts: MetadataFacts, xmp: Xmp | None) -> Iterator[Observation]:
+    """Observations of a video's tags and XMP: place, device, editing programs."""
     if facts.gps:
         place = next(value for _, name, value in facts.fields if name in _POSITION_TAGS)
         yield state("position", f"The container states {place}.")

@@ -42,6 +42,7 @@ _HARMLESS_ACTIONS = re.compile(r"^(created|unnamed action)\b")
 
 
 def observe_still(evidence: Evidence, found: StillMetadata) -> Iterator[Observation]:
+    """Observations of a still's EXIF, XMP and structure."""
     fields = {(section, name): value for section, name, value in found.fields}
     if found.problems:
         yield state("unreadable_metadata", " ".join(found.problems))

@@ -21,6 +21,7 @@ _MAX_TIMES = 12
 
 
 def observe_streams(evidence: Evidence, streams: Sequence[StreamFacts]) -> Iterator[Observation]:
+    """Observations of the streams: what each holds, and how they fit each other."""
     if streams:
         yield state("streams", f"{'; '.join(_described(stream) for stream in streams[:6])}.")
     video = next((one for one in streams if one.kind == "video"), None)
@@ -76,6 +77,7 @@ def find_gaps(timeline: Timeline) -> Gaps | None:
 
 
 def observe_times(evidence: Evidence, timeline: Timeline, gaps: Gaps | None) -> Iterator[Observation]:
+    """Observations of the pictures' time stamps: rate, repeats, gaps."""
     if gaps is None:
         if timeline.counted:
             yield state("no_times", "The pictures are timed by their order.")

@@ -62,4 +62,5 @@ def program_of(text: str) -> Program | None:
 
 
 def is_generic(handler_name: str) -> bool:
+    """Whether a handler's name is one that many programs write."""
     return bool(_GENERIC.match(handler_name.strip()))

@@ -58,12 +58,14 @@ class StillMetadata:
     problems: list[str] = field(default_factory=list)
 
     def add(self, section: str, name: str, value: object) -> None:
+        """Keep a field, as printable text, up to a limit on how many."""
         in_section = sum(one[0] == section for one in self.fields)
         if len(self.fields) < _MAX_FIELDS and in_section < _MAX_PER_SECTION:
             self.fields.append((section, shown(name, 60), shown(value)))
 
     @property
     def sections(self) -> tuple[str, ...]:
+        """The sections that hold fields, in their order."""
         return tuple(dict.fromkeys(section for section, _, _ in self.fields))
 
 

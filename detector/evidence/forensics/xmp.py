@@ -38,6 +38,7 @@ class Xmp:
     problem: str | None = None
 
     def value(self, name: str) -> str | None:
+        """The first value of the property of that name; None where there is none."""
         return next((value for key, value in self.properties if key == name), None)
 
 

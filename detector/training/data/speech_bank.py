@@ -16,8 +16,7 @@ from detector.evidence import FrameReader, StoredFile, examine, hash_file
 from detector.evidence.audio import Sound, read_sound
 from detector.evidence.types import Evidence
 from detector.faces import FaceAnalyser, FaceTrack, Tracker
-from detector.faces.backend import FaceBackend
-from detector.faces.mediapipe_backend import MediaPipeBackend
+from detector.faces.backend import FaceBackend, default_backend
 from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouth
 from detector.settings import AnalysisSettings
 from detector.training.data.splits import assign_splits
@@ -49,7 +48,7 @@ def build_speech_bank(data_root: Path, folder: Path) -> tuple[TalkingClip, ...]:
     Raises SettingsError where the manifest lacks a column or nothing in it speaks.
     """
     table = talking_rows(data_root)
-    with closing(MediaPipeBackend()) as backend:
+    with closing(default_backend()) as backend:
         for record in tracked(table.to_dict("records"), "cutting talking faces"):
             store_clip(data_root, folder, str(record["file"]), backend)
     return open_speech_bank(data_root, folder)

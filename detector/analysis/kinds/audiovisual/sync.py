@@ -26,7 +26,7 @@ from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouth
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
-    from detector.faces.backend import FaceBackend
+    from detector.faces.backend import FaceBackend, default_backend
     from detector.registry import LoadedModel
 
 Why = Literal["no_audio", "no_speech", "no_face", "mouth_hidden", "too_short", "low_frame_rate"]
@@ -94,9 +94,7 @@ def examine_sync(
         return _nothing("too_short" if overlap_s(activity, tracks) > 0 else "no_face")
     if backend is not None:
         return _judge_all(evidence, segments, activity, model, backend, cancelled)
-    from detector.faces.mediapipe_backend import MediaPipeBackend
-
-    with closing(MediaPipeBackend()) as own:
+    with closing(default_backend()) as own:
         return _judge_all(evidence, segments, activity, model, own, cancelled)
 
 

@@ -20,7 +20,7 @@ from detector.faces.texture import FEATURES, compare_texture
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
-    from detector.faces.backend import FaceBackend
+    from detector.faces.backend import FaceBackend, default_backend
     from detector.registry import LoadedModel, TextureModel
 
 LAGS_S: Final = (0.3, 3.5)
@@ -57,9 +57,7 @@ def examine_texture(
     """
     if backend is not None:
         return _examine(evidence, tracks, model, backend, cancelled)
-    from detector.faces.mediapipe_backend import MediaPipeBackend
-
-    with closing(MediaPipeBackend()) as own:
+    with closing(default_backend()) as own:
         return _examine(evidence, tracks, model, own, cancelled)
 
 
