@@ -24,7 +24,7 @@ def add_commands(commands: Any) -> None:
     listing.set_defaults(run_command=_list)
     show = actions.add_parser("show", help="a model's card: what it is, what was measured, where it fails")
     show.add_argument("model")
-    show.add_argument("--format", choices=("text", "json"), default="text")
+    show.add_argument("--format", choices=("text", "json"), default="json")
     show.set_defaults(run_command=_show)
     verify = actions.add_parser("verify", help="check hash, format and keys of weights (default: all models)")
     verify.add_argument("models", nargs="*", metavar="MODEL")
