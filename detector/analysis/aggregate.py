@@ -23,6 +23,7 @@ class FaceKey(NamedTuple):
 
 
 def face_key(tracked: TrackedFace) -> FaceKey:
+    """The key of a face among those of a file: its frame and its box."""
     return FaceKey(tracked.frame_index, tracked.face.bbox_xyxy_px)
 
 

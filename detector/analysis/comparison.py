@@ -93,13 +93,13 @@ class _Walk:
         self._same_schema = same_schema
         self._found: dict[str, list[tuple[Difference, float | None, float | None]]] = {}
 
-    def entry(self, name: str, place: str, kind: str, recorded: Any, replayed: Any) -> None:
+    def entry(self, name: str, place: str, kind: str, recorded: object, replayed: object) -> None:
         if (recorded is _ABSENT or replayed is _ABSENT) and not self._same_schema:
             self.one_sided[f"{kind} (only in the {'replay' if recorded is _ABSENT else 'recorded analysis'})"] = None
             return
         self.value(name, place, kind, recorded, replayed)
 
-    def value(self, name: str, place: str, kind: str, recorded: Any, replayed: Any) -> None:
+    def value(self, name: str, place: str, kind: str, recorded: object, replayed: object) -> None:
         if isinstance(recorded, dict) and isinstance(replayed, dict):
             for key in dict.fromkeys([*recorded, *replayed]):
                 pair = recorded.get(key, _ABSENT), replayed.get(key, _ABSENT)
@@ -127,7 +127,7 @@ class _Walk:
                 differences=tuple(difference for difference, _, _ in found),
             )
 
-    def _leaf(self, name: str, place: str, kind: str, recorded: Any, replayed: Any) -> None:
+    def _leaf(self, name: str, place: str, kind: str, recorded: Any, replayed: Any) -> None:  # noqa: ANN401 - whatever JSON holds
         self.compared += 1
         if type(recorded) is type(replayed) and recorded == replayed:
             return
@@ -158,7 +158,7 @@ def _exceeds(distance: float | None, allowed: float | None) -> bool:
     return distance is None or allowed is None or not distance <= allowed
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -184,7 +184,7 @@ def _by_name(items: list[Any], keys: tuple[str, ...]) -> dict[str, Any] | None:
     return found if len(found) == len(items) else None
 
 
-def _short(value: Any) -> Any:
+def _short(value: object) -> object:
     """A value as it is shown: numbers, words and none as they are, whole branches by their size."""
     if isinstance(value, dict | list):
         return f"({len(value)} entries)"

@@ -24,34 +24,42 @@ class FrameSource(Protocol):
     """The frames of a file in order of time, as `detector.evidence.FrameReader`."""
 
     @property
-    def expected_frames(self) -> int: ...
+    def expected_frames(self) -> int:
+        """The number of frames to come, as far as it is known beforehand."""
 
     @property
-    def progress(self) -> float: ...
+    def progress(self) -> float:
+        """The share of the file that was read, 0..1."""
 
     @property
-    def integrity(self) -> Integrity: ...
+    def integrity(self) -> Integrity:
+        """The damage found so far."""
 
     @property
-    def shot_starts_s(self) -> Sequence[float]: ...
+    def shot_starts_s(self) -> Sequence[float]:
+        """The starts of the shots found so far, s."""
 
     def __iter__(self) -> Iterator[Frame]: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free the decoder."""
 
 
 class FaceSearch(Protocol):
     """As `detector.faces.FaceAnalyser`."""
 
-    def analyse(self, frame: Frame) -> tuple[DetectedFace, ...]: ...
+    def analyse(self, frame: Frame) -> tuple[DetectedFace, ...]:
+        """The faces of one frame."""
 
 
 class FaceTracker(Protocol):
     """As `detector.faces.Tracker`."""
 
-    def update(self, frame: Frame, faces: tuple[DetectedFace, ...]) -> object: ...
+    def update(self, frame: Frame, faces: tuple[DetectedFace, ...]) -> object:
+        """Take in the faces of the next frame."""
 
-    def finish(self) -> Sequence[FaceTrack]: ...
+    def finish(self) -> Sequence[FaceTrack]:
+        """All tracks, once there are no more frames."""
 
 
 class CropFace(Protocol):
@@ -59,13 +67,17 @@ class CropFace(Protocol):
 
     def __call__(
         self, image: NDArray[np.uint8], bbox_xyxy_px: Box, landmarks: NDArray[np.float32] | None, spec: CropSpec
-    ) -> NDArray[np.uint8]: ...
+    ) -> NDArray[np.uint8]:
+        """The face's crop, (S, S, 3) uint8 RGB."""
+        ...
 
 
 class ExamineFile(Protocol):
     """As `detector.evidence.forensics.examine_file`."""
 
-    def __call__(self, path: Path, evidence: Evidence, *, cancelled: Callable[[], bool]) -> FileForensics: ...
+    def __call__(self, path: Path, evidence: Evidence, *, cancelled: Callable[[], bool]) -> FileForensics:
+        """All that the file shows about its own making."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def forensics_from_dict(provenance: dict[str, Any], forensics: dict[str, Any]) -
     return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -41,7 +41,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _rebuilt(kind: Any, value: Any) -> Any:
+def _rebuilt(kind: Any, value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     """`value` as read from JSON, as an instance of the annotated `kind`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if value is None or origin is Literal:

@@ -27,6 +27,7 @@ class ModelRun:
         self.result: ModelResult | None = None
 
     def work(self, context: TrackContext) -> None:
+        """Run the model, or keep the reason why it has no result; a thread's function."""
         start_s = time.perf_counter()
         own = replace(
             context,

@@ -170,7 +170,7 @@ def table_csv(table: pa.Table) -> bytes:
     return stream.getvalue().encode()
 
 
-def csv_cell(value: Any) -> Any:
+def csv_cell(value: object) -> object:
     """A cell that no spreadsheet runs: text that one could read as a formula begins with an apostrophe (OWASP, "CSV
     Injection"). Numbers stay as they are, negative ones too."""
     if not isinstance(value, str):
@@ -223,6 +223,6 @@ def _beside(*parts: pa.Table) -> pa.Table:
     )
 
 
-def _encodable(value: Any) -> Any:
+def _encodable(value: object) -> object:
     """File names may hold bytes that are no text: they stay visible as escapes."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

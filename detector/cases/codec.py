@@ -17,12 +17,12 @@ from detector.evidence.types import AudioStream, Container, Evidence, Integrity,
 T = TypeVar("T")
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """JSON with sorted keys, no spaces, ASCII only; times as ISO 8601, so equal records give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_plain)
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """SHA-256 (hex) of the canonical form."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
@@ -61,11 +61,11 @@ def _build(cls: type[T], values: Mapping[str, Any]) -> T:
     return cls(**{name: _tuples(value) for name, value in values.items() if name in names})
 
 
-def _tuples(value: Any) -> Any:
+def _tuples(value: object) -> object:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="microseconds")
     if isinstance(value, Path | Fraction):

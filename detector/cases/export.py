@@ -21,7 +21,7 @@ import tempfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 
@@ -134,11 +134,11 @@ def _member(record: AnalysisRecord, path: Path) -> str:
     return f"analyses/{record.record_id}{path.suffix}"
 
 
-def _pretty(value: Any) -> str:
+def _pretty(value: object) -> str:
     return json.dumps(json.loads(canonical(value)), indent=2, ensure_ascii=True) + "\n"
 
 
-def add_member(bundle: zipfile.ZipFile, name: str, content: Any, *, compressed: bool = True) -> dict[str, Any]:
+def add_member(bundle: zipfile.ZipFile, name: str, content: IO[bytes], *, compressed: bool = True) -> dict[str, Any]:
     """Stream one member into the zip, under a fixed time, and describe it for the manifest."""
     entry = zipfile.ZipInfo(name, _FIXED_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED

@@ -140,7 +140,7 @@ def _conditions(search: str, wanted: CaseFilter) -> tuple[str, list[Any]]:
     conditions = ["true"]
     values: list[Any] = []
 
-    def add(condition: str, *given: Any) -> None:
+    def add(condition: str, *given: object) -> None:
         conditions.append(condition)
         values.extend(given)
 

@@ -53,9 +53,8 @@ class Runner(Protocol):
     Raises CancelledError soon after `cancelled()` turns true, and FramewitnessError for what the user can mend.
     """
 
-    def __call__(
-        self, task: Task, report: Callable[[ProgressLike], None], cancelled: Callable[[], bool]
-    ) -> Analysis: ...
+    def __call__(self, task: Task, report: Callable[[ProgressLike], None], cancelled: Callable[[], bool]) -> Analysis:
+        """The analysis of a task's file."""
 
 
 def encode(message: dict[str, Any]) -> bytes:

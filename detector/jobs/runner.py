@@ -31,6 +31,7 @@ class WarmRunner:
         self._models: dict[str, LoadedModel] = {}
 
     def __call__(self, task: Task, report: Callable[[ProgressLike], None], cancelled: Callable[[], bool]) -> Analysis:
+        """Examine the file, load the models that are not loaded, and analyse."""
         report(_Preparing("Starting the engine."))
         # Seconds of imports that the service and its pages must not pay.
         import torch

@@ -20,10 +20,12 @@ EXPOSURE_EDGES: Final = (0.3, 0.6)
 
 
 def skin_class(ita_deg: float) -> str:
+    """The class of skin tone of an individual typology angle in degrees."""
     return next(name for lowest_deg, name in ITA_CLASSES if ita_deg > lowest_deg or lowest_deg == -math.inf)
 
 
 def size_class(size_px: float) -> str:
+    """The class of a face's size in pixels."""
     return _band(size_px, SIZE_EDGES_PX, "px")
 
 

@@ -154,7 +154,7 @@ def _not_scored(table: pd.DataFrame) -> Table:
     return Table(("not_scored",), ("problem",), tuple((file, (_text_or_none(problem),)) for file, problem in rows))
 
 
-def _text_or_none(problem: Any) -> str | None:
+def _text_or_none(problem: object) -> str | None:
     return problem if isinstance(problem, str) else None
 
 

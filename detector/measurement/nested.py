@@ -45,7 +45,7 @@ def read_nested(results: Mapping[str, Any]) -> Results:
     return Results.joined(rows)
 
 
-def _without_nan(value: Any) -> Any:
+def _without_nan(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     """NaN, which some cards held and JSON does not know, is nothing."""
     if isinstance(value, Mapping):
         return {str(name): _without_nan(item) for name, item in value.items()}
@@ -108,7 +108,7 @@ def _single(
             yield Fact((*path, name), tuple(_plain_text(item) for item in value) if isinstance(value, list) else value)
 
 
-def _plain_text(value: Any) -> Any:
+def _plain_text(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return " · ".join(str(part) for part in value.values()) if isinstance(value, Mapping) else value
 
 
@@ -197,19 +197,19 @@ def _plain(row: Mapping[str, Any]) -> bool:
     return bool(row) and "auc" not in row and not any(isinstance(value, Mapping | list) for value in row.values())
 
 
-def _pair(value: Any) -> tuple[float, float] | None:
+def _pair(value: object) -> tuple[float, float] | None:
     if isinstance(value, Sequence) and len(value) == 2 and all(_is_number(item) for item in value):
         return float(value[0]), float(value[1])
     return None
 
 
-def _share(value: Any) -> float | None:
+def _share(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _is_short(value: Any) -> bool:
+def _is_short(value: object) -> bool:
     return value is None or _is_number(value) or (isinstance(value, str) and len(value) <= _SHORT)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -37,6 +37,8 @@ class Calibration:
 
 
 class RocPoint(NamedTuple):
+    """A point of a ROC curve: both rates 0..1 at one threshold."""
+
     false_positive_rate: float
     true_positive_rate: float
 
@@ -90,6 +92,7 @@ class Measurement:
 
     @property
     def not_told_from_chance(self) -> bool:
+        """Whether it is an AUC whose interval holds one half."""
         return self.what == "auc" and self.interval is not None and self.interval[0] <= CHANCE <= self.interval[1]
 
 

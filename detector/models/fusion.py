@@ -72,7 +72,7 @@ class Fusion(nn.Module):
 
     @abstractmethod
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
-        """z (B, M) standardised and 0 where absent, present (B, M) bool with at least one True a row -> (B,)."""
+        """Z (B, M) standardised and 0 where absent, present (B, M) bool with at least one True a row -> (B,)."""
 
     def shares(self, z: Tensor, present: Tensor) -> Tensor:
         """Share of each member in the combination: (B, M), 0 where absent, rows summing to 1."""
@@ -83,7 +83,7 @@ class Fusion(nn.Module):
         return torch.where(present, (logits - self.centre) / self.scale, torch.zeros_like(logits))
 
     def forward(self, logits: Tensor, present: Tensor) -> Tensor:
-        """logits (B, M), present (B, M) bool -> (B,) logits; NaN for a row in which only members that may not decide
+        """Logits (B, M), present (B, M) bool -> (B,) logits; NaN for a row in which only members that may not decide
         alone, or none, are present."""
         return self.fuse(logits, present)[0]
 

@@ -34,7 +34,7 @@ class TextureNet(nn.Module):
         self.read = nn.Sequential(nn.Linear(measures, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 
     def stretched(self, pairs: Tensor) -> Tensor:
-        """pairs (…, F) as measured -> (…, F) on scales on which differences count alike."""
+        """Pairs (…, F) as measured -> (…, F) on scales on which differences count alike."""
         values = pairs.clone()
         values[..., self.lengths] = torch.log(pairs[..., self.lengths].clamp(min=0) + 1e-3)
         values[..., self.likenesses] = torch.atanh(pairs[..., self.likenesses].clamp(-0.95, 0.995))
@@ -49,7 +49,7 @@ class TextureNet(nn.Module):
         return ((self.stretched(pairs) - self.centre) / self.scale).clamp(-_FARTHEST, _FARTHEST)
 
     def forward(self, pairs: Tensor, present: Tensor) -> Tensor:
-        """pairs (B, P, F), present (B, P) bool with at least one True a row -> (B,): the mean over the present pairs.
+        """Pairs (B, P, F), present (B, P) bool with at least one True a row -> (B,): the mean over the present pairs.
         What lies where `present` is False is never read."""
         clean = torch.where(present[..., None], pairs, torch.zeros_like(pairs))
         logits = torch.where(present, self.pair_logits(clean), torch.zeros_like(present, dtype=pairs.dtype))

@@ -28,7 +28,7 @@ class HighPass(nn.Module):
 
 
 def _feature_info(encoder: nn.Module) -> Any:
-    """timm's description of a feature pyramid; torch types module attributes as tensors."""
+    """Timm's description of a feature pyramid; torch types module attributes as tensors."""
     return encoder.feature_info
 
 
@@ -79,4 +79,4 @@ class Trunk(nn.Module):
         """The module whose output is the deepest feature, for class activation maps."""
         last = list(self.encoder.children())[-1]
         # EfficientNet and its kin run their stages one by one and never the container around them.
-        return last[-1] if last is getattr(self.encoder, "blocks", None) else last  # type: ignore[index]
+        return last[-1] if last is getattr(self.encoder, "blocks", None) else last

@@ -92,7 +92,7 @@ def _dumped(values: dict[str, Any], indent: int | None = None) -> str:
 
 
 def _of(kind: type) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
+    def read(value: object) -> object:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
         return value
@@ -100,13 +100,13 @@ def _of(kind: type) -> Callable[[Any], Any]:
     return read
 
 
-def _read_crop(values: Any) -> CropSpec:
+def _read_crop(values: object) -> CropSpec:
     table: dict[str, Any] = dict(_of(dict)(values))
     table |= {name: tuple(table[name]) for name in ("mean", "std") if name in table}
     return CropSpec(**table)
 
 
-def _read_thresholds(values: Any) -> Thresholds:
+def _read_thresholds(values: object) -> Thresholds:
     read = Thresholds(**_of(dict)(values))
     if not all(
         isinstance(logit, int | float) and math.isfinite(logit)

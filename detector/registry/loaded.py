@@ -87,7 +87,7 @@ class LoadedModel:
         return layer
 
     @property
-    def _any(self) -> Any:
+    def _any(self) -> Any:  # noqa: ANN401 - networks of different kinds share no class
         return self.network
 
 
@@ -216,7 +216,7 @@ class SequenceModel(LoadedModel):
         output = self._forward(features, times_s, present)
         return tuple(_array(layer) for layer in output.attention), _array(output.pooling)
 
-    def _forward(self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]) -> Any:
+    def _forward(self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]) -> Any:  # noqa: ANN401
         arrays = (np.ascontiguousarray(features, np.float32), np.asarray(times_s, np.float32), present)
         return self._any.forward_all(*(torch.from_numpy(array).to(self.device) for array in arrays))
 

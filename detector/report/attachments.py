@@ -38,10 +38,12 @@ class Attachment:
 
     @property
     def sha256(self) -> str:
+        """SHA-256 (hex) of the content."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 def analysis_name(record_id: str) -> str:
+    """The file name of an attached analysis."""
     return f"analysis-{record_id}.json"
 
 

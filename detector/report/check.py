@@ -47,6 +47,7 @@ class ReportCheck:
 
     @property
     def ok(self) -> bool:
+        """Whether no check failed; those that could not be made do not count."""
         return all(finding.ok is not False for finding in self.findings)
 
 

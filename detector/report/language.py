@@ -60,6 +60,7 @@ class Words:
     phrases: dict[str, str]
 
     def __call__(self, key: str, **values: object) -> str:
+        """The phrase of a key, values put into it and marked."""
         phrase = self.phrases[key]
         if not values:
             return phrase
@@ -80,4 +81,4 @@ def words_of(language: str) -> Words:
     if language not in LANGUAGES:
         raise SettingsError(f"The report is written in {', '.join(LANGUAGES)}; {language!r} is none of them.")
     phrases = json.loads((_FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    return Words(language, phrases["language.direction"], phrases)  # type: ignore[arg-type]
+    return Words(language, phrases["language.direction"], phrases)

@@ -41,6 +41,7 @@ class SignatureFinding:
 
     @property
     def ok(self) -> bool:
+        """Whether the signature is intact, covers the whole file and is not known to be untrusted."""
         return self.intact and self.whole and self.trusted is not False
 
 

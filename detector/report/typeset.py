@@ -68,6 +68,7 @@ def page_pictures(record: CaseRecord, *, form: str = "full", language: str = "en
 
 
 def require_form(form: str) -> None:
+    """Raise SettingsError for a form that the report does not have."""
     if form not in FORMS:
         raise SettingsError(f"The report has the forms {' and '.join(FORMS)}; {form!r} is neither.")
 

@@ -138,6 +138,7 @@ class Layout:
         return cls(width, _BAND_PX + picture[1] + _LINE_PX + _STRIP_PX, picture, zoom, panels)
 
     def panel_left(self, index: int) -> int:
+        """The left edge of a panel, px."""
         free = self.width - self.panels * self.picture[0]
         return free // (self.panels + 1) * (index + 1) + self.picture[0] * index
 

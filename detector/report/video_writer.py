@@ -68,6 +68,7 @@ class VideoWriter:
 
     @property
     def has_sound(self) -> bool:
+        """Whether sound is written."""
         return self._audio is not None
 
     def write(self, picture: NDArray[np.uint8], pts_s: float) -> None:

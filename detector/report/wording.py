@@ -15,6 +15,7 @@ NOT_SCORED = ENGLISH("not_scored")
 
 
 def number(value: float | int | bool, words: Words = ENGLISH) -> str:
+    """A number as people read it: yes or no, with thousands separated, or to six digits."""
     if isinstance(value, bool):
         return words("yes") if value else words("no")
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
@@ -28,14 +29,17 @@ def score(value: float | None, words: Words = ENGLISH) -> str:
 
 
 def logit(value: float | None, words: Words = ENGLISH) -> str:
+    """A logit with its sign and three decimals."""
     return words("not_scored") if value is None else f"{value:+.3f}".replace("-", "−")
 
 
 def seconds(value: float | None, words: Words = ENGLISH) -> str:
+    """A time in seconds with three decimals."""
     return words("not_stated") if value is None else f"{value:.3f} s"
 
 
 def size(value: int, words: Words = ENGLISH) -> str:
+    """A size in bytes and, where large, in a larger unit."""
     exact = f"{value:,} {words('unit.bytes')}"
     for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if value >= factor:
@@ -45,6 +49,7 @@ def size(value: int, words: Words = ENGLISH) -> str:
 
 
 def time(value: datetime) -> str:
+    """A time in UTC to the second."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
@@ -54,4 +59,5 @@ def time_in_a_row(value: datetime) -> str:
 
 
 def count(value: int, singular: str, plural: str | None = None) -> str:
+    """A count with the singular or the plural of what is counted."""
     return f"{value:,} {singular if value == 1 else plural or singular + 's'}"

@@ -81,6 +81,7 @@ class Degradation:
     steps: tuple[Callable[[Image], Image], ...]
 
     def __call__(self, image: Image) -> Image:
+        """The picture after every step of the chain."""
         for step in self.steps:
             image = step(image)
         return image

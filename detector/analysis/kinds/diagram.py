@@ -72,6 +72,7 @@ def plain_diagram(card: ModelCard) -> Diagram:
 
 
 def crop_block(card: ModelCard, row: int = 0) -> Block:
+    """The box of the face crop that a network reads."""
     crop = card.crop
     aligned = "as it lies" if crop.alignment == "none" else "eyes level"
     details = (f"{crop.size_px} × {crop.size_px} px RGB, {100 * crop.margin:.0f} % margin, {aligned}",)
@@ -111,7 +112,7 @@ def words(name: str) -> str:
     return name.replace("_", " ") if name.isidentifier() and not name.isupper() else name
 
 
-def number_text(value: Any) -> str:
+def number_text(value: object) -> str:
     """A value for the eye: floats with four significant digits, whole numbers grouped, nothing as an en dash."""
     if value is None:
         return "–"

@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from detector.analysis.kinds.diagram import Block, Diagram, words
 from detector.analysis.kinds.kind import Kind, TrackContext, register
@@ -36,6 +37,7 @@ class EnsembleKind(Kind):
     name, title, icon, rank = "ensemble", "Ensemble", "hub", 0
     fuses = True
 
+    @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
         fusing = cast("EnsembleModel", model)
         sources = [_source(member, context.results) for member in model.card.inputs["members"]]
@@ -60,9 +62,11 @@ class EnsembleKind(Kind):
         )
         return ModelResult(*name, highest.logit, tuple(scored), None, self.name, members=members)
 
+    @override
     def input_text(self, card: ModelCard) -> str:
         return f"the scores of {len(card.inputs.get('members', []))} members"
 
+    @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
         members = card.inputs.get("members", [])
         blocks = []

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from detector.analysis.aggregate import track_score
 from detector.analysis.kinds.diagram import Block, Diagram, image_part, options_of
@@ -24,9 +25,11 @@ class FrameKind(Kind):
     name, title, icon, rank = "frame", "Frame by frame", "crop_free", 1
     heatmaps = True
 
+    @override
     def crop_reader(self, model: LoadedModel) -> LoadedModel:
         return model
 
+    @override
     def read_crops(
         self, model: LoadedModel, crops: NDArray[np.uint8], *, keep_features: bool
     ) -> dict[str, NDArray[Any]]:
@@ -36,12 +39,14 @@ class FrameKind(Kind):
         logits, features = frame.features(crops)
         return {"logits": logits, "features": features}
 
+    @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
         assert context.worker is not None
         logits = context.worker.logits("logits")
         scores = [score for track in context.tracks if (score := track_score(track, logits)) is not None]
         return tracks_result(model, scores, context.deciding, why_none(context.worker, context.tracks))
 
+    @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
         options = options_of(card)
         blocks, arrows = image_part(card, options)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from detector.analysis.aggregate import FaceKey, face_key, track_score
 from detector.analysis.kinds.diagram import Block, Diagram, image_part, options_of, words
@@ -27,9 +28,11 @@ class SpecialistsKind(Kind):
     name, title, icon, rank = "specialists", "One head a cue", "troubleshoot", 3
     cue_scores = True
 
+    @override
     def crop_reader(self, model: LoadedModel) -> LoadedModel:
         return model
 
+    @override
     def read_crops(
         self, model: LoadedModel, crops: NDArray[np.uint8], *, keep_features: bool
     ) -> dict[str, NDArray[Any]]:
@@ -38,6 +41,7 @@ class SpecialistsKind(Kind):
             said |= {f"{cue}/logits": scores.logits, f"{cue}/readings": scores.readings}
         return said
 
+    @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
         assert context.worker is not None
         nothing = why_none(context.worker, context.tracks)
@@ -56,6 +60,7 @@ class SpecialistsKind(Kind):
         own = [highest[track.track_id] for track in context.tracks if track.track_id in highest]
         return tracks_result(model, own, context.deciding, nothing, specialists=tuple(cues))
 
+    @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
         options = options_of(card)
         blocks, arrows = image_part(card, options, inset=0.01)

@@ -131,7 +131,7 @@ class SpecialistsNet(nn.Module):
             self.register_buffer(name, torch.tensor(tuple(values)).view(1, 3, 1, 1), persistent=False)
 
     def _cut_unused_stages(self) -> None:
-        """timm's EfficientNets compute and keep every stage, also those behind the deepest feature asked for."""
+        """Timm's EfficientNets compute and keep every stage, also those behind the deepest feature asked for."""
         blocks, used = getattr(self.trunk.encoder, "blocks", None), getattr(self.trunk.encoder, "_stage_out_idx", None)
         if isinstance(blocks, nn.Sequential) and used:
             self.trunk.encoder.blocks = blocks[: max(used)]

@@ -158,6 +158,7 @@ class AudioVisualModule(BinaryModule):
         return cast(AudioVisualNet, self.network)
 
     def step(self, batch: AvBatch) -> StepOutput:
+        """The loss and the logits of one batch."""
         net, count = self._net, batch.seen.shape[1]
         extra = (batch.heard.shape[1] - count) // 2 - net.reach
         generator = torch.Generator().manual_seed(int(batch.group.sum()) + count) if not self.training else None

@@ -90,6 +90,7 @@ class AvBatches:
         self._epoch = 0
 
     def set_epoch(self, number: int) -> None:
+        """Choose the epoch, which seeds what is drawn."""
         self._epoch = number if self._augment else 0
 
     def __len__(self) -> int:

@@ -242,6 +242,7 @@ def _cut(
 
 
 def write_shard(path: Path, shard: CropShard) -> None:
+    """Write a shard, whole or not at all."""
     partial = path.with_name(f".{path.stem}.partial.npz")
     arrays = {name: getattr(shard, name) for name in _ARRAYS}
     np.savez(partial, **arrays, clips=np.array(json.dumps(shard.clips)))

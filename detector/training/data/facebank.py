@@ -42,6 +42,7 @@ class FaceBank:
 
     @classmethod
     def open(cls, folder: Path) -> FaceBank:
+        """Open a bank that was built. Raises SettingsError where there is none."""
         if not (folder / "table.parquet").is_file():
             raise SettingsError(
                 f"No face bank in {folder}: training a frame model or specialists leaves one in RUN/bank."
@@ -53,10 +54,12 @@ class FaceBank:
         )
 
     def face(self, index: int) -> FaceImage:
+        """The face with that row number."""
         return FaceImage(np.asarray(self.images[index]), self.landmarks[index])
 
     @property
     def has_mesh(self) -> NDArray[np.bool_]:
+        """(N,) bool: the faces whose mesh was found."""
         return ~np.isnan(self.landmarks[:, 0, 0])
 
 

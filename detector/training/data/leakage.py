@@ -71,6 +71,7 @@ class LeakageReport:
 
     @property
     def warnings(self) -> list[str]:
+        """One sentence for each property that gives the label away."""
         if not self.properties:
             return [NOT_CHECKED]
         return [
@@ -82,9 +83,11 @@ class LeakageReport:
 
     @property
     def clean(self) -> bool:
+        """Whether nothing warns."""
         return not self.warnings
 
     def text(self) -> str:
+        """The report in lines for people."""
         lines = [f"{self.what}: {self.genuine} genuine, {self.manipulated} manipulated samples"]
         lines += [
             f"  {item.name:<24} AUC {item.auc:.3f} ({item.low:.3f} to {item.high:.3f})" for item in self.properties

@@ -115,6 +115,7 @@ class SampleMaker:
         return [weights / weights.sum(), None] if weights.sum() > 0 else [None, None]
 
     def shard(self, number: int, *, pairs: int, labelled: int, coarse: bool = False) -> Shard:
+        """Make the shard of that number; equal seeds and numbers give equal shards."""
         rng = np.random.default_rng((self._seed, number))
         total = 2 * pairs + labelled
         images = np.empty((total, self._stored_px, self._stored_px, 3), np.uint8)
@@ -226,6 +227,7 @@ def _shows(bank: FaceBank, margin: float) -> NDArray[np.bool_]:
 
 
 def write_shard(folder: Path, number: int, shard: Shard) -> Path:
+    """Write a shard, whole or not at all, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path, partial = folder / f"shard_{number:06d}.npz", folder / f".shard_{number:06d}.partial.npz"
     np.savez(
@@ -241,10 +243,12 @@ def write_shard(folder: Path, number: int, shard: Shard) -> Path:
 
 
 def shard_paths(folder: Path) -> list[Path]:
+    """The shards of a folder in their order."""
     return sorted(folder.glob("shard_*.npz"))
 
 
 def read_shard(path: Path) -> Shard:
+    """Read a shard that `write_shard` wrote."""
     with np.load(path) as data:
         return Shard(data["images"], data["labels"], data["masks"], data["has_mask"], int(data["pair_rows"]))
 

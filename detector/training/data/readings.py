@@ -53,6 +53,7 @@ class Reading:
 
     @property
     def name(self) -> str:
+        """The name of the clip: that of its file and its number there."""
         return f"{Path(self.file).stem[-60:]}.{self.number}"
 
 

@@ -56,6 +56,7 @@ class PerceptualLoss(nn.Module):
         self.encoder = encoder.eval().requires_grad_(False)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        """The distance of two pictures (B, 3, H, W) in 0..1, over an encoder's features."""
         loss = output.new_zeros(())
         with torch.no_grad():
             wanted = self.encoder(2 * target - 1)

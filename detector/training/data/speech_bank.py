@@ -109,7 +109,7 @@ def store_clip(data_root: Path, folder: Path, file: str, backend: FaceBackend) -
             arrays[f"{name}{number}"] = getattr(mouth, name)
     partial = target.with_suffix(f".{os.getpid()}.partial")
     with partial.open("wb") as out:
-        np.savez(out, **arrays)  # type: ignore[arg-type]
+        np.savez(out, **arrays)
     os.replace(partial, target)
 
 

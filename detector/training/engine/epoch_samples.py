@@ -25,6 +25,7 @@ class EpochSamples:
         self.group: list[str] = []
 
     def add(self, output: StepOutput) -> None:
+        """Keep the outcome of one batch."""
         count = len(output.label)
         self._loss.append((float(output.loss), count))
         self._logit.append(output.logit.numpy())
@@ -33,21 +34,26 @@ class EpochSamples:
 
     @property
     def batches(self) -> int:
+        """How many batches there were."""
         return len(self._loss)
 
     @property
     def loss(self) -> float:
+        """The mean loss, weighted by samples."""
         return float(np.average([loss for loss, _ in self._loss], weights=[max(1, count) for _, count in self._loss]))
 
     @property
     def logit(self) -> NDArray[np.float32]:
+        """(N,) float32 logits of all samples."""
         return np.concatenate(self._logit)
 
     @property
     def label(self) -> NDArray[np.int64]:
+        """(N,) int64 labels of all samples, 1 fake."""
         return np.concatenate(self._label)
 
     def counts(self) -> dict[str, int]:
+        """How many samples of each label there were."""
         manipulated = int(self.label.sum())
         return {"genuine": len(self.label) - manipulated, "manipulated": manipulated}
 
@@ -65,6 +71,7 @@ class EpochSamples:
         return report
 
     def group_counts(self) -> dict[str, dict[str, int]]:
+        """How many samples of each label there were in each group."""
         names, label = np.array(self.group), self.label
         return {
             name: {"genuine": int((label[names == name] == 0).sum()), "manipulated": int(label[names == name].sum())}

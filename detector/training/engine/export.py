@@ -29,15 +29,24 @@ class Named(Protocol):
     """The settings of any kind that a card repeats."""
 
     @property
-    def model_id(self) -> str: ...
+    def model_id(self) -> str:
+        """The id of the model to export."""
+
     @property
-    def title(self) -> str: ...
+    def title(self) -> str:
+        """Its title, for people."""
+
     @property
-    def architecture(self) -> dict[str, Any]: ...
+    def architecture(self) -> dict[str, Any]:
+        """Its network, as cards describe it."""
+
     @property
-    def limits(self) -> tuple[str, ...]: ...
+    def limits(self) -> tuple[str, ...]:
+        """Its limits, a sentence each."""
+
     @property
-    def licence(self) -> str: ...
+    def licence(self) -> str:
+        """The terms of its weights."""
 
 
 def run_of(model_id: str, sha256: str, run_dir: Path, history: str) -> FinishedRun:

@@ -70,6 +70,7 @@ class BinaryModule(L.LightningModule):
         )
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+        """Lightning's step; raises FloatingPointError where the loss is not finite."""
         output = self.step(batch)
         if not math.isfinite(float(output.loss.detach())):
             raise FloatingPointError(
@@ -78,10 +79,12 @@ class BinaryModule(L.LightningModule):
         return {"loss": output.loss, "output": StepOutput(*(_detached(part) for part in output))}
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+        """Lightning's step, with the averaged weights."""
         output = self.step(batch)
         return {"output": StepOutput(*(_detached(part) for part in output))}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW, with weight decay on matrices only."""
         trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
         decayed = [parameter for parameter in trained if parameter.ndim > 1]
         plain = [parameter for parameter in trained if parameter.ndim <= 1]
@@ -91,6 +94,7 @@ class BinaryModule(L.LightningModule):
         )
 
     def learning_rate(self, batch_idx: int) -> float:
+        """The learning rate of a batch of this epoch."""
         config, epoch = self.config, self.current_epoch
         part = min(1.0, batch_idx / self.batches_an_epoch) if self.batches_an_epoch else 0.0
         # The clock counts at the start of epochs only: within its budget, a run does not depend on how fast it went.
@@ -107,35 +111,43 @@ class BinaryModule(L.LightningModule):
         )
 
     def on_fit_start(self) -> None:
+        """Put the averaged weights on the device."""
         self.average.to(self.device)
 
     def on_train_epoch_start(self) -> None:
+        """Seed the epoch."""
         # Whatever an epoch draws depends on the seed and its number alone, so a resumed run draws the same.
         L.seed_everything((self.config.seed + 1_000_003 * self.current_epoch) % 2**32, verbose=False)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Set the learning rate."""
         rate = self.learning_rate(batch_idx)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Take the weights into their average."""
         self._ema[0].update(self.network, self.global_step)
         self._seen = batch_idx + 1
 
     def on_validation_start(self) -> None:
+        """Put the averaged weights in place of the trained ones."""
         self.batches_an_epoch = self._seen
         self._aside.append(self.network)
         self.network = self.average
 
     def on_validation_end(self) -> None:
+        """Put the trained weights back."""
         self.network = self._aside.pop()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the averaged weights and the history as well."""
         checkpoint["average"] = self.average.state_dict()
         checkpoint["history"] = self.history
         checkpoint["batches_an_epoch"] = self.batches_an_epoch
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up what `on_save_checkpoint` kept."""
         self.average.load_state_dict(checkpoint["average"])
         self.history = checkpoint["history"]
         self.batches_an_epoch = checkpoint["batches_an_epoch"]

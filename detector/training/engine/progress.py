@@ -24,6 +24,7 @@ class Progress:
         self._what, self._started, self._told = what, time.monotonic(), time.monotonic()
 
     def __call__(self, done: int, total: int, *_: object) -> None:
+        """Tell that `done` of `total` parts are done, unless it was told just now."""
         now = time.monotonic()
         if now - self._told >= _EVERY_S:
             self._told = now

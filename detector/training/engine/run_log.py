@@ -116,10 +116,12 @@ class RunLog(Callback):
 
     @property
     def elapsed_s(self) -> float:
+        """Time spent in training, earlier parts of a resumed run included, s."""
         return self._before_s + time.monotonic() - self._started
 
     @property
     def over_budget(self) -> bool:
+        """Whether the run's minutes are spent."""
         return self.elapsed_s / 60 >= self._config.budget_minutes
 
     @property
@@ -127,17 +129,20 @@ class RunLog(Callback):
         return f"the budget of {self._config.budget_minutes:g} minutes is spent"
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the clock and write what is known of the run."""
         self._started = time.monotonic()
         if trainer.is_global_zero:
             self._write_facts()
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start the epoch's samples and its progress."""
         self._train, self._validation = EpochSamples(), EpochSamples()
         self._progress = Progress(f"{self._name}: epoch {self.epochs + 1} of at most {self._config.max_epochs}")
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Keep the batch's outcome."""
         self._train.add(outputs["output"])
         if trainer.is_global_zero and self._module.batches_an_epoch:
             self._progress(batch_idx + 1, self._module.batches_an_epoch)
@@ -151,9 +156,11 @@ class RunLog(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
+        """Keep the batch's outcome."""
         self._validation.add(outputs["output"])
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the epoch's row, keep the best weights, and stop where it is time to."""
         if not self._train.batches:  # resumed with the budget spent, or nothing to train on at all
             self._stop(trainer, self._budget_is_spent if self.over_budget else "there was no further batch")
             return

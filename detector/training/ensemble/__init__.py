@@ -20,16 +20,19 @@ class EnsembleKind(TrainingKind):
     scores_pictures = True
 
     def load_config(self, path: Path) -> EnsembleConfig:
+        """Read and check a YAML file. Raises SettingsError listing every problem at once."""
         from detector.training.ensemble.recipe import load_ensemble_config
 
         return load_ensemble_config(path)
 
     def train(self, config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+        """Train a model of this kind, going on with what the run folder holds."""
         from detector.training.ensemble.recipe import train_ensemble
 
         train_ensemble(config_path, data_root, run_dir, device)
 
     def export(self, config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+        """Weights, list of held-out groups and card of a run in `out`."""
         from detector.training.ensemble.export import export_ensemble
 
         return export_ensemble(config_path, data_root, run_dir, out, history)

@@ -55,6 +55,7 @@ class EnsembleConfig:
 
     @property
     def architecture(self) -> dict[str, Any]:
+        """The ensemble, as cards describe it."""
         one_sided = [index for index, member in enumerate(self.members) if member.get("cue") == "AV"]
         table = {"kind": "ensemble", "method": self.method, "members": len(self.members), "one_sided": one_sided}
         return {**table, "hidden": self.hidden} if self.hidden else table
@@ -157,10 +158,10 @@ def _fit(
         loss = nn.functional.binary_cross_entropy_with_logits(logit, truth[usable], reduction="none")
         total = (loss * share).sum() / share.sum()
         total = total + strength * sum((parameter**2).sum() for parameter in penalised)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         return total
 
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    optimiser.step(closure)
 
 
 def cross_validated(config: EnsembleConfig, table: pd.DataFrame, *, folds: int = FOLDS) -> NDArray[np.float64]:
@@ -176,6 +177,7 @@ def cross_validated(config: EnsembleConfig, table: pd.DataFrame, *, folds: int =
 
 
 def fuse(fusion: Fusion, config: EnsembleConfig, table: pd.DataFrame) -> NDArray[np.float64]:
+    """Fused logits (N,) of the members' columns of a table."""
     logits, present = member_logits(table, list(config.members))
     with torch.inference_mode():
         values = torch.from_numpy(np.where(present, logits, 0.0)).float()

@@ -90,7 +90,8 @@ class Meso4(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(x)).squeeze(1)  # type: ignore[no-any-return]
+        """Logits (B,) of pictures (B, 3, 128, 128)."""
+        return self.head(self.body(x)).squeeze(1)
 
 
 def fit_meso4(crops: Images, labels: NDArray[np.bool_], *, epochs: int = _MESO_EPOCHS, seed: int = 7) -> Score:

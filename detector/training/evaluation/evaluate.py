@@ -46,6 +46,7 @@ class Evaluation:
     own_data: bool = False
 
     def video_logits(self, cue: str | None = None) -> NDArray[np.float64]:
+        """Logits of the videos, of one cue or of the model as a whole, NaN where there is none."""
         return _logits(self.videos, column_of(self.card.model_id, cue))
 
     def clips(self) -> list[dict[str, Any]]:

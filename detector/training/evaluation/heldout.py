@@ -18,6 +18,7 @@ def group_digest(group: str) -> str:
 
 
 def held_out_path(folder: Path, model_id: str) -> Path:
+    """The file that lists the groups a model never saw."""
     return folder / f"{model_id}.held-out.json"
 
 

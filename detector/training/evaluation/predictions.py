@@ -204,6 +204,7 @@ class Cut(NamedTuple):
     show: NDArray[np.bool_]
 
     def where_shown(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The logits, NaN where too little of the face lies in the picture."""
         return np.where(self.show, logits, np.float32(np.nan))
 
 

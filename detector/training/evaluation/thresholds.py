@@ -56,5 +56,5 @@ def _logits(clips: list[dict[str, Any]], label: str) -> NDArray[np.float64]:
 
 
 def _above(real: NDArray[np.float64]) -> float:
-    """ "higher" and a step beyond: at most 5 % of the clips at hand reach the threshold."""
+    """The quantile "higher" and a step beyond: at most 5 % of the clips at hand reach the threshold."""
     return math.nextafter(float(np.quantile(real, 1 - FALSE_ALARM_SHARE, method="higher")), math.inf)

@@ -19,16 +19,19 @@ class FrameKind(TrainingKind):
     scores_pictures = True
 
     def load_config(self, path: Path) -> FrameConfig:
+        """Read and check a YAML file. Raises SettingsError listing every problem at once."""
         from detector.training.frame.config import load_config
 
         return load_config(path)
 
     def train(self, config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+        """Train a model of this kind, going on with what the run folder holds."""
         from detector.training.frame.recipe import train_frame
 
         train_frame(config_path, data_root, run_dir, device)
 
     def export(self, config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+        """Weights, list of held-out groups and card of a run in `out`."""
         from detector.training.frame.export import export_frame
 
         return export_frame(config_path, data_root, run_dir, out, history)

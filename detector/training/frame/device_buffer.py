@@ -49,6 +49,7 @@ class DeviceBuffer:
         return self._config.steps_per_epoch
 
     def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, which seeds what is drawn."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[Batch]:
@@ -141,7 +142,7 @@ class _Ring:
 
 
 def _twins(rows: Tensor) -> Tensor:
-    """(2N, ...) -> (N, 2, ...)"""
+    """(2N, ...) -> (N, 2, ...)."""
     return rows.unflatten(0, (-1, 2))
 
 

@@ -37,6 +37,7 @@ class FrameModule(BinaryModule):
             self.projector = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, _PROJECTED))
 
     def step(self, batch: Batch) -> StepOutput:
+        """The loss and the logits of one batch."""
         images, labels, masks, has_mask = batch.images, batch.labels, batch.masks, batch.has_mask
         mixed = self.training and bool(self.config.mixup_alpha or self.config.cutmix_alpha)
         if mixed and (self.projector is not None or self._hard is not None):

@@ -93,6 +93,7 @@ class PoolBatches:
         return self._config.steps_per_epoch
 
     def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, which seeds what is drawn."""
         self._epoch = epoch
 
     def __iter__(self) -> Iterator[Batch]:

@@ -18,16 +18,19 @@ class SequenceKind(TrainingKind):
     name = "sequence"
 
     def load_config(self, path: Path) -> SequenceConfig:
+        """Read and check a YAML file. Raises SettingsError listing every problem at once."""
         from detector.training.sequence.recipe import load_sequence_config
 
         return load_sequence_config(path)
 
     def train(self, config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+        """Train a model of this kind, going on with what the run folder holds."""
         from detector.training.sequence.recipe import train_sequence
 
         train_sequence(config_path, data_root, run_dir, device)
 
     def export(self, config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+        """Weights, list of held-out groups and card of a run in `out`."""
         from detector.training.sequence.export import export_sequence_run
 
         return export_sequence_run(config_path, data_root, run_dir, out, history)

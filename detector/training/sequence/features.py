@@ -41,10 +41,12 @@ class ClipFeatures:
 
     @property
     def label(self) -> int:
+        """The clip's label, 1 fake."""
         return int(self.facts["label"])
 
     @property
     def twins(self) -> str:
+        """The name that twins share."""
         return str(self.facts["name"]).rpartition(".")[0]
 
     @property

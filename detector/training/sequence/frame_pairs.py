@@ -80,6 +80,7 @@ class TwinPairs:
         self._half, self._seed, self._epoch = max(1, batch_size // 2), seed, 0
 
     def set_epoch(self, number: int) -> None:
+        """Choose the epoch, which seeds what is drawn."""
         self._epoch = number
 
     def __len__(self) -> int:
@@ -128,6 +129,7 @@ class ChangeModule(BinaryModule):
     """Loss of the pair's label; in training the twins of a batch are varied alike."""
 
     def step(self, batch: PairBatch) -> StepOutput:
+        """The loss and the logits of one batch."""
         network: Any = self.network
         inputs, labels = network.inputs(batch.pairs), batch.labels
         if self.training:
@@ -206,10 +208,10 @@ def fit_pair_gain(network: nn.Module, clips: Sequence[ClipFeatures], frames: int
     labels = np.array([clip.label for clip in clips])
     without, once = (np.array([_scored(network, clip, frames, gain) for clip in clips]) for gain in (0.0, 1.0))
     best = max(GAINS, key=lambda gain: rank_auc(labels, without + gain * (once - without)))
-    network.change_gain.fill_(best)  # type: ignore[union-attr, operator]
+    network.change_gain.fill_(best)  # type: ignore[operator]
     return best
 
 
 def _scored(network: nn.Module, clip: ClipFeatures, frames: int, gain: float) -> float:
-    network.change_gain.fill_(gain)  # type: ignore[union-attr, operator]
+    network.change_gain.fill_(gain)  # type: ignore[operator]
     return score_clip(network, clip, frames).logit

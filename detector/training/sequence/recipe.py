@@ -87,6 +87,7 @@ class SequenceModule(BinaryModule):
         self._frame_weight = config.frame_weight
 
     def step(self, batch: WindowBatch) -> StepOutput:
+        """The loss and the logits of one batch."""
         mixed = self._mixed(batch) if self.training else batch
         output = self.network.forward_all(mixed.features, mixed.times_s, mixed.present)  # type: ignore[operator]
         present = mixed.present
@@ -218,7 +219,7 @@ def new_network(config: SequenceConfig, trunk: FrameModel, train: list[ClipFeatu
     network.reader.fit(*(torch.from_numpy(of(known, axis=0)) for of in (np.nanmean, np.nanstd)))
     if config.witness:
         network.reader.take_witness(trunk.network.label_head)
-    return network  # type: ignore[no-any-return]
+    return network
 
 
 def architecture_of(config: SequenceConfig, trunk: FrameNet) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class TwinWindows:
         self._epoch = 0
 
     def set_epoch(self, number: int) -> None:
+        """Choose the epoch, which seeds what is drawn."""
         self._epoch = number
 
     def __len__(self) -> int:
@@ -118,6 +119,7 @@ def _row(clip: ClipFeatures, chosen: NDArray[np.int64], place: int, frames: int)
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> WindowBatch:
+    """One batch of windows."""
     arrays = {
         name: torch.from_numpy(np.stack([row[name] for row in rows]))
         for name in ("features", "times_s", "present", "labels", "frame_labels")

@@ -19,16 +19,19 @@ class SpecialistsKind(TrainingKind):
     scores_pictures = True
 
     def load_config(self, path: Path) -> SpecialistsConfig:
+        """Read and check a YAML file. Raises SettingsError listing every problem at once."""
         from detector.training.specialists.recipe import load_specialists_config
 
         return load_specialists_config(path)
 
     def train(self, config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+        """Train a model of this kind, going on with what the run folder holds."""
         from detector.training.specialists.recipe import train_specialists
 
         train_specialists(config_path, data_root, run_dir, device)
 
     def export(self, config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
+        """Weights, list of held-out groups and card of a run in `out`."""
         from detector.training.data.facebank import FaceBank
         from detector.training.specialists.report import export_specialists
 

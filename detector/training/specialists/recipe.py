@@ -99,6 +99,7 @@ class SpecialistsModule(BinaryModule):
         self._evidence = {cue: evidence_channels(cue) for cue in CUES}
 
     def step(self, batch: CueBatch) -> StepOutput:
+        """The loss of all cues and the logits of one batch."""
         outputs: dict[str, SpecialistOutput] = self.network.forward_all(batch.images)  # type: ignore[operator]
         real = batch.labels < 0.5
         total = batch.images.new_zeros(())

@@ -121,6 +121,7 @@ class CueBatches:
         self._epoch = 0
 
     def set_epoch(self, number: int) -> None:
+        """Choose the epoch, which seeds what is drawn."""
         self._epoch = number
 
     def __len__(self) -> int:

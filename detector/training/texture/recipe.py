@@ -74,6 +74,7 @@ class TextureConfig:
 
     @property
     def architecture(self) -> dict[str, Any]:
+        """The network, as cards describe it."""
         return {
             "kind": "texture",
             "measures": len(FEATURES),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from typing_extensions import override
+
 from detector.analysis.kinds.diagram import Block, Diagram, number_text, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, sync_result
@@ -27,7 +29,9 @@ class ExamineSync(Protocol):
         model: LoadedModel,
         *,
         cancelled: Callable[[], bool] | None = None,
-    ) -> AudioVisualFindings: ...
+    ) -> AudioVisualFindings:
+        """Lip synchrony of every track, from the file itself."""
+        ...
 
 
 class AudioVisualKind(Kind):
@@ -43,6 +47,7 @@ class AudioVisualKind(Kind):
     def __init__(self, examine: ExamineSync | None = None) -> None:
         self._examine = examine or _examine
 
+    @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
         if not context.tracks:
             return self.failed(model, NO_FACE)
@@ -50,13 +55,16 @@ class AudioVisualKind(Kind):
         context.check()
         return sync_result(model, found.logit, found.track_id, found.reason, found.windows)
 
+    @override
     def cue(self, card: ModelCard) -> Cue:
         return "AV"
 
+    @override
     def input_text(self, card: ModelCard) -> str:
         rate = card.inputs.get("sample_rate_hz")
         return f"mouth crops of {card.crop.size_px} px and {f'sound at {rate:,} Hz' if rate else 'sound'}"
 
+    @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
         inputs, options = card.inputs, options_of(card)
         rate, window_s = inputs.get("frames_per_second"), inputs.get("window_s")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
+from typing_extensions import override
+
 from detector.analysis.kinds.diagram import Block, Diagram, Options, options_of, plain_options, words
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
@@ -23,13 +25,16 @@ class SequenceKind(Kind):
     may_not_apply = True
     drawn_where = "its attention over time and its intervals are drawn on the time line above"
 
+    @override
     def crop_reader(self, model: LoadedModel) -> LoadedModel | None:
         return model.trunk
 
     @property
+    @override
     def keeps_features(self) -> bool:
         return True
 
+    @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
         from detector.analysis.kinds.sequence.windows import read_track
 
@@ -48,9 +53,11 @@ class SequenceKind(Kind):
         nothing = TOO_SHORT if context.tracks else NO_FACE
         return tracks_result(model, scores, context.deciding, nothing, cue=self.cue(model.card))
 
+    @override
     def input_text(self, card: ModelCard) -> str:
         return f"features of {card.inputs.get('trunk', 'its trunk')}, which reads {super().input_text(card)}"
 
+    @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
         options = options_of(card)
         taken = f"{card.inputs.get('frames', '')} frames of one face, with their times in seconds".strip()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Protocol
 
+from typing_extensions import override
+
 from detector.analysis.kinds.diagram import Block, Diagram, number_text, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
@@ -30,7 +32,9 @@ class ExamineTexture(Protocol):
         model: LoadedModel,
         *,
         cancelled: Callable[[], bool] | None = None,
-    ) -> list[TrackScore]: ...
+    ) -> list[TrackScore]:
+        """Scores of the tracks that show enough, from the file itself."""
+        ...
 
 
 class TextureKind(Kind):
@@ -44,6 +48,7 @@ class TextureKind(Kind):
     def __init__(self, examine: ExamineTexture | None = None) -> None:
         self._examine = examine or _examine
 
+    @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
         if context.evidence.kind == "still":
             return self.failed(model, NO_TIME)
@@ -53,10 +58,12 @@ class TextureKind(Kind):
         context.check()
         return tracks_result(model, scores, context.deciding, HELD_STILL, cue=self.cue(model.card))
 
+    @override
     def input_text(self, card: ModelCard) -> str:
         low, high = card.inputs.get("lags_s", (0.3, 3.5))
         return f"faces brought to {card.crop.size_px} px, in pairs {number_text(low)} to {number_text(high)} s apart"
 
+    @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
         apart = "{} to {} s apart".format(*map(number_text, card.inputs.get("lags_s", (0.3, 3.5))))
         measures = f"{options_of(card).get('measures')} measures"
