@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,6 +98,13 @@ def test_every_package_is_known_here() -> None:
     packages = {path.name for path in (ROOT / "detector").iterdir() if path.is_dir() and any(path.glob("*.py"))}
     assert packages <= set(FLOW) | set(BESIDE) | DISPATCH
     assert {"evidence", "faces", "models", "registry", "analysis", "explain", "cases", "report", "jobs"} <= packages
+
+
+def test_work_on_cases_waits_for_no_network_library() -> None:
+    """torch and timm take seconds to import; a list of cases, a report and a worker's start need neither."""
+    script = "import detector.cases, detector.report, detector.replay, detector.jobs, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"torch", "timm", "lightning", "mediapipe"} & set(done.stdout.split())
 
 
 def test_the_rule_finds_an_import_wherever_it_hides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

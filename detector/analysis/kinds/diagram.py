@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from detector.models import ARCHITECTURES
-from detector.registry import ModelCard
+if TYPE_CHECKING:
+    from detector.registry import ModelCard
 
 Role = Literal["input", "part", "head", "output"]
 Options = Mapping[str, Any]
@@ -53,6 +53,8 @@ class Diagram:
 
 def options_of(card: ModelCard) -> dict[str, Any]:
     """The card's architecture table over the defaults of the network that it builds."""
+    from detector.models import ARCHITECTURES  # networks take seconds to import, and only drawing one needs them
+
     network = ARCHITECTURES.get(str(card.architecture.get("kind")))
     defaults: dict[str, Any] = {}
     if network is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import NO_FACE
 from detector.analysis.types import Cue, FrameScore, Member, ModelResult, TrackScore
 from detector.faces.types import FaceTrack
-from detector.registry import EnsembleModel, LoadedModel, ModelCard
+
+if TYPE_CHECKING:
+    from detector.registry import EnsembleModel, LoadedModel, ModelCard
 
 _MEMBERS_A_ROW = 2
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,9 @@ from detector.analysis.results import AT_THE_EDGE, NO_FACE, NOT_FINITE, tracks_r
 from detector.analysis.types import ModelResult
 from detector.analysis.workers import NetworkWorker
 from detector.faces.types import FaceTrack
-from detector.registry import FrameModel, LoadedModel, ModelCard
+
+if TYPE_CHECKING:
+    from detector.registry import FrameModel, LoadedModel, ModelCard
 
 
 class FrameKind(Kind):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import tracks_result, worst
 from detector.analysis.types import ChannelReadings, Cue, CueResult, ModelResult, TrackScore
 from detector.faces.types import FaceTrack
-from detector.models.specialists import CHANNELS, SPECIALISTS
-from detector.registry import LoadedModel, ModelCard, SpecialistsModel
+
+if TYPE_CHECKING:
+    from detector.registry import LoadedModel, ModelCard, SpecialistsModel
 
 _READING_DIGITS = 4
 
@@ -62,6 +63,8 @@ class SpecialistsKind(Kind):
 
     @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
+        from detector.models.specialists import CHANNELS, SPECIALISTS  # see options_of
+
         options = options_of(card)
         blocks, arrows = image_part(card, options, inset=0.01)
         shared = "stride 8, shared by all; fixed measurements of the pixels beside it"

@@ -13,10 +13,10 @@ from detector.analysis.results import NO_FACE, sync_result
 from detector.analysis.types import Cue, ModelResult
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
-from detector.registry import LoadedModel, ModelCard
 
 if TYPE_CHECKING:
     from detector.analysis.kinds.audiovisual.sync import AudioVisualFindings
+    from detector.registry import LoadedModel, ModelCard
 
 
 class ExamineSync(Protocol):

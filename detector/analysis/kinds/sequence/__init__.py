@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from typing_extensions import override
 
@@ -12,7 +12,9 @@ from detector.analysis.kinds.diagram import Block, Diagram, Options, options_of,
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import ModelResult
-from detector.registry import LoadedModel, ModelCard, SequenceModel
+
+if TYPE_CHECKING:
+    from detector.registry import LoadedModel, ModelCard, SequenceModel
 
 TOO_SHORT = "No face that decides was followed through enough frames to see change over time."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
@@ -14,7 +14,9 @@ from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import ModelResult, TrackScore
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
-from detector.registry import LoadedModel, ModelCard
+
+if TYPE_CHECKING:
+    from detector.registry import LoadedModel, ModelCard
 
 HELD_STILL = (
     "No face that decides was followed long enough while its expression changed; who holds still and what is a still "
