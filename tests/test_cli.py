@@ -247,15 +247,19 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert f"usage: python -m detector {command}" in capsys.readouterr().out
 
 
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("long") / "long.mp4", seconds=30.0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_it_soon_and_records_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    clip = write_clip(tmp_path / "long.mp4", seconds=30.0)
+def test_an_interrupt_ends_it_soon_and_records_nothing(long_clip: Path, tmp_path: Path, number: signal.Signals) -> None:
     command = [
         sys.executable,
         "-m",
         "detector",
         "analyze",
-        str(clip),
+        str(long_clip),
         "--frames-per-second",
         "12",
         "--case",

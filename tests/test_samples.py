@@ -7,11 +7,16 @@ import pytest
 
 from detector.analysis import analyze
 from detector.evidence import examine, hash_file, ingest
-from detector.registry import default_model_ids, load_set
+from detector.registry import LoadedModel, default_model_ids, load_set
 from detector.settings import AnalysisSettings
 from pages.parts.analyse.sample_clips import LABELS, available
 
 FOLDER = Path(__file__).resolve().parents[1] / "assets" / "samples"
+
+
+@pytest.fixture(scope="module")
+def default_set() -> tuple[LoadedModel, ...]:
+    return load_set(default_model_ids())
 
 
 def test_every_listed_file_is_the_one_that_was_listed() -> None:
@@ -27,8 +32,8 @@ def test_every_listed_file_is_the_one_that_was_listed() -> None:
     ("label", "conclusion"), [("genuine", "no_manipulation_found"), ("animated", "likely_manipulated")]
 )
 def test_the_default_set_sees_the_animated_still_and_leaves_the_portrait_alone(
-    label: str, conclusion: str, tmp_path: Path
+    label: str, conclusion: str, default_set: tuple[LoadedModel, ...], tmp_path: Path
 ) -> None:
     evidence = examine(ingest(FOLDER / f"astronaut_{label}.mp4", tmp_path))
-    analysis = analyze(evidence, load_set(default_model_ids()), AnalysisSettings())
+    analysis = analyze(evidence, default_set, AnalysisSettings())
     assert analysis.conclusion.label == conclusion

@@ -19,6 +19,7 @@ from detector.analysis.workers import FaceReading
 from detector.errors import SettingsError
 from detector.faces import CropSpec
 from detector.faces.temporal import TEMPORAL_DIFFERENCES, thumbnail
+from detector.measurement.results import Results
 from detector.models import FrameNet, build_network
 from detector.models.appearance import APPEARANCE_FEATURES
 from detector.registry import LoadedModel, ModelCard, SequenceModel, Thresholds, load_model, save_weights
@@ -61,12 +62,18 @@ def trunk(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     path = folder / "tiny.safetensors"
     crop, thresholds = CropSpec(32, 0.0), Thresholds(1.0, -1.0, "none")
     digest = save_weights(network, path)
-    facts: dict[str, Any] = {"training": {}, "results": {}, "limits": (), "licence": ""}
+    facts: dict[str, Any] = {"training": {}, "results": Results(), "limits": (), "licence": ""}
     card = ModelCard("tiny", "Tiny", "frame", architecture, crop, path.name, digest, 1, thresholds, **facts)
     card.write(folder / "tiny.card.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRAMEWITNESS_WEIGHTS", str(folder))
         return load_model("tiny")
+
+
+def counted(report: Results) -> list[object]:
+    """The clips and people of a report: genuine, manipulated, people."""
+    facts = {fact.data: fact.value for fact in report.facts}
+    return [facts[name,] for name in ("genuine", "manipulated", "people")]
 
 
 def config(kind: str = "transformer", **more: Any) -> SequenceConfig:
@@ -206,12 +213,13 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     network = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
     monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 40)
     report = measure(network, data[36:], 12)
-    assert (report["genuine"], report["manipulated"], report["people"]) == (12, 24, 12)
-    assert report["model"]["auc"] > 0.9
-    assert report["model"]["spliced"]["clips"] == 12
-    low, high = report["model"]["auc_95"]
-    assert low <= report["model"]["auc"] <= high
-    accuracy = report["model"]["accuracy"]
+    assert counted(report) == [12, 24, 12]
+    whole = report["model",]
+    assert whole.value > 0.9
+    assert {fact.data: fact.value for fact in report.facts}["model", "spliced", "clips"] == 12
+    low, high = whole.interval
+    assert low <= whole.value <= high
+    accuracy = {name: cells[0] for name, cells in report.table("model", "accuracy").rows}
     assert accuracy["bias"] == pytest.approx(abs(accuracy["genuine"] - accuracy["manipulated"]), abs=1e-3)
     assert min(accuracy["genuine"], accuracy["manipulated"]) > 0.7
     run = json.loads((tmp_path / "run" / "run.json").read_text())
@@ -411,6 +419,6 @@ def test_the_recipe_goes_from_video_files_to_a_model_and_resumes(
     shipped = SequenceModel(replace(trunk.card, inputs={"frames": 8}), network, torch.device("cpu"), trunk)
     monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 10)
     again = measure_shipped(shipped, tmp_path, clips_dir)
-    assert (again["genuine"], again["manipulated"], again["people"]) == (6, 24, 2)  # three draws, four twins
+    assert counted(again) == [6, 24, 2]  # three draws, four twins
     held = list(read_features(next((clips_dir / "features-test").iterdir())))
     assert again == measure(network, held, 8)

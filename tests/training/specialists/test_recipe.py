@@ -1,7 +1,7 @@
 """The specialists' recipe: what each cue learns from, that it learns, and that the card says what was measured."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from detector.errors import SettingsError
 from detector.models.specialists import SpecialistsNet
-from detector.registry import load_model, load_weights
+from detector.registry import ModelCard, load_model, load_weights
 from detector.training.data.facebank import FaceBank
 from detector.training.specialists.recipe import (
     SpecialistsConfig,
@@ -80,13 +80,27 @@ def test_a_config_may_give_one_cue_more_of_each_batch(bank: FaceBank, tmp_path: 
         config(tmp_path, quads={"BG": 5, "CM": 1, "RR": 1, "LL": 1})
 
 
+class Exported(NamedTuple):
+    """A finished run and the model that came of it."""
+
+    network: SpecialistsNet
+    run: Path
+    weights: Path
+    card: ModelCard
+
+
+@pytest.fixture(scope="module")
+def exported(bank: FaceBank, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    folder = tmp_path_factory.mktemp("finished")
+    options, run, out = config(folder), folder / "run", folder / "weights"
+    network = fit_specialists(options, bank, run)
+    return Exported(network, run, out, export_specialists(options, run, bank, out, rounds=1))
+
+
 def test_training_goes_on_from_a_model_of_the_registry(
-    bank: FaceBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported: Exported, bank: FaceBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, out = config(tmp_path), tmp_path / "weights"
-    fit_specialists(first, bank, tmp_path / "run")
-    export_specialists(first, tmp_path / "run", bank, out, rounds=1)
-    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(out))
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(exported.weights))
     fit = {**TINY["fit"], "learning_rate": 1e-7, "max_epochs": 1, "ema_decay": 0.0}
     second = fit_specialists(config(tmp_path, init="model:tiny-specialists", fit=fit), bank, tmp_path / "again")
     shipped = load_weights("tiny-specialists")
@@ -164,15 +178,13 @@ def test_balancing_makes_logit_zero_equally_right_on_both_labels() -> None:
 
 
 def test_two_epochs_lower_the_loss_and_the_card_says_what_was_measured(
-    bank: FaceBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    exported: Exported, bank: FaceBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options, run, out = config(tmp_path), tmp_path / "run", tmp_path / "weights"
-    network = fit_specialists(options, bank, run)
+    network, run, out, card = exported
     log = pd.read_csv(run / "metrics.csv")
     assert log["train_loss"].iloc[-1] < log["train_loss"].iloc[0]
     for name, value in load_file(run / "best.safetensors").items():
         torch.testing.assert_close(network.state_dict()[name], value, rtol=0, atol=0)
-    card = export_specialists(options, run, bank, out, rounds=1)
     cues = [row for row in card.results.under("cues").measurements if len(row.data) == 2 and row.what == "auc"]
     assert {row.data[-1] for row in cues} == set(CUES)
     assert all(0 <= row.value <= 1 and row.counts["pictures"] == 16 for row in cues)
