@@ -234,6 +234,15 @@ def test_bench_measures(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "decode alone" not in text
 
 
+def test_help_names_the_program_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/opt/framewitness/.venv/bin/framewitness", "models", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().out.startswith("usage: framewitness models")
+
+
 def test_help_names_every_command() -> None:
     done = subprocess.run([sys.executable, "-m", "detector", "--help"], capture_output=True, text=True, check=True)
     assert all(f"    {name}" in done.stdout for name in COMMANDS)

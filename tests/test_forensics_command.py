@@ -12,7 +12,7 @@ from tests.evidence.media import make_still, make_video
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("command")
     make_video(folder / "clip.mp4", frames=10)
     make_still(folder / "a.jpg", quality=85)
@@ -20,8 +20,8 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_one_json_object_a_file(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["forensics", str(room / "clip.mp4"), str(room / "a.jpg")]) == 0
+def test_one_json_object_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["forensics", str(folder / "clip.mp4"), str(folder / "a.jpg")]) == 0
     video, still = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert video["file_name"] == "clip.mp4"
     assert video["provenance"]["state"] == "absent"
@@ -30,8 +30,8 @@ def test_one_json_object_a_file(room: Path, capsys: pytest.CaptureFixture[str]) 
     assert still["forensics"]["metadata"]["jpeg"]["quality"] == 85
 
 
-def test_text_says_both_sides_of_every_finding(room: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["forensics", str(room / "clip.mp4"), "--format", "text"]) == 0
+def test_text_says_both_sides_of_every_finding(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["forensics", str(folder / "clip.mp4"), "--format", "text"]) == 0
     out = capsys.readouterr().out
     assert "Content credentials: absent." in out
     assert out.count(" can mean: ") == out.count(" cannot mean: ") > 5
@@ -39,16 +39,16 @@ def test_text_says_both_sides_of_every_finding(room: Path, capsys: pytest.Captur
 
 
 def test_a_file_that_is_no_media_is_refused_and_the_others_still_run(
-    room: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["forensics", str(room / "letter.mp4"), str(room / "a.jpg")]) == 3
+    assert main(["forensics", str(folder / "letter.mp4"), str(folder / "a.jpg")]) == 3
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 1
     assert "evidence_not_media" in err
 
 
-def test_a_hostile_name_drives_no_terminal(room: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hostile_name_drives_no_terminal(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "\x1b[31mred\n.mp4"
-    path.write_bytes((room / "clip.mp4").read_bytes())
+    path.write_bytes((folder / "clip.mp4").read_bytes())
     assert main(["forensics", str(path), "--format", "text"]) == 0
     assert "\x1b" not in capsys.readouterr().out

@@ -25,21 +25,21 @@ SETTINGS = AnalysisSettings(frames_per_second=4.0, batch_size=3)
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("real-rooms")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("real-packages")
 
 
 @pytest.fixture(scope="module")
-def model(room: Path) -> Iterator[LoadedModel]:
-    write_model(room / "weights")
+def model(folder: Path) -> Iterator[LoadedModel]:
+    write_model(folder / "weights")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FRAMEWITNESS_WEIGHTS", str(room / "weights"))
+        patch.setenv("FRAMEWITNESS_WEIGHTS", str(folder / "weights"))
         yield load_model("tiny")
 
 
 @pytest.fixture(scope="module")
-def evidence(room: Path) -> Evidence:
-    return examine(ingest(write_clip(room / "drift.mp4", seconds=3.0), room / "store"))
+def evidence(folder: Path) -> Evidence:
+    return examine(ingest(write_clip(folder / "drift.mp4", seconds=3.0), folder / "store"))
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +102,9 @@ def test_a_heatmap_of_a_real_frame(analysis: Analysis, evidence: Evidence, model
     assert top <= ys.min() <= ys.max() < bottom
 
 
-def test_a_still(room: Path, model: LoadedModel) -> None:
-    Image.fromarray(astronaut()).save(room / "portrait.png")
-    still = analyze(examine(ingest(room / "portrait.png", room / "store")), [model], SETTINGS)
+def test_a_still(folder: Path, model: LoadedModel) -> None:
+    Image.fromarray(astronaut()).save(folder / "portrait.png")
+    still = analyze(examine(ingest(folder / "portrait.png", folder / "store")), [model], SETTINGS)
     assert still.evidence.kind == "still"
     assert still.frames_examined == 1
     assert still.conclusion.score is not None
@@ -113,8 +113,8 @@ def test_a_still(room: Path, model: LoadedModel) -> None:
     assert "few_frames" not in codes
 
 
-def test_a_clip_without_a_face(room: Path, model: LoadedModel) -> None:
-    path = room / "noise.mp4"
+def test_a_clip_without_a_face(folder: Path, model: LoadedModel) -> None:
+    path = folder / "noise.mp4"
     rng = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
@@ -123,7 +123,7 @@ def test_a_clip_without_a_face(room: Path, model: LoadedModel) -> None:
             noise = rng.integers(0, 255, (120, 160, 3), dtype=np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, format="rgb24")))
         container.mux(stream.encode(None))
-    evidence = examine(ingest(path, room / "store"))
+    evidence = examine(ingest(path, folder / "store"))
     without = analyze(evidence, [model], SETTINGS)
     assert (without.conclusion.label, without.conclusion.score) == ("not_examined", None)
     assert without.conclusion.reasons[0].code == "no_face"
