@@ -11,20 +11,21 @@ from detector.analysis.tables import frames_table
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
 
-_FIRST = ("time", "track_id", "frame_index", "pts", "pts_s")
+_BEFORE_SCORES = ("time", "track_id", "frame_index", "pts", "pts_s")
+_AFTER_SCORES = ("weight", "size_px", "detection_score", "flags")
 
 
 def table(readings: Readings) -> pd.DataFrame:
     """One row a face, in order of time: what the frame table of every export holds, and each model's score in [0, 1],
     missing where a model did not score the face."""
     rows = frames_table(readings.analysis).to_pandas().sort_values(["pts", "track_id"], ignore_index=True)
-    others = [name for name in rows.columns if name not in _FIRST]
+    others = [name for name in rows.columns if name not in (*_BEFORE_SCORES, *_AFTER_SCORES)]
     rows["time"] = [clock(pts_s) for pts_s in rows["pts_s"]]
     models = [model.model_id for model in readings.analysis.models]
     said = [readings.scores.get(key, {}) for key in zip(rows["track_id"], rows["pts"], strict=True)]
     for name in models:
         rows[name] = [found[name].score if name in found else None for found in said]
-    return rows[[*_FIRST, *models, *others]]
+    return rows[[*_BEFORE_SCORES, *models, *_AFTER_SCORES, *others]]
 
 
 def show(readings: Readings, key: str) -> FaceKey | None:
