@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from detector.measurement.wording import number_text, words
+
 if TYPE_CHECKING:
     from detector.registry import ModelCard
 
@@ -107,19 +109,3 @@ def plain_options(options: Options) -> tuple[str, ...]:
         for name, value in options.items()
         if name != "kind" and value is not None and not isinstance(value, Mapping)
     )
-
-
-def words(name: str) -> str:
-    """A key as people read it: "early_pool" -> "early pool"; a file's or a source's name stays as it is."""
-    return name.replace("_", " ") if name.isidentifier() and not name.isupper() else name
-
-
-def number_text(value: object) -> str:
-    """A value for the eye: floats with four significant digits, whole numbers grouped, nothing as an en dash."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

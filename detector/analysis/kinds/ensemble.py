@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram, words
+from detector.analysis.kinds.diagram import Block, Diagram
 from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import NO_FACE
 from detector.analysis.types import Cue, FrameScore, Member, ModelResult, TrackScore
 from detector.faces.types import FaceTrack
+from detector.measurement.wording import words
 
 if TYPE_CHECKING:
     from detector.registry import EnsembleModel, LoadedModel, ModelCard

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from detector.analysis.aggregate import FaceKey, face_key, track_score
-from detector.analysis.kinds.diagram import Block, Diagram, image_part, options_of, words
+from detector.analysis.kinds.diagram import Block, Diagram, image_part, options_of
 from detector.analysis.kinds.frame import why_none
 from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import tracks_result, worst
 from detector.analysis.types import ChannelReadings, Cue, CueResult, ModelResult, TrackScore
 from detector.faces.types import FaceTrack
+from detector.measurement.wording import words
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel, ModelCard, SpecialistsModel

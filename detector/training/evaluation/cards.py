@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from detector.analysis.kinds import kind_of
 from detector.errors import SettingsError
 from detector.measurement.measures import against, measure_table, measure_videos
 from detector.measurement.results import Fact, Measurement, Results
@@ -35,7 +36,7 @@ def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFram
 
 
 def _thresholds(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thresholds:
-    one_sided = evaluation.card.kind == "audiovisual"
+    one_sided = kind_of(evaluation.card).one_sided
     try:
         fitted = choose_thresholds(evaluation.clips(), one_sided=one_sided)
         if validation is None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram, number_text, options_of
+from detector.analysis.kinds.diagram import Block, Diagram, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, sync_result
 from detector.analysis.types import Cue, ModelResult
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
+from detector.measurement.wording import number_text
 
 if TYPE_CHECKING:
     from detector.analysis.kinds.audiovisual.sync import AudioVisualFindings

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, cast
 
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram, Options, options_of, plain_options, words
+from detector.analysis.kinds.diagram import Block, Diagram, Options, options_of, plain_options
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import ModelResult
+from detector.measurement.wording import words
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel, ModelCard, SequenceModel

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram, number_text, options_of
+from detector.analysis.kinds.diagram import Block, Diagram, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import ModelResult, TrackScore
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
+from detector.measurement.wording import number_text
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel, ModelCard
