@@ -163,7 +163,7 @@ def test_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("tiny\tframe\t")
     assert main(["models", "list", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["model_id"] == "tiny"
-    assert main(["models", "show", "tiny"]) == 0
+    assert main(["models", "show", "tiny", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["crop"]["size_px"] == 64
     assert main(["models", "verify"]) == 0
     assert capsys.readouterr().out == "tiny\tverified\n"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from detector.commands.console import complain
 from detector.errors import ModelError
-from detector.measurement.wording import figure_text, main_rows, number_text, place, words
+from detector.measurement.results import CUES_ON_VIDEOS, Measurement
+from detector.measurement.wording import figure_text, main_rows, number_text, place, remark, value_text, words
 
 if TYPE_CHECKING:
     from detector.registry import ModelCard
@@ -26,6 +27,12 @@ def add_commands(commands: Any) -> None:
     show.add_argument("model")
     show.add_argument("--format", choices=("text", "json"), default="json")
     show.set_defaults(run_command=_show)
+    table = actions.add_parser(
+        "table",
+        help="every model, specialist and classical baseline on the same deepfake videos, as Markdown",
+        description="What the cards say of deepfake videos against genuine ones of people never seen: best first.",
+    )
+    table.set_defaults(run_command=_table)
     verify = actions.add_parser("verify", help="check hash, format and keys of weights (default: all models)")
     verify.add_argument("models", nargs="*", metavar="MODEL")
     verify.set_defaults(run_command=_verify)
@@ -53,6 +60,32 @@ def _show(args: argparse.Namespace) -> int:
     else:
         print("\n".join(_card_lines(card)))
     return 0
+
+
+def _table(args: argparse.Namespace) -> int:
+    from detector.registry import available_models
+
+    print("\n".join(_table_lines(available_models())))
+    return 0
+
+
+def _table_lines(cards: Sequence[ModelCard]) -> Iterator[str]:
+    rows = dict(row for card in cards for row in _on_real_videos(card))
+    yield "| model | genuine / manipulated | AUC, 95 % interval | |"
+    yield "| --- | --- | --- | --- |"
+    for name, row in sorted(rows.items(), key=lambda item: -(item[1].value or 0.0)):
+        yield f"| {name} | {row.n_real} / {row.n_fake} | {value_text(row)} | {remark(row)} |"
+
+
+def _on_real_videos(card: ModelCard) -> Iterator[tuple[str, Measurement]]:
+    """The model by itself, each of its specialists, and the baselines that its card stands beside."""
+    cues = dict.fromkeys(row.data[1] for row in card.results.under(CUES_ON_VIDEOS).measurements)
+    found = {f"`{card.model_id}`": card.results.on_real_videos()}
+    found |= {f"`{card.model_id}` · {cue}": card.results.on_real_videos(cue) for cue in cues}
+    for row in card.results.under("beside_baselines").measurements:
+        if row.data[-1] == "videos" and " " in row.data[1]:  # a method; a model's own row says its id
+            found[row.data[1]] = row
+    yield from ((name, row) for name, row in found.items() if row is not None)
 
 
 def _card_lines(card: ModelCard) -> Iterator[str]:

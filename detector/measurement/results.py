@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+CUES_ON_VIDEOS: Final = "cues_on_whole_manipulations"
 LEAST_FOR_AUC: Final = 3  # of either label; below that an AUC says nothing
 CHANCE: Final = 0.5
 _MANY_GROUPS: Final = 4
@@ -169,7 +170,7 @@ class Results:
 
     def on_real_videos(self, cue: str | None = None) -> Measurement | None:
         """The model, or one of its specialists, on deepfake videos against genuine ones of people it never saw."""
-        if cue is not None and (own := self.find("cues_on_whole_manipulations", cue, "videos")) is not None:
+        if cue is not None and (own := self.find(CUES_ON_VIDEOS, cue, "videos")) is not None:
             return own
         return self.find("videos", "held_out_genuine")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from detector.cli import main
 from detector.errors import ModelError
 from detector.measurement.measures import against
 from detector.measurement.results import Fact, Measurement, Results, RocPoint, Table
@@ -131,3 +132,22 @@ def test_a_curve_goes_from_corner_to_corner() -> None:
     assert (row.roc[0], row.roc[-1]) == ((0, 0), (1, 1))
     assert len(row.roc) <= 33
     assert row.value == against(("x",), logits[1::2], logits[::2]).value
+
+
+def test_the_documents_table_of_all_models_is_what_the_cards_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "table"]) == 0
+    table = capsys.readouterr().out
+    assert table in (SHIPPED.parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
+    for name in ("`frame-lite0`", "· BG", "· LL", "MesoNet-4"):  # models, specialists and baselines in one table
+        assert name in table
+    assert [line for line in table.splitlines() if "RR" in line][0].endswith(
+        "| 0.27 (0.14 to 0.40) | worse than chance |"
+    )
+
+
+def test_a_card_is_shown_to_read_with_what_is_worse_than_chance(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", "specialists-lite0"]) == 0
+    shown = capsys.readouterr().out
+    line = "cues on whole manipulations · BG · videos: AUC 0.35 (0.22 to 0.49), worse than chance, n 39 + 22"
+    for part in (line, "SHA-256", "Limits", "How it was measured"):
+        assert part in shown

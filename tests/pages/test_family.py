@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.analysis.cue_meaning import CUE_MEANINGS
-from detector.registry import ModelCard
+from detector.measurement.results import Measurement, Results
+from detector.registry import ModelCard, weights_dir
 from pages.parts.examine import attention_lane, channel_chart, exhibit_comparison, score_chart, sync_lane
 from pages.parts.shared import services
 from pages.parts.shared.readings import Readings
@@ -194,3 +195,24 @@ def test_the_highest_face_of_each_frame_is_compared(examined: Seeded) -> None:
 
 def test_one_examination_alone_has_nothing_to_compare(open_page: OpenPage, seeded: seed.Seeded) -> None:
     assert "One model has examined this exhibit" in html_of(open_page("examine", record=seeded.record.record_id))
+
+
+def test_a_specialist_that_was_worse_than_chance_on_real_videos_says_so(
+    cards: dict[str, ModelCard], examined: Seeded, open_page: OpenPage
+) -> None:
+    rows = [("BG", (0.22, 0.49)), ("CM", (0.3, 0.6))]
+    measured = tuple(
+        Measurement(("cues_on_whole_manipulations", cue, "videos"), 0.4, interval=interval, n_real=39, n_fake=22)
+        for cue, interval in rows
+    )
+    card = replace(cards["cues"], results=Results(measured))
+    card.write(weights_dir() / f"{card.model_id}.card.json")
+    app = open_page("examine", record=examined.record.record_id, track=1)
+    shown = html_of(app)
+    cells = {
+        cell[cell.index("<b>") + 3 :][:2]: cell for cell in shown[shown.index("fw-cues") :].split('class="fw-cue"')[1:]
+    }
+    assert "worse than chance on real deepfake videos" in cells["BG"]
+    assert "worse than chance" not in cells["CM"] + cells["LL"].split("</div></div>")[0]
+    app.segmented_control(key="cue_shown").set_value("BG").run()
+    assert "AUC 0.40 (0.22 to 0.49), worse than chance, n 39 + 22" in html_of(app)

@@ -82,9 +82,7 @@ class Evaluation:
         """A specialist on whole manipulations, of which its own cue is at most a part."""
         held_out = self.videos[(self.videos["label"] == "fake") | (self.videos["split"] != "train")]
         crops, videos = (
-            measure_table(
-                ("cues_on_whole_manipulations", cue, name), table, _logits(table, column_of(self.card.model_id, cue))
-            )
+            measure_table((CUES_ON_VIDEOS, cue, name), table, _logits(table, column_of(self.card.model_id, cue)))
             for name, table in (("held_out_crops", self.pictures), ("videos", held_out))
         )
         return crops, videos

@@ -98,6 +98,16 @@ def test_what_cannot_be_measured_is_said_and_never_scored(tmp_path: Path) -> Non
         check_leakage(table[table["label"] == "real"])
 
 
+def test_a_check_that_measured_nothing_is_no_clean_bill(tmp_path: Path) -> None:
+    table = _samples()[["label", "group"]].assign(container="mp4")
+    report = check_leakage(table)
+    assert not report.clean
+    assert report.warnings == ["not checked: no property of the samples could be measured"]
+    report.write(tmp_path)
+    assert json.loads((tmp_path / "leakage.json").read_text())["clean"] is False
+    assert "No property alone" not in report.text()
+
+
 class _Windows(NamedTuple):
     features: torch.Tensor
     times_s: torch.Tensor

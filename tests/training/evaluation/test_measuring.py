@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -292,3 +293,63 @@ def test_clips_synthesised_anew_are_held_against_a_sequence_models_card(
     assert results["synthesised_clips", "model"].value == 0.75
     said = Results((Measurement(("synthesised_clips", "model"), 0.7),))
     assert differences(said, results) == ["synthesised_clips.model.auc: card 0.7, measured 0.75"]
+
+
+@pytest.fixture
+def strangers(shipped: Path, tmp_path: Path) -> Path:
+    """A laboratory's own folder: other people, genuine and manipulated pictures from sources of their own."""
+    root = tmp_path / "own"
+    root.mkdir()
+    table = pd.read_csv(shipped / "data" / "manifest.csv", dtype=str).fillna("")
+    table["group"] = [f"visitor {number}" for number in range(len(table))]
+    table["source"] = table["label"].map({"real": "camera", "fake": "network"})
+    for file in table["file"]:
+        shutil.copy(shipped / "data" / file, root / file)
+    table.to_csv(root / "manifest.csv", index=False)
+    return root
+
+
+def test_a_laboratorys_own_data_is_measured_whole_and_not_compared_with_the_card(
+    strangers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "report.json"
+    assert main(["evaluate", "tiny", "--data", str(strangers), "--out", str(out)]) == 0
+    report = json.loads(out.read_text())["tiny"]
+    results = Results.read(report["results"])
+    assert results["held_out_crops",].n_real + results["held_out_crops",].n_fake == 8  # every picture
+    assert results["videos", "held_out_genuine"].n_real == 2  # nobody counts as trained on
+    assert {clip["split"] for clip in report["clips"]} == {"test"}
+    assert report["differs_from_card"] is None
+    assert "not compared with its card" in capsys.readouterr().err
+
+
+def test_predictions_are_kept_by_content_whatever_the_file_is_called(strangers: Path, tmp_path: Path) -> None:
+    store = tmp_path / "predictions.jsonl"
+    asked: list[str] = []
+
+    def logits() -> pd.Series:
+        found = evaluate_models(["tiny"], strangers, store=store, on_file=lambda *told: asked.append(told[2]))["tiny"]
+        return found.pictures.set_index("file")["logit:tiny"]
+
+    before = logits()
+    (strangers / "0.png").rename(strangers / "other.png")
+    table = pd.read_csv(strangers / "manifest.csv", dtype=str).fillna("")
+    table["file"] = table["file"].replace("0.png", "other.png")
+    table.to_csv(strangers / "manifest.csv", index=False)
+    picture = cv2.imread(str(strangers / "1.png"))
+    cv2.imwrite(str(strangers / "1.png"), picture[:, ::-1] // 2)
+    asked.clear()
+    after = logits()
+    assert asked == ["1.png"]  # another picture under a known name; the renamed one is known
+    assert after["other.png"] == before["0.png"]
+    assert after["1.png"] != before["1.png"]
+
+
+def test_a_file_without_a_score_says_why_for_each_model(shipped: Path) -> None:
+    evaluation = evaluate_models(["tiny"], shipped / "data")["tiny"]
+    silent = evaluation.videos.assign(problem=np.nan, **{"logit:tiny": np.nan, "problem:tiny": "It needs sound."})
+    table = replace(evaluation, videos=silent).results().table("videos", "not_scored")
+    assert {why for _, (why,) in table.rows} == {"It needs sound."}
+    unknown = replace(evaluation, videos=silent.drop(columns="problem:tiny")).results()
+    assert {why for _, (why,) in unknown.table("videos", "not_scored").rows} == {None}
+    json.dumps(unknown.as_json(), allow_nan=False)
