@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from detector.analysis.types import Analysis, Reason
 from detector.cases.statements import GroundTruth, Opinion, Signature, SignOff
-from detector.measurement.results import Results
+from detector.measurement.results import Measurement, Results
 from detector.report import typeset
 from detector.report.language import LANGUAGES
 from detector.report.parts_payload import MOST_TABLE_ROWS
@@ -174,6 +174,32 @@ def test_sets_that_the_model_ranks_the_wrong_way_are_named_on_the_first_page(ful
     for fact in ("0.410", "not told from chance", "0.930", "0.90 – 0.95", "640", "0.090", "ranked below genuine"):
         assert squeezed(fact) in everything, fact
     assert "BELOW" in text_of(typeset(record, form="short"))
+
+
+def test_specialists_that_were_worse_than_chance_on_real_videos_are_named(full_record: CaseRecord) -> None:
+    def row(cue: str, interval: tuple[float, float]) -> Measurement:
+        data = ("cues_on_whole_manipulations", cue, "videos")
+        return Measurement(data, 0.35, interval=interval, n_real=39, n_fake=22)
+
+    evidence = make_evidence()
+    analysis = make_every_kind(evidence)
+    cues = next(model for model in analysis.models if model.kind == "specialists")
+    one, other = (cue.cue for cue in cues.specialists[:2])
+    results = Results((row(one, (0.22, 0.49)), row(other, (0.3, 0.6))))
+    card = replace(make_card(), model_id=cues.model_id, weights_sha256=cues.weights_sha256, results=results)
+    models = tuple(
+        replace(
+            full_record.models[0],
+            model_id=model.model_id,
+            weights_sha256=model.weights_sha256,
+            card=card if model is cues else None,
+        )
+        for model in analysis.models
+    )
+    record = make_record((ExhibitEntry(make_exhibit(evidence), (make_entry(analysis),)),))
+    text = squeezed(text_of(typeset(replace(record, models=models))))
+    said = f"On real deepfake videos these specialists were worse than chance: {one} (0.350 (0.22 – 0.49))."
+    assert squeezed(said) in text
 
 
 def test_a_likelihood_ratio_is_printed_only_with_a_calibration_set_behind_it(full_record: CaseRecord) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.errors import SettingsError
 from detector.measurement.measures import measure_table, measure_videos
-from detector.measurement.results import Measurement, Results, Table
+from detector.measurement.results import CUES_ON_VIDEOS, Measurement, Results, Table
 from detector.measurement.thresholds import Thresholds
 from detector.registry import FrameModel, LoadedModel, ModelCard, SpecialistsModel, load_set
 from detector.training.data.facebank import FaceBank
