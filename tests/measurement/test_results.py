@@ -144,7 +144,7 @@ def test_the_documents_table_of_all_models_is_what_the_cards_say(capsys: pytest.
 
 
 def test_a_card_is_shown_to_read_with_what_is_worse_than_chance(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "show", "specialists-lite0"]) == 0
+    assert main(["models", "show", "specialists-lite0", "--format", "text"]) == 0
     shown = capsys.readouterr().out
     line = "cues on whole manipulations · BG · videos: AUC 0.35 (0.22 to 0.49), worse than chance, n 39 + 22"
     for part in (line, "SHA-256", "Limits", "How it was measured"):
