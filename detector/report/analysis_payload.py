@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from detector.analysis.types import Analysis, Conclusion, ModelResult
 from detector.analysis.voting import voting
@@ -27,7 +26,7 @@ from detector.report.parts_payload import (
 )
 from detector.report.printable import SOFT_BREAK, printable, shortened
 from detector.report.record import AnalysisEntry, CaseRecord, StrongFrame
-from detector.report.strength_payload import strength_data
+from detector.report.strength_payload import StrengthData, strength_data
 from detector.report.strongest import deciding
 from detector.report.timeline import drawn_models, ranked_tracks, thinned_lanes, timeline_svg
 
@@ -146,7 +145,7 @@ class AnalysisData:
     missing: dict[str, str]
     forensics: ForensicsData
     provenance: ProvenanceData
-    strength: dict[str, Any]
+    strength: StrengthData
     scores: ScoresData
 
 

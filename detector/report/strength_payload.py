@@ -1,16 +1,17 @@
-"""How strong the evidence is, as plain data for the template: calibration where there is any, and what was measured.
+"""The strength of the evidence as plain data for the templates: calibration where there is any, and what was measured.
 
 Measured numbers come from the cards of the models that decide, and only with the counts that they were measured on.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from detector.analysis.types import Analysis
 from detector.analysis.voting import voting
 from detector.measurement.results import DataPath, Measurement, Results
 from detector.report.language import Words
+from detector.report.parts_payload import Facts
 from detector.report.printable import printable, shortened
 from detector.report.record import CaseRecord, ModelEntry
 
@@ -19,13 +20,32 @@ _MOST_NAMED = 4
 _ON_VIDEOS = ("videos", "cross_validated")
 
 
-def strength_data(analysis: Analysis, record: CaseRecord, short: dict[str, str], words: Words) -> dict[str, Any]:
-    """What backs the score, what was measured of the models that decide, and which specialists were worse than chance
-    on real deepfake videos."""
+@dataclass(frozen=True, slots=True)
+class MeasuredData:
+    """The measurements of one model: sentences, `rows` of a set each, and in `left` how many were left out."""
+
+    label: str
+    sentences: list[str]
+    rows: list[list[str]]
+    left: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrengthData:
+    """The words on what backs the score, and the measurements of each model that decides."""
+
+    text: str
+    facts: Facts
+    models: list[MeasuredData]
+
+
+def strength_data(analysis: Analysis, record: CaseRecord, short: dict[str, str], words: Words) -> StrengthData:
+    """The backing of the score, what was measured of the models that decide, and which specialists were worse than
+    chance on real deepfake videos."""
     conclusion = analysis.conclusion
     backed = conclusion.calibrated and conclusion.likelihood_ratio is not None
     ratio = f"{conclusion.likelihood_ratio:.3g}" if backed else words("strength.no_ratio")
-    facts = [(words("strength.ratio"), ratio)]
+    facts: Facts = [(words("strength.ratio"), ratio)]
     if conclusion.interval is not None:
         low, high = conclusion.interval
         facts.append((words("strength.interval"), f"{low:.3f} – {high:.3f}"))
@@ -35,10 +55,10 @@ def strength_data(analysis: Analysis, record: CaseRecord, short: dict[str, str],
     entries = [model for model in record.models if (model.model_id, model.weights_sha256) in used]
     models = [_measured(entry, short, words) for entry in entries]
     models += [_specialists(entry, said, short) for entry in record.models if (said := _cues(entry, analysis, words))]
-    return {"text": words(f"strength.{key}"), "facts": facts, "models": models}
+    return StrengthData(words(f"strength.{key}"), facts, models)
 
 
-def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> dict[str, Any]:
+def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> MeasuredData:
     name = short.get(entry.model_id, printable(entry.model_id))
     found = entry.card.results if entry.card is not None else Results()
     rows = sorted(
@@ -55,20 +75,16 @@ def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> dict[st
         sets = "; ".join(_set_name(row.data) for row in turned[:_MOST_NAMED])
         sentences.append(words("strength.turned", count=len(turned), sets=sets))
     left = len(rows) - len(kept)
-    return {
-        "label": name,
-        "title": shortened(entry.card.title if entry.card else entry.model_id, 80),
-        "sentences": sentences,
-        "warns": bool(turned),
-        "rows": [_row(rows[index], words) for index in kept],
-        "left": words("strength.rows_left", count=left) if left else "",
-    }
+    return MeasuredData(
+        label=name,
+        sentences=sentences,
+        rows=[_row(rows[index], words) for index in kept],
+        left=words("strength.rows_left", count=left) if left else "",
+    )
 
 
-def _specialists(entry: ModelEntry, said: str, short: dict[str, str]) -> dict[str, Any]:
-    name = short.get(entry.model_id, printable(entry.model_id))
-    title = shortened(entry.card.title if entry.card else entry.model_id, 80)
-    return {"label": name, "title": title, "sentences": [said], "warns": False, "rows": [], "left": ""}
+def _specialists(entry: ModelEntry, said: str, short: dict[str, str]) -> MeasuredData:
+    return MeasuredData(short.get(entry.model_id, printable(entry.model_id)), [said], [], "")
 
 
 def _cues(entry: ModelEntry, analysis: Analysis, words: Words) -> str:
