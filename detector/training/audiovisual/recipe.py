@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -29,7 +29,7 @@ from detector.training.audiovisual.samples import AvBatch, AvBatches, Prepared, 
 from detector.training.audiovisual.start import fit_components, fit_reader
 from detector.training.data.leakage import check_leakage
 from detector.training.data.speech_bank import TalkingClip, build_speech_bank
-from detector.training.engine.config import FitConfig, Weight, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import USUAL_FIT, FitConfig, Weight, check_fields, config_sha256, read_yaml
 from detector.training.engine.fit import fit
 from detector.training.engine.module import BinaryModule, StepOutput
 from detector.training.engine.progress import tracked
@@ -47,7 +47,7 @@ class AudioVisualConfig:
     model_id: str
     title: str
     architecture: dict[str, Any]
-    fit: FitConfig = field(default_factory=FitConfig)
+    fit: FitConfig = USUAL_FIT
     window_s: Annotated[float, Field(ge=0.8, le=10)] = 2.0
     steps_per_epoch: Annotated[int, Field(ge=1, le=10**5)] = 40
     folds: Annotated[int, Field(ge=2, le=20)] = 4

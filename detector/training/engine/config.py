@@ -59,6 +59,9 @@ class FitConfig:
     devices: Annotated[int, Field(ge=1, le=64)] = 1
 
 
+USUAL_FIT: Final = FitConfig()
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The table in a YAML file. Raises SettingsError where there is none to read."""
     try:

@@ -22,7 +22,7 @@ from detector.registry import FrameModel, expect, load_model
 from detector.training.data.clip_crops import CropPlan, make_crops
 from detector.training.data.readings import read_clips
 from detector.training.data.reconstruction import load_all
-from detector.training.engine.config import FitConfig, Weight, check_fields, config_sha256, read_yaml
+from detector.training.engine.config import USUAL_FIT, FitConfig, Weight, check_fields, config_sha256, read_yaml
 from detector.training.engine.fit import fit
 from detector.training.engine.mixing import Mixup, TimeCutmix, draw_mixup, draw_time_cutmix
 from detector.training.engine.module import BinaryModule, StepOutput
@@ -33,6 +33,7 @@ from detector.training.sequence.samples import TwinWindows, WindowBatch, evaluat
 
 KINDS: Final = ("lstm", "hybrid", "transformer")
 _MIXED_SHARE = 0.5
+TRAINING_CROPS: Final = CropPlan()
 VALIDATION_CROPS: Final = CropPlan(draws=3, fakes=4, seed=8)
 _PLAIN: Final = APPEARANCE_FEATURES + 2 * len(TEMPORAL_DIFFERENCES)  # features that are not the trunk's
 
@@ -59,9 +60,9 @@ class SequenceConfig:
     rounds: Annotated[int, Field(ge=1, le=1000)] = 2
     witness: bool = True
     frame_weight: Weight = 1.0
-    crops: CropPlan = field(default_factory=CropPlan)
+    crops: CropPlan = TRAINING_CROPS
     validation_crops: CropPlan = VALIDATION_CROPS
-    change_fit: FitConfig = field(default_factory=FitConfig)
+    change_fit: FitConfig = USUAL_FIT
     cue: Literal["", "TM"] = ""
     keep: Keep = "loss"
     limits: tuple[str, ...] = field(default_factory=tuple)
