@@ -75,6 +75,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from detector.registry import available_models, default_model_ids, weights_dir
     from detector.training.data.facebank import FaceBank
     from detector.training.engine.device import training_device
+    from detector.training.engine.progress import Progress, shown
     from detector.training.evaluation.cards import write_measured
     from detector.training.evaluation.evaluate import evaluate_models
 
@@ -82,19 +83,22 @@ def _evaluate(args: argparse.Namespace) -> int:
     if args.all and args.models:
         raise SettingsError("Name models or give --all, not both.")
     ids = [card.model_id for card in available_models()] if args.all else args.models or default_model_ids()
-    found = evaluate_models(
-        ids,
-        args.data,
-        store=args.predictions,
-        split=args.split,
-        bank=FaceBank.open(args.bank) if args.bank else None,
-        device=args.device,
-        on_file=_progress,
-    )
-    if args.steadiness:
-        found = {name: _with_steadiness(one, args.data, args.steadiness, args.device) for name, one in found.items()}
-    if args.clips:
-        found = {name: _with_clips(one, args.data, args.clips) for name, one in found.items()}
+    with shown():
+        found = evaluate_models(
+            ids,
+            args.data,
+            store=args.predictions,
+            split=args.split,
+            bank=FaceBank.open(args.bank) if args.bank else None,
+            device=args.device,
+            on_file=Progress("examining files"),
+        )
+        if args.steadiness:
+            found = {
+                name: _with_steadiness(one, args.data, args.steadiness, args.device) for name, one in found.items()
+            }
+        if args.clips:
+            found = {name: _with_clips(one, args.data, args.clips) for name, one in found.items()}
     report = {model_id: _described(evaluation) for model_id, evaluation in found.items()}
     text = json.dumps(report, indent=2, allow_nan=False)
     if args.out:
@@ -195,7 +199,7 @@ def _auc(row: Measurement | None) -> str:
 
 def _export(args: argparse.Namespace) -> int:
     from detector.training.engine.device import training_device
-    from detector.training.engine.progress import shown
+    from detector.training.engine.progress import Progress, shown
     from detector.training.evaluation.cards import write_measured
     from detector.training.evaluation.evaluate import evaluate_model
     from detector.training.kinds import export_run
@@ -203,14 +207,10 @@ def _export(args: argparse.Namespace) -> int:
     device = training_device(args.device)
     with shown():
         card = export_run(args.config, args.data, args.run, args.out, history=args.history)
-    if not args.unmeasured:
-        os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
-        evaluation = evaluate_model(card.model_id, args.data, device=device, on_file=_progress)
-        write_measured(evaluation, args.out, validation=_cross_validated(evaluation, args.run))
+        if not args.unmeasured:
+            os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
+            progress = Progress("examining files")
+            evaluation = evaluate_model(card.model_id, args.data, device=device, on_file=progress)
+            write_measured(evaluation, args.out, validation=_cross_validated(evaluation, args.run))
     print(f"{card.model_id}: weights {card.weights_sha256} and card in {args.out}", file=sys.stderr)
     return 0
-
-
-def _progress(done: int, total: int, file: str) -> None:
-    if done == total or done % 25 == 0:
-        print(f"{done} of {total} files", file=sys.stderr, flush=True)

@@ -73,6 +73,11 @@ def kind_of(config_path: Path) -> TrainingKind:
     return KINDS[name]
 
 
+def scores_pictures(name: str) -> bool:
+    """Whether models of a kind score single pictures; of a kind that cannot be trained here, no."""
+    return name in KINDS and KINDS[name].scores_pictures
+
+
 def export_run(config_path: Path, data_root: Path, run_dir: Path, out: Path, *, history: str = "") -> ModelCard:
     """Weights, held-out list and card in `out`, of the kind the config names. The models it builds on are put beside
     it, so that `out` can be used on its own. The card has no measured files yet (`detector.training.evaluation.cards`).

@@ -17,7 +17,7 @@ from detector.faces import CropSpec
 from detector.faces.mouth import CROP_PX, LIP_MEASURES, RATE_HZ
 from detector.measurement.results import Fact, Results, Table
 from detector.models.audiovisual import AudioVisualNet
-from detector.registry import ModelCard, Thresholds, save_weights
+from detector.registry import ModelCard, Thresholds
 from detector.training.audiovisual.measure import (
     TARGET_SHIFTS_S,
     accuracies,
@@ -30,7 +30,7 @@ from detector.training.audiovisual.measure import (
 from detector.training.audiovisual.recipe import AudioVisualConfig
 from detector.training.data.speech_bank import TalkingClip, open_speech_bank, talking_rows
 from detector.training.engine.config import config_sha256
-from detector.training.engine.export import origin, run_of
+from detector.training.engine.export import draft_card, origin, run_of, ship
 from detector.training.engine.run_log import FinishedRun, finished_run
 from detector.training.evaluation.heldout import write_held_out
 from detector.training.evaluation.thresholds import NEVER
@@ -58,41 +58,14 @@ def export_audiovisual(
         run_dir / "trials.csv", index=False
     )
     fakes = [clip for clip in clips if clip.label == "fake"]
-    facts = _training(config, real, run, history)
-    decision = _decision(trials)
-    results = _results(network, trials, last, fakes, decision.likely_manipulated_logit)
-    card = write_card(config, network, facts, decision, results, out)
-    table = talking_rows(data_root)
-    fitted = (table["split"] == "val") & (table["label"] == "real")
-    write_held_out(table.assign(split=table["split"].mask(fitted, "train")), out, config.model_id)
-    return card
-
-
-def write_card(
-    config: AudioVisualConfig,
-    network: AudioVisualNet,
-    training: dict[str, Any],
-    decision: Thresholds,
-    results: Results,
-    out: Path,
-) -> ModelCard:
-    """Weights and card in `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    weights = out / f"{config.model_id}.safetensors"
-    card = ModelCard(
-        model_id=config.model_id,
-        title=config.title,
-        kind="audiovisual",
-        architecture=config.architecture,
-        crop=CropSpec(CROP_PX, 0.0),
-        weights_file=weights.name,
-        weights_sha256=save_weights(network, weights),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        thresholds=decision,
-        training=training,
-        results=results,
-        limits=config.limits,
-        licence=config.licence,
+    thresholds = _decision(trials)
+    card = draft_card(
+        config,
+        "audiovisual",
+        CropSpec(CROP_PX, 0.0),
+        _training(config, real, run, history),
+        thresholds=thresholds,
+        results=_results(network, trials, last, fakes, thresholds.likely_manipulated_logit),
         inputs={
             "cue": "AV",
             "frames_per_second": RATE_HZ,
@@ -104,8 +77,11 @@ def write_card(
             "lip_measures": list(LIP_MEASURES),
         },
     )
-    card.write(out / f"{config.model_id}.card.json")
-    return card
+    out.mkdir(parents=True, exist_ok=True)
+    table = talking_rows(data_root)
+    fitted = (table["split"] == "val") & (table["label"] == "real")
+    write_held_out(table.assign(split=table["split"].mask(fitted, "train")), out, config.model_id)
+    return ship(card, network.state_dict(), out)
 
 
 def _fold_trials(config: AudioVisualConfig, real: Sequence[TalkingClip], run_dir: Path) -> pd.DataFrame:

@@ -66,21 +66,29 @@ def origin(run: FinishedRun, history: str) -> dict[str, Any]:
 
 
 def draft_card(
-    config: Named, kind: str, crop: CropSpec, training: dict[str, Any], inputs: dict[str, Any] | None = None
+    config: Named,
+    kind: str,
+    crop: CropSpec,
+    training: dict[str, Any],
+    *,
+    architecture: dict[str, Any] | None = None,
+    inputs: dict[str, Any] | None = None,
+    thresholds: Thresholds = UNDECIDED,
+    results: Results | None = None,
 ) -> ModelCard:
-    """A card without weights or results."""
+    """A card without weights; `architecture` is the config's unless another one came of it."""
     return ModelCard(
         model_id=config.model_id,
         title=config.title,
         kind=kind,
-        architecture=config.architecture,
+        architecture=architecture or config.architecture,
         crop=crop,
         weights_file=f"{config.model_id}.safetensors",
         weights_sha256="",
         parameters=0,
-        thresholds=UNDECIDED,
+        thresholds=thresholds,
         training=training,
-        results=Results(),
+        results=results or Results(),
         limits=config.limits,
         licence=config.licence,
         inputs=inputs or {},

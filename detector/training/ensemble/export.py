@@ -33,7 +33,7 @@ def export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path
             "rows": facts["rows"],
             "split": SPLIT,
         },
-        {"members": members, "method": config.method},
+        inputs={"members": members, "method": config.method},
     )
     bring([member["model_id"] for member in members], out)
     return ship(card, run.weights, out, dtype=torch.float32)

@@ -23,8 +23,8 @@ from detector.training.data.pool import labelled_rows
 from detector.training.evaluation.heldout import knows_groups, split_of
 from detector.training.evaluation.pointing import pointing_game
 from detector.training.evaluation.predictions import column_of, gather, problem_of
+from detector.training.kinds import scores_pictures
 
-READS_CROPS: Final = ("frame", "specialists", "ensemble")
 TOLERANCE: Final = (
     0.005  # by which a repeated measurement may differ: thread order and library versions move last digits
 )
@@ -62,7 +62,7 @@ class Evaluation:
         """The measured part of a card. Counts of calls are there where thresholds are given."""
         model_id = self.card.model_id
         found: list[Measurement | Table | Results] = []
-        if self.card.kind in READS_CROPS and len(self.pictures):
+        if scores_pictures(self.card.kind) and len(self.pictures):
             families = int(self.pictures["group"].nunique())
             logits = _logits(self.pictures, column_of(model_id))
             found.append(measure_table(("held_out_crops",), self.pictures, logits, families=families))
@@ -116,7 +116,7 @@ def evaluate_models(
     }
     wanted = (table["kind"] == "video").to_numpy()
     for model in models:
-        if model.kind in READS_CROPS:
+        if scores_pictures(model.kind):
             wanted = wanted | pictures[model.card.model_id]
     with tempfile.TemporaryDirectory() as folder:
         kept = store or Path(folder) / "predictions.jsonl"
@@ -163,7 +163,7 @@ def is_own_data(groups: pd.Series, model: LoadedModel, models: Sequence[LoadedMo
 
 def _parts(model: LoadedModel, models: Sequence[LoadedModel]) -> set[str]:
     """The models with a list of held-out groups that this one is made of, or itself."""
-    parts = {model.card.model_id} if model.kind != "ensemble" else set()
+    parts = set() if model.needs_members else {model.card.model_id}
     if model.trunk is not None:
         parts.add(model.trunk.card.model_id)
     members = {str(member["model_id"]) for member in model.card.inputs.get("members", ())}

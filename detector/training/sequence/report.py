@@ -16,8 +16,9 @@ from detector.analysis.kinds.sequence.windows import LEAST_FRAMES
 from detector.measurement.metrics import interval_by_group, rank_auc
 from detector.measurement.results import DataPath, Fact, Measurement, Results, Table
 from detector.models import FrameNet
-from detector.registry import FrameModel, ModelCard, SequenceModel, save_weights
+from detector.registry import FrameModel, ModelCard, SequenceModel
 from detector.training.engine.config import config_sha256
+from detector.training.engine.export import draft_card, ship
 from detector.training.evaluation.thresholds import choose_thresholds
 from detector.training.sequence.features import ClipFeatures
 from detector.training.sequence.frame_pairs import with_pair_logits
@@ -188,8 +189,6 @@ def export_sequence(
     if not isinstance(trunk.network, FrameNet):
         raise TypeError("expected a frame model as trunk")
     out.mkdir(parents=True, exist_ok=True)
-    weights = out / f"{config.model_id}.safetensors"
-    digest = save_weights(network, weights)
     network = network.half().float().eval()  # as it will be loaded
     results = measure(network, apart, config.frames)
     gain = round(float(getattr(network, "change_gain", 0.0)), 2)
@@ -201,19 +200,11 @@ def export_sequence(
     ]
     decision = choose_thresholds(rows)
     sources = sorted({str(clip.facts["source"]) for clip in train})
-    card = ModelCard(
-        model_id=config.model_id,
-        title=config.title,
-        kind="sequence",
-        architecture=architecture_of(config, trunk.network),
-        crop=trunk.card.crop,
-        weights_file=weights.name,
-        weights_sha256=digest,
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        thresholds=replace(
-            decision, basis=decision.basis.replace("manipulated clips", "synthetically manipulated clips", 1)
-        ),
-        training={
+    card = draft_card(
+        config,
+        "sequence",
+        trunk.card.crop,
+        {
             "config_sha256": config_sha256(config),
             **_course(run),
             **({"pairs_of_frames": {**_course(run["change"]), "gain": gain}} if "change" in run else {}),
@@ -227,9 +218,11 @@ def export_sequence(
             "mouths; steady, flickering, wobbling, with dropouts; whole or spliced; then H.264 for both twins alike",
             "split": "by person or source clip; no real deepfake video was used to fit or to choose",
         },
+        architecture=architecture_of(config, trunk.network),
+        thresholds=replace(
+            decision, basis=decision.basis.replace("manipulated clips", "synthetically manipulated clips", 1)
+        ),
         results=results.below("synthesised_clips"),
-        limits=config.limits,
-        licence=config.licence,
         inputs={
             "trunk": trunk.card.model_id,
             "trunk_weights_sha256": trunk.card.weights_sha256,
@@ -238,8 +231,7 @@ def export_sequence(
             "interval_margin_logit": round(interval_margin(chosen_on, scores), 3),
         },
     )
-    card.write(out / f"{config.model_id}.card.json")
-    return card
+    return ship(card, network.state_dict(), out)
 
 
 def _course(run: dict[str, Any]) -> dict[str, Any]:

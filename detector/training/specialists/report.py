@@ -19,11 +19,11 @@ from detector.measurement.results import LEAST_FOR_AUC, DataPath, Fact, Measurem
 from detector.models import build_network
 from detector.models.outputs import SpecialistOutput
 from detector.models.specialists import SpecialistsNet
-from detector.registry import ModelCard, Thresholds, save_weights
+from detector.registry import ModelCard, Thresholds
 from detector.synthesis.cue_edits import EDITS
 from detector.training.data.facebank import FaceBank
 from detector.training.engine.config import config_sha256
-from detector.training.engine.run_log import read_run
+from detector.training.engine.export import SPLIT, draft_card, origin, run_of, ship
 from detector.training.evaluation.heldout import write_held_out
 from detector.training.specialists.recipe import SpecialistsConfig
 from detector.training.specialists.samples import CUES, KINDS, CueBatch, CueBatches, CueSource, wide_rows
@@ -207,34 +207,28 @@ def export_specialists(
     the `history` of the run where there is one to tell."""
     network = build_network(config.architecture)
     assert isinstance(network, SpecialistsNet)
-    run = read_run(run_dir)
+    run = run_of(config.model_id, config_sha256(config), run_dir, history)
     network.load_state_dict(run.weights)
     shifts = balance(network, score_quads(network, bank, "val", config, rounds=rounds, seed=seed))
     tested = score_quads(network, bank, "test", config, rounds=rounds, seed=seed + 1)
     faces = {split: score_faces(network, bank, wide_rows(bank, split), config) for split in ("val", "test")}
     out.mkdir(parents=True, exist_ok=True)
-    weights = out / f"{config.model_id}.safetensors"
-    card = ModelCard(
-        model_id=config.model_id,
-        title=config.title,
-        kind="specialists",
-        architecture=config.architecture,
-        crop=CropSpec(config.input_px, config.margin, "none", "area", config.mean, config.std),
-        weights_file=weights.name,
-        weights_sha256=save_weights(network, weights),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        thresholds=choose_cue_decision(faces["val"]),
-        training={
-            "config_sha256": config_sha256(config),
+    thresholds = choose_cue_decision(faces["val"])
+    card = draft_card(
+        config,
+        "specialists",
+        CropSpec(config.input_px, config.margin, "none", "area", config.mean, config.std),
+        {
+            **origin(run, history),
             "steps": run.steps,
             "minutes": run.minutes,
             "fit": asdict(config.fit),
             "genuine_faces": len(wide_rows(bank, "train")),
             "pseudo_fakes": "two genuine and two manipulated versions of a picture, one cue each; made while training",
-            "split": "by person, source clip or family; 20 % of groups kept for testing, 10 % for validation",
+            "split": SPLIT,
             "balanced_on": {"split": "val", "shift_logit": shifts},
-            **({"history": history} if history else {}),
         },
+        thresholds=thresholds,
         results=Results.joined(
             [
                 cue_results(tested),
@@ -245,15 +239,12 @@ def export_specialists(
                 ),
                 real_by_source(faces["test"]),
                 *_real_fakes(network, bank, config, faces["val"]),
+                _called(faces["test"], thresholds),
             ]
         ),
-        limits=config.limits,
-        licence=config.licence,
     )
     write_held_out(bank.table, out, config.model_id)
-    card = replace(card, results=Results.joined([card.results, _called(faces["test"], card.thresholds)]))
-    card.write(out / f"{config.model_id}.card.json")
-    return card
+    return ship(card, network.state_dict(), out)
 
 
 def _called(faces: pd.DataFrame, thresholds: Thresholds) -> Table:

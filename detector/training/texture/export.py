@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -34,10 +33,8 @@ def export_texture(config_path: Path, data_root: Path, run_dir: Path, out: Path,
             "pseudo_fakes": "stills of the genuine clips animated with the clips' own motion, some painted anew",
             "split": SPLIT,
         },
-        {"measures": list(FEATURES), "lags_s": list(LAGS_S)},
+        inputs={"measures": list(FEATURES), "lags_s": list(LAGS_S)},
+        results=Results.read(facts["synthesised"]).below("synthesised"),
     )
     write_held_out(split_manifest(data_root), out, config.model_id)
-    shipped = ship(card, run.weights, out, dtype=torch.float32)
-    measured = replace(shipped, results=Results.read(facts["synthesised"]).below("synthesised"))
-    measured.write(out / f"{card.model_id}.card.json")
-    return measured
+    return ship(card, run.weights, out, dtype=torch.float32)

@@ -251,7 +251,7 @@ def check_pairs(config: TextureConfig, table: pd.DataFrame) -> LeakageReport:
 
 
 def _samples(clips: pd.DataFrame) -> EpochSamples:
-    logit, label = (torch.from_numpy(clips[name].to_numpy(np.float32)) for name in ("logit", "label"))
+    logit, label = (torch.tensor(clips[name].to_numpy(np.float32)) for name in ("logit", "label"))
     samples = EpochSamples()
     loss = nn.functional.binary_cross_entropy_with_logits(logit, label)
     samples.add(StepOutput(loss, logit, label, clips["kind"].tolist()))
