@@ -30,7 +30,17 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file = f"{number}.{'mp4' if kind == 'video' else 'png'}"
         rows.append((file, label, kind, f"person{number}", "lab", "paste" if label == "fake" else "", "train"))
         logits = rng.normal(1.0 if label == "fake" else -1.0, 1.0, 2)
-        said.append({"file": file, "logit:one": logits[0], "logit:other": logits[1], "size_px": 100.0, "exposure": 0.5})
+        content = str(tmp_path / "data" / file)  # there is no such file whose bytes could be hashed
+        said.append(
+            {
+                "content": content,
+                "file": file,
+                "logit:one": logits[0],
+                "logit:other": logits[1],
+                "size_px": 100.0,
+                "exposure": 0.5,
+            }
+        )
     names = ["file", "label", "kind", "group", "source", "manipulation", "use"]
     table = pd.DataFrame(rows, columns=names)
     (tmp_path / "data").mkdir()
