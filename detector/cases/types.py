@@ -60,7 +60,7 @@ class CaseSummary:
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases a list holds; what is empty or None does not filter. Every tag must be there; any of the `labels`
+    """The cases that a list holds; what is empty or None does not filter. Every tag must be there; any of the `labels`
     must be the newest conclusion of an exhibit; `examiner` is compared without letter case and accents; `created_from`
     is included, `created_before` is not."""
 

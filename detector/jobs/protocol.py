@@ -36,7 +36,7 @@ class ProgressLike(Protocol):
 
     @property
     def fraction(self) -> float:
-        """How much of the whole is done, 0..1."""
+        """The share of the whole that is done, 0..1."""
 
     @property
     def remaining_s(self) -> float | None:

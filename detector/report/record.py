@@ -125,5 +125,5 @@ class CaseRecord:
 
     @property
     def analysis_count(self) -> int:
-        """How many analyses the case has, those that cannot be read included."""
+        """The number of analyses, those that cannot be read included."""
         return sum(len(entry.analyses) + len(entry.unreadable) for entry in self.exhibits)

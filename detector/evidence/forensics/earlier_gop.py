@@ -67,7 +67,7 @@ def _predicted(letters: NDArray[np.uint8]) -> NDArray[np.intp]:
 
 
 def _peaks(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which values exceed both neighbours and the median around them by the factor of a peak."""
+    """The values that exceed both neighbours and the median around them by the factor of a peak."""
     padded = np.pad(values, _WINDOW // 2, mode="reflect")
     median = np.median(np.lib.stride_tricks.sliding_window_view(padded, _WINDOW), axis=1)
     before = np.r_[-np.inf, values[:-1]]

@@ -37,7 +37,7 @@ def gop_of(table: PacketTable) -> Gop | None:
 
 
 def types_of(table: PacketTable) -> FrameTypes:
-    """How many pictures of each type there are."""
+    """The number of pictures of each type."""
     counts = {letter: table.types.count(letter) for letter in "IPB?"}
     return FrameTypes(counts["I"], counts["P"], counts["B"], counts["?"], table.basis)
 

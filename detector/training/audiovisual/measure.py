@@ -68,7 +68,7 @@ def score_clip(network: AudioVisualNet | None, mouth: MouthTrack, sound: Sound) 
 
 
 def spans_of(activity: SpeechActivity, mouth: MouthTrack) -> tuple[tuple[float, float], ...]:
-    """Where someone speaks while the mouth is tracked: (start, end) in s."""
+    """The times when someone speaks while the mouth is tracked: (start, end) in s."""
     return spread_spans(activity, [(mouth.start_s, mouth.end_s)])
 
 

@@ -57,7 +57,7 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class LeakageReport:
-    """What the properties of a set of samples say about its labels; `clean` is whether any was
+    """The verdict of the properties of a set of samples on its labels; `clean` is whether any was
     measured and none warns."""
 
     what: str

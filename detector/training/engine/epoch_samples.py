@@ -34,7 +34,7 @@ class EpochSamples:
 
     @property
     def batches(self) -> int:
-        """How many batches there were."""
+        """The number of batches."""
         return len(self._loss)
 
     @property
@@ -53,7 +53,7 @@ class EpochSamples:
         return np.concatenate(self._label)
 
     def counts(self) -> dict[str, int]:
-        """How many samples of each label there were."""
+        """The number of samples of each label."""
         manipulated = int(self.label.sum())
         return {"genuine": len(self.label) - manipulated, "manipulated": manipulated}
 
@@ -71,7 +71,7 @@ class EpochSamples:
         return report
 
     def group_counts(self) -> dict[str, dict[str, int]]:
-        """How many samples of each label there were in each group."""
+        """The number of samples of each label in each group."""
         names, label = np.array(self.group), self.label
         return {
             name: {"genuine": int((label[names == name] == 0).sum()), "manipulated": int(label[names == name].sum())}

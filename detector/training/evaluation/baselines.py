@@ -56,8 +56,8 @@ def spectrum_features(crops: Images) -> NDArray[np.float32]:
 
 
 def cooccurrence_features(crops: Images) -> NDArray[np.float32]:
-    """How often quantised third-order residuals of the luma stand beside each other in fours, along rows and along
-    columns: (N, S, S, 3) uint8 -> (N, 1250) float32 (Cozzolino et al., ICIP 2014, after Fridrich and Kodovsky)."""
+    """The counts of quantised third-order residuals of the luma side by side in fours, along rows and along columns:
+    (N, S, S, 3) uint8 -> (N, 1250) float32 (Cozzolino et al., ICIP 2014, after Fridrich and Kodovsky)."""
     levels = 2 * _RESIDUAL_REACH + 1
     rows = []
     for crop in crops:

@@ -1,4 +1,4 @@
-"""Which groups a model never saw, kept beside its weights, so that nobody measures it on what it was fitted to."""
+"""The groups that a model never saw, kept beside its weights, so that nobody measures it on what it was fitted to."""
 
 from __future__ import annotations
 
