@@ -15,7 +15,7 @@ run: env
 
 # Two test processes of one thread each: torch would give each as many threads as there are cores, and they would wait for each other.
 test: dev browser lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: dev
 	$(BIN)/ruff check .

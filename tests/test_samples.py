@@ -28,6 +28,7 @@ def test_every_listed_file_is_the_one_that_was_listed() -> None:
     assert all(clip.truth for clip in available(FOLDER))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("label", "conclusion"), [("genuine", "no_manipulation_found"), ("animated", "likely_manipulated")]
 )

@@ -1,4 +1,4 @@
-"""Frame logits become stretches of time: spikes do not, borders lie between frames, whole clips stay whole."""
+"""Frame logits become segments of time: spikes do not, borders lie between frames, whole clips stay whole."""
 
 import itertools
 

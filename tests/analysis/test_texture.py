@@ -1,4 +1,4 @@
-"""Texture over time in an analysis: which stretches and moments are compared, and what a track scores."""
+"""Texture over time in an analysis: which segments and moments are compared, and what a track scores."""
 
 from __future__ import annotations
 

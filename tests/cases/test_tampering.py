@@ -26,7 +26,7 @@ class World:
     other_id: str
 
     def sql(self, *statements: str) -> None:
-        """What someone with the database file and DuckDB could do."""
+        """Anything that someone with the database file and DuckDB could do."""
         connection = duckdb.connect(str(self.home / "cases.duckdb"))
         for statement in statements:
             connection.execute(statement.replace("$case", f"'{self.case_id}'").replace("$other", f"'{self.other_id}'"))

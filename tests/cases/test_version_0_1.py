@@ -1,4 +1,4 @@
-"""What version 0.1 left behind is opened, verified and run again: a whole store, a case bundle, a replay bundle."""
+"""Files of version 0.1 are opened, verified and run again: a whole store, a case bundle, a replay bundle."""
 
 from __future__ import annotations
 

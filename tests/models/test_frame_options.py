@@ -1,4 +1,4 @@
-"""What a frame model may be made of: trunks, heads, attention, frequency branch, with or without the blend map."""
+"""The parts of a frame model: trunks, heads, attention, frequency branch, with or without the blend map."""
 
 from pathlib import Path
 

@@ -38,7 +38,7 @@ def everything_sent(app: AppTest) -> str:
 
 
 def tells_scores(app: AppTest, seeded: Seeded) -> list[str]:
-    """What of the analysis can be found in all that the page sent."""
+    """The parts of the analysis that can be found in all that the page sent."""
     sent = everything_sent(app)
     numbers = {
         f"{seeded.analysis.conclusion.score:.3f}",

@@ -28,7 +28,7 @@ NAME = "=cmd|'/C calc'!A0 <img src=x onerror=alert(1)>\u202e.mp4"
 
 @pytest.fixture
 def makers(monkeypatch: pytest.MonkeyPatch) -> Makers:
-    """What each button of the page would make, by its form and file name."""
+    """The exports behind each button of the page, by its form and file name."""
     found: Makers = {}
 
     def keep(form: Form, make: Callable[[], bytes], name: str, key: str) -> None:

@@ -1,4 +1,4 @@
-"""What the server owns: one store for its lifetime, evidence streamed by hash, a configuration that keeps to itself."""
+"""The server's own: one store for its lifetime, evidence streamed by hash, a configuration that keeps to itself."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def test_a_card_with_missing_or_unknown_fields_is_refused(folder: Path) -> None:
 
 
 class TestShippedWeights:
-    """What lies in assets/weights."""
+    """The models in assets/weights."""
 
     def test_every_shipped_model_verifies(self) -> None:
         assert default_model_ids()

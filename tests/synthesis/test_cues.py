@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_pixels(cue: str) -> None:
 
 
 def trivial_features(image: NDArray[np.uint8], box: tuple[slice, slice]) -> list[float]:
-    """What a lazy detector would use: light, contrast, colour, sharpness and noise of the picture, of the face, of the
+    """Shortcuts for a lazy detector: light, contrast, colour, sharpness and noise of the picture, of the face, of the
     rest."""
     plane = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     detail = np.abs(plane - cv2.GaussianBlur(plane, (0, 0), 1))

@@ -1,4 +1,4 @@
-"""What a container shows: its tree, its writers, its times, and what was cut, hidden or appended."""
+"""A container's facts: its tree, its writers, its times, and what was cut, hidden or appended."""
 
 from __future__ import annotations
 

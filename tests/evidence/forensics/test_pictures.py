@@ -1,4 +1,4 @@
-"""What coded pictures show: types, keyframes, quantisers, repeats, gaps, joins, and an earlier coding."""
+"""Findings in coded pictures: types, keyframes, quantisers, repeats, gaps, joins, and an earlier coding."""
 
 from __future__ import annotations
 

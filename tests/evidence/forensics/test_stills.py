@@ -1,4 +1,4 @@
-"""What a still states about itself, what it shows of its past, and what must never be done with its metadata."""
+"""A still: statements about itself, what it shows of its past, and what must never be done with its metadata."""
 
 from __future__ import annotations
 

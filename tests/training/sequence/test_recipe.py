@@ -237,6 +237,7 @@ def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     assert {row.data[-1] for row in kinds} == {"spliced", "steady", "swap"}
 
 
+@pytest.mark.slow
 def test_a_network_over_pairs_is_fitted_by_itself_weighs_in_and_ships(
     trunk: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

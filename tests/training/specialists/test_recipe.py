@@ -97,6 +97,7 @@ def exported(bank: FaceBank, tmp_path_factory: pytest.TempPathFactory) -> Export
     return Exported(network, run, out, export_specialists(options, run, bank, out, rounds=1))
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_model_of_the_registry(
     exported: Exported, bank: FaceBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,7 +136,7 @@ def only(batch: CueBatch, rows: torch.Tensor) -> CueBatch:
 
 
 def gradients(module: SpecialistsModule, batch: CueBatch) -> dict[str, float]:
-    """How strongly a batch pulls at each cue's map head."""
+    """The strength with which a batch pulls at each cue's map head, by cue."""
     module.network.zero_grad()
     module.step(batch).loss.backward()
     heads = module.network.heads

@@ -1,4 +1,4 @@
-"""What is measured of a face from frame to frame: changes of the face, not motion of the picture."""
+"""Measurements of a face from frame to frame: changes of the face, not motion of the picture."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a crop looks like region by region, and that a sequence network reads it only where its card says so."""
+"""The appearance of a crop region by region, and that a sequence network reads it only where its card says so."""
 
 import numpy as np
 import torch

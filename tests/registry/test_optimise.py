@@ -1,4 +1,4 @@
-"""What makes a loaded network faster must not change what it says."""
+"""A loaded network made faster says the same."""
 
 import sys
 
