@@ -47,7 +47,12 @@ def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(lab: Path, monkeyp
     store.write_text("\n".join(json.dumps(line) for line in (heading, *noise)) + "\n")
     labels = np.resize(["fake", "real"], 40)
     said = [
-        {"file": f"/{i}.mp4", "logit:one": 2.0 if label == "fake" else -2.0, "logit:other": rng.normal()}
+        {
+            "content": f"/{i}.mp4",
+            "file": f"/{i}.mp4",
+            "logit:one": 2.0 if label == "fake" else -2.0,
+            "logit:other": rng.normal(),
+        }
         for i, label in enumerate(labels)
     ]
     twins = pd.DataFrame(
@@ -81,9 +86,11 @@ def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(lab: Path, monkeyp
     own = crossed[crossed["kind"] == "synthesised"]
     assert own.loc[own["label"] == "fake", "logit"].min() > own.loc[own["label"] == "real", "logit"].max()
     measured = cross_validated_results(crossed.fillna({"manipulation": ""}), Thresholds(1.0, -1.0, "set by hand"))
-    assert measured["synthesised"]["all"]["auc"] == 1.0
-    assert measured["synthesised"]["per_manipulation"]["swap"]["manipulated"] == 20
-    assert measured["videos"]["all"]["manipulated"] == 25, "synthesised clips are not counted as the manifest's"
+    assert measured["cross_validated", "synthesised", "all"].value == 1.0
+    assert measured["cross_validated", "synthesised", "per_manipulation", "swap"].n_fake == 20
+    assert measured["cross_validated", "videos", "all"].n_fake == 25, (
+        "synthesised clips are not counted as the manifest's"
+    )
     values["synthesised"] = ["swap", "dream"]
     (lab / "both.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(SettingsError, match="unknown manipulations 'dream'"):
