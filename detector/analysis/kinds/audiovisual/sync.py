@@ -22,11 +22,11 @@ from detector.errors import CancelledError
 from detector.evidence.audio import Sound, read_sound, sound_blocks
 from detector.evidence.speech import SpeechActivity, mel_around, speech_activity
 from detector.evidence.types import Evidence
+from detector.faces.backend import FaceBackend, default_backend
 from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouth
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
-    from detector.faces.backend import FaceBackend, default_backend
     from detector.registry import LoadedModel
 
 Why = Literal["no_audio", "no_speech", "no_face", "mouth_hidden", "too_short", "low_frame_rate"]

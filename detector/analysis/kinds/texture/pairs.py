@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from detector.analysis.types import TrackScore
 from detector.evidence.types import Evidence
+from detector.faces.backend import FaceBackend, default_backend
 from detector.faces.follow import follow_face
 from detector.faces.texture import FEATURES, compare_texture
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
-    from detector.faces.backend import FaceBackend, default_backend
     from detector.registry import LoadedModel, TextureModel
 
 LAGS_S: Final = (0.3, 3.5)
