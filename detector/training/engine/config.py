@@ -118,7 +118,8 @@ def _problems_of(cls: type, values: Mapping[str, Any]) -> list[str]:
         adapter.validate_json(json.dumps(values, default=str), strict=True, extra="forbid")
     except ValidationError as refusal:
         schema = adapter.json_schema()
-        return list(dict.fromkeys(_problem(error["type"], error["loc"], schema, values) for error in refusal.errors()))
+        found = dict.fromkeys(_problem(error["type"], error["loc"], schema, values) for error in refusal.errors())
+        return sorted(found, key=lambda problem: not problem.startswith("unknown"))  # a misspelt name explains the rest
     return []
 
 
