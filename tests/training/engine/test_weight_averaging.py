@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from detector.__main__ import main
 from detector.errors import SettingsError
 from detector.faces import CropSpec
+from detector.measurement.results import Results
 from detector.models import build_network
 from detector.registry import ModelCard, Thresholds, load_weights, save_weights
 from detector.training.engine.run_log import read_run
@@ -48,7 +49,8 @@ def test_a_shipped_model_may_be_one_of_them(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "tiny.safetensors"
     digest = save_weights(build_network(ARCHITECTURE), path)
     crop, thresholds = CropSpec(32, 0.0), Thresholds(1.0, -1.0, "none")
-    card = ModelCard("tiny", "Tiny", "frame", ARCHITECTURE, crop, path.name, digest, 1, thresholds, {}, {}, (), "")
+    facts = ({}, Results(), (), "")
+    card = ModelCard("tiny", "Tiny", "frame", ARCHITECTURE, crop, path.name, digest, 1, thresholds, *facts)
     card.write(tmp_path / "tiny.card.json")
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path))
     run = _run(tmp_path / "one", 1)
