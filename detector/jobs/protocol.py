@@ -48,7 +48,7 @@ class ProgressLike(Protocol):
 
 
 class Runner(Protocol):
-    """Does the work inside the worker. One instance serves job after job, so it may keep models warm.
+    """The work inside the worker. One instance serves job after job, so it may keep models warm.
 
     Raises CancelledError soon after `cancelled()` turns true, and FramewitnessError for what the user can mend.
     """

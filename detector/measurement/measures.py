@@ -1,4 +1,4 @@
-"""What the logits of a model are worth: intervals, calibration, every source and generator apart."""
+"""Measures of a model's logits: intervals, calibration, every source and generator apart."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def measure_videos(table: pd.DataFrame, logits: NDArray[np.float64], thresholds:
 
 
 def called(table: pd.DataFrame, logits: NDArray[np.float64], thresholds: Thresholds) -> Table:
-    """How many scored clips of either label the thresholds alone call what."""
+    """Counts of scored clips of either label by what the thresholds alone call them."""
     own = {
         f"called_{name}": logits[np.isfinite(logits) & (table["label"] == label).to_numpy()]
         for name, label in (("genuine", "real"), ("fake", "fake"))

@@ -89,7 +89,7 @@ def _walk(
 def _single(
     path: DataPath, values: Mapping[str, Any], n_real: int | None
 ) -> Iterator[Measurement | Table | Fact | _Bins]:
-    """What stands in a table that is no measurement itself, piece by piece."""
+    """The content of a table that is no measurement itself, piece by piece."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _walk((*path, name), value, n_real)

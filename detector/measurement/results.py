@@ -165,7 +165,7 @@ class Results:
         return found
 
     def find(self, *data: str, what: str = "auc") -> Measurement | None:
-        """What was measured on these data, None where nothing was."""
+        """The measurement on these data, None where there is none."""
         return next((row for row in self.measurements if row.data == data and row.what == what), None)
 
     def on_real_videos(self, cue: str | None = None) -> Measurement | None:
@@ -237,7 +237,7 @@ class Results:
         return cls.joined(parts)
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
-        """What `read` reads; what is not known is left out."""
+        """The form that `read` reads; what is not known is left out."""
         tables = [
             {
                 "data": list(table.data),

@@ -32,7 +32,7 @@ def words(name: str) -> str:
 
 
 def remark(row: Measurement) -> str:
-    """What a reader must know of a figure before taking it for what it says; empty where there is nothing."""
+    """The caution that a figure needs before it is taken for what it says; empty where it needs none."""
     if row.too_few:
         return TOO_FEW
     if row.worse_than_chance:

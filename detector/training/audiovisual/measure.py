@@ -1,4 +1,4 @@
-"""What the audio-visual model gets right, on people it never saw: each fold's model on the fold that was kept apart.
+"""Accuracy of the audio-visual model on people it never saw: each fold's model on the fold that was kept apart.
 
 Clips are scored as an analysis scores files: up to three stretches of speech of up to 3 s, the mean of their logits.
 Genuine and manipulated sound pass the same encoder, and what lies beyond a shifted sound's end counts as not heard.

@@ -125,7 +125,7 @@ def _training(config: AudioVisualConfig, real: Sequence[TalkingClip], run: Finis
 
 
 def _called(trials: pd.DataFrame, upper_logit: float) -> dict[str, str]:
-    """How many of each kind reach the threshold."""
+    """The share of each kind that reaches the threshold, with its counts."""
     scored = trials.dropna(subset=["logit"])
     kinds = scored["kind"].str.replace(r"shifted [+-]", "shifted by ", regex=True)
     return {

@@ -1,4 +1,4 @@
-"""Does something trivial give the label away? Each plain property of the samples alone, ranked against their label.
+"""Leakage of the label through something trivial: each plain property of the samples alone, ranked against their label.
 
 A set in which manipulated files are longer, sharper, smaller or from another source teaches a network just that. Here
 every such property gets the AUC that it reaches alone, with an interval, and a warning where it predicts the label.

@@ -238,7 +238,7 @@ class RunLog(Callback):
 
     def _write_facts(self) -> None:
         self.facts["updated"] = _now()
-        _write(self._run_dir / "run.json", json.dumps(self.facts, indent=2))
+        _write(self._run_dir / "run.json", facts_json(self.facts))
 
     def finish(self) -> None:
         """Mark the run as over. Raises SettingsError where there was nothing to train on."""
@@ -246,6 +246,19 @@ class RunLog(Callback):
             raise SettingsError("fit: there is not one training batch.")
         self.facts["status"] = "finished"
         self._write_facts()
+
+
+def facts_json(facts: Mapping[str, Any]) -> str:
+    """The text of `run.json`: numbers that are not finite, as an AUC of one label is none, become null."""
+    return json.dumps(_finite(facts), indent=2, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_single_fit(
@@ -257,7 +270,7 @@ def write_single_fit(
     _write_samples(run_dir, validation)
     done = {"status": "finished", "stopped_because": "fitted in one go", "updated": _now(), "epochs": 1, "steps": 1}
     table = {**facts, **done, **_kept(row, train, validation), "minutes": minutes}
-    _write(run_dir / "run.json", json.dumps(table, indent=2))
+    _write(run_dir / "run.json", facts_json(table))
 
 
 def _row(

@@ -18,7 +18,7 @@ from torch import Tensor
 from detector.errors import SettingsError
 from detector.registry import find_card, load_weights
 from detector.training.engine.pretrained import MODEL
-from detector.training.engine.run_log import FinishedRun, read_run
+from detector.training.engine.run_log import FinishedRun, facts_json, read_run
 
 
 def average_runs(sources: Sequence[str], run_dir: Path) -> None:
@@ -45,7 +45,7 @@ def average_runs(sources: Sequence[str], run_dir: Path) -> None:
     }
     run_dir.mkdir(parents=True, exist_ok=True)
     save_file(mean, run_dir / "best.safetensors")
-    (run_dir / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (run_dir / "run.json").write_text(facts_json(facts), encoding="utf-8")
 
 
 def _name(source: str, run: FinishedRun | None) -> str:

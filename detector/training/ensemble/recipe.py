@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from detector.training.data.pool import labelled_rows
 from detector.training.data.synthesised import write_twins
 from detector.training.engine.config import Seed, Weight, check_fields, config_sha256, read_yaml
 from detector.training.engine.progress import Progress
+from detector.training.engine.run_log import facts_json
 from detector.training.evaluation.evaluate import splits_of
 from detector.training.evaluation.predictions import gather, member_logits
 
@@ -210,7 +210,7 @@ def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: st
         "rows": {str(name): int(count) for name, count in counts.items()},
         "folds": FOLDS,
     }
-    (run_dir / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (run_dir / "run.json").write_text(facts_json(facts), encoding="utf-8")
 
 
 def validation_predictions(config: EnsembleConfig, data_root: Path, run_dir: Path, device: str) -> pd.DataFrame:

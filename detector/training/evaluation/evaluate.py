@@ -171,7 +171,7 @@ def _parts(model: LoadedModel, models: Sequence[LoadedModel]) -> set[str]:
 
 
 def differences(card: Results, measured: Results) -> list[str]:
-    """Where measured numbers are not those of a card, one line each; what only one of them has is not compared, nor are
+    """Differences of measured numbers from a card's, one line each; what only one of them has is not compared, nor are
     times (`*_cost`), which are the machine's."""
     said, found = card.numbers(), measured.numbers()
     return [

@@ -1,4 +1,4 @@
-"""Does a frame model's blend map point at what was really manipulated?"""
+"""The pointing game: does the peak of a frame model's blend map lie inside the manipulated region."""
 
 from __future__ import annotations
 

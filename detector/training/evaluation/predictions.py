@@ -1,4 +1,4 @@
-"""What models say of labelled files, one row a file: gathered once, measured and fitted from as often as wanted.
+"""Models' logits on labelled files, one row a file: gathered once, measured and fitted from as often as wanted.
 
 Every model runs in the one analysis of a video, through the product's own pipeline; pictures are searched for faces and
 cut once. Rows are written as they are made, so that an interrupted gathering goes on where it stopped.
@@ -86,7 +86,7 @@ def _columns(model: LoadedModel) -> list[str]:
 
 
 def _content(path: Path) -> str:
-    """What predictions are kept under: the file's SHA-256, or its path where there is nothing to read."""
+    """The key that predictions are kept under: the file's SHA-256, or its path where there is nothing to read."""
     return file_sha256(path) if path.is_file() else str(path)
 
 

@@ -1,4 +1,4 @@
-"""Where a model's two thresholds lie, from the clips it was measured on."""
+"""A model's two thresholds, from the clips it was measured on."""
 
 from __future__ import annotations
 

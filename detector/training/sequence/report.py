@@ -1,4 +1,5 @@
-"""What a sequence model is worth on clips of people it never saw, beside the frame model it stands on, and its card."""
+"""Measurement of a sequence model on clips of people it never saw, beside the frame model it stands on, and its
+card."""
 
 from __future__ import annotations
 

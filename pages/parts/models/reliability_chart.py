@@ -1,4 +1,4 @@
-"""How often what a model scores so is manipulated: predicted against observed, with the number of cases behind it."""
+"""Reliability of a model's scores: predicted against observed, with the number of cases behind it."""
 
 from __future__ import annotations
 

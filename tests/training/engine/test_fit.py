@@ -16,6 +16,7 @@ from detector.errors import SettingsError
 from detector.training.engine.config import FitConfig
 from detector.training.engine.fit import fit, precision_of
 from detector.training.engine.module import BinaryModule, StepOutput
+from detector.training.engine.run_log import facts_json
 from detector.training.engine.progress import duration, shown, tracked
 
 FAST = FitConfig(max_epochs=4, min_epochs=1, patience=9, learning_rate=0.02, warmup_steps=4, ema_decay=0.5)
@@ -245,3 +246,9 @@ def test_work_in_pieces_tells_how_many_are_done_and_how_long_the_rest_will_take(
     assert first == "cutting: 6 to do"
     assert rest[0].startswith("cutting: 2 of 6, about ")
     assert [duration(seconds) for seconds in (4, 600, 11_100)] == ["4 s", "10 min", "3 h 5 min"]
+
+
+def test_a_figure_that_is_not_finite_is_null_in_what_a_run_writes() -> None:
+    facts = {"best_validation_loss": float("nan"), "groups": {"left": [float("inf"), 0.5]}, "epochs": 3}
+    read = json.loads(facts_json(facts), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert read == {"best_validation_loss": None, "groups": {"left": [None, 0.5]}, "epochs": 3}
