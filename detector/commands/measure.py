@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -198,6 +197,7 @@ def _auc(row: Measurement | None) -> str:
 
 
 def _export(args: argparse.Namespace) -> int:
+    from detector.registry import models_in
     from detector.training.engine.device import training_device
     from detector.training.engine.progress import Progress, shown
     from detector.training.evaluation.cards import write_measured
@@ -208,9 +208,9 @@ def _export(args: argparse.Namespace) -> int:
     with shown():
         card = export_run(args.config, args.data, args.run, args.out, history=args.history)
         if not args.unmeasured:
-            os.environ["FRAMEWITNESS_WEIGHTS"] = str(args.out.resolve())
             progress = Progress("examining files")
-            evaluation = evaluate_model(card.model_id, args.data, device=device, on_file=progress)
+            with models_in(args.out):
+                evaluation = evaluate_model(card.model_id, args.data, device=device, on_file=progress)
             write_measured(evaluation, args.out, validation=_cross_validated(evaluation, args.run))
     print(f"{card.model_id}: weights {card.weights_sha256} and card in {args.out}", file=sys.stderr)
     return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final, cast
@@ -23,12 +24,27 @@ from detector.registry.optimise import folded, keep_freed_memory, limit_blas_thr
 
 DEFAULT_SET: Final = "default.json"
 
+_FOLDER = "FRAMEWITNESS_WEIGHTS"
 _SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
 
 
 def weights_dir() -> Path:
     """The folder of cards and weights: `FRAMEWITNESS_WEIGHTS` or the folder shipped with the program."""
-    return Path(os.environ.get("FRAMEWITNESS_WEIGHTS") or _SHIPPED)
+    return Path(os.environ.get(_FOLDER) or _SHIPPED)
+
+
+@contextmanager
+def models_in(folder: Path) -> Iterator[None]:
+    """Within the block, models are those of `folder`, for the whole process."""
+    before = os.environ.get(_FOLDER)
+    os.environ[_FOLDER] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_FOLDER]
+        else:
+            os.environ[_FOLDER] = before
 
 
 def available_models() -> tuple[ModelCard, ...]:

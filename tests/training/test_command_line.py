@@ -13,7 +13,7 @@ import yaml
 from skimage import data
 
 from detector.cli import main
-from detector.registry import ModelCard
+from detector.registry import ModelCard, weights_dir
 from tests.evidence.media import make_video
 
 ROOT = Path(__file__).parents[2]
@@ -74,6 +74,7 @@ def test_from_pictures_to_a_measured_model(folder: Path, capsys: pytest.CaptureF
     assert json.loads((folder / "run" / "leakage.json").read_text())["samples"] == 48
     assert (folder / "run" / "report" / "loss.png").is_file()
     assert main(["export", str(config), *map(str, places), "--out", str(folder / "weights")]) == 0
+    assert weights_dir() == ROOT / "assets" / "weights"  # measured in its own folder, which is left again
     exported = capsys.readouterr()
     card = ModelCard.read(folder / "weights" / "tiny.card.json")
     assert card.weights_sha256 in exported.err

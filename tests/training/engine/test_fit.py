@@ -16,8 +16,8 @@ from detector.errors import SettingsError
 from detector.training.engine.config import FitConfig
 from detector.training.engine.fit import fit, precision_of
 from detector.training.engine.module import BinaryModule, StepOutput
-from detector.training.engine.run_log import facts_json
 from detector.training.engine.progress import duration, shown, tracked
+from detector.training.engine.run_log import facts_json
 
 FAST = FitConfig(max_epochs=4, min_epochs=1, patience=9, learning_rate=0.02, warmup_steps=4, ema_decay=0.5)
 
