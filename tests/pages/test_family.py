@@ -173,7 +173,7 @@ def test_models_of_two_analyses_meet_on_one_exhibit(app: AppTest, examined: Seed
     assert table.count('scope="row"') == 6
     said = exhibit_comparison.gather(examined.exhibit.exhibit_id)
     figure = exhibit_comparison.figure(Readings.of(examined.analysis), said)
-    # The audio-visual model scores stretches of sound and no single frames.
+    # The audio-visual model scores segments of sound and no single frames.
     drawn = sorted(trace.name.split(" · ")[0] for trace in figure.data)
     assert drawn == ["tiny", "tiny", "tiny-cues", "tiny-time", "tiny-together"]
     assert len(set(exhibit_comparison.names_of(said))) == len(said) == 6

@@ -70,7 +70,7 @@ def figure(
 
 
 def has_bands(readings: Readings, track_id: int) -> bool:
-    """Whether any model singles out a stretch of the track."""
+    """Whether any model singles out a segment of the track."""
     return any(
         track.intervals for model in readings.analysis.models for track in model.tracks if track.track_id == track_id
     )
@@ -110,7 +110,7 @@ def _add_line(figure: go.Figure, readings: Readings, model: ModelResult, track_i
 
 
 def _add_bands(figure: go.Figure, model: ModelResult, track_id: int, colour: str) -> None:
-    """The stretches of time that a temporal model singles out, as bands of its colour behind the lines."""
+    """The segments of time that a temporal model singles out, as bands of its colour behind the lines."""
     for interval in (one for scored in model.tracks if scored.track_id == track_id for one in scored.intervals):
         start, end = interval.start_s, interval.end_s
         figure.add_scatter(

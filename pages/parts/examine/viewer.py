@@ -137,7 +137,7 @@ def _show_charts(readings: Readings, record_id: str, here: FaceKey, shown_marks:
         config=_PLOT_CONFIG,
     )
     if score_chart.has_bands(readings, track_id):
-        markup.note("Bands: stretches of time that a model over time singles out, in its colour.")
+        markup.note("Bands: segments of time that a model over time singles out, in its colour.")
     _show_attention(readings, record_id, here)
     for model in sync_lane.listening(readings):
         markup.heading(
