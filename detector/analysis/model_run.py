@@ -59,10 +59,9 @@ class ModelRun:
         self.fraction = fraction
 
 
-def stage_fractions(runs: Iterable[ModelRun]) -> dict[Stage, float]:
+def stage_fractions(staged: Iterable[tuple[Stage, ModelRun]]) -> dict[Stage, float]:
     """Progress of each stage, 0..1: the mean over its models."""
     stages: dict[Stage, list[float]] = {}
-    for run in runs:
-        if run.kind.stage is not None:
-            stages.setdefault(run.kind.stage, []).append(run.fraction)
+    for stage, run in staged:
+        stages.setdefault(stage, []).append(run.fraction)
     return {stage: sum(parts) / len(parts) for stage, parts in stages.items()}

@@ -114,6 +114,7 @@ class _Run:
             self.group.wait_until(lambda: all(run.result is not None for _, run in self.staged), self._check)
             self.group.wait_until(lambda: self.file_examined, self._check)
             self._check()
+            results = self._results(context)
         except ThreadGroupStoppedError:
             self.group.join()
             assert self.group.failure is not None  # only a failed stage stops the flow behind this thread's back
@@ -122,7 +123,7 @@ class _Run:
             self.group.stop()
             self.group.join()
             self.reader.close()
-        analysis = self._conclude(context)
+        analysis = self._conclude(context, results)
         total_s = time.perf_counter() - start_s
         scoring_s = {f"scores:{one.model.card.model_id}": one.busy_s for one in self.workers.values()}
         staged_s = {f"{stage.name}:{run.model.card.model_id}": run.busy_s for stage, run in self.staged}
@@ -141,7 +142,7 @@ class _Run:
             crops_cut=sum(len(one.cutter.keys) for one in self.workers.values()),
             crops_scored=sum(one.done for one in self.workers.values()),
             draining=self.draining,
-            track_models=stage_fractions(run for _, run in self.staged),
+            track_models=stage_fractions(self.staged),
         )
 
     def _decode(self) -> None:
@@ -221,7 +222,7 @@ class _Run:
                     run.work(replace(context, results=before))
         return tuple(run.result for run in self.runs if run.result is not None)
 
-    def _conclude(self, context: TrackContext) -> Analysis:
+    def _conclude(self, context: TrackContext, results: tuple[ModelResult, ...]) -> Analysis:
         self.meter.conclude()
         evidence = replace(self.evidence, integrity=_merge(self.evidence.integrity, self.reader.integrity))
         findings = Findings(
@@ -229,7 +230,7 @@ class _Run:
             settings=self.settings,
             tracks=context.tracks,
             deciding=context.deciding,
-            results=self._results(context),
+            results=results,
             decisions=tuple(model.card.thresholds for model in self.models),
             frames_examined=self.frames_done,
             frames_with_face=self.frames_with_face,

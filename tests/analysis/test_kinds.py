@@ -328,3 +328,17 @@ def test_frame_models_are_ordered_by_score_and_no_other_kind_is_among_them() -> 
         ModelResult("high", weights, 2.0, ()),
     ]
     assert [model.model_id for model in heatmap_models(models)] == ["high", "zero", "low", "without"]
+
+
+def test_an_ensemble_that_fails_says_why_and_its_members_stand() -> None:
+    class Broken(FakeEnsemble):
+        def fuse(self, logits, present):
+            raise RuntimeError("no such member")
+
+    analysis = run(FakeModel(), Broken([{"model_id": "fake", "cue": None}]))
+    frame, together = analysis.models
+    assert frame.logit is not None
+    assert together.logit is None
+    assert "no such member" in str(together.reason)
+    assert analysis.conclusion.score == frame.score
+    assert "model_failed" in [reason.code for reason in analysis.conclusion.reasons]
