@@ -1,4 +1,4 @@
-"""The tables of labelled files: a data folder's own `manifest.csv`, and that of the pool of real generators within it."""
+"""The tables of labelled files: a folder's own `manifest.csv`, and that of the pool of real generators in it."""
 
 from __future__ import annotations
 
