@@ -106,8 +106,7 @@ def _network_alone_s(networks: Sequence[LoadedModel], faces: int, batch_size: in
 
 
 def _run(network: LoadedModel, count: int) -> None:
-    size_px = network.card.crop.size_px
-    blank = np.full((count, size_px, size_px, 3), 128, np.uint8)
+    blank = np.full((count, *network.card.crop.shape), 128, np.uint8)
     kind_of(network).read_crops(network, blank, keep_features=False)
 
 

@@ -9,10 +9,12 @@ from detector.analysis.types import (
     Attention,
     ChannelReadings,
     CueResult,
+    FamilyReading,
     FrameScore,
     Interval,
     Member,
     ModelResult,
+    PlaceReading,
     SyncWindow,
     TrackScore,
 )
@@ -43,6 +45,8 @@ def _track_to_dict(track: TrackScore) -> dict[str, Any]:
         "frames": [{**asdict(frame), "score": frame.score} for frame in track.frames],
         "attention": None if track.attention is None else asdict(track.attention),
         "intervals": [asdict(interval) for interval in track.intervals],
+        "families": [asdict(reading) for reading in track.families],
+        "places": [asdict(reading) for reading in track.places],
     }
 
 
@@ -82,7 +86,9 @@ def _track_from_dict(track: dict[str, Any]) -> TrackScore:
     seen = track.get("attention")
     attention = None if seen is None else Attention(tuple(seen["pts"]), tuple(seen["pts_s"]), tuple(seen["pooling"]))
     intervals = tuple(Interval(**interval) for interval in track.get("intervals", ()))
-    return TrackScore(track["track_id"], track["logit"], frames, attention, intervals)
+    families = tuple(FamilyReading(**reading) for reading in track.get("families", ()))
+    places = tuple(PlaceReading(**reading) for reading in track.get("places", ()))
+    return TrackScore(track["track_id"], track["logit"], frames, attention, intervals, families, places)
 
 
 def _cue_from_dict(cue: dict[str, Any], own: tuple[TrackScore, ...]) -> CueResult:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from detector.evidence.forensics.types import FileForensics
 from detector.evidence.types import Evidence
-from detector.faces.types import FaceTrack
+from detector.faces.types import FaceTrack, Place
 from detector.settings import AnalysisSettings
 
 SCHEMA_VERSION = "1.3"
@@ -57,16 +57,39 @@ class Interval:
     logit: float
 
 
+Family = Literal["swap", "lipsync", "animation", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyReading:
+    """How much a face's manipulation, should there be one, looks like one family: `probability` 0..1; those of a track
+    sum to 1."""
+
+    family: Family
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceReading:
+    """The mean logit of a track's patches at one place of the face, None where none was read there."""
+
+    place: Place
+    logit: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class TrackScore:
     """A track's logit: of a frame model the quality-weighted mean of its frames' logits, of a sequence model the mean
-    over its windows. A sequence model's `frames` are its per-frame logits."""
+    over its windows. A sequence model's `frames` are its per-frame logits. `families` and `places` are those of a model
+    that reads patches."""
 
     track_id: int
     logit: float
     frames: tuple[FrameScore, ...]
     attention: Attention | None = None
     intervals: tuple[Interval, ...] = ()
+    families: tuple[FamilyReading, ...] = ()
+    places: tuple[PlaceReading, ...] = ()
 
     @property
     def score(self) -> float:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.faces.native import native_patches
 from detector.faces.types import Box, CropSpec
 
 _INTERPOLATION = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
@@ -42,12 +43,14 @@ def shows_enough(bbox_xyxy_px: Box, shape: tuple[int, ...], spec: CropSpec) -> b
 def crop_face(
     image: NDArray[np.uint8], bbox_xyxy_px: Box, landmarks: NDArray[np.float32] | None, spec: CropSpec
 ) -> NDArray[np.uint8]:
-    """Cut one face out of `image` (H, W, 3) uint8 as `spec` says; returns (size_px, size_px, 3) uint8, contiguous.
+    """Cut one face out of `image` (H, W, 3) uint8 as `spec` says; returns `spec.shape` uint8, contiguous.
 
     Pixels outside the frame repeat the nearest edge pixel. With alignment "eyes" the frame is turned about the
     square's centre until the eyes are level; without `landmarks` such a crop is left upright, because a guessed
-    angle would be worse than none.
+    angle would be worse than none. With alignment "native" the crop is a column of patches (`native_patches`).
     """
+    if spec.alignment == "native":
+        return native_patches(image, bbox_xyxy_px, spec.size_px)
     left, top, right, _ = (int(value) for value in crop_box(bbox_xyxy_px, spec))
     side = right - left
     angle_deg = _eye_angle_deg(landmarks) if spec.alignment == "eyes" and landmarks is not None else 0.0

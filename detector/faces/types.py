@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
+Place = Literal["middle", "mouth", "hair", "beside"]
+PLACES: Final[tuple[Place, ...]] = ("middle", "mouth", "hair", "beside")
+"""Where the patches of a crop with alignment "native" lie, in the order in which they are stacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +85,21 @@ class CropSpec:
     The box is made square on its longer side, grown by `margin` x that side on each of the four sides, cut out
     (edge pixels replicated outside the frame) and resized to `size_px` with `interpolation`; `alignment` "eyes"
     first rotates the frame so that the eyes are level. Pixel values are divided by 255, then (x - mean) / std.
+    With alignment "native" nothing is resized: the crop is a column of patches of `size_px` x `size_px` at the frame's
+    own pixels, one at each of `PLACES` (`detector.faces.native`), and only `size_px` and `least_inside` count.
     A face of whose square a smaller share than `least_inside` lies in the frame is not scored: a model that compares
     the face with its surroundings would compare it with repeated edge pixels.
     """
 
     size_px: int
     margin: float
-    alignment: Literal["none", "eyes"] = "none"
+    alignment: Literal["none", "eyes", "native"] = "none"
     interpolation: Literal["area", "linear", "cubic"] = "area"
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     least_inside: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of a crop."""
+        return self.size_px * (len(PLACES) if self.alignment == "native" else 1), self.size_px, 3

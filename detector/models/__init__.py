@@ -6,6 +6,7 @@ from detector.models.frame import FrameNet, FrameOutput
 from detector.models.fusion import build_fusion
 from detector.models.hybrid import HybridNet
 from detector.models.recurrent import RecurrentNet
+from detector.models.residual import ResidualNet
 from detector.models.sequence import TransformerNet
 from detector.models.specialists import SpecialistsNet
 from detector.models.texture import TextureNet
@@ -19,6 +20,7 @@ __all__ = [
     "HighPass",
     "HybridNet",
     "RecurrentNet",
+    "ResidualNet",
     "SpecialistsNet",
     "TextureNet",
     "TransformerNet",

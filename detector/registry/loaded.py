@@ -18,6 +18,8 @@ from detector.models.frame_pair import FramePairNet
 from detector.models.specialists.signals import face_mean
 from detector.registry.card import ModelCard
 
+PATCHES_AT_ONCE: Final = 32
+
 
 class FrameFeatures(NamedTuple):
     """`logits` (N,) and `features` (N, D + 64), float32, of N crops: what the label rests on, then how each crop looks
@@ -33,6 +35,14 @@ class WindowScores(NamedTuple):
     logits: NDArray[np.float32]
     frame_logits: NDArray[np.float32]
     pooling: NDArray[np.float32]
+
+
+class PatchScores(NamedTuple):
+    """Of N faces, float32, NaN where a patch was left out: `logits` (N, P) of the patches at each of
+    `detector.faces.types.PLACES`, `families` (N, P, F) log-probabilities of the families of manipulation."""
+
+    logits: NDArray[np.float32]
+    families: NDArray[np.float32]
 
 
 class CueScores(NamedTuple):
@@ -68,9 +78,7 @@ class LoadedModel:
 
     def prepare(self, crops: NDArray[np.uint8]) -> torch.Tensor:
         """(N, S, S, 3) uint8 RGB crops -> (N, 3, S, S) float32, normalised by the card, on the device."""
-        size = self.card.crop.size_px
-        if crops.ndim != 4 or crops.shape[1:] != (size, size, 3) or crops.dtype != np.uint8:
-            raise ValueError(f"expected (N, {size}, {size}, 3) uint8 crops, found {crops.shape} {crops.dtype}")
+        self._check(crops)
         pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device).permute(0, 3, 1, 2).float() / 255
         mean, std = (
             torch.tensor(values, device=self.device).view(1, 3, 1, 1)
@@ -85,6 +93,11 @@ class LoadedModel:
         if not isinstance(layer, nn.Module):
             raise ModelNotFoundError(f"{self.card.model_id} has no layer to take a class activation map from.")
         return layer
+
+    def _check(self, crops: NDArray[np.uint8]) -> None:
+        shape = self.card.crop.shape
+        if crops.ndim != 4 or crops.shape[1:] != shape or crops.dtype != np.uint8:
+            raise ValueError(f"expected {('N', *shape)} uint8 crops, found {crops.shape} {crops.dtype}")
 
     @property
     def _any(self) -> Any:  # noqa: ANN401 - networks of different kinds share no class
@@ -181,6 +194,30 @@ class SpecialistsModel(LoadedModel):
     def channels(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """The named channels of every cue as maps, (N, C, h, w) float32 each."""
         return {cue: _array(one.channels) for cue, one in self._any.forward_all(self.prepare(crops)).items()}
+
+
+@loaded_as("residual")
+class ResidualModel(LoadedModel):
+    """Scores patches of a face at the video's own pixels."""
+
+    reads_crops = True
+
+    @torch.inference_mode()
+    def patches(self, crops: NDArray[np.uint8]) -> PatchScores:
+        """Every patch of (N, P·S, S, 3) uint8 columns (`detector.faces.native`). A patch without any light is one that
+        was left out."""
+        self._check(crops)
+        side = self.card.crop.size_px
+        rows = crops.reshape(len(crops), -1, side, side, 3)
+        there = rows.any((2, 3, 4))
+        logits = np.full(there.shape, np.nan, np.float32)
+        families = np.full((*there.shape, self._any.families), np.nan, np.float32)
+        found = torch.from_numpy(rows[there]).permute(0, 3, 1, 2).to(self.device).split(PATCHES_AT_ONCE)
+        if there.any():
+            outputs = [self._any.forward_all(part) for part in found]
+            logits[there] = _array(torch.cat([one.logit for one in outputs]))
+            families[there] = _array(torch.cat([one.family for one in outputs]))
+        return PatchScores(logits, families)
 
 
 @loaded_as("sequence")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detector.analysis.types import Label
+from detector.faces.types import PLACES, CropSpec
 from detector.report import wording
 from detector.report.analysis_payload import AnalysisData, ConclusionData, analysis_data, model_labels
 from detector.report.attachments import Attachment
@@ -376,6 +377,18 @@ def _commands(record: CaseRecord, words: Words) -> Facts:
     ]
 
 
+def _input(crop: CropSpec, words: Words) -> str:
+    if crop.alignment == "native":
+        return words("model.input_native", count=len(PLACES), size=crop.size_px)
+    return words(
+        "model.input_value",
+        size=crop.size_px,
+        margin=f"{crop.margin:g}",
+        alignment=crop.alignment,
+        interpolation=crop.interpolation,
+    )
+
+
 def _model(entry: ModelEntry, labels: dict[tuple[str, str], str], words: Words) -> ModelData:
     rows: Facts = [(words("model.id"), printable(entry.model_id)), (words("model.weights"), entry.weights_sha256)]
     card = entry.card
@@ -386,16 +399,7 @@ def _model(entry: ModelEntry, labels: dict[tuple[str, str], str], words: Words) 
                 words("model.kind"),
                 words("model.kind_value", kind=printable(card.kind), count=f"{card.parameters:,}"),
             ),
-            (
-                words("model.input"),
-                words(
-                    "model.input_value",
-                    size=crop.size_px,
-                    margin=f"{crop.margin:g}",
-                    alignment=crop.alignment,
-                    interpolation=crop.interpolation,
-                ),
-            ),
+            (words("model.input"), _input(crop, words)),
             (
                 words("model.thresholds"),
                 words(

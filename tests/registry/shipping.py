@@ -13,7 +13,14 @@ from detector.models import build_network
 from detector.registry import ModelCard, Thresholds, save_weights
 
 
-def ship(folder: Path, model_id: str, kind: str, architecture: dict[str, Any], inputs: dict[str, Any]) -> ModelCard:
+def ship(
+    folder: Path,
+    model_id: str,
+    kind: str,
+    architecture: dict[str, Any],
+    inputs: dict[str, Any],
+    crop: CropSpec | None = None,
+) -> ModelCard:
     """A small, untrained model with its card."""
     torch.manual_seed(len(model_id))
     path = folder / f"{model_id}.safetensors"
@@ -23,7 +30,7 @@ def ship(folder: Path, model_id: str, kind: str, architecture: dict[str, Any], i
         title=model_id,
         kind=kind,
         architecture=architecture,
-        crop=CropSpec(64, 0.1),
+        crop=crop or CropSpec(64, 0.1),
         weights_file=path.name,
         weights_sha256=save_weights(network, path, dtype=torch.float32),
         parameters=1,

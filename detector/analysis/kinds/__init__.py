@@ -1,6 +1,14 @@
 """The kinds of model there are. To add one: a module or folder that calls `register`, and a line here."""
 
-from detector.analysis.kinds import audiovisual, ensemble, frame, sequence, specialists, texture  # noqa: F401
+from detector.analysis.kinds import (  # noqa: F401
+    audiovisual,
+    ensemble,
+    frame,
+    residual,
+    sequence,
+    specialists,
+    texture,
+)
 from detector.analysis.kinds.frame import heatmap_models
 from detector.analysis.kinds.kind import KINDS, Kind, Stage, TrackContext, kind_named, kind_of, register
 

@@ -57,6 +57,8 @@ class Kind(ABC):
     """As in cards, configs and records."""
     title: ClassVar[str]
     """For people, in lists of models."""
+    about: ClassVar[str] = ""
+    """One sentence for people on what it looks at, where the title alone does not say."""
     icon: ClassVar[str] = "deployed_code"
     """A Material symbol."""
     rank: ClassVar[int] = 9

@@ -63,6 +63,8 @@ def _show_facts(card: ModelCard) -> None:
         ("Licence", card.licence),
     ]
     markup.facts(rows, mono=("Model", "Weights", "Weights SHA-256"))
+    if about := kind_of(card).about:
+        markup.note(about)
 
 
 def _threshold(logit: float) -> str:

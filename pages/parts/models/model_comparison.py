@@ -23,7 +23,7 @@ def show(cards: Sequence[ModelCard]) -> None:
         ("kind", [kind_of(card).title for card in cards]),
         ("parameters", [f"{card.parameters:,}" for card in cards]),
         ("file size", [_size(card) for card in cards]),
-        ("input", [f"{card.crop.size_px} px, margin {100 * card.crop.margin:.0f} %" for card in cards]),
+        ("input", [kind_of(card).input_text(card) for card in cards]),
     ]
     measurement_table.show_text("", titles, rows)
     measurement_table.compare(titles, [card.results.measurements for card in cards])

@@ -1,0 +1,123 @@
+"""Models that look at patches of a face at the video's own pixels, through noise residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from detector.analysis.aggregate import FaceKey, track_mean, track_score
+from detector.analysis.kinds.diagram import Block, Diagram, options_of
+from detector.analysis.kinds.frame import why_none
+from detector.analysis.kinds.kind import Kind, TrackContext, register
+from detector.analysis.results import tracks_result
+from detector.analysis.types import Family, FamilyReading, ModelResult, PlaceReading
+from detector.analysis.workers import NetworkWorker
+from detector.faces.types import PLACES, FaceTrack, Place
+
+if TYPE_CHECKING:
+    from detector.registry import LoadedModel, ModelCard, ResidualModel
+
+PLACE_WEIGHTS: Final[Mapping[Place, float]] = {"middle": 1.0, "mouth": 1.0, "hair": 0.5, "beside": 0.5}
+_OF_THE_FACE: Final[tuple[Place, ...]] = ("middle", "mouth")
+
+
+class ResidualKind(Kind):
+    """A face's logit is the weighted mean of its patches'; a track's the quality-weighted mean of its faces'."""
+
+    name, title, icon, rank = "residual", "Residual patches", "grain", 3
+    about = (
+        "Looks at patches of the face, its mouth, the hair and what is beside it at the video's own pixels, and only "
+        "at what neighbouring pixels leave over of each other, never at the picture itself."
+    )
+
+    @override
+    def crop_reader(self, model: LoadedModel) -> LoadedModel:
+        return model
+
+    @override
+    def read_crops(
+        self, model: LoadedModel, crops: NDArray[np.uint8], *, keep_features: bool
+    ) -> dict[str, NDArray[Any]]:
+        patches = cast("ResidualModel", model).patches(crops)
+        of_face = [PLACES.index(place) for place in _OF_THE_FACE]
+        return {
+            "logits": face_logits(patches.logits),
+            **{f"{place}/logits": patches.logits[:, index] for index, place in enumerate(PLACES)},
+            "families": patches.families[:, of_face].mean(1),
+        }
+
+    @override
+    def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
+        assert context.worker is not None
+        worker, scores = context.worker, []
+        logits, families = worker.logits("logits"), worker.rows("families")
+        for track in context.tracks:
+            if (score := track_score(track, logits)) is not None:
+                read = _families(model.card, track, families)
+                scores.append(replace(score, families=read, places=_places(track, worker)))
+        return tracks_result(model, scores, context.deciding, why_none(worker, context.tracks))
+
+    @override
+    def input_text(self, card: ModelCard) -> str:
+        side = card.crop.size_px
+        return f"{len(PLACES)} patches of {side} × {side} px of each face, never resized"
+
+    @override
+    def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
+        options, side = options_of(card), card.crop.size_px
+        widths = [int(width) for width in options.get("widths", ())]
+        members = int(options.get("members", 1))
+        trunk = f"3 × 3 convolutions, {', '.join(map(str, widths))} channels"
+        families = ", ".join(map(str, card.inputs.get("families", ())))
+        patches = (f"{side} × {side} px at {', '.join(PLACES)}", "the video's own pixels")
+        residuals = ("2 × 2 neighbours, high-pass, 5 × 5 kernel", "held at strong edges, relative to their strength")
+        blocks = (
+            Block("patches", "Patches", patches, 0, 0.1, 0.9, "input"),
+            Block("planes", "Luma and colour", ("BT.601; luma folded onto the grid of colour",), 1, 0.1, 0.9),
+            Block("residuals", "Residuals", residuals, 2, 0.1, 0.9),
+            Block("trunk", f"{members} networks" if members > 1 else "Network", (trunk,), 3, 0.1, 0.9),
+            Block("pooled", "Mean and spread", (f"{2 * widths[-1]} features" if widths else "",), 4, 0.1, 0.9),
+            Block("label", "Label head", ("mean over the patches",), 5, 0.02, 0.48, "head"),
+            Block("family", "Family head", ("of manipulated patches alone",), 5, 0.52, 0.98, "head"),
+            Block("score", "Score", ("P(manipulated), 0 to 1",), 6, 0.02, 0.48, "output"),
+            Block("families", "Family", (families,), 6, 0.52, 0.98, "output"),
+        )
+        path = pairwise(("patches", "planes", "residuals", "trunk", "pooled", "label", "score"))
+        return Diagram(blocks, (*path, ("pooled", "family"), ("family", "families")))
+
+
+def face_logits(places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits (N,) of faces from those of their patches (N, P) at `PLACES`, weighted by `PLACE_WEIGHTS`; patches that
+    were left out are NaN, and so is a face without any."""
+    there = np.isfinite(places)
+    weights = there * np.array([PLACE_WEIGHTS[place] for place in PLACES], np.float32)
+    total = weights.sum(1)
+    summed = (np.where(there, places, 0) * weights).sum(1)
+    return np.where(total > 0, summed / np.maximum(total, 1e-6), np.nan).astype(np.float32)
+
+
+def _places(track: FaceTrack, worker: NetworkWorker) -> tuple[PlaceReading, ...]:
+    read = {place: track_score(track, worker.logits(f"{place}/logits")) for place in PLACES}
+    return tuple(PlaceReading(place, None if score is None else score.logit) for place, score in read.items())
+
+
+def _families(
+    card: ModelCard, track: FaceTrack, rows: Mapping[FaceKey, NDArray[np.float32]]
+) -> tuple[FamilyReading, ...]:
+    """The mean of the log-probabilities, as probabilities; none where the card names no families."""
+    names: Sequence[Family] = card.inputs.get("families", ())
+    mean = track_mean(track, rows) if names else None
+    if mean is None:
+        return ()
+    shares = np.exp(mean - mean.max())
+    shares /= shares.sum()
+    return tuple(FamilyReading(name, float(share)) for name, share in zip(names, shares, strict=True))
+
+
+register(ResidualKind())
