@@ -145,7 +145,8 @@ def _with_steadiness(evaluation: Evaluation, data_root: Path, count: int, device
     a handful: a model that needs more around a face than labelled pictures show is left out."""
     from detector.explain.steadiness import measure_steadiness
     from detector.registry import FrameModel, load_model, loaded_class
-    from detector.training.evaluation.predictions import column_of, labelled_faces
+    from detector.training.evaluation.predictions import column_of
+    from detector.training.evaluation.scoring import labelled_faces
 
     scored = evaluation.pictures.dropna(subset=column_of(evaluation.card.model_id))
     each = max(1, count // 2)

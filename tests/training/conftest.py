@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from detector.registry import load_set
 from detector.training.evaluation.heldout import write_held_out
+from detector.training.evaluation.prediction_store import PredictionStore
 from tests.registry.shipping import ship
+from tests.training.recorded import recorded
 
 FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
 
@@ -30,17 +32,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file = f"{number}.{'mp4' if kind == 'video' else 'png'}"
         rows.append((file, label, kind, f"person{number}", "lab", "paste" if label == "fake" else "", "train"))
         logits = rng.normal(1.0 if label == "fake" else -1.0, 1.0, 2)
-        content = str(tmp_path / "data" / file)  # there is no such file whose bytes could be hashed
-        said.append(
-            {
-                "content": content,
-                "file": file,
-                "logit:one": logits[0],
-                "logit:other": logits[1],
-                "size_px": 100.0,
-                "exposure": 0.5,
-            }
-        )
+        said.append((file, kind, dict(zip(("one", "other"), logits, strict=True))))
     names = ["file", "label", "kind", "group", "source", "manipulation", "use"]
     table = pd.DataFrame(rows, columns=names)
     (tmp_path / "data").mkdir()
@@ -48,10 +40,11 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     split = np.where(np.arange(120) < 100, "val", "test")
     for card in cards:
         write_held_out(table.assign(split=split), weights, card.model_id)
-    heading = {"models": sorted([card.model_id, card.weights_sha256] for card in cards)}
-    lines = [json.dumps(line) for line in (heading, *said)]
+    store = PredictionStore(tmp_path / "predictions.jsonl")
+    models = load_set(["one", "other"])
+    for file, kind, given in said:
+        store.add(recorded(tmp_path / "data" / file, kind, models, given))
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "predictions.jsonl").write_text("\n".join(lines) + "\n")
     config = {
         "kind": "ensemble",
         "model_id": "both",

@@ -185,9 +185,9 @@ def fuse(fusion: Fusion, config: EnsembleConfig, table: pd.DataFrame) -> NDArray
 
 
 def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
-    """The recipe: every member's logits on the validation files (kept in `run_dir/predictions.jsonl`), the fit,
-    `run_dir/best.safetensors`, `validation.csv` with cross-validated logits, and `run.json`. Where the config asks for
-    synthesised clips, they lie in `clips` beside `run_dir`, shared by all ensembles."""
+    """The recipe: every member's logits on the validation files, the fit, `run_dir/best.safetensors`, `validation.csv`
+    with cross-validated logits, and `run.json`. Beside `run_dir`, shared by all ensembles, `predictions.jsonl` keeps
+    the logits, and `clips` the synthesised clips where the config asks for any."""
     config = load_ensemble_config(config_path)
     run_dir.mkdir(parents=True, exist_ok=True)
     table = validation_predictions(config, data_root, run_dir, device)
@@ -220,18 +220,15 @@ def validation_predictions(config: EnsembleConfig, data_root: Path, run_dir: Pat
     table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
     every = np.stack([splits_of(table["group"], model, models).to_numpy(str) for model in models])
     chosen = (every == "val").all(axis=0) & ((table["kind"] == "video").to_numpy() | labelled_rows(table))
-    rows = [
-        gather(models, table[chosen], data_root, run_dir / "predictions.jsonl", on_file=Progress("examining files"))
-    ]
+    store = run_dir.parent / "predictions.jsonl"
+    rows = [gather(models, table[chosen], data_root, store, on_file=Progress("examining files"))]
     if config.synthesised:
         clips = run_dir.parent / "clips"
         real = table[chosen & ((table["kind"] == "video") & (table["label"] == "real")).to_numpy()]
         networks = load_reconstruction_networks(clips / "repainters")
         name = hashlib.sha256(" ".join(config.synthesised).encode()).hexdigest()[:8]
         twins = write_twins(real, data_root, clips / f"synthesised-{name}", config.synthesised, networks)
-        said = gather(
-            models, twins, data_root, run_dir / "predictions-synthesised.jsonl", on_file=Progress("examining twins")
-        )
+        said = gather(models, twins, data_root, store, on_file=Progress("examining twins"))
         rows.append(said.assign(kind="synthesised"))
     return pd.concat(rows, ignore_index=True).assign(split="val")
 

@@ -1,37 +1,52 @@
 """Models' logits on labelled files, one row a file: gathered once, measured and fitted from as often as wanted.
 
-Every model runs in the one analysis of a video, through the product's own pipeline; pictures are searched for faces and
-cut once. Rows are written as they are made, so that an interrupted gathering goes on where it stopped.
+Every model runs once on each file, whenever it is first asked for; what was said before is read from a store
+(`detector.training.evaluation.prediction_store`), so that an interrupted gathering goes on where it stopped and a model
+that is added runs alone. Ensembles never run: their logits are fused from those of their members.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from detector.analysis import Analysis, analyze
-from detector.analysis.aggregate import deciding_tracks
-from detector.analysis.kinds import kind_of
-from detector.errors import EvidenceError
-from detector.evidence import Evidence, Frame, examine, frame_at, ingest
-from detector.faces import CropSpec, DetectedFace, FaceAnalyser, crop_face
-from detector.faces.crop import shows_enough
-from detector.registry import EnsembleModel, FrameModel, LoadedModel, SpecialistsModel, file_sha256
-from detector.settings import AnalysisSettings
-from detector.training.data.skin_tone import skin_ita_deg
+from detector.analysis.kinds.ensemble import NO_MEMBER
+from detector.analysis.results import NO_FACE
+from detector.faces import FaceAnalyser
+from detector.registry import EnsembleModel, LoadedModel, SpecialistsModel, file_sha256
+from detector.training.data.video_cut import Columns
+from detector.training.evaluation.prediction_store import (
+    ClipFacts,
+    ClipKey,
+    ClipRecord,
+    FileLogits,
+    Prediction,
+    PredictionStore,
+    model_digest,
+)
+from detector.training.evaluation.scoring import (
+    PICTURE_SETTINGS,
+    VIDEO_SETTINGS,
+    Asked,
+    reads_pictures,
+    score_pictures,
+    score_video,
+)
 
-VIDEO_SETTINGS: Final = AnalysisSettings(max_frames=60)
 FACTS: Final = ("file", "kind", "label", "group", "source", "manipulation")
+POOL_FACTS: Final = ("pool", "use", "family", "generator", "crop_x0", "crop_x1")
+"""Columns of a manifest that are kept beside the facts where they are there."""
+_MEASURED: Final = (
+    "problem", "size_px", "exposure", "ita_deg", "short_side_px", "bits_per_pixel", "sound", "frames_scored",
+)  # fmt: skip
 _PICTURES_AT_ONCE = 32
+
+Wanted = Mapping[str, NDArray[np.bool_]]
 
 
 def column_of(model_id: str, cue: str | None = None) -> str:
@@ -50,197 +65,173 @@ def gather(
     data_root: Path,
     store: Path,
     *,
+    wanted: Wanted | None = None,
     on_file: Callable[[int, int, str], None] = lambda done, total, file: None,
 ) -> pd.DataFrame:
-    """A row of logits for each of `files` (columns of `FACTS`), kept in `store` (JSON lines) and read from there where
-    the same weights made them of the same content, whatever the file is called.
+    """A row of logits for each of `files` (columns of `FACTS`; `POOL_FACTS` where there are any), kept in `store` (JSON
+    lines) and read from there where the same weights and settings made them of the same content, whatever the file is
+    called. `wanted` says by model which rows it is asked for, all where it does not name the model.
 
-    Adds `size_px`, `exposure`, `ita_deg` of the face that was scored, `called` (the conclusion's label, videos only),
-    `problem`, why there is no score, and `problem_of` each model that has none of its own.
-    A file that cannot be examined has no logit, never a made-up one.
+    Adds `size_px`, `exposure`, `ita_deg` of the face that was scored, `short_side_px`, `bits_per_pixel`, `sound`,
+    `frames_scored` of the clip, `problem`, why nothing could be examined, and `problem_of` each model without a logit.
+    A file that cannot be examined has no logit, never a made-up one. With `crop_x0` and `crop_x1`, the clip is those
+    columns of the file. Raises SettingsError for columns that are none.
     """
-    heading = {"models": sorted([model.card.model_id, model.card.weights_sha256] for model in models)}
-    kept = _read(store, heading)
-    if not kept:
-        store.write_text(json.dumps(heading) + "\n", encoding="utf-8")
-    content = {file: _content(data_root / file) for file in files["file"]}
-    missing = files[[content[file] not in kept for file in files["file"]]]
-    with store.open("a", encoding="utf-8") as out:
-        for number, row in enumerate(_rows(models, missing, data_root)):
-            row = {"content": content[row["file"]], **row}
-            kept[row["content"]] = row
-            out.write(json.dumps(row, allow_nan=False) + "\n")
-            out.flush()
-            on_file(number + 1, len(missing), row["file"])
-    facts = files[list(FACTS)].reset_index(drop=True)
-    said = pd.DataFrame([kept[content[file]] for file in facts["file"]]).drop(columns=["content", "file"])
+    asked = [_asked(row, data_root) for _, row in files.iterrows()]
+    stills = [kind == "image" for kind in files["kind"]]
+    rows = _rows_asked(models, len(asked), wanted or {})
+    known = _Known(PredictionStore(store), models)
+    known.complete(asked, stills, rows, on_file)
+    facts = files[[*FACTS, *(name for name in POOL_FACTS if name in files)]].reset_index(drop=True)
+    measured = [[getattr(known.facts(one.key), name) for name in _MEASURED] for one in asked]
+    said: dict[str, Any] = {}
+    for model in sorted(models, key=lambda one: isinstance(one, EnsembleModel)):
+        keys = [one.key if here else None for one, here in zip(asked, rows[_id(model)], strict=True)]
+        columns = known.fused(model, keys) if isinstance(model, EnsembleModel) else known.columns(model, keys)
+        said |= columns
+    return pd.concat(
+        [facts, pd.DataFrame(measured, columns=list(_MEASURED)), pd.DataFrame(said, index=facts.index)], axis=1
+    )
+
+
+def _id(model: LoadedModel) -> str:
+    return model.card.model_id
+
+
+def _asked(row: pd.Series, data_root: Path) -> Asked:
+    path = data_root / row["file"]
+    settings = PICTURE_SETTINGS if row["kind"] == "image" else VIDEO_SETTINGS
+    cut = Columns.read(str(row.get("crop_x0", "")), str(row.get("crop_x1", "")))
+    content = file_sha256(path) if path.is_file() else str(path)
+    return Asked(row["file"], path, ClipKey(content, cut and (cut.x0, cut.x1), settings.sha256))
+
+
+def _rows_asked(models: Sequence[LoadedModel], count: int, wanted: Wanted) -> dict[str, NDArray[np.bool_]]:
+    """The rows of each model: those it is wanted for, and those of the ensembles that it is a member of."""
+    rows = {_id(model): wanted.get(_id(model), np.ones(count, bool)) for model in models}
     for model in models:
-        for column in _columns(model):
-            said[column] = pd.to_numeric(said[column], errors="coerce") if column in said else np.nan
-    return pd.concat([facts, said], axis=1)
-
-
-def _columns(model: LoadedModel) -> list[str]:
-    cues = tuple(model.channel_names) if isinstance(model, SpecialistsModel) else ()
-    return [column_of(model.card.model_id), *(column_of(model.card.model_id, cue) for cue in cues)]
-
-
-def _content(path: Path) -> str:
-    """The key that predictions are kept under: the file's SHA-256, or its path where there is nothing to read."""
-    return file_sha256(path) if path.is_file() else str(path)
-
-
-def _read(store: Path, heading: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Kept rows by content; those of version 0.1, which only had names, are left out."""
-    if not store.is_file():
-        return {}
-    lines = store.read_text(encoding="utf-8").splitlines()
-    if not lines or json.loads(lines[0]) != heading:
-        return {}
-    rows = {}
-    for line in lines[1:]:
-        try:
-            row = json.loads(line)
-        except ValueError:  # cut off in the middle of the last write
-            continue
-        if "content" in row:
-            rows[row["content"]] = row
+        for member in model.card.inputs.get("members", ()):
+            if (name := str(member["model_id"])) in rows:
+                rows[name] = rows[name] | rows[_id(model)]
     return rows
 
 
-def _rows(models: Sequence[LoadedModel], files: pd.DataFrame, data_root: Path) -> Iterator[dict[str, Any]]:
-    for file in files.loc[files["kind"] == "video", "file"]:
-        yield {"file": file, **_video(models, data_root / file)}
-    yield from _pictures(models, list(files.loc[files["kind"] == "image", "file"]), data_root)
+class _Known:
+    """What is kept of these models, and the means to learn the rest."""
+
+    def __init__(self, kept: PredictionStore, models: Sequence[LoadedModel]) -> None:
+        self._kept = kept
+        self._single = [model for model in models if not isinstance(model, EnsembleModel)]
+        self._made_by = {_id(model): model_digest(model) for model in self._single}
+
+    def facts(self, key: ClipKey) -> ClipFacts:
+        return self._kept.facts(key) or ClipFacts()
+
+    def complete(
+        self,
+        asked: Sequence[Asked],
+        stills: Sequence[bool],
+        rows: Wanted,
+        on_file: Callable[[int, int, str], None],
+    ) -> None:
+        """Ask every model what it was not asked before; rows of the same content are one clip."""
+        clips: dict[ClipKey, tuple[Asked, bool, dict[str, LoadedModel]]] = {}
+        for number, (one, still) in enumerate(zip(asked, stills, strict=True)):
+            own = clips.setdefault(one.key, (one, still, {}))[2]
+            own |= {_id(model): model for model in self._single if rows[_id(model)][number]}
+        work = [(one, still, new) for one, still, own in clips.values() if (new := self._new(one.key, own, still))]
+        for done, record in enumerate(_records(work), 1):
+            self._kept.add(record)
+            on_file(done, len(work), record.file)
+        for one, still, own in clips.values():
+            # Where faces were found otherwise than before, what was said before is void: once more.
+            if not still and (lost := self._new(one.key, own, still)):
+                self._kept.add(score_video(one, lost))
+
+    def _new(self, key: ClipKey, models: Mapping[str, LoadedModel], still: bool) -> list[LoadedModel]:
+        """The models that can say something of the clip and have not."""
+        if self.facts(key).problem is not None:
+            return []
+        able = [model for model in models.values() if reads_pictures(model) or not still]
+        return [model for model in able if self._said(key, _id(model)) is None]
+
+    def _said(self, key: ClipKey | None, model_id: str) -> Prediction | None:
+        return None if key is None else self._kept.prediction(key, model_id, self._made_by[model_id])
+
+    def columns(self, model: LoadedModel, keys: Sequence[ClipKey | None]) -> dict[str, Any]:
+        """A model's columns: its logits, those of its cues, and why there are none."""
+        said = [self._said(key, _id(model)) for key in keys]
+        columns: dict[str, Any] = {column_of(_id(model)): _floats(one.whole if one else None for one in said)}
+        for cue in model.channel_names if isinstance(model, SpecialistsModel) else ():
+            columns[column_of(_id(model), cue)] = _floats(one.cues.get(cue) if one else None for one in said)
+        columns[problem_of(_id(model))] = [one.reason if one else None for one in said]
+        return columns
+
+    def fused(self, model: EnsembleModel, keys: Sequence[ClipKey | None]) -> dict[str, Any]:
+        """An ensemble's columns, fused as the pipeline does (`detector.analysis.kinds.ensemble`): a logit a deciding
+        track from those of the members there, and of the file that of the worst track."""
+        members = model.card.inputs["members"]
+        owners: list[int] = []
+        table: list[list[float]] = []
+        for number, key in enumerate(keys):
+            if key is not None:
+                said = [self._member_tracks(key, member) for member in members]
+                tracks = self.facts(key).tracks
+                owners += [number] * len(tracks)
+                table += [[own.get(track, np.nan) for own in said] for track in tracks]
+        worst = np.full(len(keys), -np.inf)
+        if table:
+            logits = np.array(table)
+            fused = model.fuse(logits, np.isfinite(logits))[0].astype(float)
+            np.maximum.at(worst, owners, np.where(np.isfinite(fused), fused, -np.inf))
+        known = np.isfinite(worst)
+        reasons = [None if done or key is None else self._why_none(key) for done, key in zip(known, keys, strict=True)]
+        return {column_of(_id(model)): np.where(known, worst, np.nan), problem_of(_id(model)): reasons}
+
+    def _why_none(self, key: ClipKey) -> str:
+        facts = self.facts(key)
+        return facts.problem or (NO_MEMBER if facts.tracks else NO_FACE)
+
+    def _member_tracks(self, key: ClipKey, member: Mapping[str, Any]) -> Mapping[int, float]:
+        """The logits of a member by deciding track; none where it has none."""
+        said, cue = self._said(key, str(member["model_id"])), own_cue(member)
+        if said is None:
+            return {}
+        return said.whole.tracks if cue is None else said.cues.get(cue, FileLogits()).tracks
 
 
-def _video(models: Sequence[LoadedModel], path: Path) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            evidence = examine(ingest(path, Path(folder)))
-            analysis = analyze(evidence, models, VIDEO_SETTINGS)
-            conditions = _conditions_of(analysis, evidence)
-        except EvidenceError as error:
-            return {"problem": str(error)}
-    row: dict[str, Any] = {**conditions, "called": analysis.conclusion.label, "seconds": analysis.timings["total"]}
-    for result in analysis.models:
-        row[column_of(result.model_id)] = result.logit
-        if result.logit is None:
-            row[problem_of(result.model_id)] = result.reason
-        if kind_of(result).cue_scores:
-            row |= {column_of(result.model_id, cue.cue): cue.logit for cue in result.specialists}
-    if analysis.conclusion.score is None:
-        row["problem"] = analysis.conclusion.reasons[0].text
-    return row
+def _records(work: Sequence[tuple[Asked, bool, list[LoadedModel]]]) -> Iterator[ClipRecord]:
+    for one, still, models in work:
+        if not still:
+            yield score_video(one, models)
+    pictures = [(one, models) for one, still, models in work if still]
+    if not pictures:
+        return
+    with FaceAnalyser(PICTURE_SETTINGS) as analyser:
+        for start in range(0, len(pictures), _PICTURES_AT_ONCE):
+            batch = pictures[start : start + _PICTURES_AT_ONCE]
+            together = {_id(model): model for _, models in batch for model in models}
+            yield from score_pictures([one for one, _ in batch], list(together.values()), analyser)
 
 
-def _conditions_of(analysis: Analysis, evidence: Evidence) -> dict[str, Any]:
-    deciding = deciding_tracks(analysis.tracks, analysis.settings, still=False)
-    faces = [tracked for track in deciding for tracked in track.faces]
-    if not faces:
-        return {}
-    best = max(faces, key=lambda tracked: (tracked.face.quality.weight, tracked.face.quality.size_px))
-    size = float(np.median([tracked.face.quality.size_px for tracked in faces]))
-    exposure = float(np.median([tracked.face.quality.exposure for tracked in faces]))
-    return {
-        "size_px": size,
-        "exposure": exposure,
-        "ita_deg": skin_ita_deg(frame_at(evidence, best.pts).image, best.face),
-    }
+def _floats(logits: Iterable[FileLogits | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if one is None or one.logit is None else one.logit for one in logits], float)
 
 
-def _pictures(models: Sequence[LoadedModel], files: list[str], data_root: Path) -> Iterator[dict[str, Any]]:
-    """The largest face of each picture through every model that reads single crops, in batches."""
-    specs = dict.fromkeys(model.card.crop for model in models if model.reads_crops)
-    with FaceAnalyser(AnalysisSettings()) as analyser:
-        for start in range(0, len(files), _PICTURES_AT_ONCE):
-            rows: list[dict[str, Any]] = []
-            crops: dict[CropSpec, list[NDArray[np.uint8]]] = {spec: [] for spec in specs}
-            shown: dict[CropSpec, list[bool]] = {spec: [] for spec in specs}
-            for number, file in enumerate(files[start : start + _PICTURES_AT_ONCE], start):
-                image, face = _largest_face(data_root / file, number, analyser)
-                rows.append({"file": file})
-                if image is None or face is None:
-                    rows[-1]["problem"] = "The picture cannot be read." if image is None else "No face was found."
-                    continue
-                quality = face.quality
-                rows[-1] |= {"size_px": quality.size_px, "exposure": quality.exposure}
-                rows[-1]["ita_deg"] = skin_ita_deg(image, face)
-                for spec in specs:
-                    crops[spec].append(crop_face(image, face.bbox_xyxy_px, face.landmarks, spec))
-                    shown[spec].append(shows_enough(face.bbox_xyxy_px, image.shape, spec))
-            found = [row for row in rows if "problem" not in row]
-            if found:
-                cut = {spec: Cut(np.stack(crops[spec]), np.array(shown[spec])) for spec in specs}
-                _score_crops(models, cut, found)
-            yield from rows
+def own_cue(member: Mapping[str, Any]) -> str | None:
+    """The cue of a member that is one of several specialists of its model; a temporal or audio-visual model's only cue
+    is the model's own logit."""
+    cue = member.get("cue")
+    return None if cue in ("TM", "AV") else cue
 
 
-def labelled_faces(pictures: pd.DataFrame, data_root: Path) -> Iterator[tuple[NDArray[np.uint8], DetectedFace, bool]]:
-    """The largest face of each picture with the picture it lies in and whether it is manipulated; those without one
-    are left out."""
-    with FaceAnalyser(AnalysisSettings()) as analyser:
-        for number, (file, label) in enumerate(zip(pictures["file"], pictures["label"], strict=True)):
-            image, face = _largest_face(data_root / file, number, analyser)
-            if image is not None and face is not None:
-                yield image, face, label == "fake"
-
-
-def _largest_face(
-    path: Path, number: int, analyser: FaceAnalyser
-) -> tuple[NDArray[np.uint8] | None, DetectedFace | None]:
-    read = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if read is None:
-        return None, None
-    image = cv2.cvtColor(read, cv2.COLOR_BGR2RGB).astype(np.uint8)
-    faces = analyser.analyse(Frame(number, number, float(number), number, image))
-    return image, max(faces, key=lambda face: face.quality.size_px, default=None)
-
-
-class Cut(NamedTuple):
-    """`crops` (N, S, S, 3) uint8, and which of them `show` (N,) enough of the face's surroundings to be scored."""
-
-    crops: NDArray[np.uint8]
-    show: NDArray[np.bool_]
-
-    def where_shown(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The logits, NaN where too little of the face lies in the picture."""
-        return np.where(self.show, logits, np.float32(np.nan))
-
-
-def _score_crops(models: Sequence[LoadedModel], cut: dict[CropSpec, Cut], rows: list[dict[str, Any]]) -> None:
-    """Adds the logits of single crops to `rows`; models that need time or sound have none."""
-    for model in models:
-        name = model.card.model_id
-        if isinstance(model, FrameModel):
-            own = cut[model.card.crop]
-            _add(rows, column_of(name), own.where_shown(model.score(own.crops)))
-        elif isinstance(model, SpecialistsModel):
-            own = cut[model.card.crop]
-            cues = {cue: own.where_shown(scores.logits) for cue, scores in model.specialists(own.crops).items()}
-            for cue, logits in cues.items():
-                _add(rows, column_of(name, cue), logits)
-            _add(rows, column_of(name), np.max(list(cues.values()), axis=0))
-    for model in models:
-        if isinstance(model, EnsembleModel):
-            _add(rows, column_of(model.card.model_id), fuse_table(model, pd.DataFrame(rows)))
-
-
-def _add(rows: list[dict[str, Any]], column: str, logits: Iterable[float]) -> None:
-    for row, logit in zip(rows, logits, strict=True):
-        row[column] = float(logit) if math.isfinite(logit) else None
-
-
-def member_columns(members: Sequence[dict[str, Any]]) -> list[str]:
-    """The columns of an ensemble's members. A temporal or audio-visual model's only cue is the model's own logit."""
-    return [
-        column_of(member["model_id"], None if member.get("cue") in ("TM", "AV") else member.get("cue"))
-        for member in members
-    ]
+def member_columns(members: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The columns of an ensemble's members."""
+    return [column_of(member["model_id"], own_cue(member)) for member in members]
 
 
 def member_logits(
-    table: pd.DataFrame, members: Sequence[dict[str, Any]]
+    table: pd.DataFrame, members: Sequence[Mapping[str, Any]]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """(rows, M) logits of an ensemble's members, NaN where absent, and (rows, M) where they are present."""
     columns = [
@@ -249,8 +240,3 @@ def member_logits(
     ]
     logits = np.stack(columns, axis=1)
     return logits, np.isfinite(logits)
-
-
-def fuse_table(model: EnsembleModel, table: pd.DataFrame) -> NDArray[np.float32]:
-    """An ensemble's logits of a table of its members' logits; NaN where it has none."""
-    return model.fuse(*member_logits(table, model.card.inputs["members"]))[0]

@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from detector.errors import SettingsError
-from detector.registry import Thresholds
+from detector.registry import Thresholds, load_set
 from detector.synthesis.video import write_clip
 from detector.training.data.synthesised import write_twins
 from detector.training.ensemble.recipe import load_ensemble_config, train_ensemble
 from detector.training.evaluation.cards import cross_validated_results
+from detector.training.evaluation.prediction_store import PredictionStore
 from tests.synthesis.clips import face_clip
+from tests.training.recorded import recorded
 
 
 @pytest.mark.slow
@@ -40,24 +42,20 @@ def test_each_clip_has_its_twins_under_its_own_group_and_is_not_made_twice(tmp_p
 
 def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the manifest's files neither member tells anything apart; in the synthesised ones the first does."""
-    store = lab / "run" / "predictions.jsonl"
-    heading, *lines = (json.loads(line) for line in store.read_text().splitlines())
+    store, models = PredictionStore(lab / "predictions.jsonl"), load_set(["one", "other"])
     rng = np.random.default_rng(1)
-    noise = [{**line, "logit:one": rng.normal(), "logit:other": rng.normal()} for line in lines]
-    store.write_text("\n".join(json.dumps(line) for line in (heading, *noise)) + "\n")
+    table = pd.read_csv(lab / "data" / "manifest.csv")
+    for file, kind in zip(table["file"], table["kind"], strict=True):
+        noise = {"one": rng.normal(), "other": rng.normal()}
+        store.add(recorded(lab / "data" / file, kind, models, noise))
     labels = np.resize(["fake", "real"], 40)
-    said = [
-        {
-            "content": f"/{i}.mp4",
-            "file": f"/{i}.mp4",
-            "logit:one": 2.0 if label == "fake" else -2.0,
-            "logit:other": rng.normal(),
-        }
-        for i, label in enumerate(labels)
-    ]
+    files = [f"/{number}.mp4" for number in range(40)]
+    for file, label in zip(files, labels, strict=True):
+        told = {"one": 2.0 if label == "fake" else -2.0, "other": rng.normal()}
+        store.add(recorded(Path(file), "video", models, told))
     twins = pd.DataFrame(
         {
-            "file": [row["file"] for row in said],
+            "file": files,
             "kind": "video",
             "label": labels,
             "group": [f"person{i}" for i in range(40)],
@@ -72,8 +70,6 @@ def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(lab: Path, monkeyp
         return twins
 
     monkeypatch.setattr("detector.training.ensemble.recipe.write_twins", stand_in)
-    other = lab / "run" / "predictions-synthesised.jsonl"
-    other.write_text("\n".join(json.dumps(line) for line in (heading, *said)) + "\n")
     values = {**yaml.safe_load((lab / "both.yaml").read_text()), "synthesised": ["swap"]}
     (lab / "both.yaml").write_text(yaml.safe_dump(values))
     train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")

@@ -42,16 +42,14 @@ def test_from_config_to_a_card_beside_its_members(lab: Path, monkeypatch: pytest
 def test_measured_on_people_that_each_fit_left_out(lab: Path) -> None:
     from detector.training.evaluation.cards import write_measured
     from detector.training.evaluation.evaluate import Evaluation
-    from detector.training.evaluation.predictions import fuse_table
+    from detector.training.evaluation.predictions import gather
 
     train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")
     arguments = ["export", str(lab / "both.yaml"), "--data", str(lab / "data"), "--run", str(lab / "run")]
     assert main([*arguments, "--out", str(lab / "weights"), "--unmeasured"]) == 0
-    (*_, model) = load_set(["both"])
-    table = pd.read_csv(lab / "data" / "manifest.csv").fillna("").assign(split="val")
-    said = [json.loads(line) for line in (lab / "run" / "predictions.jsonl").read_text().splitlines()[1:]]
-    table = table.merge(pd.DataFrame(said), on="file")
-    table["logit:both"] = fuse_table(model, table)
+    model = load_set(["both"])[-1]
+    table = pd.read_csv(lab / "data" / "manifest.csv").fillna("")
+    table = gather(load_set(["both"]), table, lab / "data", lab / "predictions.jsonl").assign(split="val")
     video = table["kind"] == "video"
     evaluation = Evaluation(model.card, table[~video].reset_index(drop=True), table[video].reset_index(drop=True))
     crossed = pd.read_csv(lab / "run" / "validation.csv").fillna({"manipulation": ""})

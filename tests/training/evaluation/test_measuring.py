@@ -206,9 +206,9 @@ def test_one_pass_measures_and_goes_on_where_it_stopped(shipped: Path, tmp_path:
     assert [file for file, _ in results.table("videos", "not_scored").rows] == ["faceless.mp4"]
     faceless = next(row for row in evaluation.clips() if row["file"] == "faceless.mp4")
     assert faceless["logit"] is None
-    assert len(asked) == 11  # 7 held-out pictures and 4 clips
+    assert len(asked) == 9  # 7 held-out pictures and 4 clips, of which 3 are the same
     lines = store.read_text().splitlines()
-    store.write_text("\n".join([*lines[:6], lines[6][:40]]))  # interrupted while writing
+    store.write_text("\n".join([*lines[:3], lines[3][:40]]))  # interrupted while writing
     asked.clear()
     again = evaluate_models(["tiny"], shipped / "data", store=store, on_file=lambda *told: asked.append(told[2]))
     assert len(asked) == 6
