@@ -97,7 +97,8 @@ class PatchReader(nn.Module):
         """What is said of the family teaches the trunk nothing: its features are detached."""
         maps = self.trunk(residuals).float()
         pooled = torch.cat([maps.mean(dim=(2, 3)), (maps.var(dim=(2, 3), correction=0) + 1e-4).sqrt()], dim=1)
-        return PatchOutput(self.label(pooled).squeeze(1), log_softmax(self.family(pooled.detach()), dim=1))
+        with torch.autocast(pooled.device.type, enabled=False):
+            return PatchOutput(self.label(pooled).squeeze(1), log_softmax(self.family(pooled.detach()), dim=1))
 
 
 class _Block(nn.Module):

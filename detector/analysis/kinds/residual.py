@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from detector.registry import LoadedModel, ModelCard, ResidualModel
 
 PLACE_WEIGHTS: Final[Mapping[Place, float]] = {"middle": 1.0, "mouth": 1.0, "hair": 0.5, "beside": 0.5}
-_OF_THE_FACE: Final[tuple[Place, ...]] = ("middle", "mouth")
+FACE_PLACES: Final[tuple[Place, ...]] = ("middle", "mouth")
 
 
 class ResidualKind(Kind):
@@ -45,7 +45,7 @@ class ResidualKind(Kind):
         self, model: LoadedModel, crops: NDArray[np.uint8], *, keep_features: bool
     ) -> dict[str, NDArray[Any]]:
         patches = cast("ResidualModel", model).patches(crops)
-        of_face = [PLACES.index(place) for place in _OF_THE_FACE]
+        of_face = [PLACES.index(place) for place in FACE_PLACES]
         return {
             "logits": face_logits(patches.logits),
             **{f"{place}/logits": patches.logits[:, index] for index, place in enumerate(PLACES)},

@@ -58,7 +58,7 @@ def fit(
     samples are measured, where batches say what they hold (`detector.training.data.batch_properties`). A report without
     plots is written at the end (`detector.training.engine.run_report`). `device` "auto", "cpu", "cuda" or "cuda:1".
     `keep` "loss" keeps the epoch of lowest validation loss, "auc" that of highest validation AUC, for networks whose
-    logits are balanced afterwards; `patience` waits for the same.
+    logits are balanced afterwards, and `patience` waits for the same; "last" keeps the last one, whatever it measures.
     Raises SettingsError where `run_dir` holds a run with other settings, the device is absent or the batches run out at
     once; FloatingPointError where the loss is no longer finite.
     """

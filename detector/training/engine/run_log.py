@@ -51,8 +51,12 @@ if TYPE_CHECKING:
     from detector.training.engine.module import BinaryModule
 
 
-Keep = Literal["loss", "auc"]
-KEPT: Final[Mapping[Keep, str]] = {"loss": "lower validation loss", "auc": "higher validation AUC"}
+Keep = Literal["loss", "auc", "last"]
+KEPT: Final[Mapping[Keep, str]] = {
+    "loss": "lower validation loss",
+    "auc": "higher validation AUC",
+    "last": "later epoch",
+}
 
 
 class RunLog(Callback):
@@ -220,6 +224,8 @@ class RunLog(Callback):
 
     def _worth(self, row: Mapping[str, Any]) -> float:
         """The worth by which an epoch is kept: the more the better."""
+        if self._keep == "last":
+            return float(row["epoch"])
         if self._keep == "loss":
             return -float(row["validation_loss"])
         return float(row["auc"]) if math.isfinite(row["auc"]) else -1.0
@@ -264,12 +270,13 @@ def _finite(value: Any) -> Any:
 def write_single_fit(
     run_dir: Path, facts: Mapping[str, Any], train: EpochSamples, validation: EpochSamples, minutes: float
 ) -> None:
-    """The files of a finished run, weights aside, of what is fitted in one go: as one epoch."""
+    """The files of a finished run, weights aside, of what is fitted in one go: as one epoch. `facts` may say otherwise
+    why it stopped and after how many steps."""
     row = _row(0, train, validation, learning_rate=math.nan, minutes=minutes)
     _write_metrics(run_dir, [row])
     _write_samples(run_dir, validation)
     done = {"status": "finished", "stopped_because": "fitted in one go", "updated": _now(), "epochs": 1, "steps": 1}
-    table = {**facts, **done, **_kept(row, train, validation), "minutes": minutes}
+    table = {**done, **facts, **_kept(row, train, validation), "minutes": minutes}
     _write(run_dir / "run.json", facts_json(table))
 
 

@@ -1,0 +1,204 @@
+"""Train on residual patches: regions of clips, overlap weights, one fit a seed, one model of them all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.functional import nll_loss
+
+from detector.analysis.kinds.residual import FACE_PLACES
+from detector.errors import SettingsError
+from detector.measurement.measures import against
+from detector.measurement.results import Fact, Measurement, Results, Table
+from detector.models import ResidualNet, build_network
+from detector.training.data.manifest import FAMILIES, read_manifest
+from detector.training.engine.config import FitConfig, config_sha256
+from detector.training.engine.epoch_samples import EpochSamples
+from detector.training.engine.fit import fit
+from detector.training.engine.module import BinaryModule, StepOutput
+from detector.training.engine.progress import tracked
+from detector.training.engine.run_log import finished_run, read_run, write_single_fit
+from detector.training.engine.run_report import write_report
+from detector.training.residual.bank import Bank
+from detector.training.residual.clips import Clip, fixed_patches, load_clips, split_clips, usable_rows
+from detector.training.residual.config import ResidualConfig, load_residual_config
+from detector.training.residual.overlap import clip_statistics, overlap_weights
+from detector.training.residual.regions import fill_bank
+from detector.training.residual.samples import GENUINE, Batch, ClipBatches, PatchBatches, place_shares
+
+CLIPS: Final = "clips.csv"
+"""In the run's folder: `id`, `group`, `label`, `source`, `family` of every clip, `split` "train" or "val", and of those
+held out `logit` and the log-probability of each family."""
+
+
+def train_residual(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
+    """The recipe. Regions of the clips are kept in `clips/regions` beside `run_dir`, where other runs find them; each
+    seed's run is in `run_dir/seed-N`. Raises SettingsError where one label is missing among the clips to fit, nothing
+    is held out to measure on, or the regions are of clips marked for calibration."""
+    config = load_residual_config(config_path)
+    cv2.setNumThreads(1)
+    manifest, regions = read_manifest(data_root, extended=True), run_dir.parent / "clips" / "regions"
+    bank = Bank(regions)
+    fill_bank(bank, usable_rows(manifest), data_root, config)
+    fitted, held = split_clips(load_clips(bank, manifest, config.uncertain_backs), config.held)
+    if {clip.label for clip in fitted} != {0, 1}:
+        raise SettingsError("There are no genuine or no manipulated clips to fit.")
+    if not held:
+        raise SettingsError("held: nothing is held out by it, so that nothing could be measured.")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    statistics = clip_statistics(fitted, regions / "statistics.csv")
+    weights = overlap_weights(fitted, statistics, power=config.source_power, strength=config.balance)
+    for seed in config.seeds:
+        fit_seed(config, seed, fitted, weights, held, run_dir, device)
+    if not finished_run(run_dir):
+        join_seeds(config, fitted, held, run_dir)
+
+
+class ResidualModule(BinaryModule):
+    """One network in training; `family_weights` (F,) make every family count alike, `share` weighs their loss."""
+
+    def __init__(self, network: nn.Module, config: FitConfig, family_weights: Sequence[float], share: float) -> None:
+        super().__init__(network.to(memory_format=torch.channels_last), config)  # type: ignore[call-overload]
+        self.family_weights = nn.Buffer(torch.tensor(family_weights))
+        self._share = share
+
+    def step(self, batch: Batch) -> StepOutput:
+        """The loss and the logits of one batch; the families' loss is over the patches of known ones alone."""
+        output = self.network.forward_all(batch.images)  # type: ignore[operator]
+        logit = owners_sum(output.logit.float() * batch.weight, batch.owner, len(batch.labels))
+        loss = self.label_loss(logit, batch.labels)
+        family = batch.families[batch.owner]
+        if self._share and (family >= 0).any():
+            wrong = nll_loss(output.family.float(), family, ignore_index=-1, reduction="none")
+            known = (family >= 0).float() * self.family_weights[family]
+            loss = loss + self._share * (wrong * known).sum() / (family >= 0).sum()
+        return StepOutput(loss, logit, batch.labels, batch.groups)
+
+
+def owners_sum(values: Tensor, owner: Tensor, count: int) -> Tensor:
+    """Sums (B, …) of the values (P, …) that belong to each of `count` owners (P,)."""
+    return values.new_zeros((count, *values.shape[1:])).index_add(0, owner, values)
+
+
+def fit_seed(
+    config: ResidualConfig,
+    seed: int,
+    fitted: Sequence[Clip],
+    weights: NDArray[np.float64],
+    held: Sequence[Clip],
+    run_dir: Path,
+    device: str,
+) -> None:
+    """The network of one seed, into `run_dir/seed-N`; what is there is gone on with."""
+    torch.manual_seed(seed)
+    batches = PatchBatches(fitted, weights, config, seed)
+    settings = replace(config.fit, seed=seed)
+    network = build_network({**config.architecture, "members": 1})
+    module = ResidualModule(network, settings, batches.family_weights, config.family_weight)
+    validation = ClipBatches(held, config.patch_px, config.held_moments)
+    folder = run_dir / f"seed-{seed}"
+    fit(module, batches, validation, settings, folder, device=device, facts=_facts(config), keep=config.keep)
+
+
+def _facts(config: ResidualConfig) -> dict[str, Any]:
+    return {
+        "kind": "residual",
+        "model_id": config.model_id,
+        "title": config.title,
+        "config": asdict(config),
+        "config_sha256": config_sha256(config),
+    }
+
+
+def join_seeds(config: ResidualConfig, fitted: Sequence[Clip], held: Sequence[Clip], run_dir: Path) -> None:
+    """One network of those of all seeds, measured on the clips held out, with the files that every run leaves."""
+    runs = [read_run(run_dir / f"seed-{seed}") for seed in config.seeds]
+    weights = {
+        key.replace("members.0.", f"members.{number}.", 1): value
+        for number, run in enumerate(runs)
+        for key, value in run.weights.items()
+    }
+    network = build_network(config.architecture)
+    assert isinstance(network, ResidualNet)
+    network.load_state_dict(weights)
+    network.eval()
+    table = score_clips(network, held, config.patch_px, config.held_moments)
+    seen = score_clips(network, fitted, config.patch_px, 1)
+    save_file({key: value.contiguous() for key, value in weights.items()}, run_dir / "best.safetensors")
+    kept = seen[["id", "group", "label", "source", "family"]].assign(split="train")
+    pd.concat([kept, table.assign(split="val")]).to_csv(run_dir / CLIPS, index=False)
+    if (leakage := run_dir / f"seed-{config.seeds[0]}" / "leakage.json").is_file():
+        shutil.copy2(leakage, run_dir / leakage.name)
+    facts = {
+        **_facts(config),
+        "stopped_because": f"{len(runs)} networks are fitted",
+        "steps": sum(run.steps for run in runs),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "clips": {"train": len(fitted), "validation": len(held)},
+        "held_out": measure_held(table).as_json(),
+    }
+    minutes = round(sum(run.minutes for run in runs), 1)
+    write_single_fit(run_dir, facts, _samples(seen), _samples(table), minutes)
+    write_report(run_dir, plots=False)
+
+
+@torch.inference_mode()
+def score_clips(network: ResidualNet, clips: Sequence[Clip], side_px: int, moments: int) -> pd.DataFrame:
+    """A row a clip: `id`, `group`, `label` (0 or 1), `source`, `family` ("genuine" for none), its `logit`, and the
+    log-probability of each family as `family:NAME`, the mean over the face's patches, NaN where it shows no face."""
+    rows: list[dict[str, Any]] = []
+    for clip in tracked(clips, "scoring clips"):
+        patches, places = fixed_patches(clip, side_px, moments)
+        output = network.forward_all(torch.from_numpy(patches).permute(0, 3, 1, 2))
+        of_face = output.family[torch.tensor([place in FACE_PLACES for place in places])]
+        family = dict(zip(FAMILIES, of_face.mean(0).tolist(), strict=True))
+        rows.append(
+            {
+                **{name: getattr(clip, name) for name in ("id", "group", "label", "source")},
+                "family": clip.family if clip.label else GENUINE,
+                "logit": float(output.logit @ torch.from_numpy(place_shares(places))),
+                **{f"family:{name}": value for name, value in family.items()},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def measure_held(table: pd.DataFrame) -> Results:
+    """Manipulated against genuine clips of `score_clips`: all, each family and each source; and which family the
+    manipulated ones of each were read as, in clips."""
+    real = table.loc[table["label"] == 0, "logit"].to_numpy(float)
+    fake = table[table["label"] == 1]
+    parts: list[Measurement | Table | Fact | Results] = [against(("all",), fake["logit"].to_numpy(float), real)]
+    for column, name in (("family", "per_family"), ("source", "per_generator")):
+        parts += [
+            against((name, str(value)), rows["logit"].to_numpy(float), real) for value, rows in fake.groupby(column)
+        ]
+    said = fake[[f"family:{name}" for name in FAMILIES]].to_numpy(float)
+    read = np.where(np.isfinite(said).all(1), np.nan_to_num(said).argmax(1), -1)
+    counts = {name: read[(fake["family"] == name).to_numpy()] for name in FAMILIES}
+    rows = tuple(
+        (name, tuple(int((own == index).sum()) for index in range(len(FAMILIES))))
+        for name, own in counts.items()
+        if len(own)
+    )
+    how = "clips of groups left out of the fit, patches at fixed places of their moments, as published"
+    return Results.joined([*parts, Table(("families_read",), FAMILIES, rows), Fact(("how",), how)])
+
+
+def _samples(table: pd.DataFrame) -> EpochSamples:
+    logit, label = (torch.tensor(table[name].to_numpy(np.float32)) for name in ("logit", "label"))
+    samples = EpochSamples()
+    loss = nn.functional.binary_cross_entropy_with_logits(logit, label)
+    samples.add(StepOutput(loss, logit, label, table["family"].tolist()))
+    return samples
