@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
+from detector.analysis.family import family_statement
 from detector.analysis.types import Analysis, Conclusion, ModelResult
 from detector.analysis.voting import voting
 from detector.report import wording
@@ -58,7 +59,7 @@ class ConclusionData:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model's result on the whole file."""
+    """One model's result on the whole file; `family` says which family it reads, empty where that is not told."""
 
     label: str
     model_id: str
@@ -67,6 +68,7 @@ class ModelRow:
     tracks: str
     faces: str
     reason: str
+    family: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ def analysis_data(
         ],
         settings_sha256=analysis.settings.sha256,
         conclusion=conclusion_data(analysis.conclusion, words),
-        models=[_model_row(model, writer) for model in analysis.models],
+        models=[_model_row(model, analysis.conclusion, writer) for model in analysis.models],
         tracks=_tracks(analysis, writer),
         timeline=_timeline(entry, writer) if figures else TimelineData("", ""),
         frames=[_strong_frame(frame, writer) for frame in entry.strong_frames],
@@ -263,7 +265,7 @@ def conclusion_data(conclusion: Conclusion, words: Words) -> ConclusionData:
     )
 
 
-def _model_row(model: ModelResult, writer: _Writer) -> ModelRow:
+def _model_row(model: ModelResult, conclusion: Conclusion, writer: _Writer) -> ModelRow:
     return ModelRow(
         label=writer.short[model.model_id],
         model_id=printable(model.model_id),
@@ -272,7 +274,21 @@ def _model_row(model: ModelResult, writer: _Writer) -> ModelRow:
         tracks=str(len(model.tracks)),
         faces=f"{sum(len(track.frames) for track in model.tracks):,}",
         reason=printable(model.reason) if model.reason else "",
+        family=_family(model, conclusion, writer),
     )
+
+
+def _family(model: ModelResult, conclusion: Conclusion, writer: _Writer) -> str:
+    """One sentence: what a manipulated face looks most like, and how often that was right where it was measured."""
+    entries = (one for one in writer.record.models if one.weights_sha256 == model.weights_sha256)
+    card = next((one.card for one in entries if one.model_id == model.model_id), None)
+    said = family_statement(model, conclusion, card)
+    if said is None:
+        return ""
+    words = writer.words
+    named = [f"{words(f'family.{one.family}')} {one.probability:.2f}" for one in said.readings]
+    first = words(f"family.{said.readings[0].family}")
+    return words("family.read", families=", ".join(named), family=first, read=said.read, right=said.right)
 
 
 def _tracks(analysis: Analysis, writer: _Writer) -> TracksData:

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
+from detector.analysis.family import FAMILIES_READ
 from detector.analysis.kinds.residual import FACE_PLACES
 from detector.errors import SettingsError
 from detector.measurement.measures import against
@@ -193,7 +194,7 @@ def measure_held(table: pd.DataFrame) -> Results:
         if len(own)
     )
     how = "clips of groups left out of the fit, patches at fixed places of their moments, as published"
-    return Results.joined([*parts, Table(("families_read",), FAMILIES, rows), Fact(("how",), how)])
+    return Results.joined([*parts, Table((FAMILIES_READ,), FAMILIES, rows), Fact(("how",), how)])
 
 
 def _samples(table: pd.DataFrame) -> EpochSamples:

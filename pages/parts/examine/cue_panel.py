@@ -74,8 +74,7 @@ def _show_overview(found: dict[Cue, tuple[ModelResult, CueResult]]) -> None:
 def _measured(found: tuple[ModelResult, CueResult]) -> Measurement | None:
     """The card's measurement of the cue on real deepfake videos; None where the card is not at hand."""
     model, result = found
-    cards = (card for card in model_choice.cards() if card.weights_sha256 == model.weights_sha256)
-    card = next((card for card in cards if card.model_id == model.model_id), None)
+    card = model_choice.card_of(model)
     return card.results.on_real_videos(result.cue) if card is not None else None
 
 

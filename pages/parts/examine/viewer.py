@@ -18,6 +18,7 @@ from pages.parts.examine import (
     frame_images,
     frame_view,
     members_table,
+    patch_readings,
     score_chart,
     stepping,
     sync_lane,
@@ -108,6 +109,7 @@ def _show_finding(readings: Readings) -> None:
     for model in analysis.models:
         if model.members:
             members_table.show(model)
+        patch_readings.show(model, analysis.conclusion)
 
 
 def case_is_open(case_id: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from detector.analysis.kinds import kind_of
-from detector.analysis.types import Analysis
+from detector.analysis.types import Analysis, ModelResult
 from detector.errors import ModelError
 from detector.registry import ModelCard, Thresholds, available_models, default_model_ids
 from pages.parts.models import model_card
@@ -21,6 +21,12 @@ _WORDS = {_DEFAULT: "The default set", _ONE: "One model", _SEVERAL: "Several mod
 def cards() -> tuple[ModelCard, ...]:
     """Every installed model's card, ensembles first. Raises ModelError for a broken card."""
     return tuple(sorted(available_models(), key=lambda card: kind_of(card).rank))
+
+
+def card_of(result: ModelResult) -> ModelCard | None:
+    """The installed card of a result's model; None where it is not there or of other weights."""
+    same = (card for card in cards() if card.weights_sha256 == result.weights_sha256)
+    return next((card for card in same if card.model_id == result.model_id), None)
 
 
 def decisions(analysis: Analysis) -> dict[str, Thresholds]:
