@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from detector.errors import SettingsError
-from detector.measurement.wording import value_text
+from detector.measurement.wording import number_text, value_text
 
 if TYPE_CHECKING:
-    from detector.measurement.results import Measurement
+    from detector.measurement.results import Measurement, Results
     from detector.training.evaluation.evaluate import Evaluation
 
 _LEAST_FACES = 20  # of each label, or as many as are asked for
@@ -33,6 +33,13 @@ def add_commands(commands: Any) -> None:
     evaluate.add_argument("models", nargs="*", metavar="MODEL", help="model ids (default: the default set)")
     evaluate.add_argument("--all", action="store_true", help="every model there is")
     evaluate.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
+    evaluate.add_argument(
+        "--use",
+        choices=("all", "validation", "train", "calibration"),
+        default="all",
+        help="the folder's own manifest (validation), the rows of its extended pool to train on or for calibration, or "
+        "all that a model was not fitted to (default)",
+    )
     evaluate.add_argument("--split", choices=("val", "test"), default="test", help="of the pictures (default: test)")
     evaluate.add_argument("--bank", type=Path, help="face bank of a training run: adds the pointing game")
     evaluate.add_argument(
@@ -86,6 +93,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         found = evaluate_models(
             ids,
             args.data,
+            use=args.use,
             store=args.predictions,
             split=args.split,
             bank=FaceBank.open(args.bank) if args.bank else None,
@@ -98,11 +106,12 @@ def _evaluate(args: argparse.Namespace) -> int:
             }
         if args.clips:
             found = {name: _with_clips(one, args.data, args.clips) for name, one in found.items()}
-    report = {model_id: _described(evaluation) for model_id, evaluation in found.items()}
+    measured = {model_id: one.results(one.card.thresholds) for model_id, one in found.items()}
+    report = {model_id: _described(evaluation, measured[model_id]) for model_id, evaluation in found.items()}
     text = json.dumps(report, indent=2, allow_nan=False)
     if args.out:
         args.out.write_text(text + "\n", encoding="utf-8")
-    print(_table(found.values()) if args.out else text)
+    print(_table(found.values(), measured) if args.out else text)
     for model_id, one in report.items():
         print(f"{model_id}: {_compared(one['differs_from_card'])}", file=sys.stderr)
     if args.write_cards:
@@ -127,10 +136,9 @@ def _cross_validated(evaluation: Evaluation, run: Path) -> pd.DataFrame | None:
     return pd.read_csv(path) if fitted and path.is_file() else None
 
 
-def _described(evaluation: Evaluation) -> dict[str, Any]:
+def _described(evaluation: Evaluation, results: Results) -> dict[str, Any]:
     from detector.training.evaluation.evaluate import differences
 
-    results = evaluation.results(evaluation.card.thresholds)
     return {
         "kind": evaluation.card.kind,
         "weights_sha256": evaluation.card.weights_sha256,
@@ -170,14 +178,15 @@ def _with_clips(evaluation: Evaluation, data_root: Path, clips: Path) -> Evaluat
     return replace(evaluation, synthesised=measure_shipped(model, data_root, clips))
 
 
-def _table(evaluations: Iterable[Evaluation]) -> str:
-    """One line a model: picture and video AUC, the weakest generator, false alarms among genuine videos."""
-    rows = [("model", "kind", "pictures", "videos", "held-out videos", "weakest generator", "false alarms")]
+def _table(evaluations: Iterable[Evaluation], measured: Mapping[str, Results]) -> str:
+    """One line a model: picture and video AUC, the weakest generator, false alarms among genuine videos; of the clips
+    kept for calibration the AUC and how many fakes one threshold finds at 5 % false alarms."""
+    heads = ("model", "kind", "pictures", "videos", "held-out videos", "weakest generator", "false alarms")
+    rows = [(*heads, "calibration", "found at 5 %")]
     for evaluation in evaluations:
-        results = evaluation.results(evaluation.card.thresholds)
+        results = measured[evaluation.card.model_id]
         known = [row for row in results.under("videos", "per_generator").measurements if row.value is not None]
         weakest = min(known, key=lambda row: row.value or 0.0, default=None)
-        calls = results.table("videos", "called")
         rows.append(
             (
                 evaluation.card.model_id,
@@ -186,11 +195,20 @@ def _table(evaluations: Iterable[Evaluation]) -> str:
                 _auc(results.find("videos", "all")),
                 _auc(results.find("videos", "held_out_genuine")),
                 f"{_auc(weakest)} {weakest.data[-1][:32]}" if weakest else "-",
-                f"{calls.cell('called_genuine', 'likely_manipulated')} of {calls.cell('called_genuine', 'clips')}",
+                _false_alarms(results),
+                _auc(pooled := results.find("calibration_videos", "all")),
+                "-" if pooled is None else number_text(pooled.rates.get("found_at_5_percent_false_alarms")),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def _false_alarms(results: Results) -> str:
+    if not results.under("videos", "called"):
+        return "-"
+    calls = results.table("videos", "called")
+    return f"{calls.cell('called_genuine', 'likely_manipulated')} of {calls.cell('called_genuine', 'clips')}"
 
 
 def _auc(row: Measurement | None) -> str:
@@ -211,7 +229,7 @@ def _export(args: argparse.Namespace) -> int:
         if not args.unmeasured:
             progress = Progress("examining files")
             with models_in(args.out):
-                evaluation = evaluate_model(card.model_id, args.data, device=device, on_file=progress)
+                evaluation = evaluate_model(card.model_id, args.data, use="validation", device=device, on_file=progress)
             write_measured(evaluation, args.out, validation=_cross_validated(evaluation, args.run))
     print(f"{card.model_id}: weights {card.weights_sha256} and card in {args.out}", file=sys.stderr)
     return 0

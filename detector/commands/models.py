@@ -5,15 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from detector.commands.console import complain
 from detector.errors import ModelError
-from detector.measurement.results import CUES_ON_VIDEOS, Measurement
-from detector.measurement.wording import figure_text, main_rows, number_text, place, remark, value_text, words
+from detector.measurement.results import CUES_ON_VIDEOS, Measurement, Results
+from detector.measurement.wording import (
+    NOT_MEASURED,
+    figure_text,
+    main_rows,
+    number_text,
+    place,
+    remark,
+    value_text,
+    words,
+)
 
 if TYPE_CHECKING:
     from detector.registry import ModelCard
+
+_POOLS: Final = {"calibration": "calibration_videos", "train": "extended_train_videos"}
 
 
 def add_commands(commands: Any) -> None:
@@ -31,6 +42,14 @@ def add_commands(commands: Any) -> None:
         "table",
         help="every model, specialist and classical baseline on the same deepfake videos, as Markdown",
         description="What the cards say of deepfake videos against genuine ones of people never seen: best first.",
+    )
+    table.add_argument(
+        "--families",
+        nargs="?",
+        const="calibration",
+        choices=_POOLS,
+        help="instead, every model on the clips of real generators kept for calibration, or on those to train on: AUC "
+        "by family and over all, and the share found at 5 %% false alarms",
     )
     table.set_defaults(run_command=_table)
     verify = actions.add_parser("verify", help="check hash, format and keys of weights (default: all models)")
@@ -63,10 +82,50 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _table(args: argparse.Namespace) -> int:
-    from detector.registry import available_models
+    from detector.registry import available_models, default_model_ids
 
-    print("\n".join(_table_lines(available_models())))
+    cards = available_models()
+    if args.families:
+        lines = _family_lines(cards, _deciding(cards, default_model_ids()), _POOLS[args.families])
+    else:
+        lines = _table_lines(cards)
+    print("\n".join(lines))
     return 0
+
+
+def _deciding(cards: Sequence[ModelCard], default: Sequence[str]) -> set[str]:
+    """The models of the default set that its conclusion rests on: the ensemble, where there is one, else all."""
+    from detector.analysis.kinds import kind_of
+
+    own = [card for card in cards if card.model_id in default]
+    return {card.model_id for card in own if kind_of(card).fuses} or set(default)
+
+
+def _family_lines(cards: Sequence[ModelCard], default: set[str], pool: str) -> Iterator[str]:
+    """A row a model, with an AUC for each family that any card has a figure of."""
+    found = {card.model_id: card.results.under(pool) for card in cards}
+    families = sorted({row.data[-1] for own in found.values() for row in own.under(pool, "per_family").measurements})
+    yield f"| model | genuine / manipulated | {' | '.join([*families, 'all'])} | found at 5 % false alarms |"
+    yield "| --- | --- |" + " --- |" * (len(families) + 2)
+    whole = {model_id: own.find(pool, "all") for model_id, own in found.items()}
+    for model_id, row in sorted(whole.items(), key=lambda item: -(item[1].value or 0.0) if item[1] else 1.0):
+        name = f"`{model_id}`{' (default)' if model_id in default else ''}"
+        rows = [found[model_id].find(pool, "per_family", family) for family in families]
+        sizes = f"{row.n_real} / {row.n_fake}" if row else NOT_MEASURED
+        yield f"| {name} | {sizes} | {' | '.join(map(_figure, [*rows, row]))} | {_found(found[model_id], pool)} |"
+
+
+def _figure(row: Measurement | None) -> str:
+    return ", ".join(filter(None, (value_text(row), remark(row)))) if row else NOT_MEASURED
+
+
+def _found(results: Results, pool: str) -> str:
+    """e.g. "0.31 (0.22 to 0.40)": the share of fakes above the threshold that 5 % of all genuine clips pass."""
+    if not results.under(pool, "found"):
+        return NOT_MEASURED
+    found = results.table(pool, "found")
+    share, low, high = (found.cell("at_5_percent_false_alarms", f"share{part}") for part in ("", "_95_low", "_95_high"))
+    return f"{share:.2f} ({low:.2f} to {high:.2f})" if low is not None else f"{share:.2f}"
 
 
 def _table_lines(cards: Sequence[ModelCard]) -> Iterator[str]:

@@ -218,7 +218,7 @@ def validation_predictions(config: EnsembleConfig, data_root: Path, run_dir: Pat
     synthesised from theirs (`kind` "synthesised")."""
     models = load_set([member["model_id"] for member in config.members], device)
     table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
-    every = np.stack([splits_of(table["group"], model, models).to_numpy(str) for model in models])
+    every = np.stack([splits_of(table, model, models).to_numpy(str) for model in models])
     chosen = (every == "val").all(axis=0) & ((table["kind"] == "video").to_numpy() | labelled_rows(table))
     store = run_dir.parent / "predictions.jsonl"
     rows = [gather(models, table[chosen], data_root, store, on_file=Progress("examining files"))]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import pandas as pd
 
 from detector.errors import SettingsError
 from detector.registry import weights_dir
+from detector.training.data.manifest import EXTENDED
+
+_OWN_POOL: Final = ""
 
 
 def group_digest(group: str) -> str:
@@ -23,38 +27,58 @@ def held_out_path(folder: Path, model_id: str) -> Path:
 
 
 def write_held_out(table: pd.DataFrame, folder: Path, model_id: str) -> None:
-    """Write the digests of the groups of the `val` and `test` splits of a bank's table."""
-    digests = {
+    """Write the digests of the groups of the `val` and `test` splits of a bank's table, and the pools that its rows are
+    from (column `pool`; without it, a data folder's own manifest alone)."""
+    pools = sorted(set(table["pool"])) if "pool" in table else [_OWN_POOL]
+    listed: dict[str, list[str]] = {
         split: sorted({group_digest(group) for group in table.loc[table["split"] == split, "group"]})
         for split in ("val", "test")
     }
-    held_out_path(folder, model_id).write_text(json.dumps(digests) + "\n", encoding="utf-8")
+    held_out_path(folder, model_id).write_text(json.dumps({**listed, "pools": pools}) + "\n", encoding="utf-8")
 
 
-def split_of(groups: pd.Series, model_id: str) -> pd.Series:
-    """`test`, `val` or `train` for each group name, as the model's run had it.
+def split_of(rows: pd.DataFrame, model_id: str) -> pd.Series:
+    """`test`, `val` or `train` for each row (columns `group` and, where the table has other pools, `pool`, `use`), as
+    the model's run had its group.
 
     Groups unknown to it count as `train`, so that they are left out where only held-out data may be used; where the
-    groups are a laboratory's own (`knows_groups`), the model saw none of them, and nothing need be asked here. Raises
-    SettingsError where the list is missing."""
-    splits = _read(model_id)
-    return groups.map(lambda group: splits.get(group_digest(group), "train"))
+    groups are a laboratory's own (`knows_groups`), the model saw none of them, and nothing need be asked here. Of the
+    extended pool, rows for calibration are never seen by anything, and a model that was fitted without the pool saw
+    none of it: these are `test`. Raises SettingsError where the list is missing."""
+    listed = _read(model_id)
+    own = rows["group"].map(lambda group: listed.splits.get(group_digest(group), "train"))
+    if "pool" not in rows:
+        return own
+    never = (rows["use"] == "calibration") | (EXTENDED not in listed.pools)
+    return own.mask((rows["pool"] == EXTENDED) & never, "test")
 
 
 def knows_groups(groups: pd.Series, model_id: str) -> bool:
     """Whether these are the data of the model's own card: any of its held-out groups is among them, or it has none.
 
     Raises SettingsError where the list is missing."""
-    splits = _read(model_id)
+    splits = _read(model_id).splits
     return not splits or any(group_digest(group) in splits for group in groups.unique())
 
 
-def _read(model_id: str) -> dict[str, str]:
-    """The split of each digest of a held-out group."""
+def fitted_to(model_id: str, pool: str) -> bool:
+    """Whether the model's run had rows of the pool. Raises SettingsError where the list is missing."""
+    return pool in _read(model_id).pools
+
+
+class _Listed(NamedTuple):
+    """The split of each digest of a held-out group, and the pools that the run had rows of."""
+
+    splits: dict[str, str]
+    pools: tuple[str, ...]
+
+
+def _read(model_id: str) -> _Listed:
     path = held_out_path(weights_dir(), model_id)
     if not path.is_file():
         raise SettingsError(
             f"{path.name} is missing beside the weights, so held-out data cannot be told from training data."
         )
     listed = json.loads(path.read_text(encoding="utf-8"))
-    return {digest: split for split, digests in listed.items() for digest in digests}
+    pools = tuple(listed.pop("pools", (_OWN_POOL,)))  # lists of before the extended pool do not say
+    return _Listed({digest: split for split, digests in listed.items() for digest in digests}, pools)

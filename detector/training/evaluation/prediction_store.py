@@ -128,6 +128,7 @@ class PredictionStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._facts: dict[ClipKey, ClipFacts] = {}
+        self._problems: dict[ClipKey, str] = {}
         self._said: dict[ClipKey, dict[tuple[str, str], Prediction]] = {}
         for record in _lines(path):
             self._remember(record)
@@ -136,12 +137,16 @@ class PredictionStore:
         """None where the clip was never examined."""
         return self._facts.get(key)
 
+    def problem(self, key: ClipKey) -> str | None:
+        """Why the newest try to examine the clip came to nothing; None where it did not."""
+        return self._problems.get(key)
+
     def prediction(self, key: ClipKey, model_id: str, made_by: str) -> Prediction | None:
         """What the model of that digest said of the clip; None where it was not asked."""
         return self._said.get(key, {}).get((model_id, made_by))
 
     def add(self, record: ClipRecord) -> None:
-        """Keep a line; it is on disk when this returns."""
+        """Keep a line; it outlives the process from here on."""
         line = record.model_dump_json(exclude_defaults=True).encode() + b"\n"
         with self._path.open("ab+") as out:
             if out.tell():
@@ -150,13 +155,18 @@ class PredictionStore:
                     line = b"\n" + line
             out.write(line)
             out.flush()
-            os.fsync(out.fileno())
         self._remember(record)
 
     def _remember(self, record: ClipRecord) -> None:
         """Where the faces were found otherwise than before, by another version of the search, the newest line counts
-        alone."""
-        key = record.key
+        alone; one that could not be examined again keeps what was said of it."""
+        key, problem = record.key, record.facts.problem
+        if problem is None:
+            self._problems.pop(key, None)
+        else:
+            self._problems[key] = problem
+            if key in self._facts:
+                return
         if key in self._facts and not self._facts[key].same_faces(record.facts):
             del self._said[key]
         self._facts[key] = record.facts

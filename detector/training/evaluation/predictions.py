@@ -145,7 +145,8 @@ class _Known:
             on_file(done, len(work), record.file)
         for one, still, own in clips.values():
             # Where faces were found otherwise than before, what was said before is void: once more.
-            if not still and (lost := self._new(one.key, own, still)):
+            void = not still and self._kept.problem(one.key) is None
+            if void and (lost := self._new(one.key, own, still)):
                 self._kept.add(score_video(one, lost))
 
     def _new(self, key: ClipKey, models: Mapping[str, LoadedModel], still: bool) -> list[LoadedModel]:
@@ -164,7 +165,9 @@ class _Known:
         columns: dict[str, Any] = {column_of(_id(model)): _floats(one.whole if one else None for one in said)}
         for cue in model.channel_names if isinstance(model, SpecialistsModel) else ():
             columns[column_of(_id(model), cue)] = _floats(one.cues.get(cue) if one else None for one in said)
-        columns[problem_of(_id(model))] = [one.reason if one else None for one in said]
+        columns[problem_of(_id(model))] = [
+            one.reason if one else key and self._kept.problem(key) for one, key in zip(said, keys, strict=True)
+        ]
         return columns
 
     def fused(self, model: EnsembleModel, keys: Sequence[ClipKey | None]) -> dict[str, Any]:

@@ -218,7 +218,8 @@ def test_one_pass_measures_and_goes_on_where_it_stopped(shipped: Path, tmp_path:
 def test_unknown_groups_are_not_taken_for_held_out_and_a_missing_list_is_refused(
     shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert split_of(pd.Series(["still1", "still0", "stranger"]), "tiny").tolist() == ["test", "train", "train"]
+    groups = pd.DataFrame({"group": ["still1", "still0", "stranger"]})
+    assert split_of(groups, "tiny").tolist() == ["test", "train", "train"]
     for name in ("tiny.card.json", "tiny.safetensors"):
         (tmp_path / name).write_bytes((shipped / "weights" / name).read_bytes())
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path))

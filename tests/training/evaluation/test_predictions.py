@@ -15,6 +15,7 @@ import pytest
 from skimage import data
 
 from detector.analysis import Analysis, analyze
+from detector.errors import EvidenceError
 from detector.evidence import examine, ingest
 from detector.registry import LoadedModel, ModelCard, load_set
 from detector.settings import AnalysisSettings
@@ -222,3 +223,23 @@ def test_a_model_is_asked_only_for_the_rows_it_is_wanted_for(shelf: Path, ran: l
     assert said[column_of("ccc")].isna().all()
     assert np.isfinite(said[column_of("together")][0])
     assert said[problem_of("together")][1] is None
+
+
+def test_a_clip_that_cannot_be_examined_again_keeps_what_was_said_of_it(
+    shelf: Path, ran: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "kept.jsonl"
+    before = gather(load_set(["a"]), rows("pair.mp4"), shelf / "data", store)
+
+    def broken(*_: object) -> Analysis:
+        raise EvidenceError("The disk went away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scoring, "analyze", broken)
+        said = gather(load_set(["a", "bb"]), rows("pair.mp4"), shelf / "data", store)
+    assert said[column_of("a")][0] == before[column_of("a")][0]
+    assert math.isnan(said[column_of("bb")][0])
+    assert said[problem_of("bb")][0] == "The disk went away."
+    again = gather(load_set(["a", "bb"]), rows("pair.mp4"), shelf / "data", store)
+    assert np.isfinite(again[column_of("bb")][0])
+    assert ran == [["a"], ["bb"]]
