@@ -93,7 +93,7 @@ def test_the_card_says_what_was_measured_and_which_groups_were_never_seen(
     assert table.columns == FAMILIES
     assert sum(sum(row) for _, row in table.rows) == 4
     assert card.training["clips"]["train"] == 10
-    groups = pd.Series(["held-0", "c", "fitted-0", "nobody's"])
+    groups = pd.DataFrame({"group": ["held-0", "c", "fitted-0", "nobody's"]})
     assert split_of(groups, "patches").tolist() == ["val", "test", "train", "train"]
 
 
