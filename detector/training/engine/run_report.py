@@ -5,7 +5,7 @@
 
     {"model_id", "title", "kind": text or null, "config_sha256": text, "status", "stopped_because": text or null,
      "epochs": n, "minutes": x,
-     "best_epoch": n (the one kept, from 0), "best_validation_loss": x (there), "kept_by": "loss" or "auc",
+     "best_epoch": n (the one kept, from 0), "best_validation_loss": x (there), "kept_by": "loss", "auc" or "last",
      "lowest_loss": {"epoch": n, "validation_loss": x},
      "at_best": {column of metrics.csv: value or null, …},
      "gap": {"loss": validation minus training loss at the best epoch, "auc": training minus validation AUC or null},
@@ -131,8 +131,9 @@ def _kept(report: dict[str, Any]) -> str:
     gap = f"training loss there {best['train_loss']:.4f}, a gap of {report['gap']['loss']:+.4f}."
     if report["kept_by"] == "loss":
         return f"**Best validation loss {lowest['validation_loss']:.4f} in epoch {lowest['epoch']}**; {gap}"
+    why = "of highest validation AUC" if report["kept_by"] == "auc" else "the last"
     return (
-        f"**Kept is epoch {report['best_epoch']}, of highest validation AUC**; validation loss there "
+        f"**Kept is epoch {report['best_epoch']}, {why}**; validation loss there "
         f"{report['best_validation_loss']:.4f}, {gap} Best validation loss {lowest['validation_loss']:.4f} in epoch "
         f"{lowest['epoch']}."
     )

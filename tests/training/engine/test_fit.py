@@ -153,6 +153,14 @@ def test_the_epoch_kept_is_that_of_least_loss_or_of_highest_auc(tmp_path: Path) 
     assert f"Best validation loss {by_loss.best_validation_loss:.4f} in epoch 1" in text
 
 
+def test_the_last_epoch_is_kept_whatever_it_measures_where_that_is_asked_for(tmp_path: Path) -> None:
+    settings = replace(FAST, max_epochs=5, patience=1)
+    last = fit(Drifting(settings), TRAIN, VALIDATION, settings, tmp_path, keep="last")
+    assert (last.best_epoch, last.epochs) == (4, 5)
+    assert min(float(row["validation_loss"]) for row in _rows(tmp_path)) < last.best_validation_loss
+    assert "Kept is epoch 4, the last" in (tmp_path / "report.md").read_text()
+
+
 def test_a_spent_budget_ends_a_run_even_before_the_fewest_epochs(tmp_path: Path) -> None:
     config = replace(FAST, max_epochs=10_000, min_epochs=10_000, budget_minutes=0.01)
     result = fit(Toy(config), TRAIN, VALIDATION, config, tmp_path)
