@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
@@ -77,8 +77,8 @@ def check_fields(
     cls: type[Config], values: Mapping[str, Any], name: str, *, problems: Iterable[str | None] = ()
 ) -> Config:
     """A frozen dataclass from a table: types and ranges by its annotations (pydantic's `Field`), nested dataclasses
-    from nested
-    tables, lists to tuples where the annotation says so. The table's `kind`, which chose `cls`, is passed over.
+    from nested tables and lists of them, lists to tuples where the annotation says so. The table's `kind`, which chose
+    `cls`, is passed over.
 
     `problems` are those the caller found beyond that. Raises SettingsError listing every problem at once; `name` (the
     file's) starts the message.
@@ -172,5 +172,7 @@ def _built(cls: type[Config], values: Mapping[str, Any]) -> Config:
             value, hint = values[item.name], hints[item.name]
             if is_dataclass(hint) and isinstance(hint, type):
                 value = _built(hint, value)
+            elif isinstance(value, list) and is_dataclass(part := next(iter(get_args(hint)), None)):
+                value = [_built(part, one) for one in value]  # type: ignore[arg-type]
             chosen[item.name] = tuple(value) if isinstance(value, list) and get_origin(hint) is tuple else value
     return cls(**chosen)

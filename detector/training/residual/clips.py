@@ -16,7 +16,7 @@ from detector.faces.native import native_patches, patch_corners
 from detector.faces.types import PLACES, Place
 from detector.training.data.manifest import EXTENDED
 from detector.training.residual.bank import Bank, Planes, Region, frames_of
-from detector.training.residual.config import HeldConfig
+from detector.training.residual.config import FoldConfig
 from detector.training.residual.spoil import filled, to_rgb
 
 FACE_ONLY: Final = ("swap", "lipsync")
@@ -26,7 +26,7 @@ _ON_THE_FACE: Final[tuple[Place, ...]] = ("middle", "mouth", "hair")
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip of a bank; `label` 1 where it is manipulated; `source` as `HeldConfig` names it; `back` whose its
+    """A clip of a bank; `label` 1 where it is manipulated; `source` as `FoldConfig` names it; `back` whose its
     background is, None where that is uncertain."""
 
     id: str
@@ -88,15 +88,15 @@ def load_clips(bank: Bank, manifest: pd.DataFrame, uncertain_backs: Sequence[str
     return clips
 
 
-def split_clips(clips: Sequence[Clip], held: HeldConfig) -> tuple[list[Clip], list[Clip]]:
-    """Clips to fit and clips held out, disjoint by group."""
+def split_clips(clips: Sequence[Clip], fold: FoldConfig) -> tuple[list[Clip], list[Clip]]:
+    """Clips to fit and clips that the fold leaves out, disjoint by group."""
     groups: dict[str, set[str]] = defaultdict(set)
     for clip in clips:
         groups[clip.source].add(clip.group)
-    apart = {clip.group for clip in clips if any(name in clip.source for name in held.names)}
-    for name, share in held.shares.items():
+    apart = {clip.group for clip in clips if any(name in clip.source for name in fold.names)}
+    for name, share in fold.shares.items():
         found = sorted({group for source, of_it in groups.items() if name in source for group in of_it})
-        apart.update(np.random.default_rng(held.seed).permutation(found)[: round(share * len(found))].tolist())
+        apart.update(np.random.default_rng(fold.seed).permutation(found)[: round(share * len(found))].tolist())
     fit = [clip for clip in clips if clip.group not in apart]
     return fit, [clip for clip in clips if clip.group in apart]
 

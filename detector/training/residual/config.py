@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -28,9 +28,9 @@ class SpoilConfig:
 
 
 @dataclass(frozen=True)
-class HeldConfig:
-    """What is left out of the fit and measured: every group with a clip whose generator and source ("generator |
-    source"; of genuine clips the source) contain one of `names`, and of the sources that contain a name of `shares`
+class FoldConfig:
+    """What one fold leaves out of its fit and measures: every group with a clip whose generator and source ("generator
+    | source"; of genuine clips the source) contain one of `names`, and of the sources that contain a name of `shares`
     that share of their groups, drawn by `seed`."""
 
     names: tuple[str, ...] = ()
@@ -40,20 +40,21 @@ class HeldConfig:
 
 @dataclass(frozen=True)
 class ResidualConfig:
-    """One network a seed, fitted one after another and shipped as one model.
+    """One network a seed, fitted one after another to every clip and shipped as one model; what that is worth is
+    measured by one network a fold (of the first seed), which never saw the generators and sources left out.
 
-    Each is fitted for `steps` optimiser steps, from which `fit.max_epochs` follows, or by `fit`; `keep` is the epoch
-    whose averaged weights are shipped. Clips are drawn by `balance` (inverse regularisation of the overlap weights) and
-    `source_power` (1: every clip alike, 0: every source alike). `back_share` of the patches lie beside the face where
-    the clip is of one kind throughout; `inner_share` of the pairs are a face that was manipulated and the genuine
-    background of the same clip, which also make `genuine_backs` of the other genuine patches. Nothing is said of
-    backgrounds of generators whose name contains one of `uncertain_backs`. `family_weight` is that of the families'
-    cross-entropy, which teaches nothing but the families' own layer.
+    Each is fitted for `steps` optimiser steps, from which `fit.max_epochs` follows; the averaged weights of the last
+    are kept, so that nothing is chosen on what is measured. Clips are drawn by `balance` (inverse regularisation of the
+    overlap weights) and `source_power` (1: every clip alike, 0: every source alike). `back_share` of the patches lie
+    beside the face where the clip is of one kind throughout; `inner_share` of the pairs are a face that was manipulated
+    and the genuine background of the same clip, which also make `genuine_backs` of the other genuine patches. Nothing
+    is said of backgrounds of generators whose name contains one of `uncertain_backs`. `family_weight` is that of the
+    families' cross-entropy, which teaches nothing but the families' own layer.
     """
 
     model_id: str
     title: str
-    held: HeldConfig
+    folds: tuple[FoldConfig, ...]
     fit: FitConfig
     seeds: tuple[Seed, ...] = (7,)
     patch_px: Annotated[int, Field(ge=32, le=512)] = 128
@@ -62,7 +63,6 @@ class ResidualConfig:
     dropout: Annotated[float, Field(ge=0, le=0.9)] = 0.2
     steps: Annotated[int, Field(ge=1, le=10**7)] = 1000
     steps_per_epoch: Count = 100
-    keep: Literal["loss", "auc", "last"] = "auc"
     moments: Annotated[int, Field(ge=1, le=100)] = 7
     held_moments: Annotated[int, Field(ge=1, le=100)] = 3
     backs: Annotated[int, Field(ge=0, le=10)] = 2
@@ -100,6 +100,8 @@ def load_residual_config(path: Path) -> ResidualConfig:
     seeds = values.get("seeds", [7])
     if isinstance(seeds, list) and (not seeds or len(set(seeds)) < len(seeds)):
         problems.append(f"seeds: expected one or more different numbers, found {seeds}")
+    if not values.get("folds"):
+        problems.append("folds: expected what to leave out, once a fold: without it nothing could be measured")
     fit, spoil = (values[name] if isinstance(values.get(name), Mapping) else {} for name in ("fit", "spoil"))
     if found := sorted({"max_epochs", "seed"} & fit.keys()):
         problems.append(f"fit: {' and '.join(found)} follow from steps and seeds, leave them out")

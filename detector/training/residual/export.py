@@ -18,17 +18,18 @@ from detector.training.evaluation.heldout import write_held_out
 from detector.training.residual.config import load_residual_config
 from detector.training.residual.recipe import CLIPS
 
-_SPLIT = "by group; those named in the config are held out and measured, clips marked for calibration never used"
+_SPLIT = (
+    "all are fitted; measured by folds that leave out generators and sources; clips marked for calibration never used"
+)
 
 
 def export_residual(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
-    """As `TrainingKind.export`; its results are those that the run measured on the clips held out. Every group of the
-    manifests that was not fitted counts as held out."""
+    """As `TrainingKind.export`; its results are those of the folds. Every group of the manifests that was not fitted
+    counts as held out."""
     config = load_residual_config(config_path)
     run = run_of(config.model_id, config_sha256(config), run_dir, history)
     facts = finished_run(run_dir) or {}
-    clips = pd.read_csv(run_dir / CLIPS, dtype={"group": str}, keep_default_na=False)
-    used = clips[clips["split"] == "train"]
+    used = pd.read_csv(run_dir / CLIPS, dtype={"group": str}, keep_default_na=False)
     card = draft_card(
         config,
         "residual",
@@ -45,12 +46,10 @@ def export_residual(config_path: Path, data_root: Path, run_dir: Path, out: Path
             "split": _SPLIT,
         },
         inputs={"families": list(FAMILIES)},
-        results=Results.read(facts["held_out"]).below("held_out"),
+        results=Results.read(facts["out_of_fold"]).below("out_of_fold"),
     )
     manifest = read_manifest(data_root, extended=True)
-    fitted, held = set(used["group"]), set(clips.loc[clips["split"] == "val", "group"])
-    other = np.where(manifest["group"].isin(held), "val", "test")
-    split = np.where(manifest["group"].isin(fitted), "train", other)
+    split = np.where(manifest["group"].isin(set(used["group"])), "train", "test")
     write_held_out(manifest.assign(split=split), out, config.model_id)
     return ship(card, run.weights, out)
 

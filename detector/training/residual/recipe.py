@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
@@ -39,31 +38,37 @@ from detector.training.residual.regions import fill_bank
 from detector.training.residual.samples import GENUINE, Batch, ClipBatches, PatchBatches, place_shares
 
 CLIPS: Final = "clips.csv"
-"""In the run's folder: `id`, `group`, `label`, `source`, `family` of every clip, `split` "train" or "val", and of those
-held out `logit` and the log-probability of each family."""
+"""In the run's folder: `id`, `group`, `label`, `source`, `family` of every clip that is fitted."""
+OUT_OF_FOLD: Final = "out_of_fold.csv"
+"""In the run's folder, of every clip that a fold leaves out: `file`, `crop_x0`, `group`, `label`, `source`, `family`,
+`fold` (from 1), and what the network of that fold says: `logit` and the log-probability of each family."""
+_LOOK: Final = 8  # every so many clips of those fitted are scored after an epoch of a network that is fitted to all
 
 
 def train_residual(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
-    """The recipe. Regions of the clips are kept in `clips/regions` beside `run_dir`, where other runs find them; each
-    seed's run is in `run_dir/seed-N`. Raises SettingsError where one label is missing among the clips to fit, nothing
-    is held out to measure on, or the regions are of clips marked for calibration."""
+    """The recipe. Regions of the clips are kept in `clips/regions` beside `run_dir`, where other runs find them; the
+    network of each fold is fitted in `run_dir/fold-N`, those that are shipped in `run_dir/seed-N`. Raises SettingsError
+    where one label is missing among the clips to fit, a fold leaves nothing out, or the regions are of clips marked for
+    calibration."""
     config = load_residual_config(config_path)
     cv2.setNumThreads(1)
     manifest, regions = read_manifest(data_root, extended=True), run_dir.parent / "clips" / "regions"
     bank = Bank(regions)
     fill_bank(bank, usable_rows(manifest), data_root, config)
-    fitted, held = split_clips(load_clips(bank, manifest, config.uncertain_backs), config.held)
-    if {clip.label for clip in fitted} != {0, 1}:
-        raise SettingsError("There are no genuine or no manipulated clips to fit.")
-    if not held:
-        raise SettingsError("held: nothing is held out by it, so that nothing could be measured.")
+    clips = load_clips(bank, manifest, config.uncertain_backs)
     run_dir.mkdir(parents=True, exist_ok=True)
-    statistics = clip_statistics(fitted, regions / "statistics.csv")
-    weights = overlap_weights(fitted, statistics, power=config.source_power, strength=config.balance)
+    statistics = clip_statistics(clips, regions / "statistics.csv")
+    tables = []
+    for number, fold in enumerate(config.folds, start=1):
+        fitted, held = split_clips(clips, fold)
+        if not held:
+            raise SettingsError(f"folds: the {number}. leaves nothing out, so that nothing could be measured.")
+        network = fit_network(config, config.seeds[0], fitted, statistics, held, run_dir / f"fold-{number}", device)
+        tables.append(score_clips(network, held, config.patch_px, config.moments).assign(fold=number))
     for seed in config.seeds:
-        fit_seed(config, seed, fitted, weights, held, run_dir, device)
+        fit_network(config, seed, clips, statistics, clips[::_LOOK], run_dir / f"seed-{seed}", device)
     if not finished_run(run_dir):
-        join_seeds(config, fitted, held, run_dir)
+        join_seeds(config, clips, pd.concat(tables, ignore_index=True), run_dir)
 
 
 class ResidualModule(BinaryModule):
@@ -92,24 +97,30 @@ def owners_sum(values: Tensor, owner: Tensor, count: int) -> Tensor:
     return values.new_zeros((count, *values.shape[1:])).index_add(0, owner, values)
 
 
-def fit_seed(
+def fit_network(
     config: ResidualConfig,
     seed: int,
     fitted: Sequence[Clip],
-    weights: NDArray[np.float64],
-    held: Sequence[Clip],
-    run_dir: Path,
+    statistics: pd.DataFrame,
+    watched: Sequence[Clip],
+    folder: Path,
     device: str,
-) -> None:
-    """The network of one seed, into `run_dir/seed-N`; what is there is gone on with."""
+) -> ResidualNet:
+    """The network of one seed, its run in `folder`; what is there is gone on with. After each epoch the clips `watched`
+    are scored for the log. Raises SettingsError where one label is missing."""
+    if {clip.label for clip in fitted} != {0, 1}:
+        raise SettingsError("There are no genuine or no manipulated clips to fit.")
     torch.manual_seed(seed)
+    known = statistics.loc[[clip.id for clip in fitted]]
+    weights = overlap_weights(fitted, known, power=config.source_power, strength=config.balance)
     batches = PatchBatches(fitted, weights, config, seed)
     settings = replace(config.fit, seed=seed)
     network = build_network({**config.architecture, "members": 1})
+    assert isinstance(network, ResidualNet)
     module = ResidualModule(network, settings, batches.family_weights, config.family_weight)
-    validation = ClipBatches(held, config.patch_px, config.held_moments)
-    folder = run_dir / f"seed-{seed}"
-    fit(module, batches, validation, settings, folder, device=device, facts=_facts(config), keep=config.keep)
+    validation = ClipBatches(watched, config.patch_px, config.held_moments)
+    fit(module, batches, validation, settings, folder, device=device, facts=_facts(config), keep="last")
+    return network.eval()
 
 
 def _facts(config: ResidualConfig) -> dict[str, Any]:
@@ -122,23 +133,24 @@ def _facts(config: ResidualConfig) -> dict[str, Any]:
     }
 
 
-def join_seeds(config: ResidualConfig, fitted: Sequence[Clip], held: Sequence[Clip], run_dir: Path) -> None:
-    """One network of those of all seeds, measured on the clips held out, with the files that every run leaves."""
+def join_seeds(config: ResidualConfig, clips: Sequence[Clip], left_out: pd.DataFrame, run_dir: Path) -> None:
+    """One network of those of all seeds, with the files that every run leaves; `left_out` is what the folds' networks
+    said (rows of `score_clips` with `fold`), by which it is measured."""
     runs = [read_run(run_dir / f"seed-{seed}") for seed in config.seeds]
     weights = {
-        key.replace("members.0.", f"members.{number}.", 1): value
+        key.replace("members.0.", f"members.{number}.", 1): value.contiguous()
         for number, run in enumerate(runs)
         for key, value in run.weights.items()
     }
     network = build_network(config.architecture)
     assert isinstance(network, ResidualNet)
     network.load_state_dict(weights)
-    network.eval()
-    table = score_clips(network, held, config.patch_px, config.held_moments)
-    seen = score_clips(network, fitted, config.patch_px, 1)
-    save_file({key: value.contiguous() for key, value in weights.items()}, run_dir / "best.safetensors")
-    kept = seen[["id", "group", "label", "source", "family"]].assign(split="train")
-    pd.concat([kept, table.assign(split="val")]).to_csv(run_dir / CLIPS, index=False)
+    seen = score_clips(network.eval(), clips, config.patch_px, 1)
+    save_file(weights, run_dir / "best.safetensors")
+    seen[["id", "group", "label", "source", "family"]].to_csv(run_dir / CLIPS, index=False)
+    names = left_out["id"].str.split("@", n=1, expand=True).reindex(columns=[0, 1]).fillna("")
+    named = left_out.drop(columns="id").assign(file=names[0], crop_x0=names[1])
+    named.to_csv(run_dir / OUT_OF_FOLD, index=False)
     if (leakage := run_dir / f"seed-{config.seeds[0]}" / "leakage.json").is_file():
         shutil.copy2(leakage, run_dir / leakage.name)
     facts = {
@@ -146,11 +158,11 @@ def join_seeds(config: ResidualConfig, fitted: Sequence[Clip], held: Sequence[Cl
         "stopped_because": f"{len(runs)} networks are fitted",
         "steps": sum(run.steps for run in runs),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "clips": {"train": len(fitted), "validation": len(held)},
-        "held_out": measure_held(table).as_json(),
+        "clips": len(clips),
+        "out_of_fold": measure_out_of_fold(left_out).as_json(),
     }
     minutes = round(sum(run.minutes for run in runs), 1)
-    write_single_fit(run_dir, facts, _samples(seen), _samples(table), minutes)
+    write_single_fit(run_dir, facts, _samples(seen), _samples(left_out), minutes)
     write_report(run_dir, plots=False)
 
 
@@ -175,7 +187,7 @@ def score_clips(network: ResidualNet, clips: Sequence[Clip], side_px: int, momen
     return pd.DataFrame(rows)
 
 
-def measure_held(table: pd.DataFrame) -> Results:
+def measure_out_of_fold(table: pd.DataFrame) -> Results:
     """Manipulated against genuine clips of `score_clips`: all, each family and each source; and which family the
     manipulated ones of each were read as, in clips."""
     real = table.loc[table["label"] == 0, "logit"].to_numpy(float)
@@ -193,7 +205,10 @@ def measure_held(table: pd.DataFrame) -> Results:
         for name, own in counts.items()
         if len(own)
     )
-    how = "clips of groups left out of the fit, patches at fixed places of their moments, as published"
+    how = (
+        "clips of generators and sources that one of several fits left out, patches at fixed places of their moments "
+        "as published; logits of all fits pooled, of one network each"
+    )
     return Results.joined([*parts, Table((FAMILIES_READ,), FAMILIES, rows), Fact(("how",), how)])
 
 

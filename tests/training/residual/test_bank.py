@@ -15,13 +15,13 @@ from detector.faces.backend import default_backend
 from detector.training.data.manifest import read_manifest
 from detector.training.residual.bank import Bank, Piece, frames_of
 from detector.training.residual.clips import fixed_patches, load_clips, plane_patches, split_clips, usable_rows
-from detector.training.residual.config import HeldConfig, ResidualConfig
+from detector.training.residual.config import FoldConfig, ResidualConfig
 from detector.training.residual.regions import fill_bank, read_moments
 from detector.training.residual.spoil import to_rgb
 from tests.pages.seed import write_clip
 from tests.training.residual.banks import labelled_clips, pieces, planes
 
-CONFIG = ResidualConfig("t", "T", HeldConfig(), None, moments=2, backs=1)  # type: ignore[arg-type]
+CONFIG = ResidualConfig("t", "T", FoldConfig(), None, moments=2, backs=1)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_bank_that_holds_clips_for_calibration_is_refused(data: Path) -> None:
 
 def test_what_is_held_out_shares_no_group_with_what_is_fitted(data: Path) -> None:
     clips = load_clips(Bank(data.parent / "clips" / "regions"), read_manifest(data, extended=True))
-    fit, held = split_clips(clips, HeldConfig(names=("maker of held",), shares={"camera": 0.5}))
+    fit, held = split_clips(clips, FoldConfig(names=("maker of held",), shares={"camera": 0.5}))
     assert not {clip.group for clip in fit} & {clip.group for clip in held}
     assert sum(clip.source == "camera" for clip in held) == 2
     assert sum("held" in clip.source for clip in held) == 8  # the genuine ones of the same groups, too

@@ -17,7 +17,7 @@ from detector.errors import SettingsError
 from detector.registry import ResidualModel, expect, load_model
 from detector.training.evaluation.heldout import split_of
 from detector.training.kinds import kind_of
-from detector.training.residual.recipe import measure_held, owners_sum
+from detector.training.residual.recipe import measure_out_of_fold, owners_sum
 from detector.training.residual.samples import PatchBatches
 from tests.training.residual.banks import FAMILIES, labelled_clips
 
@@ -32,8 +32,7 @@ SETTINGS = {
     "steps": 16,
     "steps_per_epoch": 8,
     "held_moments": 1,
-    "keep": "last",
-    "held": {"names": ["maker of held"], "shares": {"camera": 0.5}},
+    "folds": [{"names": ["maker of held"], "shares": {"camera": 0.5}}],
     "spoil": {"tone": 0, "scale": 0, "noise": 0, "h264": 0, "h265": 0, "jpeg": 0.2},
     "fit": {"batch_size": 8, "learning_rate": 0.01, "warmup_steps": 0, "schedule": "cosine", "ema_decay": 0.5,
             "focal_gamma": 0.0, "budget_minutes": 10},
@@ -61,10 +60,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_learns_and_measures_what_was_held_out(trained: Path) -> None:
     facts = json.loads((trained / "run" / "run.json").read_text())
     assert (facts["kind"], facts["status"], facts["steps"]) == ("residual", "finished", 32)
-    assert facts["clips"] == {"train": 10, "validation": 10}
-    clips = pd.read_csv(trained / "run" / "clips.csv")
-    held = clips[clips["split"] == "val"]
+    held = pd.read_csv(trained / "run" / "out_of_fold.csv", keep_default_na=False)
+    assert (facts["clips"], len(held), set(held["fold"])) == (20, 10, {1})
     assert held.loc[held["label"] == 1, "logit"].min() > held.loc[held["label"] == 0, "logit"].max()
+    files = set(pd.read_csv(trained / "data" / "extended" / "manifest.csv")["file"].map("extended/{}".format))
+    assert set(held.loc[held["label"] == 1, "file"]) <= files
+    assert set(held["crop_x0"].astype(str)) == {""}
     assert json.loads((trained / "run" / "report.json").read_text())["counts"]["validation"]["manipulated"] == 4
 
 
@@ -88,13 +89,13 @@ def test_the_card_says_what_was_measured_and_which_groups_were_never_seen(
 ) -> None:
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(trained / "weights"))
     card = load_model("patches").card
-    assert card.results["held_out", "all"].value == 1.0
-    table = card.results.table("held_out", "families_read")
+    assert card.results["out_of_fold", "all"].value == 1.0
+    table = card.results.table("out_of_fold", "families_read")
     assert table.columns == FAMILIES
     assert sum(sum(row) for _, row in table.rows) == 4
-    assert card.training["clips"]["train"] == 10
+    assert card.training["clips"] == 20
     groups = pd.DataFrame({"group": ["held-0", "c", "fitted-0", "nobody's"]})
-    assert split_of(groups, "patches").tolist() == ["val", "test", "train", "train"]
+    assert split_of(groups, "patches").tolist() == ["train", "test", "train", "train"]
 
 
 def test_a_run_that_was_killed_ends_where_an_unbroken_one_does(
@@ -111,7 +112,7 @@ def test_a_run_that_was_killed_ends_where_an_unbroken_one_does(
     monkeypatch.setattr(PatchBatches, "batch", dies)
     with pytest.raises(RuntimeError, match="went off"):
         kind_of(config).train(config, data, tmp_path / "run", "cpu")
-    assert json.loads((tmp_path / "run" / "seed-3" / "run.json").read_text())["epochs"] == 1
+    assert json.loads((tmp_path / "run" / "fold-1" / "run.json").read_text())["epochs"] == 1
     monkeypatch.setattr(PatchBatches, "batch", draw)
     kind_of(config).train(config, data, tmp_path / "run", "cpu")
     whole, again = (load_file(folder / "run" / "best.safetensors") for folder in (trained, tmp_path))
@@ -119,10 +120,12 @@ def test_a_run_that_was_killed_ends_where_an_unbroken_one_does(
         torch.testing.assert_close(again[key], value, atol=1e-4, rtol=1e-3)
 
 
-def test_a_run_without_anything_held_out_is_refused(trained: Path, tmp_path: Path) -> None:
-    config = config_in(tmp_path, held={"names": ["nobody"]})
-    with pytest.raises(SettingsError, match="held out"):
+def test_a_fold_that_leaves_nothing_out_is_refused(trained: Path, tmp_path: Path) -> None:
+    config = config_in(tmp_path, folds=[{"names": ["nobody"]}])
+    with pytest.raises(SettingsError, match=r"the 1\. leaves nothing out"):
         kind_of(config).train(config, trained / "data", trained / "other", "cpu")
+    with pytest.raises(SettingsError, match="expected what to leave out"):
+        kind_of(config).load_config(config_in(tmp_path, folds=[]))
 
 
 def test_the_shipped_config_is_read_and_a_wrong_one_is_told_all_at_once(tmp_path: Path) -> None:
@@ -142,7 +145,7 @@ def test_families_are_counted_by_what_they_were_read_as() -> None:
     table = pd.DataFrame(
         {"label": [1, 1, 1, 0], "family": ["swap", "lipsync", "swap", "genuine"], "source": "s", "logit": 0.0, **said}
     )
-    assert measure_held(table).table("families_read").rows == (("swap", (1, 0, 0, 0)), ("lipsync", (0, 1, 0, 0)))
+    assert measure_out_of_fold(table).table("families_read").rows == (("swap", (1, 0, 0, 0)), ("lipsync", (0, 1, 0, 0)))
 
 
 def test_owners_sum_what_is_theirs() -> None:

@@ -11,14 +11,14 @@ from detector.training.data.manifest import read_manifest
 from detector.training.engine.config import FitConfig
 from detector.training.residual.bank import Bank, Planes
 from detector.training.residual.clips import Clip, load_clips
-from detector.training.residual.config import HeldConfig, ResidualConfig, SpoilConfig
+from detector.training.residual.config import FoldConfig, ResidualConfig, SpoilConfig
 from detector.training.residual.overlap import overlap_weights, patch_statistics
 from detector.training.residual.samples import ClipBatches, PatchBatches, place_shares
 from detector.training.residual.spoil import encoded, spoiled
 from tests.training.residual.banks import labelled_clips, planes
 
 SPOIL = SpoilConfig(0.5, 0.5, 0.5, 0.3, 0.2, 0.3)
-CONFIG = ResidualConfig("t", "T", HeldConfig(), FitConfig(batch_size=8), patch_px=64, spoil=SPOIL, inner_share=0.4)
+CONFIG = ResidualConfig("t", "T", FoldConfig(), FitConfig(batch_size=8), patch_px=64, spoil=SPOIL, inner_share=0.4)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_every_family_counts_alike_however_often_it_is_drawn(clips: list[Clip]) 
 
 def test_the_background_of_a_swap_is_drawn_as_genuine(clips: list[Clip]) -> None:
     fakes = [clip for clip in clips if clip.family in ("", "swap")]
-    config = ResidualConfig("t", "T", HeldConfig(), FitConfig(batch_size=2), patch_px=64, inner_share=1.0)
+    config = ResidualConfig("t", "T", FoldConfig(), FitConfig(batch_size=2), patch_px=64, inner_share=1.0)
     batch = PatchBatches(fakes, np.ones(len(fakes)), config, 3).batch(0)
     across = batch.images.float().mean(1)
     alike = [float(torch.corrcoef(torch.stack([one[:, 1:].ravel(), one[:, :-1].ravel()]))[0, 1]) for one in across]
