@@ -13,6 +13,15 @@ from detector.training.engine.export import SPLIT, bring, draft_card, origin, ru
 from detector.training.engine.run_log import finished_run
 from detector.training.ensemble.recipe import load_ensemble_config, pinned_members
 
+_VALIDATION = (
+    "validation predictions of pictures, videos and clips synthesised from genuine ones, which count alike whatever "
+    "their numbers"
+)
+_POOL = (
+    "validation videos and clips of real generators: labels and families count alike, sources by the root of their "
+    "number; members that were fitted to these clips enter with out-of-fold logits"
+)
+
 
 def export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
     """As `TrainingKind.export`. Raises SettingsError too where a member has other weights now than in the run."""
@@ -28,9 +37,9 @@ def export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path
         find_card(members[0]["model_id"]).crop,
         {
             **origin(run, history),
-            "fitted_on": "validation predictions of pictures, videos and clips synthesised from genuine ones, which "
-            "count alike whatever their numbers",
+            "fitted_on": _POOL if config.pool else _VALIDATION,
             "rows": facts["rows"],
+            **({"pools": ["", config.pool], **facts["pool"]} if config.pool else {}),
             "split": SPLIT,
         },
         inputs={"members": members, "method": config.method},

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,16 +19,13 @@ from torch import nn
 
 from detector.errors import SettingsError
 from detector.models.fusion import METHODS, Fusion, build_fusion
-from detector.registry import find_card, load_set
+from detector.registry import find_card
 from detector.synthesis.catalogue import KINDS
-from detector.synthesis.reconstruction import load_reconstruction_networks
-from detector.training.data.pool import labelled_rows
-from detector.training.data.synthesised import write_twins
 from detector.training.engine.config import Seed, Weight, check_fields, config_sha256, read_yaml
-from detector.training.engine.progress import Progress
 from detector.training.engine.run_log import facts_json
-from detector.training.evaluation.evaluate import splits_of
-from detector.training.evaluation.predictions import gather, member_logits
+from detector.training.ensemble.generators import balanced_weights, generator_folds, pool_facts
+from detector.training.ensemble.rows import fitting_rows
+from detector.training.evaluation.predictions import POOL_FACTS, member_columns, member_logits
 
 FOLDS: Final = 5
 LEAST_ROWS: Final = 10
@@ -40,7 +37,11 @@ class EnsembleConfig:
     """The members and how they are fused. `members`: tables with `model_id` and, for one specialist of several, `cue`
     ("TM" and "AV" name what the model is). A member with cue "AV" may only raise the result. `strength` is the L2
     penalty on what is learned; `hidden` units of the stacker's hidden layer, 0 for none. `synthesised` names
-    manipulations that are made of the genuine validation clips and fitted on beside what the manifest holds."""
+    manipulations that are made of the genuine validation clips and fitted on beside what the manifest holds.
+
+    With `pool` "extended" the fit is on videos alone: those of real generators that are there to train on, and the
+    manifest's validation videos; folds leave out generators and genuine sources. A member that was itself fitted to
+    that pool names `folds`, a table of its out-of-fold logits in the folder of runs (see `rows.replace_by_folds`)."""
 
     model_id: str
     title: str
@@ -50,6 +51,7 @@ class EnsembleConfig:
     strength: Weight = 0.02
     seed: Seed = 7
     synthesised: tuple[str, ...] = ()
+    pool: Literal["", "extended"] = ""
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
 
@@ -70,8 +72,9 @@ def load_ensemble_config(path: Path) -> EnsembleConfig:
         problems.append(f"members: expected a list of tables with model_id and cue, found {members!r}")
     else:
         for number, one in enumerate(members):
-            if set(one) - {"model_id", "cue"} or not isinstance(one.get("model_id"), str):
-                problems.append(f"members[{number}]: expected model_id and perhaps cue, found {one!r}")
+            said = one.get("model_id"), one.get("folds", "")
+            if set(one) - {"model_id", "cue", "folds"} or not all(isinstance(text, str) for text in said):
+                problems.append(f"members[{number}]: expected model_id and perhaps cue and folds, found {one!r}")
     kinds = values.get("synthesised", [])
     if isinstance(kinds, list) and (unknown := [kind for kind in kinds if kind not in KINDS]):
         problems.append(f"synthesised: unknown manipulations {', '.join(map(repr, unknown))}")
@@ -82,7 +85,8 @@ def load_ensemble_config(path: Path) -> EnsembleConfig:
 
 def fit_fusion(config: EnsembleConfig, table: pd.DataFrame) -> Fusion:
     """Fit on predictions: rows with `label`, `kind`, `split` and the members' logits. Pictures and videos, genuine and
-    manipulated, count alike whatever their numbers, and so do synthesised clips.
+    manipulated, count alike whatever their numbers, and so do synthesised clips; rows of a pool of real generators
+    count as `generators.balanced_weights` says.
 
     Raises SettingsError where a row is not of the validation split, or too few have a member's logit.
     """
@@ -95,7 +99,7 @@ def fit_fusion(config: EnsembleConfig, table: pd.DataFrame) -> Fusion:
     labels = (table["label"] == "fake").to_numpy()
     if min((known & labels).sum(), (known & ~labels).sum()) < LEAST_ROWS:
         raise SettingsError(f"{config.model_id}: fewer than {LEAST_ROWS} scored rows of either label to fit on.")
-    weights = _cell_weights(table[known])
+    weights = balanced_weights(table[known]) if config.pool else _cell_weights(table[known])
     options = {key: value for key, value in config.architecture.items() if key != "kind"}
     torch.manual_seed(config.seed)
     fusion = build_fusion(**options)
@@ -165,15 +169,22 @@ def _fit(
 
 
 def cross_validated(config: EnsembleConfig, table: pd.DataFrame, *, folds: int = FOLDS) -> NDArray[np.float64]:
-    """Each row's fused logit from a fit that saw nobody of its group; NaN where it has no member."""
+    """Each row's fused logit from a fit that saw nobody of its group, and in a pool of real generators neither its
+    generator nor its source; NaN where it has no member."""
     fused = np.full(len(table), np.nan)
     labels = (table["label"] == "fake").to_numpy()
-    cells = table["kind"].str.cat(table["label"], sep="/")
-    split = StratifiedGroupKFold(folds, shuffle=True, random_state=config.seed)
-    for rest, apart in split.split(table, cells, groups=table["group"]):
+    for rest, apart in generator_folds(table, folds, config.seed) if config.pool else _folds(config, table, folds):
         if len(set(labels[rest])) == 2:
             fused[apart] = fuse(fit_fusion(config, table.iloc[rest]), config, table.iloc[apart])
     return fused
+
+
+def _folds(
+    config: EnsembleConfig, table: pd.DataFrame, folds: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    cells = table["kind"].str.cat(table["label"], sep="/")
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=config.seed)
+    yield from split.split(table, cells, groups=table["group"])
 
 
 def fuse(fusion: Fusion, config: EnsembleConfig, table: pd.DataFrame) -> NDArray[np.float64]:
@@ -190,12 +201,15 @@ def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: st
     the logits, and `clips` the synthesised clips where the config asks for any."""
     config = load_ensemble_config(config_path)
     run_dir.mkdir(parents=True, exist_ok=True)
-    table = validation_predictions(config, data_root, run_dir, device)
+    table = fitting_rows(config, data_root, run_dir, device)
     started_s = time.monotonic()
     fusion = fit_fusion(config, table)
     save_file({key: value.contiguous() for key, value in fusion.state_dict().items()}, run_dir / "best.safetensors")
-    rows = table[["file", "kind", "label", "group", "source", "manipulation", "split"]]
-    rows.assign(logit=cross_validated(config, table)).to_csv(run_dir / "validation.csv", index=False)
+    crossed = table.assign(logit=cross_validated(config, table))
+    kept = ["file", "kind", "label", "group", "source", "manipulation", "split", "logit"]
+    if config.pool:
+        kept += [*POOL_FACTS, *dict.fromkeys(member_columns(config.members))]
+    crossed[kept].to_csv(run_dir / "validation.csv", index=False)
     counts = table["kind"].str.cat(table["label"], sep="/").value_counts()
     facts = {
         "kind": "ensemble",
@@ -209,28 +223,9 @@ def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: st
         "minutes": (time.monotonic() - started_s) / 60,
         "rows": {str(name): int(count) for name, count in counts.items()},
         "folds": FOLDS,
+        **({"pool": pool_facts(crossed, config.members)} if config.pool else {}),
     }
     (run_dir / "run.json").write_text(facts_json(facts), encoding="utf-8")
-
-
-def validation_predictions(config: EnsembleConfig, data_root: Path, run_dir: Path, device: str) -> pd.DataFrame:
-    """The members' logits on videos and labelled pictures of people in every member's validation split, and on clips
-    synthesised from theirs (`kind` "synthesised")."""
-    models = load_set([member["model_id"] for member in config.members], device)
-    table = pd.read_csv(data_root / "manifest.csv", dtype=str).fillna("")
-    every = np.stack([splits_of(table, model, models).to_numpy(str) for model in models])
-    chosen = (every == "val").all(axis=0) & ((table["kind"] == "video").to_numpy() | labelled_rows(table))
-    store = run_dir.parent / "predictions.jsonl"
-    rows = [gather(models, table[chosen], data_root, store, on_file=Progress("examining files"))]
-    if config.synthesised:
-        clips = run_dir.parent / "clips"
-        real = table[chosen & ((table["kind"] == "video") & (table["label"] == "real")).to_numpy()]
-        networks = load_reconstruction_networks(clips / "repainters")
-        name = hashlib.sha256(" ".join(config.synthesised).encode()).hexdigest()[:8]
-        twins = write_twins(real, data_root, clips / f"synthesised-{name}", config.synthesised, networks)
-        said = gather(models, twins, data_root, store, on_file=Progress("examining twins"))
-        rows.append(said.assign(kind="synthesised"))
-    return pd.concat(rows, ignore_index=True).assign(split="val")
 
 
 def pinned_members(config: EnsembleConfig) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import pandas as pd
 from detector.analysis.kinds import kind_of
 from detector.errors import SettingsError
 from detector.measurement.measures import against, measure_table, measure_videos
+from detector.measurement.pooled import measure_pool
 from detector.measurement.results import Fact, Measurement, Results
 from detector.registry import ModelCard, Thresholds
+from detector.training.data.manifest import EXTENDED
+from detector.training.evaluation.beside_members import beside_members_results, family_of_rows
 from detector.training.evaluation.evaluate import Evaluation
 from detector.training.evaluation.thresholds import choose_thresholds
 
@@ -29,7 +33,8 @@ def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFram
     thresholds = _thresholds(evaluation, validation)
     results = card.results.updated(evaluation.results(thresholds))
     if validation is not None:
-        results = results.updated(cross_validated_results(validation, thresholds))
+        members = card.inputs.get("members", ())
+        results = results.updated(cross_validated_results(validation, thresholds, members))
     measured = replace(card, thresholds=thresholds, results=results)
     measured.write(out / f"{card.model_id}.card.json")
     return measured
@@ -46,7 +51,8 @@ def _thresholds(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thre
         return evaluation.card.thresholds
     high = max(fitted.likely_manipulated_logit, unseen.likely_manipulated_logit)
     low = min(fitted.no_manipulation_logit, unseen.no_manipulation_logit)
-    return Thresholds(high, low, f"{unseen.basis}; both as fitted and cross-validated by person")
+    left_out = "generator and genuine source" if "pool" in validation else "person"
+    return Thresholds(high, low, f"{unseen.basis}; both as fitted and cross-validated by {left_out}")
 
 
 def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -56,16 +62,28 @@ def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[s
     return [{**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips]
 
 
-def cross_validated_results(validation: pd.DataFrame, thresholds: Thresholds) -> Results:
+def cross_validated_results(
+    validation: pd.DataFrame, thresholds: Thresholds, members: Sequence[Mapping[str, Any]] = ()
+) -> Results:
     """Under "cross_validated", an ensemble on people that each fit left out: pictures, videos per generator and source,
-    synthesised clips against the genuine ones they were made from, all and each manipulation apart."""
+    synthesised clips against the genuine ones they were made from, all and each manipulation apart. Where it was fitted
+    to a pool of real generators, those by family under "real_generators", left out by generator and genuine source, and
+    the ensemble beside its best member."""
     pictures = validation[validation["kind"] == "image"]
     videos = validation[validation["kind"] == "video"].reset_index(drop=True)
+    extended = (videos["pool"] == EXTENDED) if "pool" in videos else pd.Series(False, index=videos.index)
+    own = videos[~extended].reset_index(drop=True)
+    how = "five folds by person; each fold's logits come from a fit on the other four"
     found: list[Measurement | Fact | Results] = [
         measure_table(("crops",), pictures, pictures["logit"].to_numpy(float)),
-        measure_videos(videos, videos["logit"].to_numpy(float), thresholds),
-        Fact(("how",), "five folds by person; each fold's logits come from a fit on the other four"),
+        measure_videos(own, own["logit"].to_numpy(float), thresholds),
     ]
+    if extended.any():
+        pool = videos.assign(family=family_of_rows(videos))
+        found.append(measure_pool(pool, pool["logit"].to_numpy(float), thresholds).below("real_generators"))
+        found.append(beside_members_results(validation, members))
+        how = "five folds by generator and genuine source; each fold's logits come from a fit on the other four"
+    found.append(Fact(("how",), how))
     made = validation[validation["kind"] == "synthesised"]
     if len(made):
         found.append(_synthesised(made).below("synthesised"))

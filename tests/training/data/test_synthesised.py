@@ -69,7 +69,7 @@ def test_an_ensemble_is_fitted_to_them_as_a_kind_of_their_own(lab: Path, monkeyp
         asked.append(clips)
         return twins
 
-    monkeypatch.setattr("detector.training.ensemble.recipe.write_twins", stand_in)
+    monkeypatch.setattr("detector.training.ensemble.rows.write_twins", stand_in)
     values = {**yaml.safe_load((lab / "both.yaml").read_text()), "synthesised": ["swap"]}
     (lab / "both.yaml").write_text(yaml.safe_dump(values))
     train_ensemble(lab / "both.yaml", lab / "data", lab / "run", "cpu")

@@ -5,57 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from detector.cli import main
 from detector.errors import SettingsError
-from detector.registry import ModelCard, find_card, load_set
+from detector.registry import ModelCard, find_card
 from detector.training.evaluation.evaluate import evaluate_models
-from detector.training.evaluation.heldout import held_out_path, split_of, write_held_out
-from detector.training.evaluation.prediction_store import PredictionStore
-from tests.registry.shipping import ship
-from tests.training.conftest import FRAME
-from tests.training.recorded import recorded
+from detector.training.evaluation.heldout import held_out_path, split_of
 
-CLIPS = 40
 PARTS = ("calibration_videos", "extended_train_videos")
-
-
-@pytest.fixture
-def pooled(lab: Path) -> Path:
-    """The lab with a pool of real generators: 40 clips to train on and 40 for calibration, known from the record. The
-    model "one" tells swaps, and is turned round on whole pictures; "later" was fitted to the pool."""
-    later = ship(lab / "weights", "later", "frame", {**FRAME, "width": 24}, {})
-    rows = []
-    rng = np.random.default_rng(4)
-    store, models = PredictionStore(lab / "predictions.jsonl"), load_set(["one", "other", "later"])
-    for number in range(2 * CLIPS):
-        use, fake = ("train", "calibration")[number // CLIPS], number % 2 == 1
-        family = ("swap", "whole")[number // 2 % 2] if fake else "genuine"
-        cut = (0, 64) if number % 4 == 0 else None
-        file = f"clips/{number}.mp4"
-        rows.append(
-            {
-                "file": file, "label": "fake" if fake else "real", "kind": "video", "use": use, "family": family,
-                "generator": f"{family} maker" if fake else "", "group": f"talker{number}",
-                "repo": ("calm", "loud")[number // 4 % 2], "manipulation": "",
-                "crop_x0": "0" if cut else "", "crop_x1": "64" if cut else "",
-            }
-        )  # fmt: skip
-        level = {"swap": 3.0, "whole": -3.0}.get(family, 0.0)
-        logits = {model.card.model_id: level + rng.normal(0, 0.5) for model in models}
-        store.add(recorded(lab / "data" / "extended" / file, "video", models, logits, cut=cut))
-    (lab / "data" / "extended").mkdir()
-    pd.DataFrame(rows).to_csv(lab / "data" / "extended" / "manifest.csv", index=False)
-    table = pd.read_csv(lab / "data" / "manifest.csv").assign(pool="")
-    for file, kind in zip(table["file"], table["kind"], strict=True):
-        store.add(recorded(lab / "data" / file, kind, [models[-1]], {"later": rng.normal()}))
-    split = np.where(np.arange(len(table)) < 100, "val", "test")
-    extended = pd.DataFrame({"group": ["talker0", "talker1"], "split": ["val", "train"], "pool": "extended"})
-    write_held_out(pd.concat([table.assign(split=split), extended]), lab / "weights", later.model_id)
-    return lab
 
 
 def measured(lab: Path, *, use: str = "all", ids: tuple[str, ...] = ("one", "later")):
