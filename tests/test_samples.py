@@ -1,6 +1,7 @@
 """The shipped clips: the files their list names, and what the default set says of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,18 @@ def test_the_default_set_sees_the_animated_still_and_leaves_the_portrait_alone(
     evidence = examine(ingest(FOLDER / f"astronaut_{label}.mp4", tmp_path))
     analysis = analyze(evidence, default_set, AnalysisSettings())
     assert analysis.conclusion.label == conclusion
+
+
+@pytest.mark.slow
+def test_a_face_pasted_in_for_a_part_of_the_time_is_called_manipulated_and_its_time_named(
+    default_set: tuple[LoadedModel, ...], tmp_path: Path
+) -> None:
+    levels = {"run_logit": 2.5, "peak_logit": 1.5}
+    models = [
+        replace(one, card=replace(one.card, thresholds=replace(one.card.thresholds, **levels))) for one in default_set
+    ]
+    analysis = analyze(examine(ingest(FOLDER / "astronaut_manipulated.mp4", tmp_path)), models, AnalysisSettings())
+    assert analysis.conclusion.label == "likely_manipulated"
+    reason = analysis.conclusion.reasons[0]
+    assert reason.text.startswith("Manipulation is indicated from 1.50 s to 5.80 s: ensemble-default gives")
+    assert 1.5 < reason.moments[0].pts_s < 5.8

@@ -1,13 +1,17 @@
 """From scores to a conclusion that says what it rests on.
 
 Where an ensemble has a score, it decides by its own thresholds; else the mean of the models' logits by the mean of
-theirs. An audio-visual model joins that mean only where it raises it: good lip synchrony proves nothing. A label can
-only be weakened from there: every limit that applies ("caps") turns likely_manipulated and no_manipulation_found into
-inconclusive. Caveats are stated and change nothing.
+theirs. An audio-visual model joins that mean only where it raises it: good lip synchrony proves nothing. A score is
+that of a whole track, so a run of frames within one that is high enough by a model's card makes the label
+likely_manipulated whatever the score, and a peak, or a segment that a model over time singles out, turns
+no_manipulation_found into inconclusive (see `moments`); the score stays what it is. From there a label can only be
+weakened: every limit that applies ("caps") turns likely_manipulated and no_manipulation_found into inconclusive.
+Caveats are stated and change nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +19,7 @@ import numpy as np
 
 from detector.analysis.aggregate import USABLE_WEIGHT, mean_weight
 from detector.analysis.kinds import kind_of
+from detector.analysis.moments import Moments, find_moments, peak_reasons, run_reasons, segment_reasons
 from detector.analysis.types import Conclusion, Label, ModelResult, Reason, TrackScore, sigmoid
 from detector.analysis.voting import mean_logit, voting
 from detector.evidence.types import Evidence
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 
 DAMAGED_SHARE = 0.01  # decoder complaints per frame of the stream above which no label stands
 LOW_COVERAGE = 0.5
-SEGMENTS_NAMED = 3  # in words; all are in the record
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +76,36 @@ def conclude(findings: Findings) -> Conclusion:
     if all(kind_of(result).one_sided for result, _ in voters):
         low = float("-inf")  # sound that fits the mouth says nothing about the picture
     worst = _worst_track(findings)
-    caps = _caps(findings, worst)
-    label: Label = "inconclusive"
-    if not low < logit < high:
-        label = "likely_manipulated" if logit >= high else "no_manipulation_found"
-    else:
+    found = _moments(findings, voters)
+    accused = _accused(findings, found, worst if logit >= high else None)
+    caps = min((_caps(findings, track, found) for track in accused or [worst]), key=len)
+    label: Label = "likely_manipulated" if accused else "no_manipulation_found" if logit <= low else "inconclusive"
+    if label == "inconclusive":
         caps.append(Reason("between_thresholds", _between_text(logit, low, high)))
-    if caps:
+    runs = list(run_reasons(found, findings.results, decides=logit < high and not caps))
+    clear = label == "no_manipulation_found" and not caps
+    peaks = [] if label == "likely_manipulated" else list(peak_reasons(found, findings.results, decides=clear))
+    segments = list(segment_reasons(found, one_track=len(findings.deciding) == 1))
+    if caps or (clear and (peaks or segments)):
         label = "inconclusive"
-    why = (_deciding_reason(findings, worst), *_segment_reasons(findings, worst))
-    return Conclusion(label, sigmoid(logit), (*caps, *why, *_caveats(findings)))
+    decided = [_deciding_reason(findings, worst)]
+    why = (*peaks, *segments, *decided) if clear else (*decided, *peaks, *segments)
+    return Conclusion(label, sigmoid(logit), (*caps, *runs, *why, *_caveats(findings)))
+
+
+def _moments(findings: Findings, voters: Sequence[tuple[ModelResult, Thresholds]]) -> Moments:
+    """A still has none."""
+    if findings.still:
+        return Moments()
+    pairs = list(zip(findings.results, findings.decisions, strict=True))
+    return find_moments(pairs, {result.model_id for result, _ in voters}, findings.deciding)
+
+
+def _accused(findings: Findings, found: Moments, by_score: FaceTrack | None) -> list[FaceTrack]:
+    """The tracks that are called manipulated: by the score, and by the runs in them."""
+    of_runs = {run.track_id for run in found.runs}
+    others = [track for track in findings.deciding if track.track_id in of_runs and track is not by_score]
+    return others if by_score is None else [by_score, *others]
 
 
 def _between_text(logit: float, low: float, high: float) -> str:
@@ -153,52 +177,34 @@ def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
     return Reason("deciding_track", text)
 
 
-def _segment_reasons(findings: Findings, worst: FaceTrack) -> list[Reason]:
-    """Segments that models over time single out within the deciding track, whose score says nothing of when."""
-    found = []
-    for result in findings.results:
-        segments = [item for score in result.tracks if score.track_id == worst.track_id for item in score.intervals]
-        if not segments:
-            continue
-        spans = [f"{item.start_s:.2f} s to {item.end_s:.2f} s" for item in segments[:SEGMENTS_NAMED]]
-        if len(segments) > SEGMENTS_NAMED:
-            spans.append(f"{len(segments) - SEGMENTS_NAMED} more")
-        text = (
-            f"{result.model_id} singles out {_listed(spans)} as unlike the rest of the track. The score is that of the "
-            "whole track: look there. Cuts and sudden changes of light can be singled out too."
-        )
-        found.append(Reason("stretch", text))
-    return found
-
-
-def _caps(findings: Findings, worst: FaceTrack) -> list[Reason]:
-    """Every limit that allows nothing stronger than inconclusive."""
+def _caps(findings: Findings, track: FaceTrack, found: Moments) -> list[Reason]:
+    """Every limit that allows nothing stronger than inconclusive of this track."""
     caps = []
     settings = findings.settings
-    if all(tracked.face.source == "centre_crop" for tracked in worst.faces):
+    if all(tracked.face.source == "centre_crop" for tracked in track.faces):
         text = "No face was found; the score rests on the centre of each frame, which may show no face at all."
         return [Reason("fallback_only", text)]
-    if not findings.still and len(worst.faces) < settings.min_frames:
+    if not findings.still and len(track.faces) < settings.min_frames:
         text = (
-            f"The deciding face was seen in {_count(len(worst.faces), 'examined frame')}; "
+            f"The deciding face was seen in {_count(len(track.faces), 'examined frame')}; "
             f"at least {settings.min_frames} are needed."
         )
         caps.append(Reason("few_frames", text))
-    size_px = float(np.median([tracked.face.quality.size_px for tracked in worst.faces]))
+    size_px = float(np.median([tracked.face.quality.size_px for tracked in track.faces]))
     if size_px < settings.min_face_px:
         text = (
             f"The deciding face is {size_px:.0f} px across; below {settings.min_face_px} px the models are unreliable."
         )
         caps.append(Reason("small_faces", text))
-    weight = mean_weight(worst)
+    weight = mean_weight(track)
     if weight < USABLE_WEIGHT:
-        flags = sorted({flag for tracked in worst.faces for flag in tracked.face.quality.flags})
+        flags = sorted({flag for tracked in track.faces for flag in tracked.face.quality.flags})
         seen = f" ({', '.join(flags)})" if flags else ""
         text = (
             f"The deciding face is of poor quality{seen}: mean weight {weight:.2f}, at least {USABLE_WEIGHT} is needed."
         )
         caps.append(Reason("low_quality", text))
-    if _models_disagree(findings):
+    if _models_disagree(findings, found):
         parts = ", ".join(f"{result.model_id} {sigmoid(_logit(result)):.2f}" for result, _ in findings.voters)
         caps.append(Reason("models_disagree", f"The models contradict each other: {parts}."))
     if _damaged(findings):
@@ -206,10 +212,15 @@ def _caps(findings: Findings, worst: FaceTrack) -> list[Reason]:
     return caps
 
 
-def _models_disagree(findings: Findings) -> bool:
-    """Of the models that decide, one is past its upper threshold while another is past its lower one."""
-    return any(_logit(result) >= decision.likely_manipulated_logit for result, decision in findings.voters) and any(
-        _logit(result) <= decision.no_manipulation_logit
+def _models_disagree(findings: Findings, found: Moments) -> bool:
+    """Of the models that decide, one is past its upper threshold, or has a run, while another is past its lower one and
+    has none."""
+    with_run = {run.model_id for run in found.runs}
+    return any(
+        result.model_id in with_run or _logit(result) >= decision.likely_manipulated_logit
+        for result, decision in findings.voters
+    ) and any(
+        result.model_id not in with_run and _logit(result) <= decision.no_manipulation_logit
         for result, decision in findings.voters
         if not kind_of(result).one_sided
     )
@@ -261,10 +272,6 @@ def _sampling_caveats(findings: Findings, settings: AnalysisSettings) -> list[Re
         )
         caveats.append(Reason("sampled", text))
     return caveats
-
-
-def _listed(parts: list[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _count(number: int, noun: str) -> str:

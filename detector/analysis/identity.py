@@ -88,7 +88,7 @@ def card_facts(card: ModelCard) -> dict[str, Any]:
     facts = {
         "architecture": card.architecture,
         "crop": asdict(card.crop),
-        "decision": asdict(card.thresholds),
+        "decision": card.thresholds.as_json(),
         "inputs": card.inputs,
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))

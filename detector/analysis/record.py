@@ -4,7 +4,8 @@ The contract's keys are kept as they are named there; what a round trip needs be
 Schema 1.1 added to models: kind, attention, intervals, specialists, members, sync. Records of 1.0 are still read.
 Schema 1.2 added to evidence: forensics, and the content credentials to provenance; before, neither was examined.
 Schema 1.3 added identity, which is null for records made before.
-`environment` came later than 1.1 and is null where it is not known.
+`environment` came later than 1.1 and is null where it is not known; `moments` of reasons came later than 1.3 and is
+empty where a reason is not about times.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from typing import Any
 from detector.analysis.forensics_record import forensics_from_dict, forensics_to_dict, provenance_to_dict
 from detector.analysis.landmarks import LandmarkTable
 from detector.analysis.model_record import model_from_dict, model_to_dict
-from detector.analysis.types import SCHEMA_VERSION, Analysis, AnalysisIdentity, Conclusion, ModelIdentity, Reason, Tool
+from detector.analysis.types import (
+    SCHEMA_VERSION,
+    Analysis,
+    AnalysisIdentity,
+    Conclusion,
+    ModelIdentity,
+    Moment,
+    Reason,
+    Tool,
+)
 from detector.errors import StoreError
 from detector.evidence.forensics.types import FileForensics
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
@@ -46,7 +56,7 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
             "calibrated": analysis.conclusion.calibrated,
             "likelihood_ratio": analysis.conclusion.likelihood_ratio,
             "interval": None if analysis.conclusion.interval is None else list(analysis.conclusion.interval),
-            "reasons": [asdict(reason) for reason in analysis.conclusion.reasons],
+            "reasons": [_reason_to_dict(reason) for reason in analysis.conclusion.reasons],
         },
         "timings": dict(analysis.timings),
         "environment": dict(analysis.environment) or None,
@@ -57,6 +67,14 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
 def analysis_to_json(analysis: Analysis, *, indent: int | None = None) -> str:
     """One line unless `indent` is given. Every number is finite: JSON has no NaN."""
     return json.dumps(analysis_to_dict(analysis), ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def _reason_to_dict(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code, "text": reason.text, "moments": [asdict(moment) for moment in reason.moments]}
+
+
+def _reason_from_dict(data: dict[str, Any]) -> Reason:
+    return Reason(data["code"], data["text"], tuple(Moment(**moment) for moment in data.get("moments", ())))
 
 
 def _identity_to_dict(identity: AnalysisIdentity) -> dict[str, Any]:
@@ -140,7 +158,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
             conclusion=Conclusion(
                 label=conclusion["label"],
                 score=conclusion["score"],
-                reasons=tuple(Reason(**reason) for reason in conclusion["reasons"]),
+                reasons=tuple(_reason_from_dict(reason) for reason in conclusion["reasons"]),
                 calibrated=conclusion["calibrated"],
                 likelihood_ratio=conclusion["likelihood_ratio"],
                 interval=None if conclusion["interval"] is None else tuple(conclusion["interval"]),

@@ -175,12 +175,29 @@ class ModelResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A segment of time within a face track, `start_s` to `end_s` seconds, that `model_id` responds to. `pts` and
+    `pts_s` name the frame in it to look at first; `logit` is the model's mean over a run or a segment, and at a peak
+    that of its highest frame."""
+
+    track_id: int
+    start_s: float
+    end_s: float
+    pts: int
+    pts_s: float
+    logit: float
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
-    """`code` is stable (e.g. "no_face", "small_faces", "few_frames", "models_disagree", "uncalibrated"); `text` is
-    one plain sentence."""
+    """`code` is stable (e.g. "no_face", "small_faces", "few_frames", "models_disagree", "run", "peaks", "stretch");
+    `text` is one plain sentence or a few; `moments` are the times it speaks of, in their order, where it is about
+    times."""
 
     code: str
     text: str
+    moments: tuple[Moment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,10 @@ def _card_lines(card: ModelCard) -> Iterator[str]:
         f"likely manipulated from logit {thresholds.likely_manipulated_logit:+.3f}, no manipulation found to "
         f"{thresholds.no_manipulation_logit:+.3f}; set on {thresholds.basis}"
     )
+    if thresholds.run_logit is not None:
+        yield f"a second or more of a track likely manipulated from logit {thresholds.run_logit:+.3f}"
+    if thresholds.peak_logit is not None:
+        yield f"moments to look at from logit {thresholds.peak_logit:+.3f}"
     if card.limits:
         yield from ("", "Limits", *(f"  {limit}" for limit in card.limits))
     yield from ("", "In short", *(f"  {figure_text(row, name)}" for name, row in main_rows(card.results).items()))

@@ -72,7 +72,7 @@ class ModelCard:
         return {
             **plain,
             "crop": asdict(self.crop),
-            "decision": asdict(self.thresholds),
+            "decision": self.thresholds.as_json(),
             "results": self.results.as_json(),
         }
 
@@ -108,9 +108,10 @@ def _read_crop(values: object) -> CropSpec:
 
 def _read_thresholds(values: object) -> Thresholds:
     read = Thresholds(**_of(dict)(values))
+    within = [logit for logit in (read.run_logit, read.peak_logit) if logit is not None]
     if not all(
         isinstance(logit, int | float) and math.isfinite(logit)
-        for logit in (read.likely_manipulated_logit, read.no_manipulation_logit)
+        for logit in (read.likely_manipulated_logit, read.no_manipulation_logit, *within)
     ):
         raise ValueError("expected finite logits")
     return read

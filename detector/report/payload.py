@@ -9,6 +9,7 @@ from typing import Any
 
 from detector.analysis.types import Label
 from detector.faces.types import PLACES, CropSpec
+from detector.measurement.thresholds import Thresholds
 from detector.report import wording
 from detector.report.analysis_payload import AnalysisData, ConclusionData, analysis_data, model_labels
 from detector.report.attachments import Attachment
@@ -408,6 +409,7 @@ def _model(entry: ModelEntry, labels: dict[tuple[str, str], str], words: Words) 
                     low=wording.logit(card.thresholds.no_manipulation_logit),
                 ),
             ),
+            *_within_tracks(card.thresholds, words),
             (words("model.basis"), shortened(card.thresholds.basis, 600)),
             (words("model.licence"), printable(card.licence)),
         ]
@@ -420,6 +422,16 @@ def _model(entry: ModelEntry, labels: dict[tuple[str, str], str], words: Words) 
         limits=[printable(limit) for limit in card.limits] if card else [],
         problem=words("model.no_card", problem=printable(entry.problem)) if entry.problem else "",
     )
+
+
+def _within_tracks(thresholds: Thresholds, words: Words) -> Facts:
+    """The levels for parts of a track, where the card has them."""
+    said = []
+    if thresholds.run_logit is not None:
+        said.append(words("model.within_run", run=wording.logit(thresholds.run_logit)))
+    if thresholds.peak_logit is not None:
+        said.append(words("model.within_peak", peak=wording.logit(thresholds.peak_logit)))
+    return [(words("model.within"), "; ".join(said))] if said else []
 
 
 def _training(training: dict[str, Any]) -> str:

@@ -103,6 +103,15 @@ def test_a_change_of_a_model_is_another_id_and_is_named(reason: str) -> None:
     assert differences(before, replace(before, identity=identity, models=models)) == (reason,)
 
 
+def test_levels_within_a_track_are_part_of_the_identity_and_their_lack_is_as_in_older_cards() -> None:
+    cards = [FakeCard(thresholds=Thresholds(1.0, -1.0, "set by hand", run_logit=run)) for run in (None, 2.0)]
+    without, with_run = (identity_of(SETTINGS, [FakeModel(card=card)]) for card in cards)
+    assert without.models[0].card["decision"] == {
+        "likely_manipulated_logit": 1.0, "no_manipulation_logit": -1.0, "basis": "set by hand",
+    }  # fmt: skip
+    assert analysis_id("a" * 64, without) != analysis_id("a" * 64, with_run)
+
+
 def test_a_change_of_a_trunk_is_another_id_and_is_named() -> None:
     before, after = (identity_of(SETTINGS, [reading(FakeCard("trunk", weights * 32))]) for weights in ("33", "44"))
     assert analysis_id("a" * 64, before) != analysis_id("a" * 64, after)

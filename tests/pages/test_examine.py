@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from detector.analysis import Moment, Reason
 from detector.registry import ModelCard
 from pages.parts.shared import services
 from pages.parts.shared.readings import Readings
@@ -53,6 +55,30 @@ def test_it_opens_at_the_strongest_face(open_page: OpenPage, seeded: Seeded) -> 
     shown = html_of(_open(open_page, seeded))
     assert f"Face · track {track_id}" in shown
     assert f"PTS {pts} ×" in shown
+
+
+def test_the_moments_that_reasons_name_lead_to_their_frames(
+    open_page: OpenPage, opened: services.Services, clip: Path, card: ModelCard
+) -> None:
+    seeded = seed.fill(opened.store, clip, card)
+    faces = seeded.analysis.tracks[1].faces
+    moments = tuple(
+        Moment(2, face.pts_s - 0.1, face.pts_s + 0.1, face.pts, face.pts_s, 2.5, card.model_id)
+        for face in (faces[2], faces[8])
+    )
+    reasons = (Reason("peaks", "Look at two moments.", moments), *seeded.analysis.conclusion.reasons)
+    conclusion = replace(seeded.analysis.conclusion, reasons=reasons)
+    analysis = replace(seeded.analysis, analysis_id="a-moments", conclusion=conclusion)
+    record = opened.store.save_analysis(seeded.exhibit.exhibit_id, analysis)
+    app = _open(open_page, replace(seeded, record=record, analysis=analysis), track=1)
+    target = app.button(key=f"moment_2_{faces[8].pts}")
+    assert target.label == f"{faces[8].pts_s:.2f} s · track 2"
+    target.click().run()
+    assert not app.exception
+    assert (_param(app, "track"), _param(app, "pts")) == ("2", str(faces[8].pts))
+    assert "Face · track 2" in html_of(app)
+    plain = _open(open_page, seeded)
+    assert not [one for one in plain.button if str(one.key).startswith("moment_")]
 
 
 def test_the_arrow_buttons_step_one_and_ten_and_stop_at_the_ends(open_page: OpenPage, seeded: Seeded) -> None:
@@ -118,8 +144,6 @@ def test_the_heatmap_shown_first_is_of_the_model_that_scored_highest(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from dataclasses import replace
-
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path / "weights"))
     seed.write_model(tmp_path / "weights")
     seeded = seed.fill(opened.store, clip, card)
@@ -138,7 +162,6 @@ def test_the_heatmap_shown_first_is_of_the_model_that_scored_highest(
 def test_a_model_with_other_weights_gives_a_reason_instead_of_a_heatmap(
     open_page: OpenPage, opened: services.Services, clip: Path, card: ModelCard
 ) -> None:
-    from dataclasses import replace
 
     seeded = seed.fill(opened.store, clip, replace(card, weights_sha256="ab" * 32))
     shown = html_of(_open(open_page, seeded, track=1, pts=seeded.analysis.tracks[0].faces[1].pts))
@@ -172,7 +195,6 @@ def test_a_note_refers_to_the_frame_shown(open_page: OpenPage, seeded: Seeded) -
 def test_no_face_is_told_apart_from_a_low_score(
     open_page: OpenPage, opened: services.Services, clip: Path, card: ModelCard
 ) -> None:
-    from dataclasses import replace
 
     from detector.analysis.types import Conclusion, ModelResult, Reason
     from detector.evidence import examine, ingest
@@ -233,7 +255,6 @@ def test_a_hostile_file_name_is_shown_as_text(
 def test_a_second_analysis_says_how_it_is_unlike_the_first(
     open_page: OpenPage, opened: services.Services, seeded: Seeded
 ) -> None:
-    from dataclasses import replace
 
     from detector.analysis.identity import identity_of
     from detector.settings import AnalysisSettings

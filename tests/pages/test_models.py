@@ -31,6 +31,19 @@ def test_one_model_shows_its_whole_card_and_says_that_it_is_not_calibrated(
     assert app.button(key="models_default").disabled
 
 
+def test_levels_for_parts_of_a_track_are_shown_where_a_card_has_them(
+    open_page: OpenPage, cards: dict[str, ModelCard], tmp_path: Path
+) -> None:
+    card = cards["frame"]
+    assert "Moments to look at" not in html_of(open_page("models", model=card.model_id))
+    levels = replace(card.thresholds, run_logit=2.25, peak_logit=1.75)
+    replace(card, thresholds=levels).write(tmp_path / "weights" / f"{card.model_id}.card.json")
+    shown = html_of(open_page("models", model=card.model_id))
+    assert "A second or more of a track likely manipulated from" in shown
+    assert "(logit +2.25)" in shown
+    assert "(logit +1.75)" in shown
+
+
 def test_measured_rows_name_chance_and_small_numbers(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:
     app = open_page("models", model="tiny-together")
     assert not app.exception

@@ -72,6 +72,21 @@ def test_a_card_survives_writing_and_reading(folder: Path) -> None:
     assert isinstance(card.crop.mean, tuple)
 
 
+def test_levels_within_a_track_are_in_a_card_only_where_they_are_set(folder: Path) -> None:
+    path = folder / "tiny.card.json"
+    assert json.loads(path.read_text())["decision"].keys() == {
+        "likely_manipulated_logit", "no_manipulation_logit", "basis",
+    }  # fmt: skip
+    levels = Thresholds(0.5, -0.5, "none", run_logit=1.25, peak_logit=1.0)
+    _rewrite(folder, thresholds=levels)
+    assert ModelCard.read(path).thresholds == levels
+    _rewrite(folder, thresholds=replace(levels, run_logit=None))
+    assert ModelCard.read(path).thresholds == replace(levels, run_logit=None)
+    path.write_text(path.read_text().replace('"peak_logit": 1.0', '"peak_logit": "high"'))
+    with pytest.raises(ModelError, match="finite logits"):
+        ModelCard.read(path)
+
+
 def test_loaded_weights_score_as_the_network_that_was_saved(folder: Path) -> None:
     torch.manual_seed(0)
     original = build_network(ARCHITECTURE).eval()

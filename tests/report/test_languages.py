@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from detector.analysis import Reason
 from detector.errors import SettingsError
 from detector.report import typeset
+from detector.report.html import case_html
 from detector.report.language import END_MARK, LANGUAGES, LTR_MARK, RTL_MARK, isolated, unmarked, words_of
 from detector.report.printable import printable
 from detector.report.record import ExhibitEntry
 from tests.report.conftest import (
+    make_analysis,
     make_entry,
     make_every_kind,
     make_evidence,
@@ -79,6 +83,28 @@ def test_a_value_in_a_phrase_is_marked_with_its_own_direction() -> None:
     assert unmarked(isolated("x")) == "x"
     # What comes from outside can hold none of the marks.
     assert not {LTR_MARK, RTL_MARK, END_MARK} & set(printable(f"a{LTR_MARK}b{END_MARK}c{RTL_MARK}"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_and_the_levels_it_was_found_by_are_named_in_every_language(language: str) -> None:
+    evidence = make_evidence()
+    made = make_analysis(evidence)
+    reasons = (Reason("run", "Manipulation is indicated."), Reason("peaks", "Look at 3.00 s."))
+    analysis = replace(made, conclusion=replace(made.conclusion, reasons=reasons))
+    record = make_record((ExhibitEntry(make_exhibit(evidence), (make_entry(analysis, pictures=False),)),))
+    without = case_html(record, language=language).decode()
+    models = tuple(
+        replace(entry, card=replace(entry.card, thresholds=replace(entry.card.thresholds, run_logit=2.25)))
+        for entry in record.models
+        if entry.card is not None
+    )
+    shown = case_html(replace(record, models=models), language=language).decode()
+    words = words_of(language)
+    assert "+2.250" in shown
+    assert words("model.within") in shown
+    assert words("model.within") not in without
+    heads = [words("reason.run"), words("reason.peaks")]
+    assert [head in shown for head in heads] == [language != "en"] * 2
 
 
 def test_braces_in_a_value_are_text() -> None:

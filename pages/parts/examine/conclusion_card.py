@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
 
-from detector.analysis.types import Analysis, sigmoid
+from detector.analysis.types import Analysis, Moment, sigmoid
 from detector.registry import Thresholds
-from pages.parts.shared import markup
-from pages.parts.shared.wording import LABELS, model_colour, score_text
+from pages.parts.shared import address, markup
+from pages.parts.shared.wording import LABELS, clock, model_colour, score_text
+
+_JUMPS = 8
 
 
 def show(analysis: Analysis) -> None:
-    """Label (icon, word, colour), score, reasons and limits."""
+    """Label (icon, word, colour), score, reasons and limits; below, a button for each moment that a reason names. For
+    use in a fragment."""
     conclusion = analysis.conclusion
     words = LABELS[conclusion.label]
     reasons = "".join(f"<li>{escape(reason.text)}</li>" for reason in conclusion.reasons)
@@ -34,6 +38,30 @@ def show(analysis: Analysis) -> None:
         f"<ul>{reasons}</ul>{strength}"
         f'<div class="fw-limits"><b>What this does not prove.</b> {escape(words.limits)}</div></section>'
     )
+    _show_moments(analysis)
+
+
+def _show_moments(analysis: Analysis) -> None:
+    """Buttons that lead to the frames that reasons speak of, in order of time."""
+    named = {(one.track_id, one.pts): one for reason in analysis.conclusion.reasons for one in reason.moments[:_JUMPS]}
+    if not named:
+        return
+    several = len(analysis.tracks) > 1
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="moments"):
+        for one in sorted(named.values(), key=lambda moment: (moment.pts, moment.track_id))[:_JUMPS]:
+            st.button(
+                f"{one.pts_s:.2f} s" + (f" · track {one.track_id}" if several else ""),
+                icon=":material/frame_inspect:",
+                key=f"moment_{one.track_id}_{one.pts}",
+                type="tertiary",
+                help=f"Show the frame at {clock(one.pts_s)} that the reasons speak of",
+                on_click=_jump,
+                args=(one,),
+            )
+
+
+def _jump(moment: Moment) -> None:
+    address.go(replace(address.read(), track=moment.track_id, pts=moment.pts))
 
 
 def show_models(analysis: Analysis, decisions: Mapping[str, Thresholds]) -> None:

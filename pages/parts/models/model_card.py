@@ -13,7 +13,7 @@ from detector.analysis.types import sigmoid
 from detector.errors import FramewitnessError
 from detector.measurement.results import DataPath, Measurement, Results
 from detector.measurement.wording import figure_text, main_rows, number_text, place, value_text, words
-from detector.registry import EnsembleModel, ModelCard, expect, weights_dir
+from detector.registry import EnsembleModel, ModelCard, Thresholds, expect, weights_dir
 from pages.parts.models import block_diagram, reliability_chart
 from pages.parts.shared import markup, measurement_table, services
 from pages.parts.shared.wording import size_text
@@ -56,6 +56,7 @@ def _show_facts(card: ModelCard) -> None:
         ("Input", kind_of(card).input_text(card)),
         ("Likely manipulated from", _threshold(thresholds.likely_manipulated_logit)),
         ("No manipulation found to", _threshold(thresholds.no_manipulation_logit)),
+        *_within_tracks(thresholds),
         ("Thresholds set on", thresholds.basis),
         ("Weights", card.weights_file),
         ("File size", "missing" if size is None else size_text(size)),
@@ -65,6 +66,15 @@ def _show_facts(card: ModelCard) -> None:
     markup.facts(rows, mono=("Model", "Weights", "Weights SHA-256"))
     if about := kind_of(card).about:
         markup.note(about)
+
+
+def _within_tracks(thresholds: Thresholds) -> list[tuple[str, str]]:
+    """The levels for parts of a track, where the card has them."""
+    levels = {
+        "A second or more of a track likely manipulated from": thresholds.run_logit,
+        "Moments to look at from": thresholds.peak_logit,
+    }
+    return [(name, _threshold(logit)) for name, logit in levels.items() if logit is not None]
 
 
 def _threshold(logit: float) -> str:
