@@ -61,7 +61,7 @@ def _synthesize(args: argparse.Namespace) -> int:
             interval = tuple(args.interval) if args.interval else (0.0, source.clip.duration_s)
             twins = spliced(make(kind, request), interval)
             if changes_something(twins):
-                writer.write(kind, twins, interval)
+                writer.write(kind, twins)
             else:
                 print(f"{source.name}: no {kind}: it would change next to nothing here", file=sys.stderr)
         rows += writer.rows

@@ -1,7 +1,8 @@
 """Every manipulation of a whole clip by name, what it needs, and how to make it.
 
 Names: a base of `clip_fakes` alone or with its behaviour over time ("swap", "swap+flicker"), "expression",
-"talking_head", the cue edits of `cue_edits` ("relit", "double_jpeg", …), "noise_mismatch", and "audio_…".
+"talking_head", the cue edits of `cue_edits` ("relit", "double_jpeg", …), "noise_mismatch", "audio_…", and two that are
+there for moments only: "torn" (see `torn`) and "paste", another face, or this one altered, for one second.
 """
 
 from __future__ import annotations
@@ -28,13 +29,16 @@ from detector.synthesis.degrade import Image
 from detector.synthesis.reenact import Pose, apply_flow, flow_of, moved_points
 from detector.synthesis.regions import region_mask, soft_mask
 from detector.synthesis.sources import Source
+from detector.synthesis.torn import LEAST_FRAMES, tear
 from detector.synthesis.types import FaceImage
 
 _EDITS: Final = {name: edit for cue in ("BG", "CM", "RR") for name, (_, edit) in EDITS[cue].items() if edit is not None}
 _MOVING: Final = [f"{base}+{dynamics}" for base in BASES for dynamics in DYNAMICS[1:]]
 _BLENDS: Final = (*(base for base in BASES if base != "same"), *_MOVING)
 _SOUNDS: Final = ("audio_shift", "audio_swap", "audio_dub", "audio_voice")
-KINDS: Final = (*_BLENDS, "expression", "talking_head", *_EDITS, "noise_mismatch", *_SOUNDS)
+KINDS: Final = (*_BLENDS, "expression", "talking_head", *_EDITS, "noise_mismatch", "torn", "paste", *_SOUNDS)
+_PASTE_S: Final = 1.0
+_LEAST_PASTED_S: Final = 1.5  # a clip that is pasted over nearly whole is another manipulation
 # One of each family, for a first look.
 USUAL_KINDS: Final = (
     "swap", "self_blend", "self_blend+flicker", "same+wobble", "mouth", "expression", "redraw_whole", "animated_whole",
@@ -46,7 +50,8 @@ USUAL_KINDS: Final = (
 @dataclass(frozen=True, slots=True)
 class Twins:
     """A genuine clip and its manipulated twin. `masks` (T, H, W) uint8, 255 where a pixel was replaced, or None where
-    only the sound was; `parameters` what was drawn or asked for."""
+    only the sound was; `parameters` what was drawn or asked for; `intervals_s` the segments of time (start, end) in
+    seconds that are manipulated, in their order, None for the whole clip."""
 
     real: FaceClip
     fake: FaceClip
@@ -54,6 +59,7 @@ class Twins:
     real_sound: Sound | None
     fake_sound: Sound | None
     parameters: dict[str, float | str]
+    intervals_s: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,10 @@ def lacking(kind: str, request: Request) -> str | None:
         return "it needs --networks, a folder of fitted networks that paint faces"
     if kind == "talking_head" and request.source.portrait is None:
         return "it is made from stills only"
+    if kind == "torn" and len(request.source.clip.times_s) < LEAST_FRAMES:
+        return f"the clip has fewer than {LEAST_FRAMES} frames"
+    if kind == "paste" and request.source.clip.duration_s < _LEAST_PASTED_S:
+        return f"the clip is shorter than {_LEAST_PASTED_S} s"
     if kind in _SOUNDS and request.source.sound is None:
         return "the source has no sound"
     if kind in ("audio_swap", "audio_dub") and request.donor is not None and request.donor.sound is None:
@@ -107,6 +117,10 @@ def make(kind: str, request: Request) -> Twins:
         return _framewise(request, _noise_mismatch(request, rng), rng)
     if kind in _EDITS:
         return _framewise(request, _edit(kind, request, rng), rng)
+    if kind == "torn":
+        clip, sound = request.source.clip, request.source.sound
+        fake = tear(clip, rng, strength=request.strength)
+        return Twins(clip, fake.clip, fake.masks, sound, sound, {"strength": request.strength}, fake.intervals_s)
     return _blended(kind, request, rng)
 
 
@@ -128,7 +142,10 @@ def spliced(twins: Twins, interval_s: tuple[float, float]) -> Twins:
         at = rest.start_s + np.arange(len(rest.samples)) / SAMPLE_RATE_HZ
         own = sound.cut(rest.start_s, rest.end_s).samples[: len(at)]
         sound = Sound(np.where((at >= start) & (at < end), own, rest.samples), rest.start_s)
-    return replace(twins, fake=fake, masks=masks, fake_sound=sound)
+    whole = ((0.0, twins.real.duration_s),) if twins.intervals_s is None else twins.intervals_s
+    both = ((max(start, first), min(end, last)) for first, last in whole)
+    kept = tuple((first, last) for first, last in both if first < last)
+    return replace(twins, fake=fake, masks=masks, fake_sound=sound, intervals_s=kept)
 
 
 def changes_something(twins: Twins) -> bool:
@@ -145,18 +162,30 @@ def changes_something(twins: Twins) -> bool:
 
 
 def _blended(kind: str, request: Request, rng: np.random.Generator) -> Twins:
-    base, _, dynamics = kind.partition("+")
     clip, sound = request.source.clip, request.source.sound
     donor = request.donor.clip if request.donor else None
-    plan = Plan(base, dynamics or "steady")
-    fake = manipulate(clip, plan, rng, donor=donor if base == "swap" else None, networks=request.networks)
+    plan = _plan(kind, request, rng)
+    fake = manipulate(clip, plan, rng, donor=donor if plan.base == "swap" else None, networks=request.networks)
     images, masks = fake.clip.images, fake.masks
     if request.strength < 1:  # a ghost of the paint; the mask says how much of each pixel is replaced
         part = np.float32(request.strength)
         images = (clip.images + part * (images.astype(np.float32) - clip.images) + 0.5).astype(np.uint8)
         masks = (masks * part).astype(np.uint8)
     fakes = FaceClip(images, fake.clip.landmarks, clip.times_s)
-    return Twins(clip, fakes, masks, sound, sound, {"opacity": request.strength, "dynamics": plan.dynamics})
+    parameters: dict[str, float | str] = {"opacity": request.strength, "dynamics": plan.dynamics}
+    if kind == "paste":
+        parameters["base"] = plan.base
+    return Twins(clip, fakes, masks, sound, sound, parameters, None if plan.interval_s is None else fake.intervals_s)
+
+
+def _plan(kind: str, request: Request, rng: np.random.Generator) -> Plan:
+    """What is blended in, and when: a paste is a swap where there is a donor, for one second, never at either end."""
+    if kind != "paste":
+        base, _, dynamics = kind.partition("+")
+        return Plan(base, dynamics or "steady")
+    room = request.source.clip.duration_s - _PASTE_S
+    start = float(rng.uniform(0.2 * room, 0.8 * room))
+    return Plan("swap" if request.donor else "self_blend", "steady", (start, start + _PASTE_S))
 
 
 def _talking(request: Request) -> Twins:

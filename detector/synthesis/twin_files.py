@@ -20,7 +20,7 @@ from detector.synthesis.video import write_clip
 
 _COLUMNS = (
     "file", "label", "kind", "manipulation", "use", "group", "source", "parameters", "seed", "source_sha256", "sha256",
-    "start_s", "end_s", "genuine", "mask", "mask_sha256",
+    "start_s", "end_s", "intervals_s", "genuine", "mask", "mask_sha256",
 )  # fmt: skip
 
 
@@ -45,8 +45,9 @@ class TwinWriter:
         self._out, self._source, self._seed, self._crf, self._jpeg = out, source, seed, crf, jpeg_quality
         self.rows: list[dict[str, object]] = []
 
-    def write(self, kind: str, twins: Twins, interval_s: tuple[float, float]) -> None:
-        """Write both twins, and the mask where there is one, and add their rows."""
+    def write(self, kind: str, twins: Twins) -> None:
+        """Write both twins, and the mask where there is one, and add their rows: `start_s` to `end_s` holds all that is
+        manipulated, `intervals_s` each segment of time, as JSON."""
         name = f"{self._source.name}_{kind.replace('+', '_')}"
         shared = twins.real is self._source.clip
         real = f"{self._source.name}_genuine.mp4" if shared else f"{name}_genuine.mp4"
@@ -54,8 +55,9 @@ class TwinWriter:
             sha256 = self._clip(real, twins.real.images, twins.real_sound)
             self.rows.append(self._row(real, "real", "", sha256))
         row = self._row(f"{name}.mp4", "fake", kind, self._clip(f"{name}.mp4", twins.fake.images, twins.fake_sound))
-        start_s, end_s = interval_s
-        row |= {"parameters": json.dumps(twins.parameters), "start_s": start_s, "end_s": end_s, "genuine": real}
+        intervals = ((0.0, twins.real.duration_s),) if twins.intervals_s is None else twins.intervals_s
+        row |= {"parameters": json.dumps(twins.parameters), "intervals_s": json.dumps(intervals), "genuine": real}
+        row |= {"start_s": intervals[0][0], "end_s": intervals[-1][1]}
         if twins.masks is not None:
             path = self._out / f"{name}_mask.mp4"
             write_clip(path, twins.masks, self._source.fps, crf=12)

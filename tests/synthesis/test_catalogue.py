@@ -11,6 +11,7 @@ from detector.evidence.audio import Sound
 from detector.synthesis.catalogue import KINDS, USUAL_KINDS, Request, changes_something, lacking, make, spliced
 from detector.synthesis.reconstruction import build_reconstruction_network
 from detector.synthesis.sources import Source
+from detector.synthesis.torn import tear
 from tests.synthesis.clips import face_clip
 from tests.synthesis.faces import face_image
 
@@ -79,6 +80,62 @@ def test_a_spliced_twin_is_genuine_outside_its_interval(request_: Request) -> No
     assert 0.29 < differs.min() < differs.max() < 0.71
 
 
+@pytest.mark.parametrize("kind", ["torn", "paste"])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_there_for_moments_is_genuine_outside_them(kind: str, seed: int) -> None:
+    source = Source("one", "", face_clip(48))
+    twins = make(kind, Request(source, 1.0, seed))
+    assert twins.intervals_s is not None
+    assert twins.masks is not None
+    times = twins.real.times_s
+    inside = np.zeros(len(times), bool)
+    for start, end in twins.intervals_s:
+        inside |= (times >= start) & (times < end)
+    changed = np.abs(twins.fake.images.astype(int) - twins.real.images).reshape(len(times), -1).max(1) > 1
+    np.testing.assert_array_equal(changed, inside)
+    np.testing.assert_array_equal(twins.masks.reshape(len(times), -1).max(1) > 0, inside)
+    assert not inside[0]
+    assert not inside[-1]
+    assert changes_something(twins)
+    np.testing.assert_array_equal(make(kind, Request(source, 1.0, seed)).fake.images, twins.fake.images)
+    frames = [int(((times >= start) & (times < end)).sum()) for start, end in twins.intervals_s]
+    if kind == "torn":
+        assert len(frames) in (2, 3)
+        assert all(2 <= count <= 6 for count in frames)
+    else:
+        ((start, end),) = twins.intervals_s
+        assert end - start == pytest.approx(1.0)
+
+
+def test_a_tear_moves_a_part_of_the_face_by_a_share_of_its_width() -> None:
+    clip = face_clip(48)
+    fake = tear(clip, np.random.default_rng(4))
+    moved = np.linalg.norm(fake.clip.landmarks - clip.landmarks, axis=2)[fake.frame_labels]
+    assert 0.02 * clip.face_px < np.median(moved.max(1)) < 0.35 * clip.face_px  # two parts may move the same landmark
+    assert (np.median(moved, axis=1) < 0.12 * clip.face_px).all()
+    faint = tear(clip, np.random.default_rng(4), strength=0.3)
+    assert np.linalg.norm(faint.clip.landmarks - clip.landmarks, axis=2).max() < 0.5 * moved.max()
+
+
+def test_clips_too_short_for_moments_are_refused() -> None:
+    source = Source("one", "", face_clip(10))
+    for kind, why in (("torn", "fewer than 24 frames"), ("paste", "shorter than 1.5 s")):
+        assert why in str(lacking(kind, Request(source, 1.0, 0)))
+    with pytest.raises(ValueError, match="24 frames"):
+        tear(source.clip, np.random.default_rng(0))
+
+
+def test_a_splice_keeps_the_part_of_each_interval_that_it_holds() -> None:
+    twins = make("paste", Request(Source("one", "", face_clip(48)), 1.0, 0))
+    assert twins.intervals_s is not None
+    ((start, end),) = twins.intervals_s
+    assert spliced(twins, (0.0, start + 0.4)).intervals_s == ((start, start + 0.4),)
+    assert spliced(twins, (end + 0.01, end + 0.2)).intervals_s == ()
+    whole = make("self_blend", Request(Source("one", "", face_clip(48)), 1.0, 0))
+    assert whole.intervals_s is None
+    assert spliced(whole, (0.2, 0.4)).intervals_s == ((0.2, 0.4),)
+
+
 def test_a_twin_that_is_not_changed_is_known(request_: Request) -> None:
     silent = Sound(np.zeros_like(request_.source.sound.samples), 0.0)  # type: ignore[union-attr]
     dub = replace(request_, source=replace(request_.source, sound=silent))
@@ -99,5 +156,6 @@ def test_what_is_lacking_is_said(request_: Request) -> None:
     assert "unknown" in str(reasons["ageing"])
     with pytest.raises(SettingsError, match="--donor"):
         make("swap", bare)
-    assert all(lacking(kind, request_) is None for kind in KINDS if not kind.startswith("same"))
+    long_enough = [kind for kind in KINDS if not kind.startswith("same") and kind not in ("torn", "paste")]
+    assert all(lacking(kind, request_) is None for kind in long_enough)
     assert set(USUAL_KINDS) <= set(KINDS)

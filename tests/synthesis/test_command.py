@@ -49,6 +49,7 @@ def test_the_manifest_names_what_was_made(made: Path) -> None:
         assert hashlib.sha256((made / row["file"]).read_bytes()).hexdigest() == row["sha256"]
     fake = rows[1]
     assert (float(fake["start_s"]), float(fake["end_s"])) == (0.2, 0.4)
+    assert json.loads(fake["intervals_s"]) == [[0.2, 0.4]]
     assert json.loads(fake["parameters"])["strength"] == 1.0
     assert fake["genuine"] == rows[0]["file"]
 

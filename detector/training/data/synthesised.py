@@ -58,7 +58,7 @@ def _write(path: Path, donors: Sequence[Path], own: Path, kinds: Sequence[str], 
         request = Request(source, 1.0, 0, donor, networks)
         for kind in kinds:
             if lacking(kind, request) is None and changes_something(twins := make(kind, request)):
-                writer.write(kind, twins, (0.0, source.clip.duration_s))
+                writer.write(kind, twins)
         rows = writer.rows
     write_manifest(own, rows)
 
