@@ -49,9 +49,13 @@ class Clip:
 
 def usable_rows(manifest: pd.DataFrame) -> pd.DataFrame:
     """The videos that may be fitted: those of the extended pool marked for training, and of the folder's own only
-    genuine ones; a deepfake there is for the end. Adds `id`, the file and, where it shows two, which half."""
+    genuine ones; a deepfake there is for the end. Nobody is fitted who is in a clip for calibration. Adds `id`, the
+    file and, where it shows two, which half."""
     own = (manifest["pool"] == "") & (manifest["label"] == "real")
     usable = (manifest["kind"] == "video") & (manifest["use"] == "train") & (own | (manifest["pool"] == EXTENDED))
+    usable &= ~manifest["group"].isin(manifest.loc[manifest["use"] == "calibration", "group"]) | (
+        manifest["group"] == ""
+    )
     return _with_ids(manifest[usable])
 
 

@@ -34,13 +34,15 @@ def pieces(rng: np.random.Generator, *, smooth: bool) -> Iterable[Piece]:
 def labelled_clips(root: Path) -> Path:
     """Tables of clips in `root/data` and their regions in `root/clips/regions`; returns `root/data`.
 
-    Fitted and held sources of both labels, a deepfake of the folder's own, and one clip for calibration (not in the
-    bank)."""
+    Fitted and held sources of both labels, a deepfake of the folder's own, one clip for calibration (not in the bank),
+    and one for training of the same person."""
     rng, own, extended = np.random.default_rng(0), _OWN, _EXTENDED
     found: list[tuple[str, bool]] = []
     for number in range(4):
         own += f"g{number}.mp4,real,video,train,own{number},camera,\n"
         found.append((f"g{number}.mp4", False))
+    own += "c.mp4,real,video,train,c,camera,\n"
+    found.append(("c.mp4", False))
     own += "f.mp4,fake,video,validation,own0,camera,face swap\n"
     for place in ("fitted", "held"):
         for number, family in enumerate(FAMILIES):
