@@ -161,6 +161,8 @@ def _card_lines(card: ModelCard) -> Iterator[str]:
         yield f"a second or more of a track likely manipulated from logit {thresholds.run_logit:+.3f}"
     if thresholds.peak_logit is not None:
         yield f"moments to look at from logit {thresholds.peak_logit:+.3f}"
+    if thresholds.within_track_basis:
+        yield f"these set on {thresholds.within_track_basis}"
     if card.limits:
         yield from ("", "Limits", *(f"  {limit}" for limit in card.limits))
     yield from ("", "In short", *(f"  {figure_text(row, name)}" for name, row in main_rows(card.results).items()))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from scipy.stats import beta, rankdata
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
 
@@ -55,6 +55,20 @@ def interval_by_group(
         for _ in range(resamples)
     ]
     low, high = np.nanquantile(draws, [0.025, 0.975])
+    return round(float(low), 4), round(float(high), 4)
+
+
+def share_interval(hits: NDArray[np.bool_], groups: NDArray[Any]) -> tuple[float, float]:
+    """95 % interval of the share of `hits`, to four places, by Clopper & Pearson (Biometrika, 1934).
+
+    There are as many trials as groups: clips of one person are no independent evidence. Where nothing was hit a
+    bootstrap would claim to be sure. Raises ValueError without any."""
+    if not len(hits):
+        raise ValueError("a share needs at least one case")
+    trials = len(np.unique(groups))
+    found = float(np.mean(hits)) * trials
+    low = beta.ppf(0.025, found, trials - found + 1) if found > 0 else 0.0
+    high = beta.ppf(0.975, found + 1, trials - found) if found < trials else 1.0
     return round(float(low), 4), round(float(high), 4)
 
 

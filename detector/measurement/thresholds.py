@@ -13,13 +13,14 @@ class Thresholds:
 
     Within a track whose mean hides it: a run of frames whose mean is at or above `run_logit` is called manipulated, a
     peak at or above `peak_logit` forbids to say that nothing was found (see `detector.analysis.frame_series`); None, as
-    in older cards: no such rule."""
+    in older cards: no such rule. `within_track_basis` says on what data these were set."""
 
     likely_manipulated_logit: float
     no_manipulation_logit: float
     basis: str
     run_logit: float | None = None
     peak_logit: float | None = None
+    within_track_basis: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As cards and records have it: a rule that is not set is left out."""

@@ -27,10 +27,11 @@ def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFram
 
     `validation`: an ensemble's cross-validated logits (`validation.csv` of its run). Its thresholds hold on them as
     well, since the videos of the evaluation were fitted to. A model for which there are too few scored clips keeps its
-    thresholds. Results that the evaluation has nothing to say about are kept.
+    thresholds. Results that the evaluation has nothing to say about are kept, and so are levels within a track.
     """
     card = evaluation.card
-    thresholds = _thresholds(evaluation, validation)
+    levels = {name: getattr(card.thresholds, name) for name in ("run_logit", "peak_logit", "within_track_basis")}
+    thresholds = replace(_thresholds(evaluation, validation), **levels)
     results = card.results.updated(evaluation.results(thresholds))
     if validation is not None:
         members = card.inputs.get("members", ())

@@ -77,7 +77,7 @@ def gather(
     A file that cannot be examined has no logit, never a made-up one. With `crop_x0` and `crop_x1`, the clip is those
     columns of the file. Raises SettingsError for columns that are none.
     """
-    asked = [_asked(row, data_root) for _, row in files.iterrows()]
+    asked = [asked_of(row, data_root) for _, row in files.iterrows()]
     stills = [kind == "image" for kind in files["kind"]]
     rows = _rows_asked(models, len(asked), wanted or {})
     known = _Known(PredictionStore(store), models)
@@ -98,7 +98,8 @@ def _id(model: LoadedModel) -> str:
     return model.card.model_id
 
 
-def _asked(row: pd.Series, data_root: Path) -> Asked:
+def asked_of(row: pd.Series, data_root: Path) -> Asked:
+    """The clip that a row of a manifest asks for. Raises SettingsError for columns that are none."""
     path = data_root / row["file"]
     settings = PICTURE_SETTINGS if row["kind"] == "image" else VIDEO_SETTINGS
     cut = Columns.read(str(row.get("crop_x0", "")), str(row.get("crop_x1", "")))

@@ -74,7 +74,8 @@ def _within_tracks(thresholds: Thresholds) -> list[tuple[str, str]]:
         "A second or more of a track likely manipulated from": thresholds.run_logit,
         "Moments to look at from": thresholds.peak_logit,
     }
-    return [(name, _threshold(logit)) for name, logit in levels.items() if logit is not None]
+    rows = [(name, _threshold(logit)) for name, logit in levels.items() if logit is not None]
+    return rows + ([("These set on", thresholds.within_track_basis)] if thresholds.within_track_basis else [])
 
 
 def _threshold(logit: float) -> str:
