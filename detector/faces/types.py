@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
-Place = Literal["middle", "mouth", "hair", "beside"]
-PLACES: Final[tuple[Place, ...]] = ("middle", "mouth", "hair", "beside")
+Place = Literal["middle", "left", "right"]
+PLACES: Final[tuple[Place, ...]] = ("middle", "left", "right")
 """Where the patches of a crop with alignment "native" lie, in the order in which they are stacked."""
 
 

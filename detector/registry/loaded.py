@@ -204,20 +204,15 @@ class ResidualModel(LoadedModel):
 
     @torch.inference_mode()
     def patches(self, crops: NDArray[np.uint8]) -> PatchScores:
-        """Every patch of (N, P·S, S, 3) uint8 columns (`detector.faces.native`). A patch without any light is one that
-        was left out."""
+        """Every patch of (N, P·S, S, 3) uint8 columns (`detector.faces.native`)."""
         self._check(crops)
         side = self.card.crop.size_px
-        rows = crops.reshape(len(crops), -1, side, side, 3)
-        there = rows.any((2, 3, 4))
-        logits = np.full(there.shape, np.nan, np.float32)
-        families = np.full((*there.shape, self._any.families), np.nan, np.float32)
-        found = torch.from_numpy(rows[there]).permute(0, 3, 1, 2).to(self.device).split(PATCHES_AT_ONCE)
-        if there.any():
-            outputs = [self._any.forward_all(part) for part in found]
-            logits[there] = _array(torch.cat([one.logit for one in outputs]))
-            families[there] = _array(torch.cat([one.family for one in outputs]))
-        return PatchScores(logits, families)
+        rows = torch.from_numpy(crops.reshape(-1, side, side, 3)).permute(0, 3, 1, 2).to(self.device)
+        outputs = [self._any.forward_all(part) for part in rows.split(PATCHES_AT_ONCE)]
+        logits, families = (torch.cat(parts) for parts in zip(*outputs, strict=True))
+        return PatchScores(
+            _array(logits).reshape(len(crops), -1), _array(families).reshape(len(crops), -1, self._any.families)
+        )
 
 
 @loaded_as("sequence")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +18,19 @@ from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import tracks_result
 from detector.analysis.types import Family, FamilyReading, ModelResult, PlaceReading
 from detector.analysis.workers import NetworkWorker
-from detector.faces.types import PLACES, FaceTrack, Place
+from detector.faces.types import PLACES, FaceTrack
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel, ModelCard, ResidualModel
 
-PLACE_WEIGHTS: Final[Mapping[Place, float]] = {"middle": 1.0, "mouth": 1.0, "hair": 0.5, "beside": 0.5}
-FACE_PLACES: Final[tuple[Place, ...]] = ("middle", "mouth")
-
 
 class ResidualKind(Kind):
-    """A face's logit is the weighted mean of its patches'; a track's the quality-weighted mean of its faces'."""
+    """A face's logit is the mean of its patches'; a track's the quality-weighted mean of its faces'."""
 
     name, title, icon, rank = "residual", "Residual patches", "grain", 3
     about = (
-        "Looks at patches of the face, its mouth, the hair and what is beside it at the video's own pixels, and only "
-        "at what neighbouring pixels leave over of each other, never at the picture itself."
+        "Looks at patches of the face's middle and of both cheeks at the video's own pixels, and only at what "
+        "neighbouring pixels leave over of each other, never at the picture itself."
     )
 
     @override
@@ -45,11 +42,10 @@ class ResidualKind(Kind):
         self, model: LoadedModel, crops: NDArray[np.uint8], *, keep_features: bool
     ) -> dict[str, NDArray[Any]]:
         patches = cast("ResidualModel", model).patches(crops)
-        of_face = [PLACES.index(place) for place in FACE_PLACES]
         return {
-            "logits": face_logits(patches.logits),
+            "logits": patches.logits.mean(1),
             **{f"{place}/logits": patches.logits[:, index] for index, place in enumerate(PLACES)},
-            "families": patches.families[:, of_face].mean(1),
+            "families": patches.families.mean(1),
         }
 
     @override
@@ -75,7 +71,7 @@ class ResidualKind(Kind):
         members = int(options.get("members", 1))
         trunk = f"3 × 3 convolutions, {', '.join(map(str, widths))} channels"
         families = ", ".join(map(str, card.inputs.get("families", ())))
-        patches = (f"{side} × {side} px at {', '.join(PLACES)}", "the video's own pixels")
+        patches = (f"{side} × {side} px: the face's middle, both cheeks", "the video's own pixels")
         residuals = ("2 × 2 neighbours, high-pass, 5 × 5 kernel", "held at strong edges, relative to their strength")
         blocks = (
             Block("patches", "Patches", patches, 0, 0.1, 0.9, "input"),
@@ -90,16 +86,6 @@ class ResidualKind(Kind):
         )
         path = pairwise(("patches", "planes", "residuals", "trunk", "pooled", "label", "score"))
         return Diagram(blocks, (*path, ("pooled", "family"), ("family", "families")))
-
-
-def face_logits(places: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits (N,) of faces from those of their patches (N, P) at `PLACES`, weighted by `PLACE_WEIGHTS`; patches that
-    were left out are NaN, and so is a face without any."""
-    there = np.isfinite(places)
-    weights = there * np.array([PLACE_WEIGHTS[place] for place in PLACES], np.float32)
-    total = weights.sum(1)
-    summed = (np.where(there, places, 0) * weights).sum(1)
-    return np.where(total > 0, summed / np.maximum(total, 1e-6), np.nan).astype(np.float32)
 
 
 def _places(track: FaceTrack, worker: NetworkWorker) -> tuple[PlaceReading, ...]:

@@ -1,8 +1,8 @@
 """Regions of clips at their own pixels: planes as the decoder gave them, never resized, in one flat file.
 
-Of each clip some moments of three consecutive frames are kept. A moment has one region around the face and some of the
-background, each at one place in its three frames, so that they can be compressed again as a clip is. Pixels are kept as
-YUV 4:2:0, which is what nearly every clip holds: RGB would interpolate the colour planes.
+Of each clip some moments of three consecutive frames are kept: a region around the face, at one place in its frames, so
+that they can be compressed again as a clip is. Pixels are kept as YUV 4:2:0, which is what nearly every clip holds: RGB
+would interpolate the colour planes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,10 @@ class Planes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A region with its pixels: `face` (x0, y0, x1, y1) in pixels of the region, None where none was found."""
+    """A region with its pixels: `face` (x0, y0, x1, y1) in pixels of the region."""
 
-    kind: Literal["face", "back"]
     moment: int
-    face: Box | None
+    face: Box
     frames: list[Planes]
 
 
@@ -56,9 +55,8 @@ class Piece:
 class Region:
     """Where the `frames` of a piece lie in the bank's file."""
 
-    kind: Literal["face", "back"]
     moment: int
-    face: Box | None
+    face: Box
     offset: int
     frames: int
     height: int
@@ -105,8 +103,7 @@ class Bank:
                 regions = []
                 for piece in pieces:
                     height, width = piece.frames[0].y.shape
-                    place = piece.kind, piece.moment, piece.face
-                    regions.append(Region(*place, file.tell(), len(piece.frames), height, width))
+                    regions.append(Region(piece.moment, piece.face, file.tell(), len(piece.frames), height, width))
                     for planes in piece.frames:
                         file.write(planes.flat().tobytes())
                 file.flush()
@@ -125,6 +122,4 @@ def _line(name: str, regions: Iterable[Region]) -> str:
 
 
 def _region(row: dict[str, Any]) -> Region:
-    face = None if row["face"] is None else tuple(row["face"])
-    sizes = (row[name] for name in ("offset", "frames", "height", "width"))
-    return Region(row["kind"], row["moment"], face, *sizes)
+    return Region(**{**row, "face": tuple(row["face"])})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,31 +15,21 @@ from detector.faces.native import native_patches, patch_corners
 from detector.faces.types import PLACES, Place
 from detector.training.data.manifest import EXTENDED
 from detector.training.residual.bank import Bank, Planes, Region, frames_of
-from detector.training.residual.config import FoldConfig
+from detector.training.residual.config import FAMILIES, FoldConfig
 from detector.training.residual.spoil import filled, to_rgb
-
-FACE_ONLY: Final = ("swap", "lipsync")
-"""Families that leave the rest of the frame to the camera."""
-_ON_THE_FACE: Final[tuple[Place, ...]] = ("middle", "mouth", "hair")
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip of a bank; `label` 1 where it is manipulated; `source` as `FoldConfig` names it; `back` whose its
-    background is, None where that is uncertain."""
+    """A clip of a bank; `label` 1 where it is manipulated; `source` as `FoldConfig` names it."""
 
     id: str
     label: int
     family: str
     source: str
     group: str
-    back: Literal["real", "fake"] | None
     regions: tuple[Region, ...]
     pixels: NDArray[np.uint8] = field(repr=False)
-
-    def of_kind(self, kind: Literal["face", "back"]) -> list[Region]:
-        """Its regions of one kind."""
-        return [region for region in self.regions if region.kind == kind]
 
     def frames(self, region: Region) -> list[Planes]:
         """The frames of one of its regions."""
@@ -48,11 +37,12 @@ class Clip:
 
 
 def usable_rows(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The videos that may be fitted: those of the extended pool marked for training, and of the folder's own only
-    genuine ones; a deepfake there is for the end. Nobody is fitted who is in a clip for calibration. Adds `id`, the
-    file and, where it shows two, which half."""
+    """The videos that may be fitted: those of the extended pool marked for training, deepfakes only of the `FAMILIES`
+    that are told apart, and of the folder's own only genuine ones; a deepfake there is for the end. Nobody is fitted
+    who is in a clip for calibration. Adds `id`, the file and, where it shows two, which half."""
     own = (manifest["pool"] == "") & (manifest["label"] == "real")
     usable = (manifest["kind"] == "video") & (manifest["use"] == "train") & (own | (manifest["pool"] == EXTENDED))
+    usable &= (manifest["label"] == "real") | manifest["family"].isin(FAMILIES)
     usable &= ~manifest["group"].isin(manifest.loc[manifest["use"] == "calibration", "group"]) | (
         manifest["group"] == ""
     )
@@ -64,7 +54,7 @@ def _with_ids(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(id=rows["file"] + half)
 
 
-def load_clips(bank: Bank, manifest: pd.DataFrame, uncertain_backs: Sequence[str] = ()) -> list[Clip]:
+def load_clips(bank: Bank, manifest: pd.DataFrame) -> list[Clip]:
     """The usable clips that have a region in the bank. Raises SettingsError where the bank holds a clip that is marked
     for calibration: those are for the end, neither to fit nor to choose on."""
     regions, pixels = bank.regions(), bank.open()
@@ -75,16 +65,14 @@ def load_clips(bank: Bank, manifest: pd.DataFrame, uncertain_backs: Sequence[str
     clips = []
     for row in usable_rows(manifest).to_dict("records"):
         if regions.get(row["id"]):
-            fake, generator = row["label"] == "fake", row["generator"]
-            back: Literal["real", "fake"] | None = "real" if not fake or row["family"] in FACE_ONLY else "fake"
+            fake = row["label"] == "fake"
             clips.append(
                 Clip(
                     id=row["id"],
                     label=int(fake),
                     family=row["family"],
-                    source=f"{generator} | {row['source']}" if fake else row["source"],
+                    source=f"{row['generator']} | {row['source']}" if fake else row["source"],
                     group=row["group"] or row["id"],
-                    back=None if fake and any(name in generator for name in uncertain_backs) else back,
                     regions=regions[row["id"]],
                     pixels=pixels,
                 )
@@ -106,41 +94,25 @@ def split_clips(clips: Sequence[Clip], fold: FoldConfig) -> tuple[list[Clip], li
 
 
 def _chosen(clip: Clip, moments: int) -> list[Region]:
-    numbers = sorted({region.moment for region in clip.regions})
-    chosen = {numbers[place] for place in np.linspace(0, len(numbers) - 1, moments).round().astype(int)}
-    return [region for region in clip.regions if region.moment in chosen]
+    last = len(clip.regions) - 1
+    return [clip.regions[index] for index in np.unique(np.linspace(0, last, moments).round().astype(int))]
 
 
-def fixed_patches(clip: Clip, side_px: int, moments: int) -> tuple[NDArray[np.uint8], list[Place]]:
-    """What a clip is judged by, as in an analysis: RGB patches (N, S, S, 3) uint8 of up to `moments` moments, as they
-    were published, and the place of each."""
-    patches: list[NDArray[np.uint8]] = []
-    places: list[Place] = []
+def fixed_patches(clip: Clip, side_px: int, moments: int) -> NDArray[np.uint8]:
+    """What a clip is judged by, as in an analysis: RGB patches (M · P, S, S, 3) uint8, of up to `moments` moments as
+    they were published those at `PLACES`."""
+    columns = []
     for region in _chosen(clip, moments):
         frames = clip.frames(region)
-        image = to_rgb(frames[len(frames) // 2])
-        if region.kind == "face" and region.face is not None:
-            column = native_patches(image, region.face, side_px).reshape(-1, side_px, side_px, 3)
-            found = {place: column[PLACES.index(place)] for place in _ON_THE_FACE}
-        else:
-            middle = (region.width / 2 - 1, region.height / 2 - 1, region.width / 2 + 1, region.height / 2 + 1)
-            found = {"beside": native_patches(image, middle, side_px)[:side_px]}
-        patches += found.values()
-        places += found
-    return np.stack(patches), places
+        columns.append(native_patches(to_rgb(frames[len(frames) // 2]), region.face, side_px))
+    return np.concatenate(columns).reshape(-1, side_px, side_px, 3)
 
 
 def plane_patches(clip: Clip, side_px: int, moments: int) -> list[tuple[Place, list[Planes]]]:
-    """The same patches as planes, with all the frames of their moment."""
+    """The same patches as planes, with their places and all the frames of their moment."""
     patches: list[tuple[Place, list[Planes]]] = []
     for region in _chosen(clip, moments):
         frames = [filled(planes, side_px) for planes in clip.frames(region)]
-        shape = frames[0].y.shape
-        if region.kind == "face" and region.face is not None:
-            corners = patch_corners(region.face, shape, side_px)
-            found = {place: corners[place] for place in _ON_THE_FACE}
-        else:
-            y, x = ((length - side_px) // 4 * 2 for length in shape)
-            found = {"beside": (x, y)}
-        patches += [(place, [one.cut(*corner, side_px, side_px) for one in frames]) for place, corner in found.items()]
+        corners = patch_corners(region.face, frames[0].y.shape, side_px)
+        patches += [(place, [one.cut(*corners[place], side_px, side_px) for one in frames]) for place in PLACES]
     return patches

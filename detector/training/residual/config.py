@@ -6,12 +6,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from detector.training.data.manifest import FAMILIES
+from detector.analysis.types import Family
 from detector.training.engine.config import Count, FitConfig, Seed, Share, Weight, check_fields, read_yaml
+
+FAMILIES: Final[tuple[Family, ...]] = ("swap", "animation", "whole")
+"""Those that are fitted and told apart: lip-sync leaves the skin that is looked at to the camera."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,7 @@ class ResidualConfig:
 
     Each is fitted for `steps` optimiser steps, from which `fit.max_epochs` follows; the averaged weights of the last
     are kept, so that nothing is chosen on what is measured. Clips are drawn by `balance` (inverse regularisation of the
-    overlap weights) and `source_power` (1: every clip alike, 0: every source alike). `back_share` of the patches lie
-    beside the face where the clip is of one kind throughout; `inner_share` of the pairs are a face that was manipulated
-    and the genuine background of the same clip, which also make `genuine_backs` of the other genuine patches. Nothing
-    is said of backgrounds of generators whose name contains one of `uncertain_backs`. `family_weight` is that of the
+    overlap weights) and `source_power` (1: every clip alike, 0: every source alike). `family_weight` is that of the
     families' cross-entropy, which teaches nothing but the families' own layer.
     """
 
@@ -65,14 +65,9 @@ class ResidualConfig:
     steps_per_epoch: Count = 100
     moments: Annotated[int, Field(ge=1, le=100)] = 7
     held_moments: Annotated[int, Field(ge=1, le=100)] = 3
-    backs: Annotated[int, Field(ge=0, le=10)] = 2
     longest_s: Annotated[float, Field(ge=0.1, le=1000)] = 10.0
     balance: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     source_power: Share = 0.5
-    back_share: Share = 0.3
-    genuine_backs: Share = 0.1
-    inner_share: Share = 0.15
-    uncertain_backs: tuple[str, ...] = ()
     family_weight: Weight = 1.0
     spoil: SpoilConfig = field(default_factory=SpoilConfig)
     limits: tuple[str, ...] = ()

@@ -10,12 +10,12 @@ import pandas as pd
 from detector.faces import CropSpec
 from detector.measurement.results import Results
 from detector.registry import ModelCard
-from detector.training.data.manifest import FAMILIES, read_manifest
+from detector.training.data.manifest import read_manifest
 from detector.training.engine.config import config_sha256
 from detector.training.engine.export import draft_card, origin, run_of, ship
 from detector.training.engine.run_log import finished_run
 from detector.training.evaluation.heldout import write_held_out
-from detector.training.residual.config import load_residual_config
+from detector.training.residual.config import FAMILIES, load_residual_config
 from detector.training.residual.recipe import CLIPS
 
 _SPLIT = (

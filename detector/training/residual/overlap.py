@@ -28,7 +28,7 @@ _SPREAD: Final = ("strength", "kept", "changed")
 
 
 def clip_statistics(clips: Sequence[Clip], cache: Path) -> pd.DataFrame:
-    """One row a clip (index `id`), kept in the CSV file `cache`: means over the patches on and around the face, and the
+    """One row a clip (index `id`), kept in the CSV file `cache`: means over the patches of the face, and the
     spread over time of three."""
     known = pd.read_csv(cache, index_col="id") if cache.is_file() else pd.DataFrame()
     missing = [clip for clip in clips if clip.id not in known.index]
@@ -62,9 +62,9 @@ def _of_clip(clip: Clip) -> dict[str, float]:
     patches = plane_patches(clip, _SIDE, _MOMENTS)
     table = pd.DataFrame([patch_statistics(frames) for _, frames in patches])
     places = np.array([place for place, _ in patches])
-    means = (table[places != "beside"] if (places != "beside").any() else table).mean()
+    means = {str(name): float(value) for name, value in table.mean().items()}
     middle = table[places == "middle"]
-    return {**means.to_dict(), **{f"{name}_spread": float(middle[name].std()) for name in _SPREAD if name in middle}}
+    return {**means, **{f"{name}_spread": float(middle[name].std()) for name in _SPREAD if name in middle}}
 
 
 def patch_statistics(frames: list[Planes]) -> dict[str, float]:

@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
 from detector.analysis.family import FAMILIES_READ
-from detector.analysis.kinds.residual import FACE_PLACES
 from detector.errors import SettingsError
 from detector.measurement.measures import against
 from detector.measurement.results import Fact, Measurement, Results, Table
 from detector.models import ResidualNet, build_network
-from detector.training.data.manifest import FAMILIES, read_manifest
+from detector.training.data.manifest import read_manifest
 from detector.training.engine.config import FitConfig, config_sha256
 from detector.training.engine.epoch_samples import EpochSamples
 from detector.training.engine.fit import fit
@@ -32,10 +31,10 @@ from detector.training.engine.run_log import finished_run, read_run, write_singl
 from detector.training.engine.run_report import write_report
 from detector.training.residual.bank import Bank
 from detector.training.residual.clips import Clip, fixed_patches, load_clips, split_clips, usable_rows
-from detector.training.residual.config import ResidualConfig, load_residual_config
+from detector.training.residual.config import FAMILIES, ResidualConfig, load_residual_config
 from detector.training.residual.overlap import clip_statistics, overlap_weights
 from detector.training.residual.regions import fill_bank
-from detector.training.residual.samples import GENUINE, Batch, ClipBatches, PatchBatches, place_shares
+from detector.training.residual.samples import GENUINE, Batch, ClipBatches, PatchBatches
 
 CLIPS: Final = "clips.csv"
 """In the run's folder: `id`, `group`, `label`, `source`, `family` of every clip that is fitted."""
@@ -55,7 +54,7 @@ def train_residual(config_path: Path, data_root: Path, run_dir: Path, device: st
     manifest, regions = read_manifest(data_root, extended=True), run_dir.parent / "clips" / "regions"
     bank = Bank(regions)
     fill_bank(bank, usable_rows(manifest), data_root, config)
-    clips = load_clips(bank, manifest, config.uncertain_backs)
+    clips = load_clips(bank, manifest)
     run_dir.mkdir(parents=True, exist_ok=True)
     statistics = clip_statistics(clips, regions / "statistics.csv")
     tables = []
@@ -169,18 +168,16 @@ def join_seeds(config: ResidualConfig, clips: Sequence[Clip], left_out: pd.DataF
 @torch.inference_mode()
 def score_clips(network: ResidualNet, clips: Sequence[Clip], side_px: int, moments: int) -> pd.DataFrame:
     """A row a clip: `id`, `group`, `label` (0 or 1), `source`, `family` ("genuine" for none), its `logit`, and the
-    log-probability of each family as `family:NAME`, the mean over the face's patches, NaN where it shows no face."""
+    log-probability of each family as `family:NAME`: means over its patches."""
     rows: list[dict[str, Any]] = []
     for clip in tracked(clips, "scoring clips"):
-        patches, places = fixed_patches(clip, side_px, moments)
-        output = network.forward_all(torch.from_numpy(patches).permute(0, 3, 1, 2))
-        of_face = output.family[torch.tensor([place in FACE_PLACES for place in places])]
-        family = dict(zip(FAMILIES, of_face.mean(0).tolist(), strict=True))
+        output = network.forward_all(torch.from_numpy(fixed_patches(clip, side_px, moments)).permute(0, 3, 1, 2))
+        family = dict(zip(FAMILIES, output.family.mean(0).tolist(), strict=True))
         rows.append(
             {
                 **{name: getattr(clip, name) for name in ("id", "group", "label", "source")},
                 "family": clip.family if clip.label else GENUINE,
-                "logit": float(output.logit @ torch.from_numpy(place_shares(places))),
+                "logit": float(output.logit.mean()),
                 **{f"family:{name}": value for name, value in family.items()},
             }
         )

@@ -25,10 +25,9 @@ from detector.training.residual.bank import Bank, Piece, Planes
 from detector.training.residual.config import ResidualConfig
 
 FACE_PX: Final = 384
-BACK_PX: Final = 176
 MARGIN: Final = 1.9  # side of the face's region in widths of the face
 RUN: Final = 3  # consecutive frames of a moment
-_LEAST_PX, _LEAST_BACK_PX = 160, 96
+_LEAST_PX = 160
 _MIN_SCORE = 0.5
 
 Corners = tuple[int, int, int, int]
@@ -36,20 +35,19 @@ Corners = tuple[int, int, int, int]
 
 @dataclass(slots=True)
 class Moment:
-    """Up to `RUN` consecutive frames, the largest face of the first, and the places drawn for its regions."""
+    """Up to `RUN` consecutive frames, the largest face of the first, and the corners of its region."""
 
     frames: list[Planes]
-    face: Box | None
-    face_box: Corners | None
-    back_boxes: list[Corners]
+    face: Box
+    corners: Corners
 
-    def pieces(self, number: int) -> Iterator[Piece]:
-        """This moment's regions, cut out."""
-        boxes = [("face", self.face_box)] if self.face_box is not None else []
-        for kind, (x0, y0, x1, y1) in [*boxes, *(("back", box) for box in self.back_boxes)]:
-            shift = np.array([x0, y0, x0, y0])
-            face = None if self.face is None else tuple(np.round(np.subtract(self.face, shift), 1).tolist())
-            yield Piece(kind, number, face, [planes.cut(x0, y0, x1 - x0, y1 - y0) for planes in self.frames])  # type: ignore[arg-type]
+    def piece(self, number: int) -> Piece:
+        """This moment's region, cut out."""
+        x0, y0, x1, y1 = self.corners
+        left, top, right, bottom = np.round(np.subtract(self.face, (x0, y0, x0, y0)), 1).tolist()
+        return Piece(
+            number, (left, top, right, bottom), [planes.cut(x0, y0, x1 - x0, y1 - y0) for planes in self.frames]
+        )
 
 
 def fill_bank(bank: Bank, rows: pd.DataFrame, data_root: Path, config: ResidualConfig) -> None:
@@ -68,7 +66,7 @@ def fill_bank(bank: Bank, rows: pd.DataFrame, data_root: Path, config: ResidualC
                 except (EvidenceError, OSError, ValueError) as error:
                     log.warning("%s is left out: %s", row["id"], error)
                     moments = []
-                yield row["id"], [piece for number, item in enumerate(moments) for piece in item.pieces(number)]
+                yield row["id"], [moment.piece(number) for number, moment in enumerate(moments)]
 
         bank.add(clips())
 
@@ -80,8 +78,8 @@ def _columns(row: dict[Any, Any]) -> tuple[int, int] | None:
 def read_moments(
     path: Path, backend: FaceBackend, config: ResidualConfig, columns: tuple[int, int] | None, name: str
 ) -> list[Moment]:
-    """`config.moments` spread evenly over the first `config.longest_s` seconds of a clip, of each frame only `columns`
-    where they are given. Raises EvidenceError for a file without video."""
+    """`config.moments` spread evenly over the first `config.longest_s` seconds of a clip, without those that show no
+    face; of each frame only `columns` where they are given. Raises EvidenceError for a file without video."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     count = _frames_within(path, config.longest_s)
     starts = set(np.linspace(0, max(0, count - RUN), config.moments).astype(int).tolist())
@@ -100,13 +98,14 @@ def read_moments(
             if index in starts:
                 face = largest_face(np.ascontiguousarray(to_rgb(frame, reformatter)[:, inside]), backend, last)
                 last = face or last
-                height, width = planes.y.shape
-                box = None if face is None else face_box(face, height, width, rng)
-                found.append(Moment([], face, box, back_boxes(face, height, width, config.backs, rng)))
+                left = 0
+                if face is None:
+                    continue
+                found.append(Moment([], face, face_corners(face, planes.y.shape, rng)))
                 left = RUN
             found[-1].frames.append(planes)
             left -= 1
-    return [item for item in found if item.face_box or item.back_boxes]
+    return found
 
 
 def largest_face(image: NDArray[np.uint8], backend: FaceBackend, last: Box | None) -> Box | None:
@@ -144,40 +143,16 @@ def _planes(frame: Any, reformatter: VideoReformatter) -> Planes:
     return Planes(*map(np.ascontiguousarray, shown))
 
 
-def face_box(face: Box, height: int, width: int, rng: np.random.Generator) -> Corners:
-    """Around the face; of a face larger than `FACE_PX` a part, elsewhere at each moment."""
+def face_corners(face: Box, shape: tuple[int, ...], rng: np.random.Generator) -> Corners:
+    """A square around the face with even edges, moved into the picture or cut to it; of a face larger than `FACE_PX` a
+    part, elsewhere at each moment."""
+    height, width = shape
     size = max(face[2] - face[0], face[3] - face[1])
     side = int(np.clip(MARGIN * size, _LEAST_PX, FACE_PX))
     slack = max(0.0, size - side) / 2
     x = (face[0] + face[2]) / 2 + rng.uniform(-slack, slack)
     y = (face[1] + face[3]) / 2 - 0.1 * min(size, side) + rng.uniform(-slack, slack)
-    return _fitted(x, y, side, height, width)
-
-
-def _fitted(x: float, y: float, side: int, height: int, width: int) -> Corners:
-    """A square about (x, y), moved into the picture or cut to it, with even edges."""
     across, down = min(side, width) // 2 * 2, min(side, height) // 2 * 2
     x0 = int(np.clip(x - across / 2, 0, width - across)) // 2 * 2
     y0 = int(np.clip(y - down / 2, 0, height - down)) // 2 * 2
     return x0, y0, x0 + across, y0 + down
-
-
-def back_boxes(face: Box | None, height: int, width: int, backs: int, rng: np.random.Generator) -> list[Corners]:
-    """Places that the face hardly touches, at random; fewer where the picture has no room for them."""
-    boxes: list[Corners] = []
-    for _ in range(30):
-        if len(boxes) == backs:
-            break
-        box = _fitted(rng.uniform(0, width), rng.uniform(0, height), BACK_PX, height, width)
-        if min(box[2] - box[0], box[3] - box[1]) < _LEAST_BACK_PX or any(_shared(box, other) > 0.3 for other in boxes):
-            continue
-        if face is None or _shared(box, face) < 0.1:
-            boxes.append(box)
-    return boxes
-
-
-def _shared(box: Corners, other: Box) -> float:
-    """The part of `box` that `other` covers."""
-    across = min(box[2], other[2]) - max(box[0], other[0])
-    down = min(box[3], other[3]) - max(box[1], other[1])
-    return max(0.0, across) * max(0.0, down) / ((box[2] - box[0]) * (box[3] - box[1]))

@@ -14,7 +14,11 @@ from pages.parts.models import model_choice
 from pages.parts.shared import markup, measurement_table
 from pages.parts.shared.wording import score_text
 
-PLACE_NAMES: Final[dict[Place, str]] = {"middle": "face", "mouth": "mouth", "hair": "hair", "beside": "beside the face"}
+PLACE_NAMES: Final[dict[Place, str]] = {
+    "middle": "middle of the face",
+    "left": "left cheek (as shown)",
+    "right": "right cheek (as shown)",
+}
 
 
 def show(model: ModelResult, conclusion: Conclusion) -> None:

@@ -25,10 +25,9 @@ def planes(height: int, width: int, rng: np.random.Generator, *, smooth: bool = 
 
 
 def pieces(rng: np.random.Generator, *, smooth: bool) -> Iterable[Piece]:
-    """Two moments of a face and one background."""
+    """Two moments of a face."""
     for moment in range(2):
-        yield Piece("face", moment, FACE, [planes(96, 96, rng, smooth=smooth) for _ in range(3)])
-    yield Piece("back", 0, None, [planes(96, 120, rng, smooth=smooth) for _ in range(3)])
+        yield Piece(moment, FACE, [planes(96, 96, rng, smooth=smooth) for _ in range(3)])
 
 
 def labelled_clips(root: Path) -> Path:

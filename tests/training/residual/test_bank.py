@@ -12,6 +12,7 @@ import pytest
 from detector.errors import SettingsError
 from detector.evidence.decoder import Decoder
 from detector.faces.backend import default_backend
+from detector.faces.types import PLACES
 from detector.training.data.manifest import read_manifest
 from detector.training.residual.bank import Bank, Piece, frames_of
 from detector.training.residual.clips import fixed_patches, load_clips, plane_patches, split_clips, usable_rows
@@ -19,9 +20,9 @@ from detector.training.residual.config import FoldConfig, ResidualConfig
 from detector.training.residual.regions import fill_bank, read_moments
 from detector.training.residual.spoil import to_rgb
 from tests.pages.seed import write_clip
-from tests.training.residual.banks import labelled_clips, pieces, planes
+from tests.training.residual.banks import FACE, labelled_clips, pieces, planes
 
-CONFIG = ResidualConfig("t", "T", FoldConfig(), None, moments=2, backs=1)  # type: ignore[arg-type]
+CONFIG = ResidualConfig("t", "T", (FoldConfig(),), None, moments=2)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def data(tmp_path: Path) -> Path:
 def test_a_bank_gives_back_the_pixels_it_was_given(tmp_path: Path) -> None:
     given = [planes(32, 48, np.random.default_rng(1)) for _ in range(3)]
     for name in ("a", "b"):
-        Bank(tmp_path).add([(name, [Piece("back", 0, None, given)])])
+        Bank(tmp_path).add([(name, [Piece(0, FACE, given)])])
     bank = Bank(tmp_path)
     assert list(bank.regions()) == ["a", "b"]
     for (region,) in bank.regions().values():
@@ -48,27 +49,24 @@ def test_what_an_interrupted_writer_left_behind_is_written_over(tmp_path: Path) 
         file.write(b"half a clip")
         table.write('{"id": "b", "reg')
     given = planes(32, 32, rng)
-    bank.add([("c", [Piece("back", 0, None, [given])])])
+    bank.add([("c", [Piece(0, FACE, [given])])])
     assert list(bank.regions()) == ["a", "c"]
     np.testing.assert_array_equal(frames_of(bank.open(), bank.regions()["c"][0])[0].y, given.y)
 
 
-def test_a_clip_is_cut_at_its_face_and_beside_it_at_its_own_pixels(tmp_path: Path) -> None:
+def test_a_clip_is_cut_at_its_face_at_its_own_pixels(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "drift.mp4", seconds=1.0)
     with closing(default_backend()) as backend:
         moments = read_moments(path, backend, CONFIG, None, "drift")
         half = read_moments(path, backend, CONFIG, (100, 320), "half")
     assert len(moments) == 2
-    first = moments[0]
-    assert first.face_box is not None
-    x0, y0, x1, y1 = first.face_box
-    face = next(piece for piece in first.pieces(0) if piece.kind == "face")
-    assert len(face.frames) == 3
+    x0, y0, x1, y1 = moments[0].corners
+    piece = moments[0].piece(0)
+    assert len(piece.frames) == 3
     with Decoder(path) as decoder:
         frame = next(iter(decoder.frames())).to_ndarray()  # the planes of luma, then of colour
-    np.testing.assert_array_equal(face.frames[0].y, frame[y0:y1, x0:x1])
-    assert face.face is not None
-    assert 0 < face.face[0] < face.face[2] < x1 - x0
+    np.testing.assert_array_equal(piece.frames[0].y, frame[y0:y1, x0:x1])
+    assert 0 < piece.face[0] < piece.face[2] < x1 - x0
     assert half[0].frames[0].y.shape == (240, 220)
 
 
@@ -88,11 +86,8 @@ def test_only_clips_marked_for_training_are_used_and_none_of_the_folders_own_dee
     assert set(rows["use"]) == {"train"}
     assert "f.mp4" not in set(rows["file"])
     clips = load_clips(Bank(data.parent / "clips" / "regions"), manifest)
-    assert (len(clips), sum(clip.label for clip in clips)) == (20, 8)
-    backs = {clip.family: clip.back for clip in clips}
-    assert backs == {"": "real", "swap": "real", "lipsync": "real", "animation": "fake", "whole": "fake"}
-    unsure = load_clips(Bank(data.parent / "clips" / "regions"), manifest, ["maker of held"])
-    assert {clip.back for clip in unsure if clip.label and "held" in clip.source} == {None}
+    assert (len(clips), sum(clip.label for clip in clips)) == (18, 6)
+    assert {clip.family for clip in clips} == {"", "swap", "animation", "whole"}
 
 
 def test_a_bank_that_holds_clips_for_calibration_is_refused(data: Path) -> None:
@@ -107,15 +102,14 @@ def test_what_is_held_out_shares_no_group_with_what_is_fitted(data: Path) -> Non
     fit, held = split_clips(clips, FoldConfig(names=("maker of held",), shares={"camera": 0.5}))
     assert not {clip.group for clip in fit} & {clip.group for clip in held}
     assert sum(clip.source == "camera" for clip in held) == 2
-    assert sum("held" in clip.source for clip in held) == 8  # the genuine ones of the same groups, too
+    assert sum("held" in clip.source for clip in held) == 6  # the genuine ones of the same groups, too
     assert len(fit) + len(held) == len(clips)
 
 
 def test_a_clip_is_judged_at_the_places_of_an_analysis(data: Path) -> None:
     clip = load_clips(Bank(data.parent / "clips" / "regions"), read_manifest(data, extended=True))[0]
-    patches, places = fixed_patches(clip, 64, 5)
-    assert places == ["middle", "mouth", "hair", "middle", "mouth", "hair", "beside"]
-    assert patches.shape == (7, 64, 64, 3)
-    for patch, (place, frames) in zip(patches, plane_patches(clip, 64, 5), strict=True):
-        if place != "beside":
-            np.testing.assert_array_equal(patch, to_rgb(frames[1]))
+    patches, planes_of_it = fixed_patches(clip, 64, 5), plane_patches(clip, 64, 5)
+    assert [place for place, _ in planes_of_it] == [*PLACES, *PLACES]
+    assert patches.shape == (6, 64, 64, 3)
+    for patch, (_, frames) in zip(patches, planes_of_it, strict=True):
+        np.testing.assert_array_equal(patch, to_rgb(frames[1]))

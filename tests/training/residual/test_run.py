@@ -17,9 +17,10 @@ from detector.errors import SettingsError
 from detector.registry import ResidualModel, expect, load_model
 from detector.training.evaluation.heldout import split_of
 from detector.training.kinds import kind_of
+from detector.training.residual.config import FAMILIES
 from detector.training.residual.recipe import measure_out_of_fold, owners_sum
 from detector.training.residual.samples import PatchBatches
-from tests.training.residual.banks import FAMILIES, labelled_clips
+from tests.training.residual.banks import labelled_clips
 
 SHIPPED = Path(__file__).parents[3] / "assets" / "configs" / "residual-patches.yaml"
 SETTINGS = {
@@ -61,18 +62,18 @@ def test_a_run_learns_and_measures_what_was_held_out(trained: Path) -> None:
     facts = json.loads((trained / "run" / "run.json").read_text())
     assert (facts["kind"], facts["status"], facts["steps"]) == ("residual", "finished", 32)
     held = pd.read_csv(trained / "run" / "out_of_fold.csv", keep_default_na=False)
-    assert (facts["clips"], len(held), set(held["fold"])) == (20, 10, {1})
+    assert (facts["clips"], len(held), set(held["fold"])) == (18, 8, {1})
     assert held.loc[held["label"] == 1, "logit"].min() > held.loc[held["label"] == 0, "logit"].max()
     files = set(pd.read_csv(trained / "data" / "extended" / "manifest.csv")["file"].map("extended/{}".format))
     assert set(held.loc[held["label"] == 1, "file"]) <= files
     assert set(held["crop_x0"].astype(str)) == {""}
-    assert json.loads((trained / "run" / "report.json").read_text())["counts"]["validation"]["manipulated"] == 4
+    assert json.loads((trained / "run" / "report.json").read_text())["counts"]["validation"]["manipulated"] == 3
 
 
 def test_the_shipped_network_is_the_mean_of_those_of_the_seeds(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(trained / "weights"))
     model = expect(load_model("patches"), ResidualModel)
-    assert model.card.crop.shape == (256, 64, 3)
+    assert model.card.crop.shape == (192, 64, 3)
     assert model.card.inputs["families"] == list(FAMILIES)
     assert model.card.architecture["members"] == 2
     shipped = load_file(trained / "weights" / model.card.weights_file)
@@ -80,7 +81,7 @@ def test_the_shipped_network_is_the_mean_of_those_of_the_seeds(trained: Path, mo
         own = load_file(trained / "run" / f"seed-{seed}" / "best.safetensors")
         key = "trunk.0.0.weight"
         assert torch.equal(shipped[f"members.{number}.{key}"], own[f"members.0.{key}"].half())
-    crops = np.random.default_rng(0).integers(1, 256, (2, 256, 64, 3), np.uint8)
+    crops = np.random.default_rng(0).integers(1, 256, (2, 192, 64, 3), np.uint8)
     assert np.isfinite(model.patches(crops).logits).all()
 
 
@@ -92,8 +93,8 @@ def test_the_card_says_what_was_measured_and_which_groups_were_never_seen(
     assert card.results["out_of_fold", "all"].value == 1.0
     table = card.results.table("out_of_fold", "families_read")
     assert table.columns == FAMILIES
-    assert sum(sum(row) for _, row in table.rows) == 4
-    assert card.training["clips"] == 20
+    assert sum(sum(row) for _, row in table.rows) == 3
+    assert card.training["clips"] == 18
     groups = pd.DataFrame({"group": ["held-0", "c", "fitted-0", "nobody's"]})
     assert split_of(groups, "patches").tolist() == ["train", "test", "train", "train"]
 
@@ -141,11 +142,11 @@ def test_the_shipped_config_is_read_and_a_wrong_one_is_told_all_at_once(tmp_path
 
 def test_families_are_counted_by_what_they_were_read_as() -> None:
     said = {f"family:{name}": [-1.0, -2.0, np.nan, -3.0] for name in FAMILIES}
-    said["family:lipsync"] = [-3.0, -0.5, np.nan, -0.1]
+    said["family:whole"] = [-3.0, -0.5, np.nan, -0.1]
     table = pd.DataFrame(
-        {"label": [1, 1, 1, 0], "family": ["swap", "lipsync", "swap", "genuine"], "source": "s", "logit": 0.0, **said}
+        {"label": [1, 1, 1, 0], "family": ["swap", "whole", "swap", "genuine"], "source": "s", "logit": 0.0, **said}
     )
-    assert measure_out_of_fold(table).table("families_read").rows == (("swap", (1, 0, 0, 0)), ("lipsync", (0, 1, 0, 0)))
+    assert measure_out_of_fold(table).table("families_read").rows == (("swap", (1, 0, 0)), ("whole", (0, 0, 1)))
 
 
 def test_owners_sum_what_is_theirs() -> None:
