@@ -71,10 +71,10 @@ class FamilyReading:
 
 @dataclass(frozen=True, slots=True)
 class PlaceReading:
-    """The mean logit of a track's patches at one place of the face, None where none was read there."""
+    """The mean logit of a track's patches at one place of the face."""
 
     place: Place
-    logit: float | None
+    logit: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A model that reads patches, in the whole pipeline: its places, its families, and patches that were left out."""
+"""A model that reads patches, in the whole pipeline: its places and its families."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 from detector.analysis import Analysis, analysis_from_dict, analysis_to_dict, analyze
 from detector.analysis.kinds import kind_of
-from detector.analysis.kinds.residual import face_logits
 from detector.evidence import examine, ingest
 from detector.faces import CropSpec
 from detector.faces.types import PLACES
@@ -48,9 +47,7 @@ def test_every_face_is_scored_at_every_place(analysis: Analysis) -> None:
     (track,) = result.tracks
     assert len(track.frames) >= 5
     assert [reading.place for reading in track.places] == list(PLACES)
-    logits = {reading.place: reading.logit for reading in track.places}
-    assert logits["middle"] is not None
-    assert logits["mouth"] is not None
+    assert track.logit == pytest.approx(np.mean([reading.logit for reading in track.places]), abs=1e-5)
 
 
 def test_a_track_reads_as_one_family_more_than_another(analysis: Analysis) -> None:
@@ -70,27 +67,21 @@ def test_places_and_families_read_back_from_the_record(analysis: Analysis) -> No
     assert (older.models[0].tracks[0].families, older.models[0].tracks[0].places) == ((), ())
 
 
-def test_a_patch_that_was_left_out_is_nothing_and_the_rest_stands(model: ResidualModel) -> None:
-    crops = column(0)
-    whole = model.patches(crops)
-    crops[1, -64:] = 0
-    crops[2] = 0
-    scores = model.patches(crops)
-    assert np.isnan(scores.logits).tolist() == [[False] * 4, [False] * 3 + [True], [True] * 4]
-    np.testing.assert_allclose(scores.logits[:2, :3], whole.logits[:2, :3], atol=1e-4)
-    faces = face_logits(scores.logits)
-    assert np.isfinite(faces).tolist() == [True, True, False]
-    assert faces[1] == pytest.approx(float(np.average(scores.logits[1, :3], weights=[1, 1, 0.5])), rel=1e-4)
+def test_a_faces_logit_is_the_mean_of_its_patches(model: ResidualModel) -> None:
+    said = kind_of(model).read_crops(model, column(0), keep_features=False)
+    apart = np.stack([said[f"{place}/logits"] for place in PLACES])
+    np.testing.assert_allclose(said["logits"], apart.mean(0), atol=1e-6)
+    assert len(np.unique(apart)) == apart.size
 
 
 def test_crops_of_another_shape_are_refused(model: ResidualModel) -> None:
-    with pytest.raises(ValueError, match="256, 64, 3"):
+    with pytest.raises(ValueError, match="192, 64, 3"):
         model.patches(column(0)[:, :64])
 
 
 def test_the_models_input_and_network_are_told_in_words(model: ResidualModel) -> None:
     kind = kind_of(model)
-    assert kind.input_text(model.card) == "4 patches of 64 × 64 px of each face, never resized"
+    assert kind.input_text(model.card) == "3 patches of 64 × 64 px of each face, never resized"
     words = kind.diagram(model.card).in_words()
     assert "2 networks" in words
     assert "lipsync" in words

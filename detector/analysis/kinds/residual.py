@@ -90,7 +90,7 @@ class ResidualKind(Kind):
 
 def _places(track: FaceTrack, worker: NetworkWorker) -> tuple[PlaceReading, ...]:
     read = {place: track_score(track, worker.logits(f"{place}/logits")) for place in PLACES}
-    return tuple(PlaceReading(place, None if score is None else score.logit) for place, score in read.items())
+    return tuple(PlaceReading(place, score.logit) for place, score in read.items() if score is not None)
 
 
 def _families(

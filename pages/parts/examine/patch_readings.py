@@ -37,10 +37,7 @@ def show(model: ModelResult, conclusion: Conclusion) -> None:
         _show_family(said)
 
 
-def _row(name: str, logit: float | None) -> str:
-    if logit is None:
-        left_out = f"{markup.icon('do_not_disturb_on')} no room for a patch in the frame"
-        return f'<tr><th scope="row">{escape(name)}</th><td colspan="2" class="fw-note">{left_out}</td></tr>'
+def _row(name: str, logit: float) -> str:
     score = sigmoid(logit)
     return (
         f'<tr><th scope="row">{escape(name)}</th><td><div class="fw-gauge" role="img" aria-label="score {score:.3f}">'
