@@ -64,6 +64,12 @@ def add_commands(commands: Any) -> None:
         help="folder of runs: an ensemble's thresholds hold for RUNS/MODEL/validation.csv as well, its cross-validated "
         "logits",
     )
+    evaluate.add_argument(
+        "--levels",
+        action="store_true",
+        help="with --write-cards and --predictions: also set the levels from which moments within a track count by "
+        "themselves, of the ensembles and the temporal models they rest on",
+    )
     evaluate.add_argument("--device", default="auto")
     evaluate.set_defaults(run_command=_evaluate)
     export = commands.add_parser("export", help="turn a finished run into weights with a measured card")
@@ -82,12 +88,14 @@ def _evaluate(args: argparse.Namespace) -> int:
     from detector.training.data.facebank import FaceBank
     from detector.training.engine.device import training_device
     from detector.training.engine.progress import Progress, shown
-    from detector.training.evaluation.cards import write_measured
+    from detector.training.evaluation.cards import write_levels, write_measured
     from detector.training.evaluation.evaluate import evaluate_models
 
     args.device = training_device(args.device)
     if args.all and args.models:
         raise SettingsError("Name models or give --all, not both.")
+    if args.levels and not (args.write_cards and args.predictions):
+        raise SettingsError("--levels needs --write-cards and --predictions, which holds the frames' scores.")
     ids = [card.model_id for card in available_models()] if args.all else args.models or default_model_ids()
     with shown():
         found = evaluate_models(
@@ -118,6 +126,8 @@ def _evaluate(args: argparse.Namespace) -> int:
         for model_id, evaluation in found.items():
             crossed = _cross_validated(evaluation, args.runs / model_id) if args.runs else None
             write_measured(evaluation, weights_dir(), validation=crossed)
+        if args.levels:
+            write_levels(found, args.data, args.predictions, weights_dir(), device=args.device)
     return 0
 
 

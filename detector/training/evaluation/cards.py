@@ -15,11 +15,13 @@ from detector.errors import SettingsError
 from detector.measurement.measures import against, measure_table, measure_videos
 from detector.measurement.pooled import measure_pool
 from detector.measurement.results import Fact, Measurement, Results
-from detector.registry import ModelCard, Thresholds
+from detector.registry import EnsembleModel, ModelCard, SequenceModel, Thresholds, load_set
 from detector.training.data.manifest import EXTENDED
 from detector.training.evaluation.beside_members import beside_members_results, family_of_rows
+from detector.training.evaluation.clip_frames import clip_frames
 from detector.training.evaluation.evaluate import Evaluation
 from detector.training.evaluation.thresholds import choose_thresholds
+from detector.training.evaluation.within_track import with_levels
 
 
 def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFrame | None = None) -> ModelCard:
@@ -41,6 +43,42 @@ def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFram
     return measured
 
 
+def write_levels(
+    evaluations: Mapping[str, Evaluation],
+    data_root: Path,
+    store: Path,
+    out: Path,
+    *,
+    device: str = "auto",
+) -> list[ModelCard]:
+    """Write the cards in `out` anew of the ensembles among `evaluations` and of the temporal models that they rest on,
+    with levels within a track (`within_track.with_levels`) set on the evaluated clips that neither was fitted to, whose
+    frames `store` holds. A member's levels hold for clips that its ensemble calls something. Raises SettingsError where
+    these are too few."""
+    models = {model.card.model_id: model for model in load_set(list(evaluations), device)}
+    cards = []
+    for name, evaluation in evaluations.items():
+        ensemble = models[name]
+        if not isinstance(ensemble, EnsembleModel):
+            continue
+        members = [models[str(member["model_id"])] for member in ensemble.card.inputs["members"]]
+        files = _unseen_files(evaluation)
+        for model in (ensemble, *(one for one in members if isinstance(one, SequenceModel))):
+            card = ModelCard.read(out / f"{model.card.model_id}.card.json")
+            decided_by = None if model is ensemble else ensemble
+            clips = clip_frames(model, [ensemble, *members], files, data_root, store, decided_by=decided_by)
+            by = None if decided_by is None else ModelCard.read(out / f"{name}.card.json").thresholds
+            card = with_levels(card, clips, decided_by=by)
+            card.write(out / f"{card.model_id}.card.json")
+            cards.append(card)
+    return cards
+
+
+def _unseen_files(evaluation: Evaluation) -> pd.DataFrame:
+    videos = evaluation.videos
+    return pd.concat([videos[videos["split"] != "train"], *evaluation.pools.values()], ignore_index=True)
+
+
 def _thresholds(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thresholds:
     one_sided = kind_of(evaluation.card).one_sided
     try:
@@ -57,10 +95,14 @@ def _thresholds(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thre
 
 
 def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The clips with the cross-validated logit wherever there is one."""
-    videos = validation[validation["kind"] == "video"]
-    known = {file: logit for file, logit in zip(videos["file"], videos["logit"], strict=True) if np.isfinite(logit)}
-    return [{**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips]
+    """The clips with the cross-validated logit wherever there is one, and those of a pool of real generators."""
+    videos = validation[(validation["kind"] == "video") & np.isfinite(validation["logit"])]
+    known = dict(zip(videos["file"], videos["logit"], strict=True))
+    pooled = videos[videos["pool"] == EXTENDED] if "pool" in videos else videos[:0]
+    return [
+        *({**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips),
+        *pooled[["file", "label", "logit"]].assign(split="test").to_dict("records"),
+    ]
 
 
 def cross_validated_results(

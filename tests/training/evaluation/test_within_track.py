@@ -15,7 +15,7 @@ from detector.analysis.frame_series import FrameSeries
 from detector.errors import SettingsError
 from detector.measurement.metrics import share_interval
 from detector.registry import ModelCard, Thresholds, load_set
-from detector.training.evaluation.cards import write_measured
+from detector.training.evaluation.cards import write_levels, write_measured
 from detector.training.evaluation.clip_frames import ClipFrames, clip_frames
 from detector.training.evaluation.evaluate import Evaluation
 from detector.training.evaluation.prediction_store import ClipFacts, FileLogits, PredictionStore, TrackFrames
@@ -232,6 +232,31 @@ def test_frames_are_read_from_kept_predictions_and_an_ensembles_are_fused(shelf:
     (member,) = clip_frames(by_id["a"], models, files, shelf, shelf / "kept.jsonl", decided_by=by_id["together"])
     assert member.logit == pytest.approx(3.0)
     assert member.tracks[0].logit.tolist() == [1.0, 2.0]
+
+
+def test_levels_are_set_on_clips_that_the_ensemble_never_saw(shelf: Path) -> None:
+    models = load_set(["together"])
+    together = next(model for model in models if model.card.model_id == "together")
+    kept, rng = PredictionStore(shelf / "kept.jsonl"), np.random.default_rng(0)
+    names = [f"{number}.mp4" for number in range(LEAST_CLIPS + 20)]
+    times = TrackFrames(pts_s=tuple(0.2 * index for index in range(30)), weight=(1.0,) * 30)
+    for number, name in enumerate(names):
+        high = 9.0 if number == 0 else 0.0  # the one clip that was fitted to
+        frames = {0: tuple(rng.normal(high - 2, 0.3, 30).round(3).tolist())}
+        whole = FileLogits(logit=high - 2, tracks={0: high - 2}, frames=frames)
+        record = recorded(shelf / name, "video", models, {"a": 1.0, "bb": 1.0})
+        said = {model_id: one.model_copy(update={"whole": whole}) for model_id, one in record.models.items()}
+        kept.add(record.model_copy(update={"facts": ClipFacts(tracks={0: times}), "models": said}))
+    files = pd.DataFrame({"file": names, "kind": "video", "label": "real", "group": names, "manipulation": ""})
+    split = ["train"] + ["test"] * (len(names) - 1)
+    evaluation = Evaluation(together.card, files.head(0), files.assign(split=split).head(LEAST_CLIPS),
+                            pools={"calibration_videos": files.iloc[LEAST_CLIPS:]})  # fmt: skip
+    (card,) = write_levels({"together": evaluation}, shelf, shelf / "kept.jsonl", shelf / "weights")
+    assert card == ModelCard.read(shelf / "weights" / "together.card.json")
+    assert card.thresholds.peak_logit is not None
+    assert -2 < card.thresholds.peak_logit < 0
+    (runs,) = (row for row in card.results.measurements if row.data == ("within_track", "runs"))
+    assert runs.n_real == len(names) - 1
 
 
 @pytest.mark.parametrize(("hits", "groups"), [(0, 40), (4, 40), (40, 40)])
