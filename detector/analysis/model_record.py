@@ -8,6 +8,7 @@ from typing import Any
 from detector.analysis.types import (
     Attention,
     ChannelReadings,
+    Contribution,
     CueResult,
     FamilyReading,
     FrameScore,
@@ -47,6 +48,7 @@ def _track_to_dict(track: TrackScore) -> dict[str, Any]:
         "intervals": [asdict(interval) for interval in track.intervals],
         "families": [asdict(reading) for reading in track.families],
         "places": [asdict(reading) for reading in track.places],
+        "contributions": [asdict(part) for part in track.contributions],
     }
 
 
@@ -88,7 +90,8 @@ def _track_from_dict(track: dict[str, Any]) -> TrackScore:
     intervals = tuple(Interval(**interval) for interval in track.get("intervals", ()))
     families = tuple(FamilyReading(**reading) for reading in track.get("families", ()))
     places = tuple(PlaceReading(**reading) for reading in track.get("places", ()))
-    return TrackScore(track["track_id"], track["logit"], frames, attention, intervals, families, places)
+    parts = tuple(Contribution(**part) for part in track.get("contributions", ()))
+    return TrackScore(track["track_id"], track["logit"], frames, attention, intervals, families, places, parts)
 
 
 def _cue_from_dict(cue: dict[str, Any], own: tuple[TrackScore, ...]) -> CueResult:

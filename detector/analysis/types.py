@@ -78,10 +78,20 @@ class PlaceReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Contribution:
+    """A measured feature of a track: its `value`, in its own unit, and what it adds to the track's `logit`; both are
+    means over the track's windows."""
+
+    name: str
+    value: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrackScore:
     """A track's logit: of a frame model the quality-weighted mean of its frames' logits, of a sequence model the mean
     over its windows. A sequence model's `frames` are its per-frame logits. `families` and `places` are those of a model
-    that reads patches."""
+    that reads patches, `contributions` the strongest of one that judges by measured features, strongest first."""
 
     track_id: int
     logit: float
@@ -90,6 +100,7 @@ class TrackScore:
     intervals: tuple[Interval, ...] = ()
     families: tuple[FamilyReading, ...] = ()
     places: tuple[PlaceReading, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
 
     @property
     def score(self) -> float:

@@ -30,8 +30,9 @@ class RawDetection:
 
 @dataclass(frozen=True, slots=True)
 class RawMesh:
-    """`points` (468, 3) float32 in pixels of the image given to `mesh` (z relative, negative towards the camera);
-    `presence` in [0, 1]: the mesh network's own belief that it looks at a face."""
+    """`points` (468, 3) float32 in pixels of the image given to `mesh` (z relative, negative towards the camera), of a
+    refined mesh (478, 3), the irises last; `presence` in [0, 1]: the mesh network's own belief that it looks at a
+    face."""
 
     points: NDArray[np.float32]
     presence: float
@@ -57,8 +58,9 @@ class FaceBackend(Protocol):
         ...
 
 
-def default_backend() -> FaceBackend:
-    """The library that faces are searched with, opened; to be closed by the caller."""
+def default_backend(*, refined: bool = False) -> FaceBackend:
+    """The library that faces are searched with, opened; to be closed by the caller. `refined` asks for its mesh network
+    with attention to eyes and lips, which gives the irises too and other numbers for every point."""
     from detector.faces.mediapipe_backend import MediaPipeBackend  # seconds of imports, and a cycle
 
-    return MediaPipeBackend()
+    return MediaPipeBackend(refined=refined)

@@ -29,7 +29,8 @@ _FRESH_S = 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FollowedFace:
-    """One frame: the square around the face as the mesh network saw it, and the mesh (468, 3) in frame pixels."""
+    """One frame: the square around the face as the mesh network saw it, and the mesh (468, 3), refined
+    (478, 3), in frame pixels."""
 
     pts_s: float
     roi: Roi
@@ -45,20 +46,22 @@ def follow_face(
     backend: FaceBackend,
     *,
     step_s: float,
+    on_average: bool = False,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[tuple[Frame, FollowedFace]]:
-    """The frames from `start_s` to `end_s` in which the mesh of `track` is found, at least `step_s` apart.
+    """The frames from `start_s` to `end_s` in which the mesh of `track` is found, at least `step_s` apart, or so far
+    apart `on_average`, so that every faster video gives about equally many.
 
     Decodes that segment only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
     is gone.
     """
-    last_s = -math.inf
+    due_s = -math.inf
 
     def wants(pts_s: float) -> bool:
-        nonlocal last_s
-        if pts_s - last_s < step_s:
+        nonlocal due_s
+        if pts_s < due_s:
             return False
-        last_s = pts_s
+        due_s = max(due_s, pts_s - step_s) + step_s if on_average else pts_s + step_s
         return True
 
     previous: FollowedFace | None = None

@@ -1,9 +1,9 @@
-"""MediaPipe's full-range BlazeFace and its 468-point face mesh behind `FaceBackend`.
+"""MediaPipe's full-range BlazeFace and its face mesh, of 468 points or refined of 478, behind `FaceBackend`.
 
 BlazeFace: Bazarevsky et al. 2019, https://arxiv.org/abs/1907.05047. Face mesh: Kartynnik et al. 2019,
-https://arxiv.org/abs/1907.06724. The mesh network runs on the region we choose instead of through MediaPipe's
-own face mesh solution, which would look for the face a second time with a detector that misses small ones, and
-would carry tracking state from one frame to the next.
+https://arxiv.org/abs/1907.06724; refined by Grishchenko et al. 2020, https://arxiv.org/abs/2006.10962. The mesh
+network runs on the region we choose instead of through MediaPipe's own face mesh solution, which would look for the
+face a second time with a detector that misses small ones, and would carry tracking state from one frame to the next.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from detector.faces.backend import RawDetection, RawMesh
 # Candidates below this never leave the graph; callers apply their own, higher threshold.
 _FLOOR_SCORE = 0.25
 _FLOOR_PRESENCE = 0.01
-_MESH_POINTS = 468
+_MESH_POINTS, _REFINED_POINTS = 468, 478
 _MESH_GRAPH = """
 input_stream: "image"
 input_stream: "roi"
@@ -51,19 +51,21 @@ _quiet_lock = threading.Lock()
 
 
 class MediaPipeBackend:
-    """See `FaceBackend`. One instance belongs to one thread; `close` frees both graphs."""
+    """See `FaceBackend`. One instance belongs to one thread; `close` frees both graphs. `refined` is the mesh with the
+    irises."""
 
     detector_input_px = 192
     mesh_input_px = 192
 
-    def __init__(self) -> None:
+    def __init__(self, *, refined: bool = False) -> None:
         os.environ.setdefault("GLOG_minloglevel", "2")
         with _without_chatter():
             from mediapipe.framework.formats.rect_pb2 import NormalizedRect
 
             self._whole = NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0, rotation=0.0)
             self._detector: Any = _build_detector()
-            self._mesher: Any = _build_mesher()
+            self._mesher: Any = _build_mesher(refined=refined)
+            self._points = _REFINED_POINTS if refined else _MESH_POINTS
             # The networks say their piece at the first run, so that run happens in here.
             blank = np.zeros((self.mesh_input_px, self.mesh_input_px, 3), np.uint8)
             self.detect(blank)
@@ -99,7 +101,7 @@ class MediaPipeBackend:
         if landmarks is None or presence is None:
             return None
         points = np.array([(point.x, point.y, point.z) for point in landmarks.landmark], np.float32) * side
-        if points.shape != (_MESH_POINTS, 3) or not np.isfinite(points).all():
+        if points.shape != (self._points, 3) or not np.isfinite(points).all():
             return None
         return RawMesh(points=points, presence=float(presence))
 
@@ -123,7 +125,7 @@ def _build_detector() -> Any:
     )
 
 
-def _build_mesher() -> Any:
+def _build_mesher(*, refined: bool) -> Any:
     """The mesh graph, opened up so that the presence score comes out beside the landmarks."""
     from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
     from mediapipe.python._framework_bindings import validated_graph_config
@@ -136,7 +138,7 @@ def _build_mesher() -> Any:
     graph.output_stream.append(_PRESENCE_STREAM)
     return SolutionBase(
         graph_config=graph,
-        side_inputs={"with_attention": False},
+        side_inputs={"with_attention": refined},
         outputs=["landmarks", _PRESENCE_STREAM],
         calculator_params={f"{_THRESHOLD_NODE}.threshold": _FLOOR_PRESENCE},
         stream_type_hints={_PRESENCE_STREAM: PacketDataType.FLOAT},

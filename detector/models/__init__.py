@@ -5,6 +5,7 @@ from detector.models.build import ARCHITECTURES, architecture, build_network
 from detector.models.frame import FrameNet, FrameOutput
 from detector.models.fusion import build_fusion
 from detector.models.hybrid import HybridNet
+from detector.models.kinematics import KinematicsNet
 from detector.models.recurrent import RecurrentNet
 from detector.models.residual import ResidualNet
 from detector.models.sequence import TransformerNet
@@ -19,6 +20,7 @@ __all__ = [
     "FrameOutput",
     "HighPass",
     "HybridNet",
+    "KinematicsNet",
     "RecurrentNet",
     "ResidualNet",
     "SpecialistsNet",

@@ -45,6 +45,13 @@ class PatchScores(NamedTuple):
     families: NDArray[np.float32]
 
 
+class MotionScores(NamedTuple):
+    """Of N windows of a face's motion, float32: `logits` (N,), and `shares` (N, F) of them, a feature each."""
+
+    logits: NDArray[np.float32]
+    shares: NDArray[np.float32]
+
+
 class CueScores(NamedTuple):
     """One cue on N crops, float32: `logits` (N,), `readings` (N, C): each named channel's mean over the face."""
 
@@ -261,6 +268,17 @@ class TextureModel(LoadedModel):
     def texture(self, pairs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits (N,) float32 of N measured pairs (N, F) of one face; the face's logit is their mean."""
         return _array(self._any.pair_logits(torch.from_numpy(np.ascontiguousarray(pairs, np.float32)).to(self.device)))
+
+
+@loaded_as("kinematics")
+class KinematicsModel(LoadedModel):
+    """Judges how a face moves by measured features, which the card's `inputs` name in their order."""
+
+    @torch.inference_mode()
+    def motion(self, windows: NDArray[np.float64]) -> MotionScores:
+        """Scores of N windows (N, F) as measured."""
+        values = torch.from_numpy(np.ascontiguousarray(windows, np.float32)).to(self.device)
+        return MotionScores(_array(self.network(values)), _array(self._any.shares(values)))
 
 
 @loaded_as("audiovisual")

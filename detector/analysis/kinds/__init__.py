@@ -4,6 +4,7 @@ from detector.analysis.kinds import (  # noqa: F401
     audiovisual,
     ensemble,
     frame,
+    kinematics,
     residual,
     sequence,
     specialists,

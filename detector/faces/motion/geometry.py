@@ -36,18 +36,15 @@ class RigidFit(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceMotion:
-    """One window at 12.5 Hz (N samples) and, for what is faster, at its frames (M).
+    """One window at 12.5 Hz (N samples).
 
     `pose_deg` (N, 3) yaw, pitch, roll against the window's mean face; `shift` (N, 3) to the right and down in eye
     distances, and three times the logarithm of size; `shape` (N, 478, 3) landmarks in the head's axes (x to the
-    person's left, y down, z away from the camera), eye distances. `jitter` (M, 478, 3) what each frame's shape lies
-    off the line between the frames before and after it, and `turning_deg_s` (M,) how fast the head turns there."""
+    person's left, y down, z away from the camera), eye distances."""
 
     pose_deg: Floats
     shift: Floats
     shape: Floats
-    jitter: Floats
-    turning_deg_s: Floats
 
 
 def face_motion(frames: FaceSequence, start_s: float) -> FaceMotion:
@@ -55,17 +52,10 @@ def face_motion(frames: FaceSequence, start_s: float) -> FaceMotion:
     points, times = frames.landmarks.astype(np.float64), frames.pts_s
     grid = window_grid(start_s)
     smooth = resample(points, times, grid, _SMOOTHING_S)
-    reference = mean_face(smooth)
-    fit = rigid_fit(smooth, reference)
+    fit = rigid_fit(smooth, mean_face(smooth))
     size = float(np.median(fit.scale))
     shift = np.column_stack([fit.shift[:, :2] / size, 3 * np.log(fit.scale / size)])
-
-    sharp = rigid_fit(points, reference)
-    own = in_head_axes(points, sharp)
-    share = ((times[1:-1] - times[:-2]) / (times[2:] - times[:-2]))[:, None, None]
-    jitter = own[1:-1] - (1 - share) * own[:-2] - share * own[2:]
-    turned = np.linalg.norm(np.diff(euler_deg(sharp.rotation), axis=0), axis=1) / np.diff(times)
-    return FaceMotion(euler_deg(fit.rotation), shift, in_head_axes(smooth, fit), jitter, (turned[1:] + turned[:-1]) / 2)
+    return FaceMotion(euler_deg(fit.rotation), shift, in_head_axes(smooth, fit))
 
 
 def window_grid(start_s: float) -> Floats:

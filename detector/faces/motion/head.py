@@ -1,4 +1,4 @@
-"""How the head moves: smoothness, spectrum, and how its turning and shifting belong together.
+"""How the head moves: smoothness, and how its turning and shifting belong together.
 
 A head turns on a neck, so that shift and size follow from the turning; portrait animators and video generators move
 it by their own habits (Yang et al., ICASSP 2019, https://arxiv.org/abs/1811.00661, found poses that don't agree).
@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from detector.faces.motion.geometry import RATE_HZ, FaceMotion
-from detector.faces.motion.statistics import BANDS, Floats, band_shares, correlation, explained, log_ratio, rms
+from detector.faces.motion.statistics import Floats, correlation, explained, log_ratio, rms
 
 _ANGLES, _SHIFTS = ("yaw", "pitch", "roll"), ("right", "down", "size")
 _TURNS_TOGETHER = (("yaw", "roll"), ("yaw", "pitch"), ("pitch", "roll"))
@@ -25,8 +25,6 @@ HEAD_FEATURES: Final = (
     *(f"head_share_{angle}" for angle in _ANGLES),
     "head_range_to_path",
     "head_shift_range_to_path",
-    *(f"head_turning_band_{band}" for band in range(BANDS)),
-    *(f"head_shift_band_{band}" for band in range(BANDS)),
     "head_bursts",
     *(f"head_{first}_{second}" for first, second in _TURNS_TOGETHER),
     *(f"head_{turn}_{shift}" for turn, shift in _TURN_AND_SHIFT),
@@ -53,8 +51,6 @@ def head_features(motion: FaceMotion) -> list[float]:
         *(log_ratio(rms(turn[angle]), speed) for angle in _ANGLES),
         _range_to_path(pose),
         _range_to_path(shift),
-        *band_shares(pose, RATE_HZ),
-        *band_shares(shift, RATE_HZ),
         log_ratio(float((energy**2).mean()), float(energy.mean() ** 2)),
         *(abs(correlation(turn[first], turn[second])) for first, second in _TURNS_TOGETHER),
         *(correlation(turn[angle], move[side]) for angle, side in _TURN_AND_SHIFT),

@@ -1,6 +1,6 @@
 """Rows of MediaPipe's refined face mesh (478 points; Grishchenko et al. 2020, https://arxiv.org/abs/2006.10962).
 
-Right and left are the person's. The lists of two sides pair row by row, so that a side's mirror image is the other's.
+Right and left are the person's.
 """
 
 from __future__ import annotations
@@ -50,4 +50,3 @@ REGIONS: Final[dict[str, NDArray[np.intp]]] = {
     "forehead": np.array(FOREHEAD),
     "bridge": np.array(BRIDGE),
 }
-PAIRED: Final = {"mouth": LIPS, "lids": LIDS, "brows": BROWS, "cheeks": CHEEKS, "jaw": JAW}

@@ -1,7 +1,7 @@
 """The landmarks of one face over time, cut into windows that compare: one length, one frame rate.
 
 Genuine and generated clips differ in length and frame rate, and either would tell them apart. So every window lasts as
-long, and of faster clips only about fifteen frames a second count.
+long, and whoever makes a sequence takes about `FPS` frames a second of faster clips, none of them averaged.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from detector.faces.motion.landmarks import LANDMARKS, LEFT_EYE_CORNER, RIGHT_EY
 
 WINDOW_S: Final = 2.4
 FACE_PX: Final = 64
+FPS: Final = 15.5
 MIN_FPS: Final = 9.0
-_EVEN_FPS, _SLOW_ENOUGH_FPS = 15.5, 17.0
 _FEWEST_FRAMES = 8
 # What two neighbouring frames of one face, uncut, stay below: seconds, eye distances, logarithm of size.
 _GAP_S, _JUMP, _ZOOM = 0.25, 0.6, 0.3
@@ -66,16 +66,6 @@ def align_face(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray
     return np.asarray(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def even_rate(sequence: FaceSequence) -> FaceSequence:
-    """At most about 15.5 frames a second: of faster clips the frames nearest to that rate, none of them averaged, so
-    that the landmarks' jitter stays what it is."""
-    times = sequence.pts_s
-    if len(times) < 2 or 1 / float(np.median(np.diff(times))) <= _SLOW_ENOUGH_FPS:
-        return sequence
-    wanted = np.arange(times[0], times[-1] + 1e-3, 1 / _EVEN_FPS)
-    return sequence.take(np.unique(np.abs(times[None] - wanted[:, None]).argmin(1)))
-
-
 def stretches(sequence: FaceSequence) -> list[FaceSequence]:
     """The parts without a cut: the face found, no gap over 0.25 s, no jump of position or size."""
     seen = np.flatnonzero(np.isfinite(sequence.landmarks).all((1, 2)))
@@ -83,12 +73,17 @@ def stretches(sequence: FaceSequence) -> list[FaceSequence]:
         return []
     points = sequence.landmarks[seen].astype(np.float64)
     centre = points[:, :, :2].mean(1)
-    eyes = np.linalg.norm(points[:, RIGHT_EYE_CORNER] - points[:, LEFT_EYE_CORNER], axis=1) + 1e-9
+    eyes = eyes_px(points) + 1e-9
     cut = np.diff(sequence.pts_s[seen]) > _GAP_S
     cut |= np.linalg.norm(np.diff(centre, axis=0), axis=1) > _JUMP * np.minimum(eyes[1:], eyes[:-1])
     cut |= np.abs(np.diff(np.log(eyes))) > _ZOOM
     parts = np.split(seen, np.flatnonzero(cut) + 1)
     return [sequence.take(part) for part in parts if len(part) >= _FEWEST_FRAMES]
+
+
+def eyes_px(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(T,) distances of the outer eye corners of (T, 478, 3), in its unit."""
+    return np.asarray(np.linalg.norm(points[:, RIGHT_EYE_CORNER] - points[:, LEFT_EYE_CORNER], axis=1), np.float64)
 
 
 def window_starts(stretch: FaceSequence) -> list[float]:

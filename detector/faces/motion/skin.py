@@ -1,4 +1,4 @@
-"""How steady the skin looks: flicker of its light, and how alike its detail stays from moment to moment.
+"""How steady the face looks: flicker of its light, and how alike its detail stays from moment to moment.
 
 The grey faces are laid over one another by the eyes, so that what is left is light, detail and expression.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from detector.faces.motion.geometry import resample
-from detector.faces.motion.statistics import Floats, correlation, log_ratio
+from detector.faces.motion.statistics import Floats, log_ratio
 
 # Rows and columns in an aligned face, px.
 _PLACES: Final = {
@@ -24,31 +24,22 @@ _PLACES: Final = {
     "eyes": (slice(16, 27), slice(12, 52)),
 }
 _DETAILED = ("forehead", "nose", "mouth", "eyes")
-_SMOOTHING_S, _DETAIL_PX, _LATER = 0.04, 2.0, 6
+_SMOOTHING_S, _DETAIL_PX = 0.04, 2.0
 
 SKIN_FEATURES: Final = (
-    "light_forehead_with_cheeks",
-    "light_right_with_left",
-    "light_nose_with_cheeks",
     "flicker",
     "flicker_to_change",
-    *(f"{place}_detail_{what}" for place in _DETAILED for what in ("change", "change_later", "unsteadiness")),
+    *(f"{place}_detail_{what}" for place in _DETAILED for what in ("change", "unsteadiness")),
 )
 
 
 def skin_features(faces: NDArray[np.uint8], times: Floats, grid: Floats) -> list[float]:
-    """`SKIN_FEATURES` in that order, correlations first, then natural logarithms; `faces` (T, 64, 64) at `times` s,
-    read at `grid`, "later" being 0.48 s."""
+    """`SKIN_FEATURES` in that order, natural logarithms; `faces` (T, 64, 64) at `times` s, read at `grid`."""
     pictures = resample(faces.astype(np.float32), times, grid, _SMOOTHING_S)
-    light = {place: pictures[:, down, across].mean((1, 2)) for place, (down, across) in _PLACES.items()}
-    change = {place: np.diff(values) for place, values in light.items()}
-    cheeks = change["cheek_right"] + change["cheek_left"]
-    whole = sum(light.values(), np.zeros(len(grid))) / len(light)
+    light = [pictures[:, down, across].mean((1, 2)) for down, across in _PLACES.values()]
+    whole = np.mean(light, axis=0)
     flicker = float(np.diff(whole, n=2).std())
     found = [
-        correlation(change["forehead"], cheeks),
-        correlation(change["cheek_right"], change["cheek_left"]),
-        correlation(change["nose"], cheeks),
         float(np.log(flicker / max(float(whole.mean()), 5.0) + 1e-4)),
         log_ratio(flicker, float(np.diff(whole).std())),
     ]
@@ -60,9 +51,9 @@ def skin_features(faces: NDArray[np.uint8], times: Floats, grid: Floats) -> list
 
 
 def _steadiness(detail: Floats) -> list[float]:
-    """Of (N, P): how unlike neighbouring samples are, how unlike distant ones, how the amount of detail varies."""
+    """Of (N, P): how unlike neighbouring samples are, and how the amount of detail varies."""
     detail = detail - detail.mean(1, keepdims=True)
     amount = np.linalg.norm(detail, axis=1) + 1e-3
     detail = detail / amount[:, None]
-    unlike = [1.02 - float((detail[lag:] * detail[:-lag]).sum(1).mean()) for lag in (1, _LATER)]
-    return [*(float(np.log(value)) for value in unlike), float(np.log(amount.std() / amount.mean() + 1e-3))]
+    unlike = 1.02 - float((detail[1:] * detail[:-1]).sum(1).mean())
+    return [float(np.log(unlike)), float(np.log(amount.std() / amount.mean() + 1e-3))]

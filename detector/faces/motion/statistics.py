@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,8 +10,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _STILL: Final = 1e-12
-_BANDS_HZ: Final = (0.3, 1.2, 2.2, 3.5, 6.3)
-BANDS: Final = len(_BANDS_HZ) - 1
 
 
 def correlation(first: Floats, second: Floats) -> float:
@@ -39,16 +36,3 @@ def explained(causes: Floats, effect: Floats) -> float:
     ridge = 0.01 * len(effect) * np.eye(causes.shape[1])
     slopes = np.linalg.solve(causes.T @ causes + ridge, causes.T @ effect)
     return float(1 - ((effect - causes @ slopes) ** 2).mean()) if effect.any() else 0.0
-
-
-def band_shares(signals: Floats, rate_hz: float) -> list[float]:
-    """Natural logarithms of the shares of 0.3-1.2, 1.2-2.2, 2.2-3.5 and 3.5-6.3 Hz in the power of `signals` (N, K)
-    without their trend, under a Hann window."""
-    count = len(signals)
-    line = np.linspace(-1, 1, count)[:, None]
-    signals = signals - signals.mean(0)
-    signals = signals - line * ((line * signals).sum(0) / (line**2).sum())
-    power = (np.abs(np.fft.rfft(signals * np.hanning(count)[:, None], axis=0)) ** 2).sum(1)
-    hertz = np.fft.rfftfreq(count, 1 / rate_hz)
-    parts = np.array([power[(hertz >= low) & (hertz < high)].sum() for low, high in pairwise(_BANDS_HZ)]) + _STILL
-    return [float(value) for value in np.log(parts / parts.sum())]

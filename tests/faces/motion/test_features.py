@@ -21,10 +21,19 @@ def test_every_feature_has_a_name_of_its_own_and_a_finite_value() -> None:
     assert np.isfinite(window.features).all()
 
 
-def test_a_face_that_stands_still_gives_finite_values() -> None:
+@pytest.mark.parametrize("turning", [0.0, 5.0])
+def test_a_photograph_is_not_measured_even_where_it_is_moved_about(turning: float) -> None:
     pts_s = times(3.0, 25)
-    sequence = filmed(np.repeat(still_face()[None], len(pts_s), axis=0), pts_s, faces=np.zeros((75, 64, 64), np.uint8))
-    (window,) = measure_motion(sequence).windows
+    still = np.repeat(still_face()[None], len(pts_s), axis=0)
+    sequence = filmed(still, pts_s, yaw_deg=turning * wander(pts_s, 2))
+    assert (measure_motion(sequence).windows, measure_motion(sequence).missing) == ((), "still")
+
+
+def test_a_face_of_which_one_lid_moves_gives_finite_values() -> None:
+    pts_s = times(3.0, 25)
+    shape = np.repeat(still_face()[None], len(pts_s), axis=0)
+    shape[:, list(rows.UPPER_LIDS[0]), 1] += 0.02 * wander(pts_s, 4)[:, None]
+    (window,) = measure_motion(filmed(shape, pts_s, faces=np.zeros((75, 64, 64), np.uint8))).windows
     assert np.isfinite(window.features).all()
 
 
@@ -43,14 +52,18 @@ def test_a_long_clip_gives_as_many_windows_as_fit_between_cuts() -> None:
 @pytest.mark.parametrize(("code", "seconds", "fps"), [("too_short", 2.0, 25.0), ("low_frame_rate", 4.0, 7.0)])
 def test_what_cannot_be_measured_has_a_reason(code: str, seconds: float, fps: float) -> None:
     measurement = measure_motion(living(seconds, fps))
-    assert (measurement.windows, measurement.code) == ((), code)
-    assert measurement.reason
+    assert (measurement.windows, measurement.missing) == ((), code)
+
+
+def test_a_face_too_small_is_not_measured() -> None:
+    assert measure_motion(living(eyes_px=18.0)).missing == "small_face"
+    assert measure_motion(living(eyes_px=22.0)).windows
 
 
 def test_without_a_face_there_is_a_reason() -> None:
     seen = living()
     measurement = measure_motion(FaceSequence(np.full_like(seen.landmarks, np.nan), seen.pts_s, seen.faces))
-    assert measurement.code == "no_face"
+    assert measurement.missing == "no_face"
 
 
 def test_neither_the_size_of_the_face_nor_its_place_matters() -> None:
@@ -80,20 +93,11 @@ def test_eyes_that_hold_their_aim_turn_against_the_head() -> None:
     pts_s = times(3.0, 25)
     yaw = 5 * wander(pts_s, 2)
     fixed = np.repeat(still_face()[None], len(pts_s), axis=0)
+    fixed[:, list(rows.CHEEKS[0]), 1] += 0.02 * wander(pts_s, 4)[:, None]
     aiming = fixed.copy()
     aiming[:, [rows.RIGHT_IRIS, rows.LEFT_IRIS], 0] -= 0.004 * yaw[:, None]
     assert _features(filmed(aiming, pts_s, yaw_deg=yaw))["gaze_gain_yaw"] < -0.05
     assert abs(_features(filmed(fixed, pts_s, yaw_deg=yaw))["gaze_gain_yaw"]) < 0.03
-
-
-def test_a_smile_on_one_side_is_asymmetric_and_one_on_both_is_not() -> None:
-    pts_s = times(3.0, 25)
-    both = np.repeat(still_face()[None], len(pts_s), axis=0)
-    both[:, list(rows.LIPS[0] + rows.LIPS[1]), 1] += 0.02 * wander(pts_s, 4)[:, None]
-    one = np.repeat(still_face()[None], len(pts_s), axis=0)
-    one[:, list(rows.LIPS[1]), 1] += 0.02 * wander(pts_s, 4)[:, None]
-    assert _features(filmed(both, pts_s))["mouth_asymmetry"] < -2
-    assert _features(filmed(one, pts_s))["mouth_asymmetry"] == pytest.approx(0, abs=0.1)
 
 
 def test_a_head_that_trembles_is_rough() -> None:
@@ -102,7 +106,7 @@ def test_a_head_that_trembles_is_rough() -> None:
     trembling = calm + 2 * np.sin(2 * np.pi * 4 * pts_s)
     shape = living_shape(pts_s)
     smooth, rough = (_features(filmed(shape, pts_s, yaw_deg=yaw)) for yaw in (calm, trembling))
-    for name in ("head_acceleration_to_speed", "head_turning_band_3"):
+    for name in ("head_acceleration_to_speed", "head_jerk_to_acceleration"):
         assert rough[name] > smooth[name] + 0.3
 
 
@@ -114,15 +118,6 @@ def test_a_head_that_shifts_as_it_turns_is_explained_by_its_turning() -> None:
     adrift = filmed(shape, pts_s, yaw_deg=yaw, shift=np.column_stack([other, other]))
     assert _features(on_a_neck)["head_right_by_turning"] > 0.9
     assert _features(adrift)["head_right_by_turning"] < 0.6
-
-
-def test_a_trembling_iris_shows_in_its_jitter() -> None:
-    pts_s = times(3.0, 25)
-    shape = living_shape(pts_s) + np.random.default_rng(2).normal(0, 0.001, (len(pts_s), rows.LANDMARKS, 3))
-    trembling = shape.copy()
-    trembling[:, [rows.RIGHT_IRIS, rows.LEFT_IRIS]] += np.random.default_rng(3).normal(0, 0.01, (len(pts_s), 2, 3))
-    calm, shaken = (_features(filmed(each, pts_s))["iris_jitter"] for each in (shape, trembling))
-    assert shaken > calm + 1.5
 
 
 def test_light_that_flickers_shows_and_light_that_drifts_does_not() -> None:

@@ -55,18 +55,6 @@ def test_shifts_are_in_eye_distances() -> None:
     assert np.ptp(motion.shift[:, 1]) < 0.01
 
 
-def test_jitter_is_what_leaves_the_line_even_between_uneven_frames() -> None:
-    pts_s = times(_SECONDS, 25)[np.flatnonzero(np.arange(75) % 3)]  # 40 and 80 ms in turn
-    shape = np.repeat(still_face()[None], len(pts_s), axis=0)
-    shape[:, rows.CHIN_TIP, 1] += 0.05 * pts_s
-    smooth = _motion(filmed(shape, pts_s)).jitter
-    shape[:, rows.RIGHT_IRIS, 0] += np.random.default_rng(1).normal(0, 0.01, len(pts_s))
-    trembling = _motion(filmed(shape, pts_s)).jitter
-    assert np.abs(smooth).max() < 1e-3
-    assert trembling[:, rows.RIGHT_IRIS, 0].std() == pytest.approx(0.0122, rel=0.4)
-    assert np.abs(trembling[:, rows.LEFT_IRIS, 0]).max() < 1e-3
-
-
 def test_resampling_keeps_a_line_where_a_frame_is_missing() -> None:
     pts_s = np.delete(times(2.0, 12.5), [10, 11])
     grid = np.linspace(0.3, 1.6, 20)

@@ -8,20 +8,8 @@ import pytest
 
 from detector.faces.motion import FaceSequence, align_face
 from detector.faces.motion.landmarks import LANDMARKS, LEFT_EYE_CORNER, RIGHT_EYE_CORNER
-from detector.faces.motion.sequence import WINDOW_S, around, even_rate, stretches, window_starts
+from detector.faces.motion.sequence import WINDOW_S, around, stretches, window_starts
 from tests.faces.motion.moving_face import living
-
-
-def test_fast_clips_are_thinned_to_about_fifteen_frames_a_second_and_none_is_averaged() -> None:
-    fast = living(4.0, fps=50.0)
-    even = even_rate(fast)
-    assert 1 / np.diff(even.pts_s).mean() == pytest.approx(15.5, abs=0.5)
-    assert all(any(np.array_equal(frame, other) for other in fast.landmarks) for frame in even.landmarks)
-
-
-def test_a_clip_of_sixteen_frames_a_second_stays_as_it_is() -> None:
-    slow = living(4.0, fps=16.0)
-    assert even_rate(slow) is slow
 
 
 @pytest.mark.parametrize("change", ["jump", "zoom", "gap", "lost"])
