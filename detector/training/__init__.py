@@ -7,6 +7,7 @@ from detector.training import (  # noqa: F401 - a kind's folder registers it
     audiovisual,
     ensemble,
     frame,
+    kinematics,
     residual,
     sequence,
     specialists,

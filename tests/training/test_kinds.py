@@ -17,7 +17,7 @@ from detector.registry import ModelCard
 from detector.training.kinds import KINDS
 from tests.training.banks import small_bank
 
-SHIPPED = {"frame", "sequence", "specialists", "texture", "audiovisual", "residual", "ensemble"}
+SHIPPED = {"frame", "sequence", "specialists", "texture", "audiovisual", "residual", "kinematics", "ensemble"}
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
-"""The clips of a bank with what the manifest says of each, and which of them are fitted."""
+"""The clips of a bank with what the manifest says of each, and the patches that they are judged by."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,9 +11,9 @@ from numpy.typing import NDArray
 from detector.errors import SettingsError
 from detector.faces.native import native_patches, patch_corners
 from detector.faces.types import PLACES, Place
-from detector.training.data.manifest import EXTENDED
+from detector.training.data.left_out import usable_rows, with_ids
 from detector.training.residual.bank import Bank, Planes, Region, frames_of
-from detector.training.residual.config import FAMILIES, FoldConfig
+from detector.training.residual.config import FAMILIES
 from detector.training.residual.spoil import filled, to_rgb
 
 
@@ -36,61 +34,29 @@ class Clip:
         return frames_of(self.pixels, region)
 
 
-def usable_rows(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The videos that may be fitted: those of the extended pool marked for training, deepfakes only of the `FAMILIES`
-    that are told apart, and of the folder's own only genuine ones; a deepfake there is for the end. Nobody is fitted
-    who is in a clip for calibration. Adds `id`, the file and, where it shows two, which half."""
-    own = (manifest["pool"] == "") & (manifest["label"] == "real")
-    usable = (manifest["kind"] == "video") & (manifest["use"] == "train") & (own | (manifest["pool"] == EXTENDED))
-    usable &= (manifest["label"] == "real") | manifest["family"].isin(FAMILIES)
-    usable &= ~manifest["group"].isin(manifest.loc[manifest["use"] == "calibration", "group"]) | (
-        manifest["group"] == ""
-    )
-    return _with_ids(manifest[usable])
-
-
-def _with_ids(rows: pd.DataFrame) -> pd.DataFrame:
-    half = ("@" + rows["crop_x0"]).where(rows["crop_x0"] != "", "")
-    return rows.assign(id=rows["file"] + half)
-
-
 def load_clips(bank: Bank, manifest: pd.DataFrame) -> list[Clip]:
     """The usable clips that have a region in the bank. Raises SettingsError where the bank holds a clip that is marked
     for calibration: those are for the end, neither to fit nor to choose on."""
     regions, pixels = bank.regions(), bank.open()
-    everything = _with_ids(manifest)
+    everything = with_ids(manifest)
     marked = everything.loc[everything["use"] == "calibration", "id"]
     if found := sorted(set(marked) & regions.keys()):
         raise SettingsError(f"The regions of clips hold some marked for calibration, {found[0]} among them: cut anew.")
     clips = []
-    for row in usable_rows(manifest).to_dict("records"):
+    for row in usable_rows(manifest, FAMILIES).to_dict("records"):
         if regions.get(row["id"]):
-            fake = row["label"] == "fake"
             clips.append(
                 Clip(
                     id=row["id"],
-                    label=int(fake),
+                    label=int(row["label"] == "fake"),
                     family=row["family"],
-                    source=f"{row['generator']} | {row['source']}" if fake else row["source"],
-                    group=row["group"] or row["id"],
+                    source=row["source"],
+                    group=row["group"],
                     regions=regions[row["id"]],
                     pixels=pixels,
                 )
             )
     return clips
-
-
-def split_clips(clips: Sequence[Clip], fold: FoldConfig) -> tuple[list[Clip], list[Clip]]:
-    """Clips to fit and clips that the fold leaves out, disjoint by group."""
-    groups: dict[str, set[str]] = defaultdict(set)
-    for clip in clips:
-        groups[clip.source].add(clip.group)
-    apart = {clip.group for clip in clips if any(name in clip.source for name in fold.names)}
-    for name, share in fold.shares.items():
-        found = sorted({group for source, of_it in groups.items() if name in source for group in of_it})
-        apart.update(np.random.default_rng(fold.seed).permutation(found)[: round(share * len(found))].tolist())
-    fit = [clip for clip in clips if clip.group not in apart]
-    return fit, [clip for clip in clips if clip.group in apart]
 
 
 def _chosen(clip: Clip, moments: int) -> list[Region]:

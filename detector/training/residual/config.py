@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from detector.analysis.types import Family
+from detector.training.data.left_out import FoldConfig
 from detector.training.engine.config import Count, FitConfig, Seed, Share, Weight, check_fields, read_yaml
 
 FAMILIES: Final[tuple[Family, ...]] = ("swap", "animation", "whole")
@@ -28,17 +29,6 @@ class SpoilConfig:
     h264: Share = 0.5
     h265: Share = 0.05
     jpeg: Share = 0.15
-
-
-@dataclass(frozen=True)
-class FoldConfig:
-    """What one fold leaves out of its fit and measures: every group with a clip whose generator and source ("generator
-    | source"; of genuine clips the source) contain one of `names`, and of the sources that contain a name of `shares`
-    that share of their groups, drawn by `seed`."""
-
-    names: tuple[str, ...] = ()
-    shares: dict[str, Share] = field(default_factory=dict)
-    seed: Seed = 7
 
 
 @dataclass(frozen=True)

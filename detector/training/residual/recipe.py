@@ -21,7 +21,9 @@ from detector.errors import SettingsError
 from detector.measurement.measures import against
 from detector.measurement.results import Fact, Measurement, Results, Table
 from detector.models import ResidualNet, build_network
+from detector.training.data.left_out import named_files, split_clips, usable_rows
 from detector.training.data.manifest import read_manifest
+from detector.training.data.overlap import overlap_weights
 from detector.training.engine.config import FitConfig, config_sha256
 from detector.training.engine.epoch_samples import EpochSamples
 from detector.training.engine.fit import fit
@@ -30,11 +32,11 @@ from detector.training.engine.progress import tracked
 from detector.training.engine.run_log import finished_run, read_run, write_single_fit
 from detector.training.engine.run_report import write_report
 from detector.training.residual.bank import Bank
-from detector.training.residual.clips import Clip, fixed_patches, load_clips, split_clips, usable_rows
+from detector.training.residual.clips import Clip, fixed_patches, load_clips
 from detector.training.residual.config import FAMILIES, ResidualConfig, load_residual_config
-from detector.training.residual.overlap import clip_statistics, overlap_weights
 from detector.training.residual.regions import fill_bank
 from detector.training.residual.samples import GENUINE, Batch, ClipBatches, PatchBatches
+from detector.training.residual.statistics import clip_statistics
 
 CLIPS: Final = "clips.csv"
 """In the run's folder: `id`, `group`, `label`, `source`, `family` of every clip that is fitted."""
@@ -53,7 +55,7 @@ def train_residual(config_path: Path, data_root: Path, run_dir: Path, device: st
     cv2.setNumThreads(1)
     manifest, regions = read_manifest(data_root, extended=True), run_dir.parent / "clips" / "regions"
     bank = Bank(regions)
-    fill_bank(bank, usable_rows(manifest), data_root, config)
+    fill_bank(bank, usable_rows(manifest, FAMILIES), data_root, config)
     clips = load_clips(bank, manifest)
     run_dir.mkdir(parents=True, exist_ok=True)
     statistics = clip_statistics(clips, regions / "statistics.csv")
@@ -111,7 +113,8 @@ def fit_network(
         raise SettingsError("There are no genuine or no manipulated clips to fit.")
     torch.manual_seed(seed)
     known = statistics.loc[[clip.id for clip in fitted]]
-    weights = overlap_weights(fitted, known, power=config.source_power, strength=config.balance)
+    label, source = np.array([clip.label for clip in fitted]), [clip.source for clip in fitted]
+    weights = overlap_weights(label, source, known, power=config.source_power, strength=config.balance)
     batches = PatchBatches(fitted, weights, config, seed)
     settings = replace(config.fit, seed=seed)
     network = build_network({**config.architecture, "members": 1})
@@ -147,8 +150,7 @@ def join_seeds(config: ResidualConfig, clips: Sequence[Clip], left_out: pd.DataF
     seen = score_clips(network.eval(), clips, config.patch_px, 1)
     save_file(weights, run_dir / "best.safetensors")
     seen[["id", "group", "label", "source", "family"]].to_csv(run_dir / CLIPS, index=False)
-    names = left_out["id"].str.split("@", n=1, expand=True).reindex(columns=[0, 1]).fillna("")
-    named = left_out.drop(columns="id").assign(file=names[0], crop_x0=names[1])
+    named = pd.concat([left_out.drop(columns="id"), named_files(left_out["id"])], axis=1)
     named.to_csv(run_dir / OUT_OF_FOLD, index=False)
     if (leakage := run_dir / f"seed-{config.seeds[0]}" / "leakage.json").is_file():
         shutil.copy2(leakage, run_dir / leakage.name)

@@ -13,10 +13,11 @@ from detector.errors import SettingsError
 from detector.evidence.decoder import Decoder
 from detector.faces.backend import default_backend
 from detector.faces.types import PLACES
+from detector.training.data.left_out import FoldConfig, split_clips, usable_rows
 from detector.training.data.manifest import read_manifest
 from detector.training.residual.bank import Bank, Piece, frames_of
-from detector.training.residual.clips import fixed_patches, load_clips, plane_patches, split_clips, usable_rows
-from detector.training.residual.config import FoldConfig, ResidualConfig
+from detector.training.residual.clips import fixed_patches, load_clips, plane_patches
+from detector.training.residual.config import FAMILIES, ResidualConfig
 from detector.training.residual.regions import fill_bank, read_moments
 from detector.training.residual.spoil import to_rgb
 from tests.pages.seed import write_clip
@@ -82,7 +83,7 @@ def test_a_clip_that_cannot_be_read_is_left_without_regions_and_not_tried_again(
 
 def test_only_clips_marked_for_training_are_used_and_none_of_the_folders_own_deepfakes(data: Path) -> None:
     manifest = read_manifest(data, extended=True)
-    rows = usable_rows(manifest)
+    rows = usable_rows(manifest, FAMILIES)
     assert set(rows["use"]) == {"train"}
     assert "f.mp4" not in set(rows["file"])
     clips = load_clips(Bank(data.parent / "clips" / "regions"), manifest)

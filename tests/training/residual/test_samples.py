@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 import torch
 
+from detector.training.data.left_out import FoldConfig
 from detector.training.data.manifest import read_manifest
+from detector.training.data.overlap import overlap_weights
 from detector.training.engine.config import FitConfig
 from detector.training.residual.bank import Bank, Planes
 from detector.training.residual.clips import Clip, load_clips
-from detector.training.residual.config import FoldConfig, ResidualConfig, SpoilConfig
-from detector.training.residual.overlap import overlap_weights, patch_statistics
+from detector.training.residual.config import ResidualConfig, SpoilConfig
 from detector.training.residual.samples import ClipBatches, PatchBatches
 from detector.training.residual.spoil import encoded, spoiled
+from detector.training.residual.statistics import patch_statistics
 from tests.training.residual.banks import labelled_clips, planes
 
 SPOIL = SpoilConfig(0.5, 0.5, 0.5, 0.3, 0.2, 0.3)
@@ -82,7 +84,7 @@ def test_overlap_weights_even_out_what_tells_the_labels_apart(clips: list[Clip])
     rng = np.random.default_rng(0)
     label = np.array([clip.label for clip in many])
     told = pd.DataFrame({"sharp": label + rng.normal(0, 1, len(many))})
-    weights = overlap_weights(many, told, power=0.5, strength=100.0)
+    weights = overlap_weights(label, [clip.source for clip in many], told, power=0.5, strength=100.0)
     means = [np.average(told["sharp"][label == value], weights=weights[label == value]) for value in (0, 1)]
     assert abs(means[0] - means[1]) < 0.05
     assert [weights[label == value].sum() for value in (0, 1)] == pytest.approx([1, 1])

@@ -1,13 +1,10 @@
 """What gives a label away without being manipulation: how sharp, noisy, compressed and still a clip is.
 
-Clips are drawn by overlap weights (Li, Morgan and Zaslavsky, JASA 2018): a logistic model of the label given a few
-dozen plain statistics of the patches, and of each clip the model's probability of the *other* label. Under these
-weights every statistic has the same mean for both labels.
+Clips are drawn by overlap weights (`detector.training.data.overlap`) of a few dozen plain statistics of the patches.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,14 +13,12 @@ import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from detector.training.engine.progress import tracked
 from detector.training.residual.bank import Planes
 from detector.training.residual.clips import Clip, plane_patches
 
-_SIDE, _MOMENTS, _HOLD, _FARTHEST = 128, 5, 12.0, 4.0
+_SIDE, _MOMENTS, _HOLD = 128, 5, 12.0
 _SPREAD: Final = ("strength", "kept", "changed")
 
 
@@ -37,25 +32,6 @@ def clip_statistics(clips: Sequence[Clip], cache: Path) -> pd.DataFrame:
         known = pd.concat([known, pd.DataFrame(rows).set_index("id")])
         known.to_csv(cache)
     return known.loc[[clip.id for clip in clips]].fillna(0.0)
-
-
-def overlap_weights(
-    clips: Sequence[Clip], statistics: pd.DataFrame, *, power: float, strength: float
-) -> NDArray[np.float64]:
-    """Weight (N,) of each clip; those of a label sum to 1. Before the balance a source weighs as its number of clips to
-    `power`; `strength` is the logistic model's inverse regularisation: the larger, the closer the balance and the fewer
-    clips count."""
-    label = np.array([clip.label for clip in clips])
-    count = Counter((clip.label, clip.source) for clip in clips)
-    base = _even(np.array([count[clip.label, clip.source] ** (power - 1) for clip in clips]), label)
-    x = np.clip(StandardScaler().fit_transform(statistics.to_numpy()), -_FARTHEST, _FARTHEST)
-    model = LogisticRegression(C=strength, max_iter=5000).fit(x, label, sample_weight=200 * base)
-    fake = model.predict_proba(x)[:, 1]
-    return _even(base * np.where(label == 1, 1 - fake, fake), label)
-
-
-def _even(weight: NDArray[np.float64], label: NDArray[np.int64]) -> NDArray[np.float64]:
-    return weight / np.bincount(label, weight)[label]
 
 
 def _of_clip(clip: Clip) -> dict[str, float]:
