@@ -18,6 +18,7 @@ from pages.parts.examine import (
     frame_images,
     frame_view,
     members_table,
+    motion_readings,
     patch_readings,
     score_chart,
     stepping,
@@ -110,6 +111,7 @@ def _show_finding(readings: Readings) -> None:
         if model.members:
             members_table.show(model)
         patch_readings.show(model, analysis.conclusion)
+        motion_readings.show(model)
 
 
 def case_is_open(case_id: str) -> bool:

@@ -1,0 +1,43 @@
+"""Which measures of a face's motion told most, with their values and where genuine clips lie."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from detector.analysis.family import worst_track
+from detector.analysis.motion_meaning import Evidence, evidence_of
+from detector.analysis.types import ModelResult
+from pages.parts.models import model_choice
+from pages.parts.shared import markup
+
+
+def show(model: ModelResult) -> None:
+    """Nothing for a model that judges by no measured features, or where it scored no track."""
+    track = worst_track(model)
+    if track is None or not track.contributions:
+        return
+    card = model_choice.card_of(model)
+    told = [one for part in track.contributions if (one := evidence_of(part, card)) is not None]
+    markup.heading(f"What told {model.model_id} most", f"track {track.track_id}, its highest · mean over its windows")
+    st.html(
+        '<table class="fw-table fw-members"><thead><tr><th>measure</th><th class="fw-num">here</th>'
+        '<th class="fw-num">genuine clips</th><th class="fw-num">part of the logit</th></tr></thead>'
+        f"<tbody>{''.join(map(_row, told))}</tbody></table>"
+    )
+    markup.note(
+        "Parts above 0 speak for manipulation, parts below 0 against it; all others add up to the rest of the logit. "
+        "Genuine clips: the mean of those it was fitted to, one standard deviation either way. One measure alone "
+        "proves nothing: about a third of genuine clips lie outside."
+    )
+
+
+def _row(one: Evidence) -> str:
+    genuine = "not known" if one.genuine is None else f"{one.genuine[0]} to {one.genuine[1]}"
+    way = "for" if one.logit > 0 else "against"
+    return (
+        f'<tr><th scope="row">{escape(one.meaning.text)}<br><small>{escape(one.meaning.unit)}</small></th>'
+        f'<td class="fw-num">{escape(one.value)}</td><td class="fw-num">{escape(genuine)}</td>'
+        f'<td class="fw-num">{one.logit:+.2f} {way}</td></tr>'
+    )
