@@ -108,8 +108,10 @@ def main_track(evidence: Evidence, config: KinematicsConfig, search: FaceAnalyse
     """The track with the most face in it, widths added up over its sightings, of the clip's first seconds."""
     tracker = Tracker()
     with FrameReader(evidence, frames_per_second=config.search_fps, max_frames=100_000) as frames:
+        first_s: float | None = None  # cuts of longer videos may start late
         for frame in frames:
-            if frame.pts_s > config.longest_s:
+            first_s = frame.pts_s if first_s is None else first_s
+            if frame.pts_s - first_s > config.longest_s:
                 break
             tracker.update(frame, search.analyse(frame))
     return max(tracker.finish(), key=_face_seen, default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from detector.analysis.kinds.kinematics import WHY_NONE
 from detector.faces.motion import FEATURES
 from detector.training.data.left_out import FoldConfig
+from detector.training.data.video_cut import Columns, cut_columns
 from detector.training.kinematics.config import KinematicsConfig
 from detector.training.kinematics.nuisances import NUISANCES
 from detector.training.kinematics.windows import clips_of, measure_clips
@@ -54,6 +56,22 @@ def test_every_clip_has_windows_or_a_reason_and_is_measured_once(folder: Path, t
     told = dict(zip(NUISANCES, clip.nuisances, strict=True))
     assert np.exp(told["picture_height"]) == pytest.approx(240)
     assert 30 < np.exp(told["eyes_px"]) < 80
+
+
+def test_a_clip_whose_time_starts_late_is_searched_from_its_first_frame(folder: Path, tmp_path: Path) -> None:
+    cut_columns(folder / "both.mp4", tmp_path / "on_time.mp4", Columns(0, 240))
+    with av.open(str(tmp_path / "on_time.mp4")) as read, av.open(str(tmp_path / "late.ts"), "w") as written:
+        stream = read.streams.video[0]
+        out = written.add_stream_from_template(stream)
+        for packet in read.demux(stream):
+            if packet.dts is not None:
+                packet.pts += int(20 / stream.time_base)
+                packet.dts += int(20 / stream.time_base)
+                packet.stream = out
+                written.mux(packet)
+    table = measure_clips(rows_of("late.ts"), tmp_path, CONFIG, tmp_path / "k.parquet")
+    assert table["missing"].tolist() == [""]
+    assert table["start_s"].iloc[0] > 20
 
 
 def test_a_table_of_other_features_is_begun_anew(folder: Path, tmp_path: Path) -> None:
