@@ -80,6 +80,11 @@ def split_clips(clips: Sequence[Clips], fold: FoldConfig) -> tuple[list[Clips], 
     return fit, [clip for clip in clips if clip.group in apart]
 
 
+def each_once(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all folds, one a clip (`id`): a clip whose group lies in two folds counts in the first."""
+    return pd.concat(tables).drop_duplicates("id", ignore_index=True)
+
+
 def named_files(ids: pd.Series) -> pd.DataFrame:
     """`file` and `crop_x0` ("" for a whole picture) of ids."""
     names = ids.str.split("@", n=1, expand=True).reindex(columns=[0, 1]).fillna("")

@@ -19,7 +19,7 @@ from torch import nn
 from detector.errors import SettingsError
 from detector.models import KinematicsNet, build_network
 from detector.training.data.leakage import check_leakage
-from detector.training.data.left_out import named_files, split_clips, usable_rows
+from detector.training.data.left_out import each_once, named_files, split_clips, usable_rows
 from detector.training.data.manifest import FAMILIES, read_manifest
 from detector.training.data.overlap import overlap_weights, source_weights
 from detector.training.engine.config import config_sha256
@@ -121,7 +121,7 @@ def fold_scores(config: KinematicsConfig, clips: Sequence[MotionClip]) -> pd.Dat
                 nuisances=plain.decision_function(told),
             )
         )
-    return pd.concat(tables, ignore_index=True)
+    return each_once(tables)
 
 
 def fit_motion(config: KinematicsConfig, clips: Sequence[MotionClip]) -> Discriminant:

@@ -21,7 +21,7 @@ from detector.errors import SettingsError
 from detector.measurement.measures import against
 from detector.measurement.results import Fact, Measurement, Results, Table
 from detector.models import ResidualNet, build_network
-from detector.training.data.left_out import named_files, split_clips, usable_rows
+from detector.training.data.left_out import each_once, named_files, split_clips, usable_rows
 from detector.training.data.manifest import read_manifest
 from detector.training.data.overlap import overlap_weights
 from detector.training.engine.config import FitConfig, config_sha256
@@ -69,7 +69,7 @@ def train_residual(config_path: Path, data_root: Path, run_dir: Path, device: st
     for seed in config.seeds:
         fit_network(config, seed, clips, statistics, clips[::_LOOK], run_dir / f"seed-{seed}", device)
     if not finished_run(run_dir):
-        join_seeds(config, clips, pd.concat(tables, ignore_index=True), run_dir)
+        join_seeds(config, clips, each_once(tables), run_dir)
 
 
 class ResidualModule(BinaryModule):
