@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.analysis.types import FrameScore, TrackScore
 from detector.faces.types import Box, FaceTrack, TrackedFace
@@ -41,16 +40,6 @@ def track_score(track: FaceTrack, logits: Mapping[FaceKey, float]) -> TrackScore
     values = np.array([frame.logit for frame in frames])
     weights = np.maximum([frame.weight for frame in frames], WEIGHT_FLOOR)
     return TrackScore(track.track_id, float(np.average(values, weights=weights)), tuple(frames))
-
-
-def track_mean(track: FaceTrack, rows: Mapping[FaceKey, NDArray[np.float32]]) -> NDArray[np.float64] | None:
-    """Mean (D,) of the faces' finite rows (D,), weighted as in `track_score`; None where no face has one."""
-    found = [(tracked, rows[key]) for tracked in track.faces if (key := face_key(tracked)) in rows]
-    found = [(tracked, row) for tracked, row in found if np.isfinite(row).all()]
-    if not found:
-        return None
-    weights = [max(float(tracked.face.quality.weight), WEIGHT_FLOOR) for tracked, _ in found]
-    return np.asarray(np.average([row for _, row in found], axis=0, weights=weights), np.float64)
 
 
 def deciding_rank(track: FaceTrack, settings: AnalysisSettings, *, still: bool) -> int:

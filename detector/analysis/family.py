@@ -3,12 +3,12 @@ without the errors that were measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from detector.analysis.types import Conclusion, Family, FamilyReading, ModelResult, TrackScore
-from detector.measurement.results import Results, Table
+from detector.measurement.results import Cell, Results, Table
 
 if TYPE_CHECKING:
     from detector.registry import ModelCard
@@ -36,7 +36,8 @@ class FamilyStatement:
 
 def family_statement(result: ModelResult, conclusion: Conclusion, card: ModelCard | None) -> FamilyStatement | None:
     """None where nothing is to be said: no family was read, the conclusion is that no manipulation was found or nothing
-    was examined, the model's own score lies below its line for "likely manipulated", or its errors are not known."""
+    was examined, the model's own score lies below its line for "likely manipulated", or its errors are not known: no
+    clip of that family could be read when it was measured."""
     track = worst_track(result)
     if track is None or not track.families or card is None or card.weights_sha256 != result.weights_sha256:
         return None
@@ -47,11 +48,17 @@ def family_statement(result: ModelResult, conclusion: Conclusion, card: ModelCar
         return None
     readings = tuple(sorted(track.families, key=lambda reading: -reading.probability))
     first = readings[0].family
-    if first not in errors.columns:
+    families = [reading.family for reading in readings]
+    if not any(name == first and any(_counts(errors, cells, families)) for name, cells in errors.rows):
         return None
-    column = {row: cells[errors.columns.index(first)] for row, cells in errors.rows}
-    counts = {row: count for row, count in column.items() if isinstance(count, int)}
-    return FamilyStatement(readings, counts.get(first, 0), sum(counts.values()), errors)
+    column = {row: sum(_counts(errors, cells, [first])) for row, cells in errors.rows}
+    return FamilyStatement(readings, column[first], sum(column.values()), errors)
+
+
+def _counts(errors: Table, cells: Sequence[Cell], families: Sequence[Family]) -> list[int]:
+    """The clips of one row that were read as these families."""
+    named = zip(errors.columns, cells, strict=True)
+    return [count for name, count in named if name in families and isinstance(count, int)]
 
 
 def worst_track(result: ModelResult) -> TrackScore | None:

@@ -90,8 +90,9 @@ class Contribution:
 @dataclass(frozen=True, slots=True)
 class TrackScore:
     """A track's logit: of a frame model the quality-weighted mean of its frames' logits, of a sequence model the mean
-    over its windows. A sequence model's `frames` are its per-frame logits. `families` and `places` are those of a model
-    that reads patches, `contributions` the strongest of one that judges by measured features, strongest first."""
+    over its windows. A sequence model's `frames` are its per-frame logits. `families` are read by an ensemble, `places`
+    by a model of patches; `contributions` are the strongest of one that judges by measured features, strongest first.
+    """
 
     track_id: int
     logit: float

@@ -2,7 +2,8 @@
 
 Logits (B, M) are standardised by constants fitted on validation data, combined, and brought back to a logit by a fitted
 gain and bias (Platt, 1999). A member that may only raise the result (an audio-visual model: good lip synchrony proves
-nothing) counts where it speaks for manipulation and the result is higher with it than without.
+nothing) counts where it speaks for manipulation and the result is higher with it than without. Members speak on
+different manipulations, so that a linear layer on the same logits can tell of which family one is, should it be one.
 """
 
 from __future__ import annotations
@@ -54,11 +55,12 @@ class Fusion(nn.Module):
     """`members` logits into one. `one_sided` numbers the members that may only raise the result.
 
     Fitted by `detector.training.ensemble.recipe`: `centre`, `scale` (M,) standardise; exp(`log_gain`) and `bias` make
-    the combination a logit of P(manipulated).
+    the combination a logit of P(manipulated). `family`, where there is one, reads F families from the members (M -> F).
     """
 
     centre: Tensor
     scale: Tensor
+    family: nn.Linear | None
 
     def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:
         super().__init__()
@@ -69,6 +71,7 @@ class Fusion(nn.Module):
         self.register_buffer("scale", torch.ones(members))
         self.log_gain = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(()))
+        self.family = None
 
     @abstractmethod
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
@@ -81,6 +84,15 @@ class Fusion(nn.Module):
     def standardise(self, logits: Tensor, present: Tensor) -> Tensor:
         """(B, M) -> (B, M), 0 where absent whatever was there, NaN included."""
         return torch.where(present, (logits - self.centre) / self.scale, torch.zeros_like(logits))
+
+    def families(self, logits: Tensor, present: Tensor) -> Tensor:
+        """Logits (B, M), present (B, M) bool -> (B, F) log-probabilities of the families, each row's face being of one
+        of them; NaN for a row without members. An absent member counts as undecided, 0: which are present gives
+        families away in training. Raises ValueError for a fusion without the layer."""
+        if self.family is None:
+            raise ValueError("this fusion reads no families")
+        read = functional.log_softmax(self.family(self.standardise(logits, present)), dim=1)
+        return read.masked_fill(~present.any(1, keepdim=True), float("nan"))
 
     def forward(self, logits: Tensor, present: Tensor) -> Tensor:
         """Logits (B, M), present (B, M) bool -> (B,) logits; NaN for a row in which only members that may not decide
@@ -220,12 +232,17 @@ METHODS: dict[str, type[Fusion]] = {
 
 
 @architecture("ensemble")
-def build_fusion(method: str, members: int, *, one_sided: Sequence[int] = (), hidden: int = 0) -> Fusion:
-    """The fusion of that name. Raises ValueError for an unknown method, or `hidden` where it has no meaning."""
+def build_fusion(
+    method: str, members: int, *, one_sided: Sequence[int] = (), hidden: int = 0, families: int = 0
+) -> Fusion:
+    """The fusion of that name, reading so many `families`, 0 for none. Raises ValueError for an unknown method, or
+    `hidden` where it has no meaning."""
     if method not in METHODS:
         raise ValueError(f"unknown fusion {method!r}; known: {', '.join(METHODS)}")
-    if method == "stacking":
-        return Stacking(members, one_sided=one_sided, hidden=hidden)
-    if hidden:
+    if hidden and method != "stacking":
         raise ValueError(f"{method} has no hidden layer")
-    return METHODS[method](members, one_sided=one_sided)
+    options = {"hidden": hidden} if hidden else {}
+    fusion = METHODS[method](members, one_sided=one_sided, **options)
+    if families:
+        fusion.family = nn.Linear(members, families)
+    return fusion

@@ -10,11 +10,10 @@ their own strength, so that sharpness and the amount of noise alone tell nothing
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, log_softmax, pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import avg_pool2d, conv2d, pad, pixel_shuffle, pixel_unshuffle
 
 from detector.models.build import architecture
 
@@ -23,14 +22,6 @@ _KV = [[-1, 2, -2, 2, -1], [2, -6, 8, -6, 2], [-2, 8, -12, 8, -2], [2, -6, 8, -6
 # ITU-R BT.601, studio range, of R, G and B in 0..255.
 _LUMA = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 _COLOUR = ((-37.797 / 255, -74.203 / 255, 112.0 / 255), (112.0 / 255, -93.786 / 255, -18.214 / 255))
-
-
-class PatchOutput(NamedTuple):
-    """Of B patches: `logit` (B,) of P(manipulated), `family` (B, F) log-probabilities of the families of
-    manipulation, should it be one."""
-
-    logit: Tensor
-    family: Tensor
 
 
 def video_planes(rgb: Tensor) -> Tensor:
@@ -81,24 +72,24 @@ def _mean3(planes: Tensor) -> Tensor:
 
 
 class PatchReader(nn.Module):
-    """Residuals (B, 13, h, w), h and w from 8 up -> a logit and the families. Mean and spread of the last features are
-    read, so that a patch of another size than in training is judged alike."""
+    """Residuals (B, 13, h, w), h and w from 8 up -> logits (B,). Mean and spread of the last features are read, so
+    that a patch of another size than in training is judged alike."""
 
-    def __init__(self, widths: tuple[int, ...], dropout: float, families: int) -> None:
+    def __init__(self, widths: tuple[int, ...], dropout: float) -> None:
         super().__init__()
         layers: list[nn.Module] = [_conv(RESIDUALS, widths[0])]
         for inputs, outputs in pairwise(widths):
             layers += [_conv(inputs, outputs, stride=2), _Block(outputs)]
         self.trunk = nn.Sequential(*layers)
         self.label = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * widths[-1], 1))
-        self.family = nn.Linear(2 * widths[-1], families)
 
-    def forward(self, residuals: Tensor) -> PatchOutput:
-        """What is said of the family teaches the trunk nothing: its features are detached."""
+    def forward(self, residuals: Tensor) -> Tensor:
+        """The logits, the last layer in single precision whatever is computed in around it."""
         maps = self.trunk(residuals).float()
         pooled = torch.cat([maps.mean(dim=(2, 3)), (maps.var(dim=(2, 3), correction=0) + 1e-4).sqrt()], dim=1)
         with torch.autocast(pooled.device.type, enabled=False):
-            return PatchOutput(self.label(pooled).squeeze(1), log_softmax(self.family(pooled.detach()), dim=1))
+            logits: Tensor = self.label(pooled).squeeze(1)
+            return logits
 
 
 class _Block(nn.Module):
@@ -121,8 +112,7 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 class ResidualNet(nn.Module):
     """RGB patches (B, 3, S, S) of 0..255, uint8 or float, S even and from 16 up -> (B,) logits.
 
-    `members` networks of the same form, fitted apart, read the same residuals; the logit is the mean of theirs, and so
-    are the log-probabilities of the `families`.
+    `members` networks of the same form, fitted apart, read the same residuals; the logit is the mean of theirs.
     """
 
     def __init__(
@@ -130,24 +120,14 @@ class ResidualNet(nn.Module):
         widths: tuple[int, ...] = (16, 32, 64, 96),
         *,
         members: int = 1,
-        families: int = 4,
         hold_at: float = 12.0,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        self.families = families
         self.residuals = Residuals(hold_at)
-        self.members = nn.ModuleList(PatchReader(tuple(widths), dropout, families) for _ in range(members))
-
-    def forward_all(self, rgb: Tensor) -> PatchOutput:
-        """Logits and families of the patches."""
-        residuals = self.residuals(video_planes(rgb)).contiguous(memory_format=torch.channels_last)
-        outputs = [member(residuals) for member in self.members]
-        if len(outputs) == 1:
-            return PatchOutput(*outputs[0])
-        family = torch.stack([one.family for one in outputs]).mean(0)
-        return PatchOutput(torch.stack([one.logit for one in outputs]).mean(0), log_softmax(family, dim=1))
+        self.members = nn.ModuleList(PatchReader(tuple(widths), dropout) for _ in range(members))
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """The logits alone."""
-        return self.forward_all(rgb).logit
+        """The logits of the patches."""
+        residuals = self.residuals(video_planes(rgb)).contiguous(memory_format=torch.channels_last)
+        return torch.stack([member(residuals) for member in self.members]).mean(0)

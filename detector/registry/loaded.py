@@ -37,14 +37,6 @@ class WindowScores(NamedTuple):
     pooling: NDArray[np.float32]
 
 
-class PatchScores(NamedTuple):
-    """Of N faces, float32, NaN where a patch was left out: `logits` (N, P) of the patches at each of
-    `detector.faces.types.PLACES`, `families` (N, P, F) log-probabilities of the families of manipulation."""
-
-    logits: NDArray[np.float32]
-    families: NDArray[np.float32]
-
-
 class MotionScores(NamedTuple):
     """Of N windows of a face's motion, float32: `logits` (N,), and `shares` (N, F) of them, a feature each."""
 
@@ -210,16 +202,14 @@ class ResidualModel(LoadedModel):
     reads_crops = True
 
     @torch.inference_mode()
-    def patches(self, crops: NDArray[np.uint8]) -> PatchScores:
-        """Every patch of (N, P·S, S, 3) uint8 columns (`detector.faces.native`)."""
+    def patches(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (N, P) float32 of (N, P·S, S, 3) uint8 columns (`detector.faces.native`), a patch at each of
+        `detector.faces.types.PLACES`."""
         self._check(crops)
         side = self.card.crop.size_px
         rows = torch.from_numpy(crops.reshape(-1, side, side, 3)).permute(0, 3, 1, 2).to(self.device)
-        outputs = [self._any.forward_all(part) for part in rows.split(PATCHES_AT_ONCE)]
-        logits, families = (torch.cat(parts) for parts in zip(*outputs, strict=True))
-        return PatchScores(
-            _array(logits).reshape(len(crops), -1), _array(families).reshape(len(crops), -1, self._any.families)
-        )
+        logits = torch.cat([self.network(part) for part in rows.split(PATCHES_AT_ONCE)])
+        return _array(logits).reshape(len(crops), -1)
 
 
 @loaded_as("sequence")
@@ -303,6 +293,13 @@ class EnsembleModel(LoadedModel):
         values = torch.from_numpy(np.where(present, logits, 0.0)).float().to(self.device)
         fused, shares = self._any.fuse(values, torch.from_numpy(present).to(self.device))
         return _array(fused), _array(shares)
+
+    @torch.inference_mode()
+    def families(self, logits: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Log-probabilities (B, F) of the families that the card's `inputs` name, each row's manipulated face being of
+        one of them; NaN for a row without members. Arguments as for `fuse`. Raises ValueError where it reads none."""
+        values = torch.from_numpy(np.where(present, logits, 0.0)).float().to(self.device)
+        return _array(self._any.families(values, torch.from_numpy(present).to(self.device)))
 
 
 def _array(value: torch.Tensor) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from detector.analysis.components import Components
 from detector.analysis.kinds import KINDS
 from detector.analysis.kinds.audiovisual import AudioVisualKind
 from detector.analysis.kinds.texture import TextureKind
+from detector.analysis.types import Family
 from detector.evidence.types import Container, Evidence, Frame, Integrity, StoredFile, VideoStream
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.models import build_network
@@ -238,12 +239,24 @@ class FakeSpecialists(FakeModel):
 class FakeEnsemble(FakeModel):
     """The mean of the members present, through the product's own fusion."""
 
-    def __init__(self, members: list[dict[str, str | None]], *, one_sided: tuple[int, ...] = ()) -> None:
-        super().__init__(
-            card=FakeCard("together", "44" * 32, kind="ensemble", inputs={"members": members, "method": "logit_mean"})
-        )
+    def __init__(
+        self,
+        members: list[dict[str, str | None]],
+        *,
+        one_sided: tuple[int, ...] = (),
+        families: tuple[Family, ...] = (),
+    ) -> None:
+        inputs = {"members": members, "method": "logit_mean", "families": families}
+        super().__init__(card=FakeCard("together", "44" * 32, kind="ensemble", inputs=inputs))
+        torch.manual_seed(0)
         network = build_network(
-            {"kind": "ensemble", "method": "logit_mean", "members": len(members), "one_sided": one_sided}
+            {
+                "kind": "ensemble",
+                "method": "logit_mean",
+                "members": len(members),
+                "one_sided": one_sided,
+                "families": len(families),
+            }
         )
         self.loaded = EnsembleModel(self.card, network.eval(), torch.device("cpu"))  # type: ignore[arg-type]
 
@@ -251,6 +264,9 @@ class FakeEnsemble(FakeModel):
         self, logits: NDArray[np.float64], present: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return self.loaded.fuse(logits, present)
+
+    def families(self, logits: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float32]:
+        return self.loaded.families(logits, present)
 
 
 SETTINGS = AnalysisSettings(batch_size=7)

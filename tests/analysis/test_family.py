@@ -20,7 +20,7 @@ RESULT = ModelResult(
     CARD.weights_sha256,
     2.0,
     (TrackScore(1, 0.1, (), families=(FamilyReading("lipsync", 1.0),)), TrackScore(2, 2.0, (), families=FAMILIES)),
-    kind="residual",
+    kind="ensemble",
 )
 MANIPULATED = Conclusion("likely_manipulated", 0.9, ())
 
@@ -50,6 +50,16 @@ def test_nothing_is_told_below_the_models_own_line() -> None:
 )
 def test_nothing_is_told_without_measured_errors_of_these_weights(card: ModelCard | None) -> None:
     assert family_statement(RESULT, MANIPULATED, card) is None
+
+
+def test_nothing_is_told_of_a_family_none_of_whose_own_clips_could_be_read() -> None:
+    rows = (("swap", (0, 0, 8)), ("lipsync", (3, 6, 0)))
+    unread = Table(("cross_validated", "families_read"), ("swap", "lipsync", "not_read"), rows)
+    assert family_statement(RESULT, MANIPULATED, replace(CARD, results=Results.joined([unread]))) is None
+    wrong = replace(unread, rows=(("swap", (0, 8, 0)), ("lipsync", (3, 6, 5))))
+    said = family_statement(RESULT, MANIPULATED, replace(CARD, results=Results.joined([wrong])))
+    assert said is not None
+    assert (said.right, said.read) == (0, 3)
 
 
 def test_nothing_is_told_of_a_model_that_reads_no_family_or_scored_nothing() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import torch
 
 from detector.analysis import Analysis, Progress, analyze
 from detector.analysis.kinds import heatmap_models
@@ -253,6 +254,20 @@ def test_an_ensemble_fuses_each_face_and_each_frame() -> None:
             assert fused.logit == pytest.approx(np.mean([one.frames[index].logit for one in own]), rel=1e-4)
     assert together.logit == max(score.logit for score in together.tracks)
     assert sum(member.weight or 0 for member in together.members) == pytest.approx(1)
+
+
+def test_an_ensemble_that_tells_families_apart_reads_them_of_every_track() -> None:
+    trunk, members = FakeModel(), [{"model_id": "fake", "cue": None}, {"model_id": "cues", "cue": "BG"}]
+    ensemble = FakeEnsemble(members, families=("swap", "whole"))
+    frame, cues, together = run(trunk, FakeSpecialists(), ensemble).models
+    layer = ensemble.loaded.network.family
+    for number, score in enumerate(together.tracks):
+        own = torch.tensor([frame.tracks[number].logit, cues.specialists[0].tracks[number].logit])
+        expected = layer(own).softmax(0).tolist()  # type: ignore[operator]
+        assert [reading.family for reading in score.families] == ["swap", "whole"]
+        assert [reading.probability for reading in score.families] == pytest.approx(expected, abs=1e-5)
+    (plain,) = run(trunk, FakeEnsemble(members[:1])).models[1:]
+    assert plain.tracks[0].families == ()
 
 
 def test_a_member_that_was_not_run_is_left_out_and_named() -> None:

@@ -1,4 +1,4 @@
-"""A model that reads patches, in the whole pipeline: its places and its families."""
+"""A model that reads patches, in the whole pipeline: its places."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from detector.settings import AnalysisSettings
 from tests.pages.seed import write_clip
 from tests.registry.shipping import ship
 
-FAMILIES = ("swap", "lipsync", "animation", "whole")
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResidualModel]:
     folder = tmp_path_factory.mktemp("weights")
     architecture = {"kind": "residual", "widths": [8, 8], "members": 2}
-    ship(folder, "patches", "residual", architecture, {"families": list(FAMILIES)}, CropSpec(64, 0.0, "native"))
+    ship(folder, "patches", "residual", architecture, {}, CropSpec(64, 0.0, "native"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FRAMEWITNESS_WEIGHTS", str(folder))
         yield expect(load_model("patches"), ResidualModel)
@@ -50,14 +48,7 @@ def test_every_face_is_scored_at_every_place(analysis: Analysis) -> None:
     assert track.logit == pytest.approx(np.mean([reading.logit for reading in track.places]), abs=1e-5)
 
 
-def test_a_track_reads_as_one_family_more_than_another(analysis: Analysis) -> None:
-    (track,) = analysis.models[0].tracks
-    assert [reading.family for reading in track.families] == list(FAMILIES)
-    assert sum(reading.probability for reading in track.families) == pytest.approx(1)
-    assert len({round(reading.probability, 4) for reading in track.families}) > 1
-
-
-def test_places_and_families_read_back_from_the_record(analysis: Analysis) -> None:
+def test_places_read_back_from_the_record(analysis: Analysis) -> None:
     data = analysis_to_dict(analysis)
     again = analysis_from_dict(data, stored_path=analysis.evidence.file.path)
     assert again.models == analysis.models
@@ -82,6 +73,4 @@ def test_crops_of_another_shape_are_refused(model: ResidualModel) -> None:
 def test_the_models_input_and_network_are_told_in_words(model: ResidualModel) -> None:
     kind = kind_of(model)
     assert kind.input_text(model.card) == "3 patches of 64 × 64 px of each face, never resized"
-    words = kind.diagram(model.card).in_words()
-    assert "2 networks" in words
-    assert "lipsync" in words
+    assert "2 networks" in kind.diagram(model.card).in_words()

@@ -92,6 +92,29 @@ def test_a_stacker_may_have_a_hidden_layer_and_others_may_not() -> None:
             build_fusion(**{"members": 3, **refused})  # type: ignore[arg-type]
 
 
+def test_families_are_read_of_standardised_logits_and_an_absent_member_is_undecided() -> None:
+    torch.manual_seed(0)
+    fusion = build_fusion("logit_mean", 3, families=2).requires_grad_(False)
+    fusion.centre.copy_(torch.tensor([1.0, 0.0, 2.0]))
+    fusion.scale.copy_(torch.tensor([2.0, 1.0, 0.5]))
+    assert fusion.family is not None
+    expected = torch.log_softmax(fusion.family(torch.tensor([[0.5, -1.0, 4.0], [-0.25, 0.5, -10.0]])), dim=1)
+    torch.testing.assert_close(fusion.families(LOGITS, ALL), expected)
+    present = torch.tensor([[True, False, True], [False, False, False]])
+    read = fusion.families(LOGITS.masked_fill(~present, float("nan")), present)
+    centred = torch.tensor([[2.0, 0.0, 4.0]])  # the absent one where it is undecided
+    torch.testing.assert_close(read[:1], fusion.families(centred, ALL[:1]))
+    assert read[1].isnan().all()
+    torch.testing.assert_close(fusion(LOGITS, ALL), LOGITS.sub(fusion.centre).div(fusion.scale).mean(1))
+
+
+def test_a_fusion_without_families_has_nothing_of_them() -> None:
+    fusion = build_fusion("stacking", 3)
+    assert not [key for key in fusion.state_dict() if "family" in key]
+    with pytest.raises(ValueError, match="no families"):
+        fusion.families(LOGITS, ALL)
+
+
 def test_noisy_or_is_the_chance_that_any_member_is_right_and_none_lowers_it() -> None:
     fusion = build_fusion("noisy_or", 3).requires_grad_(False)
     gains = torch.nn.functional.softplus(fusion.raw_gains)  # type: ignore[arg-type]

@@ -67,12 +67,3 @@ def test_the_logit_of_several_members_is_the_mean_of_theirs() -> None:
         one.members[0].load_state_dict(member.state_dict())
     mean = torch.stack([one(patch()) for one in alone]).mean(0)
     torch.testing.assert_close(both(patch()), mean)
-    torch.testing.assert_close(both.forward_all(patch()).family.exp().sum(1), torch.ones(2))
-
-
-def test_what_is_said_of_the_family_teaches_the_trunk_nothing() -> None:
-    net = network().train()
-    net.forward_all(patch()).family[:, 0].sum().backward()
-    (member,) = net.members
-    assert member.family.weight.grad is not None
-    assert all(parameter.grad is None for parameter in member.trunk.parameters())

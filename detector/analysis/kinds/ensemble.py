@@ -12,7 +12,7 @@ from typing_extensions import override
 from detector.analysis.kinds.diagram import Block, Diagram
 from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import NO_FACE
-from detector.analysis.types import Cue, FrameScore, Member, ModelResult, TrackScore
+from detector.analysis.types import Cue, Family, FamilyReading, FrameScore, Member, ModelResult, TrackScore
 from detector.faces.types import FaceTrack
 from detector.measurement.wording import words
 
@@ -35,7 +35,8 @@ class _Source(NamedTuple):
 
 class EnsembleKind(Kind):
     """Fuses a logit a track from the members' tracks, a frame from their frames; members without one are left out. The
-    file's logit is that of the worst deciding track, whose member logits and shares are kept."""
+    file's logit is that of the worst deciding track, whose member logits and shares are kept. Where the card names
+    families, each track's are read from the members' logits of it."""
 
     name, title, icon, rank = "ensemble", "Ensemble", "hub", 0
     fuses = True
@@ -88,12 +89,16 @@ class EnsembleKind(Kind):
         method = words(str(card.inputs.get("method", "combination"))).capitalize()
         combined = ("of the members' logits; a missing one is left out",)
         group = tuple(block.key for block in blocks)
+        families = tuple(map(str, card.inputs.get("families", ())))
+        left, right = (0.02, 0.62) if families else (0.1, 0.9)
         blocks += [
-            Block("combine", method, combined, below, 0.1, 0.9, "head"),
-            Block("score", "Score", ("P(manipulated), 0 to 1",), below + 1, 0.3, 0.7, "output"),
+            Block("combine", method, combined, below, left, right, "head"),
+            Block("score", "Score", ("P(manipulated), 0 to 1",), below + 1, left + 0.2, right - 0.2, "output"),
         ]
-        entering = (("group", "combine"),) if group else ()
-        return Diagram(tuple(blocks), (*entering, ("combine", "score")), group)
+        if families:
+            blocks.append(Block("family", "Family", (", ".join(families),), below, 0.66, 0.98, "output"))
+        heads = [block.key for block in blocks if block.key in ("combine", "family")] if group else []
+        return Diagram(tuple(blocks), (*(("group", head) for head in heads), ("combine", "score")), group)
 
 
 def _source(member: Mapping[str, str | None], results: Sequence[ModelResult]) -> _Source:
@@ -127,7 +132,17 @@ def _fuse_track(
             for face, value in zip(faces, values, strict=True)
             if np.isfinite(value)
         ]
-    return TrackScore(track.track_id, float(fused[0]), tuple(frames)), shares[0]
+    families = _families(model, logits)
+    return TrackScore(track.track_id, float(fused[0]), tuple(frames), families=families), shares[0]
+
+
+def _families(model: EnsembleModel, logits: NDArray[np.float64]) -> tuple[FamilyReading, ...]:
+    """Of the members' logits (1, M); none where the card names no families."""
+    names: Sequence[Family] = model.card.inputs.get("families", ())
+    if not names:
+        return ()
+    probabilities = np.exp(model.families(logits, np.isfinite(logits))[0].astype(float))
+    return tuple(FamilyReading(name, float(share)) for name, share in zip(names, probabilities, strict=True))
 
 
 def _member(source: _Source, track_id: int | None, share: float | None) -> Member:

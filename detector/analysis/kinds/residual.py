@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from detector.analysis.aggregate import FaceKey, track_mean, track_score
+from detector.analysis.aggregate import track_score
 from detector.analysis.kinds.diagram import Block, Diagram, options_of
 from detector.analysis.kinds.frame import why_none
 from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import tracks_result
-from detector.analysis.types import Family, FamilyReading, ModelResult, PlaceReading
+from detector.analysis.types import ModelResult, PlaceReading
 from detector.analysis.workers import NetworkWorker
 from detector.faces.types import PLACES, FaceTrack
 
@@ -43,20 +43,18 @@ class ResidualKind(Kind):
     ) -> dict[str, NDArray[Any]]:
         patches = cast("ResidualModel", model).patches(crops)
         return {
-            "logits": patches.logits.mean(1),
-            **{f"{place}/logits": patches.logits[:, index] for index, place in enumerate(PLACES)},
-            "families": patches.families.mean(1),
+            "logits": patches.mean(1),
+            **{f"{place}/logits": patches[:, index] for index, place in enumerate(PLACES)},
         }
 
     @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
         assert context.worker is not None
         worker, scores = context.worker, []
-        logits, families = worker.logits("logits"), worker.rows("families")
+        logits = worker.logits("logits")
         for track in context.tracks:
             if (score := track_score(track, logits)) is not None:
-                read = _families(model.card, track, families)
-                scores.append(replace(score, families=read, places=_places(track, worker)))
+                scores.append(replace(score, places=_places(track, worker)))
         return tracks_result(model, scores, context.deciding, why_none(worker, context.tracks))
 
     @override
@@ -70,7 +68,6 @@ class ResidualKind(Kind):
         widths = [int(width) for width in options.get("widths", ())]
         members = int(options.get("members", 1))
         trunk = f"3 × 3 convolutions, {', '.join(map(str, widths))} channels"
-        families = ", ".join(map(str, card.inputs.get("families", ())))
         patches = (f"{side} × {side} px: the face's middle, both cheeks", "the video's own pixels")
         residuals = ("2 × 2 neighbours, high-pass, 5 × 5 kernel", "held at strong edges, relative to their strength")
         blocks = (
@@ -79,31 +76,15 @@ class ResidualKind(Kind):
             Block("residuals", "Residuals", residuals, 2, 0.1, 0.9),
             Block("trunk", f"{members} networks" if members > 1 else "Network", (trunk,), 3, 0.1, 0.9),
             Block("pooled", "Mean and spread", (f"{2 * widths[-1]} features" if widths else "",), 4, 0.1, 0.9),
-            Block("label", "Label head", ("mean over the patches",), 5, 0.02, 0.48, "head"),
-            Block("family", "Family head", ("of manipulated patches alone",), 5, 0.52, 0.98, "head"),
-            Block("score", "Score", ("P(manipulated), 0 to 1",), 6, 0.02, 0.48, "output"),
-            Block("families", "Family", (families,), 6, 0.52, 0.98, "output"),
+            Block("label", "Label head", ("mean over the patches",), 5, 0.3, 0.7, "head"),
+            Block("score", "Score", ("P(manipulated), 0 to 1",), 6, 0.3, 0.7, "output"),
         )
-        path = pairwise(("patches", "planes", "residuals", "trunk", "pooled", "label", "score"))
-        return Diagram(blocks, (*path, ("pooled", "family"), ("family", "families")))
+        return Diagram(blocks, tuple(pairwise(block.key for block in blocks)))
 
 
 def _places(track: FaceTrack, worker: NetworkWorker) -> tuple[PlaceReading, ...]:
     read = {place: track_score(track, worker.logits(f"{place}/logits")) for place in PLACES}
     return tuple(PlaceReading(place, score.logit) for place, score in read.items() if score is not None)
-
-
-def _families(
-    card: ModelCard, track: FaceTrack, rows: Mapping[FaceKey, NDArray[np.float32]]
-) -> tuple[FamilyReading, ...]:
-    """The mean of the log-probabilities, as probabilities; none where the card names no families."""
-    names: Sequence[Family] = card.inputs.get("families", ())
-    mean = track_mean(track, rows) if names else None
-    if mean is None:
-        return ()
-    shares = np.exp(mean - mean.max())
-    shares /= shares.sum()
-    return tuple(FamilyReading(name, float(share)) for name, share in zip(names, shares, strict=True))
 
 
 register(ResidualKind())

@@ -42,7 +42,11 @@ def export_ensemble(config_path: Path, data_root: Path, run_dir: Path, out: Path
             **({"pools": ["", config.pool], **facts["pool"]} if config.pool else {}),
             "split": SPLIT,
         },
-        inputs={"members": members, "method": config.method},
+        inputs={
+            "members": members,
+            "method": config.method,
+            **({"families": list(config.families)} if config.families else {}),
+        },
     )
     bring([member["model_id"] for member in members], out)
     return ship(card, run.weights, out, dtype=torch.float32)

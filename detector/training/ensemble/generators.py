@@ -17,6 +17,7 @@ from detector.training.evaluation.beside_members import (
     family_of_rows,
     never_much_worse,
 )
+from detector.training.evaluation.families_read import families_read
 
 
 def balanced_weights(table: pd.DataFrame) -> NDArray[np.float64]:
@@ -46,9 +47,12 @@ def generator_folds(
 
 
 def pool_facts(crossed: pd.DataFrame, members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a run's record says of the fit on a pool: rows by family, the ensemble beside its best members, the rule."""
+    """What a run's record says of the fit on a pool: rows by family, the ensemble beside its best members, the rule,
+    and, where families are told apart, which was read as which, in clips."""
     rows = beside_members(crossed, members)
     counts = family_of_rows(crossed).replace("", "genuine").value_counts()
+    read = families_read(crossed)
+    told = {} if read is None else {name: dict(zip(read.columns, cells, strict=True)) for name, cells in read.rows}
     return {
         "rows_by_family": {str(name): int(count) for name, count in counts.sort_index().items()},
         "out_of_fold": sorted({str(member["model_id"]) for member in members if "folds" in member}),
@@ -58,4 +62,5 @@ def pool_facts(crossed: pd.DataFrame, members: Sequence[Mapping[str, Any]]) -> d
         },
         "most_worse": MOST_WORSE,
         "never_worse_by_more": never_much_worse(rows),
+        **({"families_read": told} if told else {}),
     }

@@ -17,14 +17,17 @@ from safetensors.torch import save_file
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import nn
 
+from detector.analysis.types import Family
 from detector.errors import SettingsError
 from detector.models.fusion import METHODS, Fusion, build_fusion
 from detector.registry import find_card
 from detector.synthesis.catalogue import KINDS
 from detector.training.engine.config import Seed, Weight, check_fields, config_sha256, read_yaml
 from detector.training.engine.run_log import facts_json
+from detector.training.ensemble.families import family_rows, fit_families, read_families
 from detector.training.ensemble.generators import balanced_weights, generator_folds, pool_facts
 from detector.training.ensemble.rows import fitting_rows
+from detector.training.evaluation.families_read import FAMILY
 from detector.training.evaluation.predictions import POOL_FACTS, member_columns, member_logits
 
 FOLDS: Final = 5
@@ -41,7 +44,8 @@ class EnsembleConfig:
 
     With `pool` "extended" the fit is on videos alone: those of real generators that are there to train on, and the
     manifest's validation videos; folds leave out generators and genuine sources. A member that was itself fitted to
-    that pool names `folds`, a table of its out-of-fold logits in the folder of runs (see `rows.replace_by_folds`)."""
+    that pool names `folds`, a table of its out-of-fold logits in the folder of runs (see `rows.replace_by_folds`).
+    `families` are those of manipulation that are told apart by the members' logits; none by default."""
 
     model_id: str
     title: str
@@ -52,6 +56,7 @@ class EnsembleConfig:
     seed: Seed = 7
     synthesised: tuple[str, ...] = ()
     pool: Literal["", "extended"] = ""
+    families: tuple[Family, ...] = ()
     limits: tuple[str, ...] = field(default_factory=tuple)
     licence: str = ""
 
@@ -60,7 +65,8 @@ class EnsembleConfig:
         """The ensemble, as cards describe it."""
         one_sided = [index for index, member in enumerate(self.members) if member.get("cue") == "AV"]
         table = {"kind": "ensemble", "method": self.method, "members": len(self.members), "one_sided": one_sided}
-        return {**table, "hidden": self.hidden} if self.hidden else table
+        extra = {"hidden": self.hidden, "families": len(self.families)}
+        return {**table, **{name: value for name, value in extra.items() if value}}
 
 
 def load_ensemble_config(path: Path) -> EnsembleConfig:
@@ -80,6 +86,11 @@ def load_ensemble_config(path: Path) -> EnsembleConfig:
         problems.append(f"synthesised: unknown manipulations {', '.join(map(repr, unknown))}")
     if (method := values.get("method", "stacking")) not in METHODS:
         problems.append(f"method: expected one of {', '.join(map(repr, METHODS))}, found {method!r}")
+    families = values.get("families", [])
+    if families and isinstance(families, list) and (len(families) < 2 or len(set(map(str, families))) < len(families)):
+        problems.append(f"families: expected two or more different ones, found {families!r}")
+    if families and values.get("pool") != "extended":
+        problems.append("families: only with pool: extended, whose clips name theirs")
     return check_fields(EnsembleConfig, values, path.name, problems=problems)
 
 
@@ -105,6 +116,8 @@ def fit_fusion(config: EnsembleConfig, table: pd.DataFrame) -> Fusion:
     fusion = build_fusion(**options)
     _standardise(fusion, logits[known], present[known], labels[known], weights)
     _fit(fusion, logits[known], present[known], labels[known], weights, config.strength)
+    if config.families:
+        fit_families(fusion, config, table[known])
     return fusion.eval().requires_grad_(False)
 
 
@@ -145,16 +158,15 @@ def _fit(
     weights: NDArray[np.float64],
     strength: float,
 ) -> None:
-    """Weighted cross-entropy with an L2 penalty on all but the bias, by L-BFGS."""
+    """Weighted cross-entropy with an L2 penalty on all but the bias, by L-BFGS. The families' layer has its own fit."""
     values = torch.from_numpy(np.where(present, logits, 0.0)).float()
     there, truth = torch.from_numpy(present), torch.from_numpy(labels).float()
     with torch.no_grad():
         usable = torch.isfinite(fusion(values, there))
     share = torch.from_numpy(weights).float()[usable]
-    penalised = [parameter for name, parameter in fusion.named_parameters() if name.rpartition(".")[2] != "bias"]
-    optimiser = torch.optim.LBFGS(
-        fusion.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe", tolerance_grad=1e-7
-    )
+    fitted = {name: value for name, value in fusion.named_parameters() if not name.startswith("family.")}
+    penalised = [parameter for name, parameter in fitted.items() if name.rpartition(".")[2] != "bias"]
+    optimiser = torch.optim.LBFGS(fitted.values(), max_iter=_STEPS, line_search_fn="strong_wolfe", tolerance_grad=1e-7)
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
@@ -168,15 +180,21 @@ def _fit(
     optimiser.step(closure)
 
 
-def cross_validated(config: EnsembleConfig, table: pd.DataFrame, *, folds: int = FOLDS) -> NDArray[np.float64]:
-    """Each row's fused logit from a fit that saw nobody of its group, and in a pool of real generators neither its
-    generator nor its source; NaN where it has no member."""
+def cross_validated(config: EnsembleConfig, table: pd.DataFrame, *, folds: int = FOLDS) -> pd.DataFrame:
+    """The table with each row's fused `logit` from a fit that saw nobody of its group, and in a pool of real generators
+    neither its generator nor its source; NaN where it has no member. Of the same fits the log-probabilities of the
+    families, as `read_families` gives them."""
     fused = np.full(len(table), np.nan)
+    families = np.full((len(table), len(config.families)), np.nan)
     labels = (table["label"] == "fake").to_numpy()
     for rest, apart in generator_folds(table, folds, config.seed) if config.pool else _folds(config, table, folds):
         if len(set(labels[rest])) == 2:
-            fused[apart] = fuse(fit_fusion(config, table.iloc[rest]), config, table.iloc[apart])
-    return fused
+            fusion = fit_fusion(config, table.iloc[rest])
+            fused[apart] = fuse(fusion, config, table.iloc[apart])
+            if config.families:
+                families[apart] = read_families(fusion, config, table.iloc[apart], fitted=table.iloc[rest])
+    names = [f"{FAMILY}{name}" for name in config.families]
+    return table.assign(logit=fused, **dict(zip(names, families.T, strict=True)))
 
 
 def _folds(
@@ -198,17 +216,21 @@ def fuse(fusion: Fusion, config: EnsembleConfig, table: pd.DataFrame) -> NDArray
 def train_ensemble(config_path: Path, data_root: Path, run_dir: Path, device: str) -> None:
     """The recipe: every member's logits on the validation files, the fit, `run_dir/best.safetensors`, `validation.csv`
     with cross-validated logits, and `run.json`. Beside `run_dir`, shared by all ensembles, `predictions.jsonl` keeps
-    the logits, and `clips` the synthesised clips where the config asks for any."""
+    the logits, and `clips` the synthesised clips where the config asks for any. Raises SettingsError where there is no
+    clip of a family that is to be told apart."""
     config = load_ensemble_config(config_path)
     run_dir.mkdir(parents=True, exist_ok=True)
     table = fitting_rows(config, data_root, run_dir, device)
+    if missing := sorted(set(config.families) - set(family_rows(config, table)["family"])):
+        raise SettingsError(f"families: no clip to fit on is of {', '.join(missing)}.")
     started_s = time.monotonic()
     fusion = fit_fusion(config, table)
     save_file({key: value.contiguous() for key, value in fusion.state_dict().items()}, run_dir / "best.safetensors")
-    crossed = table.assign(logit=cross_validated(config, table))
+    crossed = cross_validated(config, table)
     kept = ["file", "kind", "label", "group", "source", "manipulation", "split", "logit"]
     if config.pool:
         kept += [*POOL_FACTS, *dict.fromkeys(member_columns(config.members))]
+        kept += [f"{FAMILY}{name}" for name in config.families]
     crossed[kept].to_csv(run_dir / "validation.csv", index=False)
     counts = table["kind"].str.cat(table["label"], sep="/").value_counts()
     facts = {

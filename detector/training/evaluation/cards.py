@@ -20,6 +20,7 @@ from detector.training.data.manifest import EXTENDED
 from detector.training.evaluation.beside_members import beside_members_results, family_of_rows
 from detector.training.evaluation.clip_frames import clip_frames
 from detector.training.evaluation.evaluate import Evaluation
+from detector.training.evaluation.families_read import families_read_results
 from detector.training.evaluation.thresholds import choose_thresholds
 from detector.training.evaluation.within_track import with_levels
 
@@ -111,7 +112,7 @@ def cross_validated_results(
     """Under "cross_validated", an ensemble on people that each fit left out: pictures, videos per generator and source,
     synthesised clips against the genuine ones they were made from, all and each manipulation apart. Where it was fitted
     to a pool of real generators, those by family under "real_generators", left out by generator and genuine source, and
-    the ensemble beside its best member."""
+    the ensemble beside its best member and, where it tells families apart, how often it is right."""
     pictures = validation[validation["kind"] == "image"]
     videos = validation[validation["kind"] == "video"].reset_index(drop=True)
     extended = (videos["pool"] == EXTENDED) if "pool" in videos else pd.Series(False, index=videos.index)
@@ -125,6 +126,7 @@ def cross_validated_results(
         pool = videos.assign(family=family_of_rows(videos))
         found.append(measure_pool(pool, pool["logit"].to_numpy(float), thresholds).below("real_generators"))
         found.append(beside_members_results(validation, members))
+        found.append(families_read_results(validation))
         how = "five folds by generator and genuine source; each fold's logits come from a fit on the other four"
     found.append(Fact(("how",), how))
     made = validation[validation["kind"] == "synthesised"]

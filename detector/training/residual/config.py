@@ -12,10 +12,10 @@ from pydantic import Field
 
 from detector.analysis.types import Family
 from detector.training.data.left_out import FoldConfig
-from detector.training.engine.config import Count, FitConfig, Seed, Share, Weight, check_fields, read_yaml
+from detector.training.engine.config import Count, FitConfig, Seed, Share, check_fields, read_yaml
 
 FAMILIES: Final[tuple[Family, ...]] = ("swap", "animation", "whole")
-"""Those that are fitted and told apart: lip-sync leaves the skin that is looked at to the camera."""
+"""Those that are fitted: lip-sync leaves the skin that is looked at to the camera."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ class ResidualConfig:
 
     Each is fitted for `steps` optimiser steps, from which `fit.max_epochs` follows; the averaged weights of the last
     are kept, so that nothing is chosen on what is measured. Clips are drawn by `balance` (inverse regularisation of the
-    overlap weights) and `source_power` (1: every clip alike, 0: every source alike). `family_weight` is that of the
-    families' cross-entropy, which teaches nothing but the families' own layer.
+    overlap weights) and `source_power` (1: every clip alike, 0: every source alike).
     """
 
     model_id: str
@@ -58,7 +57,6 @@ class ResidualConfig:
     longest_s: Annotated[float, Field(ge=0.1, le=1000)] = 10.0
     balance: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
     source_power: Share = 0.5
-    family_weight: Weight = 1.0
     spoil: SpoilConfig = field(default_factory=SpoilConfig)
     limits: tuple[str, ...] = ()
     licence: str = ""
@@ -70,7 +68,6 @@ class ResidualConfig:
             "kind": "residual",
             "widths": list(self.widths),
             "members": len(self.seeds),
-            "families": len(FAMILIES),
             "hold_at": self.hold_at,
             "dropout": self.dropout,
         }

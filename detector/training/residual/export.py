@@ -15,7 +15,7 @@ from detector.training.engine.config import config_sha256
 from detector.training.engine.export import draft_card, origin, run_of, ship
 from detector.training.engine.run_log import finished_run
 from detector.training.evaluation.heldout import write_held_out
-from detector.training.residual.config import FAMILIES, load_residual_config
+from detector.training.residual.config import load_residual_config
 from detector.training.residual.recipe import CLIPS
 
 _SPLIT = (
@@ -45,7 +45,6 @@ def export_residual(config_path: Path, data_root: Path, run_dir: Path, out: Path
             "manipulated_clips_by_source": _counts(used[used["label"] == 1]),
             "split": _SPLIT,
         },
-        inputs={"families": list(FAMILIES)},
         results=Results.read(facts["out_of_fold"]).below("out_of_fold"),
     )
     manifest = read_manifest(data_root, extended=True)

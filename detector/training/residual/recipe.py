@@ -14,12 +14,10 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.functional import nll_loss
 
-from detector.analysis.family import FAMILIES_READ
 from detector.errors import SettingsError
 from detector.measurement.measures import against
-from detector.measurement.results import Fact, Measurement, Results, Table
+from detector.measurement.results import Fact, Measurement, Results
 from detector.models import ResidualNet, build_network
 from detector.training.data.left_out import each_once, named_files, split_clips, usable_rows
 from detector.training.data.manifest import read_manifest
@@ -42,7 +40,7 @@ CLIPS: Final = "clips.csv"
 """In the run's folder: `id`, `group`, `label`, `source`, `family` of every clip that is fitted."""
 OUT_OF_FOLD: Final = "out_of_fold.csv"
 """In the run's folder, of every clip that a fold leaves out: `file`, `crop_x0`, `group`, `label`, `source`, `family`,
-`fold` (from 1), and what the network of that fold says: `logit` and the log-probability of each family."""
+`fold` (from 1), and the `logit` that the network of that fold says."""
 _LOOK: Final = 8  # every so many clips of those fitted are scored after an epoch of a network that is fitted to all
 
 
@@ -73,24 +71,15 @@ def train_residual(config_path: Path, data_root: Path, run_dir: Path, device: st
 
 
 class ResidualModule(BinaryModule):
-    """One network in training; `family_weights` (F,) make every family count alike, `share` weighs their loss."""
+    """One network in training."""
 
-    def __init__(self, network: nn.Module, config: FitConfig, family_weights: Sequence[float], share: float) -> None:
+    def __init__(self, network: nn.Module, config: FitConfig) -> None:
         super().__init__(network.to(memory_format=torch.channels_last), config)  # type: ignore[call-overload]
-        self.family_weights = nn.Buffer(torch.tensor(family_weights))
-        self._share = share
 
     def step(self, batch: Batch) -> StepOutput:
-        """The loss and the logits of one batch; the families' loss is over the patches of known ones alone."""
-        output = self.network.forward_all(batch.images)  # type: ignore[operator]
-        logit = owners_sum(output.logit.float() * batch.weight, batch.owner, len(batch.labels))
-        loss = self.label_loss(logit, batch.labels)
-        family = batch.families[batch.owner]
-        if self._share and (family >= 0).any():
-            wrong = nll_loss(output.family.float(), family, ignore_index=-1, reduction="none")
-            known = (family >= 0).float() * self.family_weights[family]
-            loss = loss + self._share * (wrong * known).sum() / (family >= 0).sum()
-        return StepOutput(loss, logit, batch.labels, batch.groups)
+        """The loss and the logits of one batch."""
+        logit = owners_sum(self.network(batch.images).float() * batch.weight, batch.owner, len(batch.labels))
+        return StepOutput(self.label_loss(logit, batch.labels), logit, batch.labels, batch.groups)
 
 
 def owners_sum(values: Tensor, owner: Tensor, count: int) -> Tensor:
@@ -119,7 +108,7 @@ def fit_network(
     settings = replace(config.fit, seed=seed)
     network = build_network({**config.architecture, "members": 1})
     assert isinstance(network, ResidualNet)
-    module = ResidualModule(network, settings, batches.family_weights, config.family_weight)
+    module = ResidualModule(network, settings)
     validation = ClipBatches(watched, config.patch_px, config.held_moments)
     fit(module, batches, validation, settings, folder, device=device, facts=_facts(config), keep="last")
     return network.eval()
@@ -169,46 +158,35 @@ def join_seeds(config: ResidualConfig, clips: Sequence[Clip], left_out: pd.DataF
 
 @torch.inference_mode()
 def score_clips(network: ResidualNet, clips: Sequence[Clip], side_px: int, moments: int) -> pd.DataFrame:
-    """A row a clip: `id`, `group`, `label` (0 or 1), `source`, `family` ("genuine" for none), its `logit`, and the
-    log-probability of each family as `family:NAME`: means over its patches."""
+    """A row a clip: `id`, `group`, `label` (0 or 1), `source`, `family` ("genuine" for none), and its `logit`, the mean
+    over its patches."""
     rows: list[dict[str, Any]] = []
     for clip in tracked(clips, "scoring clips"):
-        output = network.forward_all(torch.from_numpy(fixed_patches(clip, side_px, moments)).permute(0, 3, 1, 2))
-        family = dict(zip(FAMILIES, output.family.mean(0).tolist(), strict=True))
+        logits = network(torch.from_numpy(fixed_patches(clip, side_px, moments)).permute(0, 3, 1, 2))
         rows.append(
             {
                 **{name: getattr(clip, name) for name in ("id", "group", "label", "source")},
                 "family": clip.family if clip.label else GENUINE,
-                "logit": float(output.logit.mean()),
-                **{f"family:{name}": value for name, value in family.items()},
+                "logit": float(logits.mean()),
             }
         )
     return pd.DataFrame(rows)
 
 
 def measure_out_of_fold(table: pd.DataFrame) -> Results:
-    """Manipulated against genuine clips of `score_clips`: all, each family and each source; and which family the
-    manipulated ones of each were read as, in clips."""
+    """Manipulated against genuine clips of `score_clips`: all, each family and each source."""
     real = table.loc[table["label"] == 0, "logit"].to_numpy(float)
     fake = table[table["label"] == 1]
-    parts: list[Measurement | Table | Fact | Results] = [against(("all",), fake["logit"].to_numpy(float), real)]
+    parts: list[Measurement | Fact] = [against(("all",), fake["logit"].to_numpy(float), real)]
     for column, name in (("family", "per_family"), ("source", "per_generator")):
         parts += [
             against((name, str(value)), rows["logit"].to_numpy(float), real) for value, rows in fake.groupby(column)
         ]
-    said = fake[[f"family:{name}" for name in FAMILIES]].to_numpy(float)
-    read = np.where(np.isfinite(said).all(1), np.nan_to_num(said).argmax(1), -1)
-    counts = {name: read[(fake["family"] == name).to_numpy()] for name in FAMILIES}
-    rows = tuple(
-        (name, tuple(int((own == index).sum()) for index in range(len(FAMILIES))))
-        for name, own in counts.items()
-        if len(own)
-    )
     how = (
         "clips of generators and sources that one of several fits left out, patches at fixed places of their moments "
         "as published; logits of all fits pooled, of one network each"
     )
-    return Results.joined([*parts, Table((FAMILIES_READ,), FAMILIES, rows), Fact(("how",), how)])
+    return Results.joined([*parts, Fact(("how",), how)])
 
 
 def _samples(table: pd.DataFrame) -> EpochSamples:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from detector.training.residual.clips import Clip, fixed_patches
-from detector.training.residual.config import FAMILIES, ResidualConfig
+from detector.training.residual.config import ResidualConfig
 from detector.training.residual.spoil import filled, spoiled, to_rgb
 
 # Where the middle of a patch may lie, across and down the face's box: about the places that an analysis looks at.
@@ -23,20 +23,14 @@ GENUINE: Final = "genuine"
 
 class Batch(NamedTuple):
     """`images` (P, 3, S, S) uint8 RGB patches; `owner` (P,) the sample that each belongs to, `weight` (P,) its share of
-    that sample's logit, summing to 1; `labels` (B,) float32, `families` (B,) indices into `FAMILIES` or -1, `groups`
-    their names. In training a sample is a patch, in validation a clip."""
+    that sample's logit, summing to 1; `labels` (B,) float32, `groups` their families' names. In training a sample is a
+    patch, in validation a clip."""
 
     images: Tensor
     owner: Tensor
     weight: Tensor
     labels: Tensor
-    families: Tensor
     groups: list[str]
-
-
-def family_index(family: str) -> int:
-    """The place of a family among `FAMILIES`, -1 for none."""
-    return FAMILIES.index(family) if family in FAMILIES else -1
 
 
 class _Patch(NamedTuple):
@@ -53,16 +47,6 @@ class PatchBatches:
         self._config, self._seed, self._epoch = config, seed, 0
         self._clips = [[clip for clip in clips if clip.label == label] for label in (0, 1)]
         self._odds = [_odds(clips, weights, chosen) for chosen in self._clips]
-
-    @property
-    def family_weights(self) -> list[float]:
-        """Of `FAMILIES`, by which each counts alike however often it is drawn; 0 for one that never is."""
-        drawn = dict.fromkeys(FAMILIES, 0.0)
-        for clip, odds in zip(self._clips[1], self._odds[1], strict=True):
-            if clip.family in drawn:
-                drawn[clip.family] += float(odds)
-        there = sum(share > 0 for share in drawn.values())
-        return [1 / (there * share) if share else 0.0 for share in drawn.values()]
 
     def __len__(self) -> int:
         return self._config.steps_per_epoch
@@ -85,7 +69,6 @@ class PatchBatches:
             torch.arange(count),
             torch.ones(count),
             torch.tensor([float(patch.label) for patch in patches]),
-            torch.tensor([family_index(patch.family) if patch.label else -1 for patch in patches]),
             [patch.family if patch.label else GENUINE for patch in patches],
         )
 
@@ -130,6 +113,5 @@ class ClipBatches:
                 torch.from_numpy(np.repeat(np.arange(len(clips)), count)),
                 torch.from_numpy(np.repeat(1 / count, count).astype(np.float32)),
                 torch.tensor([float(clip.label) for clip in clips]),
-                torch.tensor([family_index(clip.family) if clip.label else -1 for clip in clips]),
                 [clip.family if clip.label else GENUINE for clip in clips],
             )

@@ -1,4 +1,5 @@
-"""The members that an ensemble's result rests on: each member's score and its share, or why it was left out."""
+"""The members that an ensemble's result rests on: each member's score and its share, or why it was left out; and
+which family of manipulation they speak for together."""
 
 from __future__ import annotations
 
@@ -6,13 +7,16 @@ from html import escape
 
 import streamlit as st
 
-from detector.analysis.types import Member, ModelResult, sigmoid
-from pages.parts.shared import markup
+from detector.analysis.family import FAMILY_NAMES, FamilyStatement, family_statement
+from detector.analysis.types import Conclusion, Member, ModelResult, sigmoid
+from pages.parts.models import model_choice
+from pages.parts.shared import markup, measurement_table
 from pages.parts.shared.wording import score_text
 
 
-def show(ensemble: ModelResult) -> None:
-    """One row a member, the largest share first; those left out stand last with their reason."""
+def show(ensemble: ModelResult, conclusion: Conclusion) -> None:
+    """One row a member, the largest share first; those left out stand last with their reason. Below, the family, where
+    it is to be told."""
     if not ensemble.members:
         return
     counted = [member for member in ensemble.members if member.logit is not None]
@@ -26,6 +30,9 @@ def show(ensemble: ModelResult) -> None:
     )
     if left_out:
         markup.note("A member without a score is left out; nothing is put in its place.")
+    said = family_statement(ensemble, conclusion, model_choice.card_of(ensemble))
+    if said is not None:
+        _show_family(said)
 
 
 def _name(member: Member) -> str:
@@ -49,3 +56,14 @@ def _left_out(member: Member) -> str:
         f'<tr>{_name(member)}<td colspan="3" class="fw-note">{markup.icon("do_not_disturb_on")} left out: '
         f"{escape(member.reason or 'no reason given')}</td></tr>"
     )
+
+
+def _show_family(said: FamilyStatement) -> None:
+    named = ", ".join(f"{FAMILY_NAMES[one.family]} {one.probability:.2f}" for one in said.readings)
+    first = FAMILY_NAMES[said.readings[0].family]
+    markup.note(
+        f"Should it be manipulated, it reads as: {named}. Of {said.read} manipulated clips left out of its training "
+        f"that read as {first}, {said.right} were."
+    )
+    markup.heading("Families mistaken for each other", "clips left out of the training · rows: what they were")
+    measurement_table.show_other(said.errors)

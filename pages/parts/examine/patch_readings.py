@@ -1,4 +1,4 @@
-"""Where a model of patches looked, what each place said, and which family it reads a manipulated face as."""
+"""Where a model of patches looked, and what each place said."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Final
 
 import streamlit as st
 
-from detector.analysis.family import FAMILY_NAMES, FamilyStatement, family_statement, worst_track
-from detector.analysis.types import Conclusion, ModelResult, sigmoid
+from detector.analysis.family import worst_track
+from detector.analysis.types import ModelResult, sigmoid
 from detector.faces.types import Place
-from pages.parts.models import model_choice
-from pages.parts.shared import markup, measurement_table
+from pages.parts.shared import markup
 from pages.parts.shared.wording import score_text
 
 PLACE_NAMES: Final[dict[Place, str]] = {
@@ -21,7 +20,7 @@ PLACE_NAMES: Final[dict[Place, str]] = {
 }
 
 
-def show(model: ModelResult, conclusion: Conclusion) -> None:
+def show(model: ModelResult) -> None:
     """Nothing for a model that reads no patches, or where it scored no track."""
     track = worst_track(model)
     if track is None or not track.places:
@@ -32,9 +31,6 @@ def show(model: ModelResult, conclusion: Conclusion) -> None:
         '<table class="fw-table fw-members"><thead><tr><th></th><th></th><th class="fw-num">score</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
-    said = family_statement(model, conclusion, model_choice.card_of(model))
-    if said is not None:
-        _show_family(said)
 
 
 def _row(name: str, logit: float) -> str:
@@ -44,14 +40,3 @@ def _row(name: str, logit: float) -> str:
         f'<b style="left:{100 * score:.1f}%;--fw-dot:var(--fw-blue)"></b></div></td>'
         f'<td class="fw-num">{score_text(score)}</td></tr>'
     )
-
-
-def _show_family(said: FamilyStatement) -> None:
-    named = ", ".join(f"{FAMILY_NAMES[one.family]} {one.probability:.2f}" for one in said.readings)
-    first = FAMILY_NAMES[said.readings[0].family]
-    markup.note(
-        f"Should it be manipulated, it reads as: {named}. Of {said.read} manipulated clips left out of its training "
-        f"that read as {first}, {said.right} were."
-    )
-    markup.heading("Families mistaken for each other", "clips left out of the training · rows: what they were")
-    measurement_table.show_other(said.errors)

@@ -109,8 +109,8 @@ def _show_finding(readings: Readings) -> None:
     conclusion_card.show_models(analysis, model_choice.decisions(analysis))
     for model in analysis.models:
         if model.members:
-            members_table.show(model)
-        patch_readings.show(model, analysis.conclusion)
+            members_table.show(model, analysis.conclusion)
+        patch_readings.show(model)
         motion_readings.show(model)
 
 

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from detector.analysis.kinds import kind_of
 from detector.cli import main
 from detector.errors import SettingsError
-from detector.registry import find_card
+from detector.registry import EnsembleModel, expect, find_card, load_model
 from detector.training.ensemble.generators import balanced_weights, generator_folds
 from detector.training.ensemble.recipe import load_ensemble_config, train_ensemble
 from detector.training.ensemble.rows import replace_by_folds
@@ -153,12 +154,25 @@ def test_a_member_that_was_fitted_to_the_pool_enters_by_its_folds(pooled: Path) 
     assert whole["worse_by"] == pytest.approx(whole["member_auc"] - whole["auc"], abs=1e-3)
 
 
+def test_a_family_that_no_clip_is_of_is_refused(pooled: Path) -> None:
+    path = _config(pooled, [{"model_id": "one"}, {"model_id": "other"}])
+    path.write_text(path.read_text() + "families: [swap, animation]\n")
+    with pytest.raises(SettingsError, match="of animation"):
+        train_ensemble(path, pooled / "data", pooled / "run", "cpu")
+
+
 def test_the_card_of_such_an_ensemble_says_how_it_was_fitted(pooled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _config(pooled, [{"model_id": "one"}, {"model_id": "other"}])
+    path.write_text(path.read_text() + "families: [swap, whole]\n")
     train_ensemble(path, pooled / "data", pooled / "run", "cpu")
     where = [str(path), "--data", str(pooled / "data"), "--run", str(pooled / "run"), "--out", str(pooled / "weights")]
     assert main(["export", *where, "--unmeasured"]) == 0
     assert find_card("both").training["pools"] == ["", "extended"]
+    both = expect(load_model("both"), EnsembleModel)
+    assert both.card.inputs["families"] == ["swap", "whole"]
+    assert "Family (swap, whole)" in kind_of(both).diagram(both.card).in_words()
+    read = both.families(np.array([[3.0, 3.0], [-3.0, -3.0]]), np.ones((2, 2), bool))
+    assert read.argmax(1).tolist() == [0, 1]
     evaluate = ["evaluate", "both", "--data", str(pooled / "data"), "--predictions", str(pooled / "predictions.jsonl")]
     (pooled / "runs").mkdir()
     (pooled / "run").rename(pooled / "runs" / "both")
@@ -168,6 +182,8 @@ def test_the_card_of_such_an_ensemble_says_how_it_was_fitted(pooled: Path, monke
     assert results["calibration_videos", "all"].n_fake == 20
     assert results["cross_validated", "real_generators", "per_family", "swap"].value > 0.9
     assert results["cross_validated", "videos", "all"].n_fake == 25
+    read_as = results.table("cross_validated", "families_read")
+    assert read_as.rows == (("swap", (0, 0, 10)), ("whole", (0, 0, 10)))  # of one generator each, so in no fold's fit
     beside = results.table("cross_validated", "beside_best_member")
     assert beside.cell("swap", "manipulated") == 10
     said = {fact.data: fact.value for fact in results.facts}

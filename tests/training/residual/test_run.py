@@ -17,8 +17,7 @@ from detector.errors import SettingsError
 from detector.registry import ResidualModel, expect, load_model
 from detector.training.evaluation.heldout import split_of
 from detector.training.kinds import kind_of
-from detector.training.residual.config import FAMILIES
-from detector.training.residual.recipe import measure_out_of_fold, owners_sum
+from detector.training.residual.recipe import owners_sum
 from detector.training.residual.samples import PatchBatches
 from tests.training.residual.banks import labelled_clips
 
@@ -74,7 +73,6 @@ def test_the_shipped_network_is_the_mean_of_those_of_the_seeds(trained: Path, mo
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(trained / "weights"))
     model = expect(load_model("patches"), ResidualModel)
     assert model.card.crop.shape == (192, 64, 3)
-    assert model.card.inputs["families"] == list(FAMILIES)
     assert model.card.architecture["members"] == 2
     shipped = load_file(trained / "weights" / model.card.weights_file)
     for number, seed in enumerate((3, 4)):
@@ -82,7 +80,7 @@ def test_the_shipped_network_is_the_mean_of_those_of_the_seeds(trained: Path, mo
         key = "trunk.0.0.weight"
         assert torch.equal(shipped[f"members.{number}.{key}"], own[f"members.0.{key}"].half())
     crops = np.random.default_rng(0).integers(1, 256, (2, 192, 64, 3), np.uint8)
-    assert np.isfinite(model.patches(crops).logits).all()
+    assert np.isfinite(model.patches(crops)).all()
 
 
 def test_the_card_says_what_was_measured_and_which_groups_were_never_seen(
@@ -91,9 +89,7 @@ def test_the_card_says_what_was_measured_and_which_groups_were_never_seen(
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(trained / "weights"))
     card = load_model("patches").card
     assert card.results["out_of_fold", "all"].value == 1.0
-    table = card.results.table("out_of_fold", "families_read")
-    assert table.columns == FAMILIES
-    assert sum(sum(row) for _, row in table.rows) == 3
+    assert card.results["out_of_fold", "per_generator", "maker of held | who/held"].n_fake == 3
     assert card.training["clips"] == 18
     groups = pd.DataFrame({"group": ["held-0", "c", "fitted-0", "nobody's"]})
     assert split_of(groups, "patches").tolist() == ["train", "test", "train", "train"]
@@ -138,15 +134,6 @@ def test_the_shipped_config_is_read_and_a_wrong_one_is_told_all_at_once(tmp_path
         kind_of(wrong).load_config(wrong)
     for part in ("patch_px", "seeds", "jpeg", "colour"):
         assert part in str(told.value)
-
-
-def test_families_are_counted_by_what_they_were_read_as() -> None:
-    said = {f"family:{name}": [-1.0, -2.0, np.nan, -3.0] for name in FAMILIES}
-    said["family:whole"] = [-3.0, -0.5, np.nan, -0.1]
-    table = pd.DataFrame(
-        {"label": [1, 1, 1, 0], "family": ["swap", "whole", "swap", "genuine"], "source": "s", "logit": 0.0, **said}
-    )
-    assert measure_out_of_fold(table).table("families_read").rows == (("swap", (1, 0, 0)), ("whole", (0, 0, 1)))
 
 
 def test_owners_sum_what_is_theirs() -> None:
