@@ -91,9 +91,10 @@ class EnsembleKind(Kind):
         group = tuple(block.key for block in blocks)
         families = tuple(map(str, card.inputs.get("families", ())))
         left, right = (0.02, 0.62) if families else (0.1, 0.9)
+        middle = (left + right) / 2
         blocks += [
             Block("combine", method, combined, below, left, right, "head"),
-            Block("score", "Score", ("P(manipulated), 0 to 1",), below + 1, left + 0.2, right - 0.2, "output"),
+            Block("score", "Score", ("P(manipulated), 0 to 1",), below + 1, middle - 0.2, middle + 0.2, "output"),
         ]
         if families:
             blocks.append(Block("family", "Family", (", ".join(families),), below, 0.66, 0.98, "output"))
