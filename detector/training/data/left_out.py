@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from detector.training.data.manifest import EXTENDED
 from detector.training.engine.config import Seed, Share
+
+SPLIT: Final = (
+    "all are fitted; measured by folds that leave out generators and sources; clips marked for calibration never used"
+)
+"""How a model is split whose folds leave generators and sources out, for its card."""
+
+_NAMES: Final = ("genuine_clips_by_source", "manipulated_clips_by_source")
 
 
 @dataclass(frozen=True)
@@ -89,3 +96,10 @@ def named_files(ids: pd.Series) -> pd.DataFrame:
     """`file` and `crop_x0` ("" for a whole picture) of ids."""
     names = ids.str.split("@", n=1, expand=True).reindex(columns=[0, 1]).fillna("")
     return pd.DataFrame({"file": names[0], "crop_x0": names[1]})
+
+
+def clips_by_source(used: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """For a card: how many genuine and manipulated clips were fitted of each source (columns `label` 0 or 1, `source`,
+    as runs write them)."""
+    counts = {name: used.loc[used["label"] == label, "source"].value_counts() for label, name in enumerate(_NAMES)}
+    return {name: {str(source): int(count) for source, count in found.items()} for name, found in counts.items()}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from detector.errors import SettingsError
 from detector.registry import weights_dir
-from detector.training.data.manifest import EXTENDED
+from detector.training.data.manifest import EXTENDED, read_manifest
 
 _OWN_POOL: Final = ""
 
@@ -35,6 +35,14 @@ def write_held_out(table: pd.DataFrame, folder: Path, model_id: str) -> None:
         for split in ("val", "test")
     }
     held_out_path(folder, model_id).write_text(json.dumps({**listed, "pools": pools}) + "\n", encoding="utf-8")
+
+
+def write_unfitted(used: pd.DataFrame, data_root: Path, folder: Path, model_id: str) -> None:
+    """As `write_held_out`, of the manifests of a data folder and its extended pool: every group that is not among those
+    of the clips `used` (column `group`) counts as kept for testing."""
+    manifest = read_manifest(data_root, extended=True)
+    fitted = manifest["group"].isin(set(used["group"]))
+    write_held_out(manifest.assign(split=fitted.map({True: "train", False: "test"})), folder, model_id)
 
 
 def split_of(rows: pd.DataFrame, model_id: str) -> pd.Series:

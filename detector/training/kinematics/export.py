@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -12,18 +11,15 @@ from detector.faces import CropSpec
 from detector.faces.motion import FEATURES, WINDOW_S
 from detector.measurement.results import Results
 from detector.registry import ModelCard
-from detector.training.data.manifest import read_manifest
+from detector.training.data.left_out import SPLIT, clips_by_source
 from detector.training.engine.config import config_sha256
 from detector.training.engine.export import draft_card, origin, run_of, ship
 from detector.training.engine.run_log import finished_run
-from detector.training.evaluation.heldout import write_held_out
+from detector.training.evaluation.heldout import write_unfitted
 from detector.training.kinematics.config import load_kinematics_config
 from detector.training.kinematics.recipe import CLIPS
 
 _MESH_PX = 192
-_SPLIT = (
-    "all are fitted; measured by folds that leave out generators and sources; clips marked for calibration never used"
-)
 
 
 def export_kinematics(config_path: Path, data_root: Path, run_dir: Path, out: Path, history: str) -> ModelCard:
@@ -42,9 +38,8 @@ def export_kinematics(config_path: Path, data_root: Path, run_dir: Path, out: Pa
             "minutes": run.minutes,
             "clips": facts["clips"],
             "not_measured": facts["not_measured"],
-            "genuine_clips_by_source": _counts(used[used["label"] == 0]),
-            "manipulated_clips_by_source": _counts(used[used["label"] == 1]),
-            "split": _SPLIT,
+            **clips_by_source(used),
+            "split": SPLIT,
         },
         inputs={
             "features": list(FEATURES),
@@ -54,11 +49,5 @@ def export_kinematics(config_path: Path, data_root: Path, run_dir: Path, out: Pa
         },
         results=Results.read(facts["out_of_fold"]).below("out_of_fold"),
     )
-    manifest = read_manifest(data_root, extended=True)
-    split = np.where(manifest["group"].isin(set(used["group"])), "train", "test")
-    write_held_out(manifest.assign(split=split), out, config.model_id)
+    write_unfitted(used, data_root, out, config.model_id)
     return ship(card, run.weights, out, dtype=torch.float32)
-
-
-def _counts(rows: pd.DataFrame) -> dict[str, int]:
-    return {str(source): int(count) for source, count in rows["source"].value_counts().items()}
