@@ -3,7 +3,8 @@
 Logits (B, M) are standardised by constants fitted on validation data, combined, and brought back to a logit by a fitted
 gain and bias (Platt, 1999). A member that may only raise the result (an audio-visual model: good lip synchrony proves
 nothing) counts where it speaks for manipulation and the result is higher with it than without. Members speak on
-different manipulations, so that a linear layer on the same logits can tell of which family one is, should it be one.
+different manipulations, so that a linear layer on the same logits can tell of which family one is, should it be one. Members that
+look at the same (several at the seam of a face) can form a group, whose mean counts as one of them would.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def _weighted(z: Tensor, shares: Tensor) -> Tensor:
 
 
 class Fusion(nn.Module):
-    """`members` logits into one. `one_sided` numbers the members that may only raise the result.
+    """`members` logits into one. `one_sided` numbers the members that may only raise the result. `groups` gives each
+    member the number of its group, from 0 without gaps; each is a group of its own where there are none.
 
     Fitted by `detector.training.ensemble.recipe`: `centre`, `scale` (M,) standardise; exp(`log_gain`) and `bias` make
     the combination a logit of P(manipulated). `family`, where there is one, reads F families from the members (M -> F).
@@ -62,23 +64,31 @@ class Fusion(nn.Module):
     scale: Tensor
     family: nn.Linear | None
 
-    def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:
+    def __init__(self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = ()) -> None:
         super().__init__()
         if members < 1 or any(not 0 <= index < members for index in one_sided):
             raise ValueError(f"one_sided {tuple(one_sided)}: expected numbers of the {members} members")
+        if groups and (len(groups) != members or set(groups) != set(range(len(set(groups))))):
+            raise ValueError(f"groups {tuple(groups)}: expected a number from 0, without gaps, for each of {members}")
         self.one_sided = tuple(one_sided)
+        self.groups = tuple(groups) or tuple(range(members))
         self.register_buffer("centre", torch.zeros(members))
         self.register_buffer("scale", torch.ones(members))
         self.log_gain = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(()))
         self.family = None
 
+    @property
+    def voices(self) -> int:
+        """How many groups there are, G: what `combine` weighs."""
+        return len(set(self.groups))
+
     @abstractmethod
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
-        """Z (B, M) standardised and 0 where absent, present (B, M) bool with at least one True a row -> (B,)."""
+        """The groups' z (B, G), 0 where absent, and present (B, G) bool with at least one True a row -> (B,)."""
 
     def shares(self, z: Tensor, present: Tensor) -> Tensor:
-        """Share of each member in the combination: (B, M), 0 where absent, rows summing to 1."""
+        """Share of each group in the combination: (B, G), 0 where absent, rows summing to 1."""
         return equal_shares(z, present)
 
     def standardise(self, logits: Tensor, present: Tensor) -> Tensor:
@@ -119,10 +129,18 @@ class Fusion(nn.Module):
         possible = present.any(1)
         kept = present | ~possible[:, None]  # a row without members is computed on zeros, then blanked
         masked = torch.where(present, z, torch.zeros_like(z))
-        fused = torch.exp(self.log_gain) * self.combine(masked, kept) + self.bias
-        shares = self.shares(masked, kept)
+        within = self._within_groups(kept)  # (B, G, M)
+        means, heard = (within * masked[:, None]).sum(2), (within > 0).any(2)
+        fused = torch.exp(self.log_gain) * self.combine(means, heard) + self.bias
+        shares = (self.shares(means, heard)[:, :, None] * within).sum(1)
         nothing = torch.full_like(fused, float("nan"))
         return torch.where(possible, fused, nothing), torch.where(possible[:, None], shares, nothing[:, None])
+
+    def _within_groups(self, present: Tensor) -> Tensor:
+        """(B, M) bool -> (B, G, M): each present member's part of its group, which sum to 1, or to 0 without any."""
+        belongs = functional.one_hot(torch.tensor(self.groups, device=present.device), self.voices).T  # (G, M)
+        there = (belongs[None] * present[:, None]).to(self.scale.dtype)
+        return there / there.sum(2, keepdim=True).clamp(min=1)
 
 
 class MajorityVote(Fusion):
@@ -154,11 +172,11 @@ class LogitMean(Fusion):
 
 
 class LearnedWeights(Fusion):
-    """A weighted mean whose weights are learned and never negative, shared out among the members present."""
+    """A weighted mean whose weights are learned and never negative, shared out among the groups present."""
 
-    def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:
-        super().__init__(members, one_sided=one_sided)
-        self.raw_weights = nn.Parameter(torch.zeros(members))
+    def __init__(self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = ()) -> None:
+        super().__init__(members, one_sided=one_sided, groups=groups)
+        self.raw_weights = nn.Parameter(torch.zeros(self.voices))
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
         """Logits (B,): the mean with the weights learned."""
@@ -173,9 +191,11 @@ class Stacking(Fusion):
     """A small meta-learner over standardised logits and presence (Wolpert, 1992): linear, or one hidden layer of
     `hidden` units. An absent member contributes only that it is absent."""
 
-    def __init__(self, members: int, *, one_sided: Sequence[int] = (), hidden: int = 0) -> None:
-        super().__init__(members, one_sided=one_sided)
-        width = 2 * members
+    def __init__(
+        self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = (), hidden: int = 0
+    ) -> None:
+        super().__init__(members, one_sided=one_sided, groups=groups)
+        width = 2 * self.voices
         self.hidden = nn.Linear(width, hidden) if hidden else None
         self.output = nn.Linear(hidden or width, 1)
 
@@ -197,13 +217,13 @@ class NoisyOr(Fusion):
     """Each member alone can raise suspicion and none can lower it: 1 - prod(1 - p_i) (Pearl, 1988), in log-odds.
 
     For members that know different manipulations: that one finds no seam says nothing against an animated still.
-    `raw_gains` and `offsets` (M,) turn a member's standardised logit into its own probability.
+    `raw_gains` and `offsets` (G,) turn a group's standardised logit into its own probability.
     """
 
-    def __init__(self, members: int, *, one_sided: Sequence[int] = ()) -> None:
-        super().__init__(members, one_sided=one_sided)
-        self.raw_gains = nn.Parameter(torch.zeros(members))
-        self.offsets = nn.Parameter(torch.full((members,), -1.0))
+    def __init__(self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = ()) -> None:
+        super().__init__(members, one_sided=one_sided, groups=groups)
+        self.raw_gains = nn.Parameter(torch.zeros(self.voices))
+        self.offsets = nn.Parameter(torch.full((self.voices,), -1.0))
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
         """Logits (B,): the chance that at least one member's manipulation is there."""
@@ -233,7 +253,13 @@ METHODS: dict[str, type[Fusion]] = {
 
 @architecture("ensemble")
 def build_fusion(
-    method: str, members: int, *, one_sided: Sequence[int] = (), hidden: int = 0, families: int = 0
+    method: str,
+    members: int,
+    *,
+    one_sided: Sequence[int] = (),
+    groups: Sequence[int] = (),
+    hidden: int = 0,
+    families: int = 0,
 ) -> Fusion:
     """The fusion of that name, reading so many `families`, 0 for none. Raises ValueError for an unknown method, or
     `hidden` where it has no meaning."""
@@ -242,7 +268,7 @@ def build_fusion(
     if hidden and method != "stacking":
         raise ValueError(f"{method} has no hidden layer")
     options = {"hidden": hidden} if hidden else {}
-    fusion = METHODS[method](members, one_sided=one_sided, **options)
+    fusion = METHODS[method](members, one_sided=one_sided, groups=groups, **options)
     if families:
         fusion.family = nn.Linear(members, families)
     return fusion

@@ -53,6 +53,30 @@ def test_a_missing_member_gives_the_result_of_the_others_alone(method: str) -> N
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_a_group_counts_as_one_member_with_the_mean_of_those_present(method: str) -> None:
+    torch.manual_seed(0)
+    grouped = build_fusion(method, 3, groups=(0, 1, 1)).requires_grad_(False)
+    two = build_fusion(method, 2).requires_grad_(False)
+    for parameter in grouped.parameters():
+        torch.nn.init.normal_(parameter)
+    two.load_state_dict({**grouped.state_dict(), "centre": torch.zeros(2), "scale": torch.ones(2)})
+    present = torch.tensor([[True, True, True], [True, True, False]])
+    means = torch.stack([LOGITS[:, 0], torch.tensor([(-1.0 + 4.0) / 2, 0.5])], 1)
+    fused, shares = grouped.fuse(LOGITS, present)
+    expected, of_two = two.fuse(means, ALL[:, :2])
+    torch.testing.assert_close(fused, expected)
+    torch.testing.assert_close(shares[:, 0], of_two[:, 0])
+    torch.testing.assert_close(shares[:, 1], of_two[:, 1] * torch.tensor([0.5, 1.0]))
+    torch.testing.assert_close(shares[:, 2], of_two[:, 1] * torch.tensor([0.5, 0.0]))
+
+
+def test_groups_number_every_member_without_gaps() -> None:
+    for wrong in ((0, 1), (0, 2, 2), (1, 1, 2)):
+        with pytest.raises(ValueError, match="groups"):
+            build_fusion("logit_mean", 3, groups=wrong)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_nobody_present_is_no_result(method: str) -> None:
     fused, shares = build_fusion(method, 3).fuse(LOGITS, torch.zeros(2, 3, dtype=torch.bool))
     assert fused.isnan().all()

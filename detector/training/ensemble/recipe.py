@@ -38,7 +38,8 @@ _STEPS = 200
 @dataclass(frozen=True, slots=True)
 class EnsembleConfig:
     """The members and how they are fused. `members`: tables with `model_id` and, for one specialist of several, `cue`
-    ("TM" and "AV" name what the model is). A member with cue "AV" may only raise the result. `strength` is the L2
+    ("TM" and "AV" name what the model is). A member with cue "AV" may only raise the result. Members of one `group`
+    count as one, with their mean. `strength` is the L2
     penalty on what is learned; `hidden` units of the stacker's hidden layer, 0 for none. `synthesised` names
     manipulations that are made of the genuine validation clips and fitted on beside what the manifest holds.
 
@@ -65,7 +66,14 @@ class EnsembleConfig:
         """The ensemble, as cards describe it."""
         one_sided = [index for index, member in enumerate(self.members) if member.get("cue") == "AV"]
         table = {"kind": "ensemble", "method": self.method, "members": len(self.members), "one_sided": one_sided}
-        extra = {"hidden": self.hidden, "families": len(self.families)}
+        names = [member.get("group", member) for member in self.members]
+        numbers = [names.index(name) for name in names]
+        groups = [sorted(set(numbers)).index(number) for number in numbers]
+        extra = {
+            "groups": groups if len(set(groups)) < len(groups) else [],
+            "hidden": self.hidden,
+            "families": len(self.families),
+        }
         return {**table, **{name: value for name, value in extra.items() if value}}
 
 
@@ -78,9 +86,9 @@ def load_ensemble_config(path: Path) -> EnsembleConfig:
         problems.append(f"members: expected a list of tables with model_id and cue, found {members!r}")
     else:
         for number, one in enumerate(members):
-            said = one.get("model_id"), one.get("folds", "")
-            if set(one) - {"model_id", "cue", "folds"} or not all(isinstance(text, str) for text in said):
-                problems.append(f"members[{number}]: expected model_id and perhaps cue and folds, found {one!r}")
+            said = one.get("model_id"), one.get("folds", ""), one.get("group", "")
+            if set(one) - {"model_id", "cue", "folds", "group"} or not all(isinstance(text, str) for text in said):
+                problems.append(f"members[{number}]: expected model_id and perhaps cue, folds, group; found {one!r}")
     kinds = values.get("synthesised", [])
     if isinstance(kinds, list) and (unknown := [kind for kind in kinds if kind not in KINDS]):
         problems.append(f"synthesised: unknown manipulations {', '.join(map(repr, unknown))}")

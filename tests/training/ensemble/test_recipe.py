@@ -116,4 +116,12 @@ def test_a_config_is_checked_whole(tmp_path: Path) -> None:
     for problem in ("members[0]", "method", "hidden"):
         assert problem in str(refusal.value)
     path.write_text("kind: ensemble\nmodel_id: x\ntitle: X\nmembers:\n  - {model_id: a}\n  - {model_id: b, cue: AV}\n")
-    assert load_ensemble_config(path).architecture["one_sided"] == [1]
+    architecture = load_ensemble_config(path).architecture
+    assert architecture["one_sided"] == [1]
+    assert "groups" not in architecture
+    seam = "{model_id: a, group: seam}\n  - {model_id: c}\n  - {model_id: b, group: seam}"
+    path.write_text(f"kind: ensemble\nmodel_id: x\ntitle: X\nmembers:\n  - {seam}\n")
+    assert load_ensemble_config(path).architecture["groups"] == [0, 1, 0]
+    path.write_text("kind: ensemble\nmodel_id: x\ntitle: X\nmembers:\n  - {model_id: a, group: 3}\n")
+    with pytest.raises(SettingsError, match="group"):
+        load_ensemble_config(path)
