@@ -3,8 +3,8 @@
 Logits (B, M) are standardised by constants fitted on validation data, combined, and brought back to a logit by a fitted
 gain and bias (Platt, 1999). A member that may only raise the result (an audio-visual model: good lip synchrony proves
 nothing) counts where it speaks for manipulation and the result is higher with it than without. Members speak on
-different manipulations, so that a linear layer on the same logits can tell of which family one is, should it be one. Members that
-look at the same (several at the seam of a face) can form a group, whose mean counts as one of them would.
+different manipulations, so that a linear layer on the same logits can tell of which family one is, should it be one.
+Members that look at the same (several at the seam of a face) can form a group, whose mean counts as one of them would.
 """
 
 from __future__ import annotations
@@ -187,6 +187,20 @@ class LearnedWeights(Fusion):
         return torch.softmax(self.raw_weights.expand_as(z).masked_fill(~present, float("-inf")), dim=1)
 
 
+class HingedWeights(LearnedWeights):
+    """As `LearnedWeights`, and what a member says beyond two spreads above its middle is added once more, in full (a
+    hinge function; Friedman, 1991), whatever the others say: hardly any genuine clip lies there, so that one that is
+    sure of a manipulation which the others cannot see is not voted down by them. Nothing is lowered so."""
+
+    KNEE = 2.0
+
+    def _one(self, z: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        fused, shares = super()._one(z, present)
+        beyond = functional.relu(torch.where(present, z, torch.zeros_like(z)) - self.KNEE)
+        slopes = shares + (beyond > 0)  # by how much the result follows each member from where it is
+        return fused + torch.exp(self.log_gain) * beyond.sum(1), slopes / slopes.sum(1, keepdim=True)
+
+
 class Stacking(Fusion):
     """A small meta-learner over standardised logits and presence (Wolpert, 1992): linear, or one hidden layer of
     `hidden` units. An absent member contributes only that it is absent."""
@@ -246,6 +260,7 @@ METHODS: dict[str, type[Fusion]] = {
     "confidence_weighted": ConfidenceWeighted,
     "logit_mean": LogitMean,
     "learned_weights": LearnedWeights,
+    "hinged_weights": HingedWeights,
     "stacking": Stacking,
     "noisy_or": NoisyOr,
 }

@@ -16,7 +16,7 @@ import pytest
 
 from pages.parts.shared import actor
 from tests.browser import server
-from tests.browser.steps import ANALYSIS_LIMIT_MS, open_result
+from tests.browser.steps import ANALYSIS_LIMIT_MS, analyse_sample, open_result
 from tests.pages import runs
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -148,7 +148,7 @@ def test_two_sessions_work_at_once_and_do_not_mix(page: playwright_api.Page) -> 
     for label, session in sessions.items():
         session.set_default_timeout(90_000)
         session.goto("/")
-        session.get_by_role("button", name=f"Analyse the {label} clip").click()
+        analyse_sample(session, label)
     for label, session in sessions.items():
         open_result(session)
         session.get_by_label("Conclusion").wait_for()

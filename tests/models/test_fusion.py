@@ -52,7 +52,7 @@ def test_a_missing_member_gives_the_result_of_the_others_alone(method: str) -> N
     torch.testing.assert_close(build_fusion(method, 3)(LOGITS, present), both)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"hinged_weights"}))  # which hears its members, too
 def test_a_group_counts_as_one_member_with_the_mean_of_those_present(method: str) -> None:
     torch.manual_seed(0)
     grouped = build_fusion(method, 3, groups=(0, 1, 1)).requires_grad_(False)
@@ -137,6 +137,19 @@ def test_a_fusion_without_families_has_nothing_of_them() -> None:
     assert not [key for key in fusion.state_dict() if "family" in key]
     with pytest.raises(ValueError, match="no families"):
         fusion.families(LOGITS, ALL)
+
+
+def test_a_member_far_above_its_middle_is_not_voted_down_by_others_and_none_votes_so_itself() -> None:
+    weighted, hinged = (build_fusion(method, 3, groups=(0, 0, 1)) for method in ("learned_weights", "hinged_weights"))
+    mild = torch.tensor([[2.0, -6.0, 1.0]])
+    torch.testing.assert_close(hinged(mild, ALL[:1]), weighted(mild, ALL[:1]))
+    sure = torch.tensor([[5.0, -6.0, -2.0]])
+    fused, shares = hinged.fuse(sure, ALL[:1])
+    assert weighted(sure, ALL[:1]).item() < 0 < fused.item()
+    torch.testing.assert_close(fused, weighted(sure, ALL[:1]) + 3.0)
+    torch.testing.assert_close(shares, torch.tensor([[1.25 / 2, 0.25 / 2, 0.5 / 2]]))
+    without = torch.tensor([[False, True, True]])
+    torch.testing.assert_close(hinged(sure, without), weighted(sure, without))
 
 
 def test_noisy_or_is_the_chance_that_any_member_is_right_and_none_lowers_it() -> None:
