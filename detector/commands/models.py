@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from detector.commands.console import complain
 from detector.errors import ModelError
-from detector.measurement.results import CUES_ON_VIDEOS, Measurement, Results
+from detector.measurement.results import CUES_ON_VIDEOS, PER_CUE, DataPath, Measurement, Results
 from detector.measurement.wording import (
     NOT_MEASURED,
     figure_text,
@@ -51,6 +51,14 @@ def add_commands(commands: Any) -> None:
         help="instead, every model on the clips of real generators kept for calibration, or on those to train on: AUC "
         "by family and over all, and the share found at 5 %% false alarms",
     )
+    table.add_argument(
+        "--generators",
+        nargs="?",
+        const="calibration",
+        choices=_POOLS,
+        help="instead, the default set's deciding model and its members on each generator of those clips: AUC against "
+        "all genuine clips, with * where it is worse than chance",
+    )
     table.set_defaults(run_command=_table)
     verify = actions.add_parser("verify", help="check hash, format and keys of weights (default: all models)")
     verify.add_argument("models", nargs="*", metavar="MODEL")
@@ -87,6 +95,8 @@ def _table(args: argparse.Namespace) -> int:
     cards = available_models()
     if args.families:
         lines = _family_lines(cards, _deciding(cards, default_model_ids()), _POOLS[args.families])
+    elif args.generators:
+        lines = _generator_lines(cards, _deciding(cards, default_model_ids()), _POOLS[args.generators])
     else:
         lines = _table_lines(cards)
     print("\n".join(lines))
@@ -103,27 +113,56 @@ def _deciding(cards: Sequence[ModelCard], default: Sequence[str]) -> set[str]:
 
 def _family_lines(cards: Sequence[ModelCard], default: set[str], pool: str) -> Iterator[str]:
     """A row a model, with an AUC for each family that any card has a figure of."""
-    found = {card.model_id: card.results.under(pool) for card in cards}
-    families = sorted({row.data[-1] for own in found.values() for row in own.under(pool, "per_family").measurements})
+    found = dict(row for card in cards for row in _of_pool(card, default, pool))
+    families = sorted(
+        {row.data[-1] for own, path in found.values() for row in own.under(*path, "per_family").measurements}
+    )
     yield f"| model | genuine / manipulated | {' | '.join([*families, 'all'])} | found at 5 % false alarms |"
     yield "| --- | --- |" + " --- |" * (len(families) + 2)
-    whole = {model_id: own.find(pool, "all") for model_id, own in found.items()}
-    for model_id, row in sorted(whole.items(), key=lambda item: -(item[1].value or 0.0) if item[1] else 1.0):
-        name = f"`{model_id}`{' (default)' if model_id in default else ''}"
-        rows = [found[model_id].find(pool, "per_family", family) for family in families]
+    whole = {name: own.find(*path, "all") for name, (own, path) in found.items()}
+    for name, row in sorted(whole.items(), key=lambda item: -(item[1].value or 0.0) if item[1] else 1.0):
+        own, path = found[name]
+        rows = [own.find(*path, "per_family", family) for family in families]
         sizes = f"{row.n_real} / {row.n_fake}" if row else NOT_MEASURED
-        yield f"| {name} | {sizes} | {' | '.join(map(_figure, [*rows, row]))} | {_found(found[model_id], pool)} |"
+        yield f"| {name} | {sizes} | {' | '.join(map(_figure, [*rows, row]))} | {_found(own, path)} |"
+
+
+def _of_pool(card: ModelCard, default: set[str], pool: str) -> Iterator[tuple[str, tuple[Results, DataPath]]]:
+    """The model by itself and each of its specialists: their results and where in them they lie."""
+    yield f"`{card.model_id}`{' (default)' if card.model_id in default else ''}", (card.results, (pool,))
+    for cue in dict.fromkeys(row.data[2] for row in card.results.under(pool, PER_CUE).measurements):
+        yield f"`{card.model_id}` · {cue}", (card.results, (pool, PER_CUE, cue))
+
+
+def _generator_lines(cards: Sequence[ModelCard], default: set[str], pool: str) -> Iterator[str]:
+    """A row a generator, with the AUC of each model that decides and of those that it fuses."""
+    known = {card.model_id: card for card in cards}
+    members = [str(one["model_id"]) for name in sorted(default) for one in known[name].inputs.get("members", ())]
+    columns = {name: known[name].results for name in dict.fromkeys([*sorted(default), *members]) if name in known}
+    rows = [row for own in columns.values() for row in own.under(pool, "per_generator").measurements]
+    counts = {row.data[-1]: row.n_fake for row in reversed(rows)}
+    yield f"| generator | clips | {' | '.join(f'`{name}`' for name in columns)} |"
+    yield "| --- | --- |" + " --- |" * len(columns)
+    for generator in sorted(counts, key=str.casefold):
+        found = [own.find(pool, "per_generator", generator) for own in columns.values()]
+        yield f"| {generator} | {counts[generator]} | {' | '.join(map(_short_figure, found))} |"
+
+
+def _short_figure(row: Measurement | None) -> str:
+    if row is None or row.value is None:
+        return NOT_MEASURED
+    return f"{row.value:.2f}{'*' if row.worse_than_chance else ''}"
 
 
 def _figure(row: Measurement | None) -> str:
     return ", ".join(filter(None, (value_text(row), remark(row)))) if row else NOT_MEASURED
 
 
-def _found(results: Results, pool: str) -> str:
+def _found(results: Results, path: DataPath) -> str:
     """e.g. "0.31 (0.22 to 0.40)": the share of fakes above the threshold that 5 % of all genuine clips pass."""
-    if not results.under(pool, "found"):
+    if not results.under(*path, "found"):
         return NOT_MEASURED
-    found = results.table(pool, "found")
+    found = results.table(*path, "found")
     share, low, high = (found.cell("at_5_percent_false_alarms", f"share{part}") for part in ("", "_95_low", "_95_high"))
     return f"{share:.2f} ({low:.2f} to {high:.2f})" if low is not None else f"{share:.2f}"
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 CUES_ON_VIDEOS: Final = "cues_on_whole_manipulations"
+PER_CUE: Final = "per_cue"
+"""Below a pool of clips of real generators, what each of several specialists makes of it."""
 LEAST_FOR_AUC: Final = 3  # of either label; below that an AUC says nothing
 CHANCE: Final = 0.5
 _MANY_GROUPS: Final = 4

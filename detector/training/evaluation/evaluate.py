@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detector.errors import SettingsError
 from detector.measurement.measures import measure_table, measure_videos
 from detector.measurement.pooled import measure_pool
-from detector.measurement.results import CUES_ON_VIDEOS, Measurement, Results, Table
+from detector.measurement.results import CUES_ON_VIDEOS, PER_CUE, Measurement, Results, Table
 from detector.measurement.thresholds import Thresholds
 from detector.registry import FrameModel, LoadedModel, ModelCard, SpecialistsModel, load_set
 from detector.training.data.facebank import FaceBank
@@ -77,8 +77,11 @@ class Evaluation:
             found.append(measure_videos(self._with_reasons(self.videos), self.video_logits(), thresholds))
             found += [row for cue in self.cues for row in self._cue(cue)]
         for name, table in self.pools.items():
-            logits = _logits(table, column_of(model_id))
-            found.append(measure_pool(self._with_reasons(table), logits, thresholds).below(name))
+            pool = self._with_reasons(table)
+            found.append(measure_pool(pool, _logits(pool, column_of(model_id)), thresholds).below(name))
+            for cue in self.cues:
+                of_cue = measure_pool(pool, _logits(pool, column_of(model_id, cue)), None)
+                found.append(of_cue.below(cue).below(PER_CUE).below(name))
         for name, values in (("pointing_game", self.pointing), ("steadiness", self.steadiness)):
             if values is not None:
                 found.append(Table.of_values((name,), values))

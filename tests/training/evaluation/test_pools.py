@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -86,7 +87,35 @@ def test_cards_gain_the_pool_and_the_table_shows_it(pooled: Path, capsys: pytest
     one = next(line for line in lines if line.startswith("| `one` (default) | 20 / 20 |"))
     assert "worse than chance" in one
     assert next(line for line in lines if line.startswith("| `other`")) == "| `other` (default) | – | – | – | – | – |"
+    assert main(["models", "table", "--generators"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("| generator | clips | ")
+    columns = lines[0].split(" | ")
+    swap, whole = (
+        next(line for line in lines if line.startswith(f"| {name} maker | 10 |")) for name in ("swap", "whole")
+    )
+    at = columns.index("`one`")
+    assert whole.split(" | ")[at].endswith("*")
+    assert float(swap.split(" | ")[at]) > 0.95
     assert main(["models", "table", "--families", "train"]) == 0
     trained = capsys.readouterr().out
     assert "| `one` (default) | 20 / 20 |" in trained
     assert "| `later` (default) | – |" in trained
+
+
+def test_each_of_several_specialists_is_measured_on_the_pool_and_has_a_row_of_its_own(
+    pooled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = measured(pooled, use="calibration", ids=("one",))["one"]
+    pool = found.pools["calibration_videos"]
+    cues = {"logit:one/BG": -pool["logit:one"], "logit:one/RR": float("nan")}
+    results = replace(found, cues=("BG", "RR"), pools={"calibration_videos": pool.assign(**cues)}).results()
+    own = results["calibration_videos", "all"].value
+    assert results["calibration_videos", "per_cue", "BG", "all"].value == pytest.approx(1 - own, abs=1e-3)
+    assert results["calibration_videos", "per_cue", "RR", "all"].value is None
+    path = pooled / "weights" / "one.card.json"
+    replace(ModelCard.read(path), results=results).write(path)
+    assert main(["models", "table", "--families"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert next(line for line in lines if line.startswith("| `one` · BG | 20 / 20 |"))
+    assert next(line for line in lines if line.startswith("| `one` · RR | 0 / 0 |"))
