@@ -19,8 +19,9 @@ from detector.registry import EnsembleModel, ModelCard, SequenceModel, Threshold
 from detector.training.data.manifest import EXTENDED
 from detector.training.evaluation.beside_members import beside_members_results, family_of_rows
 from detector.training.evaluation.clip_frames import clip_frames
-from detector.training.evaluation.evaluate import Evaluation
+from detector.training.evaluation.evaluate import CALIBRATION, Evaluation
 from detector.training.evaluation.families_read import families_read_results
+from detector.training.evaluation.predictions import column_of
 from detector.training.evaluation.thresholds import choose_thresholds
 from detector.training.evaluation.within_track import with_levels
 
@@ -29,7 +30,8 @@ def write_measured(evaluation: Evaluation, out: Path, *, validation: pd.DataFram
     """Write the card in `out` anew with the results of `evaluation` and thresholds set on its videos.
 
     `validation`: an ensemble's cross-validated logits (`validation.csv` of its run). Its thresholds hold on them as
-    well, since the videos of the evaluation were fitted to. A model for which there are too few scored clips keeps its
+    well, since the videos of the evaluation were fitted to, and every model's on clips kept for calibration, where the
+    evaluation has them. A model for which there are too few scored clips keeps its
     thresholds. Results that the evaluation has nothing to say about are kept, and so are levels within a track.
     """
     card = evaluation.card
@@ -81,18 +83,17 @@ def _unseen_files(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def _thresholds(evaluation: Evaluation, validation: pd.DataFrame | None) -> Thresholds:
-    one_sided = kind_of(evaluation.card).one_sided
+    also = {}
+    if validation is not None:
+        left_out = "generator and genuine source" if "pool" in validation else "person"
+        also[f"cross-validated by {left_out}"] = _clips(validation, evaluation.clips())
+    if (pool := evaluation.pools.get(CALIBRATION)) is not None:
+        logits = pool[column_of(evaluation.card.model_id)].to_numpy(float)
+        also["of real generators, kept for calibration"] = _scored(pool.assign(logit=logits))
     try:
-        fitted = choose_thresholds(evaluation.clips(), one_sided=one_sided)
-        if validation is None:
-            return fitted
-        unseen = choose_thresholds(_clips(validation, evaluation.clips()), one_sided=one_sided)
+        return choose_thresholds(evaluation.clips(), also=also, one_sided=kind_of(evaluation.card).one_sided)
     except SettingsError:
         return evaluation.card.thresholds
-    high = max(fitted.likely_manipulated_logit, unseen.likely_manipulated_logit)
-    low = min(fitted.no_manipulation_logit, unseen.no_manipulation_logit)
-    left_out = "generator and genuine source" if "pool" in validation else "person"
-    return Thresholds(high, low, f"{unseen.basis}; both as fitted and cross-validated by {left_out}")
 
 
 def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -100,10 +101,13 @@ def _clips(validation: pd.DataFrame, clips: list[dict[str, Any]]) -> list[dict[s
     videos = validation[(validation["kind"] == "video") & np.isfinite(validation["logit"])]
     known = dict(zip(videos["file"], videos["logit"], strict=True))
     pooled = videos[videos["pool"] == EXTENDED] if "pool" in videos else videos[:0]
-    return [
-        *({**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips),
-        *pooled[["file", "label", "logit"]].assign(split="test").to_dict("records"),
-    ]
+    return [*({**clip, "logit": known.get(clip["file"], clip["logit"])} for clip in clips), *_scored(pooled)]
+
+
+def _scored(pool: pd.DataFrame) -> list[dict[str, Any]]:
+    """The clips of a pool that have a `logit`; nobody in it was fitted to."""
+    scored = pool[np.isfinite(pool["logit"].to_numpy(float))]
+    return scored[["file", "label", "logit"]].assign(split="test").to_dict("records")
 
 
 def cross_validated_results(

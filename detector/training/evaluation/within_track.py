@@ -18,7 +18,7 @@ from detector.measurement.results import DataPath, Fact, Measurement, Results, T
 from detector.registry import ModelCard, Thresholds
 from detector.training.evaluation.clip_frames import ClipFrames
 
-RUN_SHARE: Final = 0.005
+RUN_SHARE: Final = 0.01
 PEAK_SHARE: Final = 0.02
 LEAST_CLIPS: Final = 20
 FOLDS: Final = 5

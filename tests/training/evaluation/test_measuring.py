@@ -68,6 +68,22 @@ def test_clips_of_people_never_seen_keep_the_promise_too() -> None:
     assert choose_thresholds(_clips(seen + unseen, rng.normal(2, 1, 30).tolist())).likely_manipulated_logit < upper
 
 
+def test_each_set_of_clips_keeps_the_upper_promise_and_the_lower_is_of_all_manipulated_ones() -> None:
+    rng = np.random.default_rng(0)
+    clips = _clips(rng.normal(0, 1, 200).tolist(), rng.normal(3, 1, 20).tolist())
+    louder = _clips(rng.normal(1, 1, 40).tolist(), rng.normal(-1, 1, 180).tolist(), "test")
+    few = _clips([50.0] * 9, [], "test")
+    alone, both = choose_thresholds(clips), choose_thresholds(clips, also={"elsewhere": louder, "few": few})
+    assert alone.likely_manipulated_logit < both.likely_manipulated_logit < 50
+    for part in (clips, louder):
+        real = np.array([row["logit"] for row in part if row["label"] == "real"])
+        assert np.mean(real >= both.likely_manipulated_logit) <= 0.05
+    fakes = np.array([row["logit"] for row in clips + louder if row["label"] == "fake"])
+    assert np.mean(fakes < both.no_manipulation_logit) == pytest.approx(0.1, abs=0.01)
+    assert "elsewhere: 40 and 180" in both.basis
+    assert "few" not in both.basis
+
+
 def test_well_separated_clips_get_thresholds_in_order_even_when_quantiles_cross() -> None:
     decision = choose_thresholds(_clips(np.linspace(-3, -2, 40).tolist(), np.linspace(2, 3, 40).tolist()))
     assert decision.no_manipulation_logit < decision.likely_manipulated_logit <= 2
