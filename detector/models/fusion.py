@@ -5,12 +5,14 @@ gain and bias (Platt, 1999). A member that may only raise the result (an audio-v
 nothing) counts where it speaks for manipulation and the result is higher with it than without. Members speak on
 different manipulations, so that a linear layer on the same logits can tell of which family one is, should it be one.
 Members that look at the same (several at the seam of a face) can form a group, whose mean counts as one of them would.
+Of a member that knows some manipulations and sees nothing in others, what lies below the middle can count for less.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +56,8 @@ def _weighted(z: Tensor, shares: Tensor) -> Tensor:
 
 class Fusion(nn.Module):
     """`members` logits into one. `one_sided` numbers the members that may only raise the result. `groups` gives each
-    member the number of its group, from 0 without gaps; each is a group of its own where there are none.
+    member the number of its group, from 0 without gaps; each is a group of its own where there are none. `leaks` gives
+    each member the slope, 0 to 1, of what it says below the middle (a leaky ReLU; Maas et al., 2013), 1 by default.
 
     Fitted by `detector.training.ensemble.recipe`: `centre`, `scale` (M,) standardise; exp(`log_gain`) and `bias` make
     the combination a logit of P(manipulated). `family`, where there is one, reads F families from the members (M -> F).
@@ -64,14 +67,19 @@ class Fusion(nn.Module):
     scale: Tensor
     family: nn.Linear | None
 
-    def __init__(self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = ()) -> None:
+    def __init__(
+        self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = (), leaks: Sequence[float] = ()
+    ) -> None:
         super().__init__()
         if members < 1 or any(not 0 <= index < members for index in one_sided):
             raise ValueError(f"one_sided {tuple(one_sided)}: expected numbers of the {members} members")
         if groups and (len(groups) != members or set(groups) != set(range(len(set(groups))))):
             raise ValueError(f"groups {tuple(groups)}: expected a number from 0, without gaps, for each of {members}")
+        if leaks and (len(leaks) != members or not all(0 <= leak <= 1 for leak in leaks)):
+            raise ValueError(f"leaks {tuple(leaks)}: expected a slope from 0 to 1 for each of {members} members")
         self.one_sided = tuple(one_sided)
         self.groups = tuple(groups) or tuple(range(members))
+        self.leaks = tuple(leaks) or (1.0,) * members
         self.register_buffer("centre", torch.zeros(members))
         self.register_buffer("scale", torch.ones(members))
         self.log_gain = nn.Parameter(torch.zeros(()))
@@ -128,7 +136,8 @@ class Fusion(nn.Module):
     def _one(self, z: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
         possible = present.any(1)
         kept = present | ~possible[:, None]  # a row without members is computed on zeros, then blanked
-        masked = torch.where(present, z, torch.zeros_like(z))
+        leaked = torch.where(z < 0, z * z.new_tensor(self.leaks), z)
+        masked = torch.where(present, leaked, torch.zeros_like(z))
         within = self._within_groups(kept)  # (B, G, M)
         means, heard = (within * masked[:, None]).sum(2), (within > 0).any(2)
         fused = torch.exp(self.log_gain) * self.combine(means, heard) + self.bias
@@ -174,8 +183,8 @@ class LogitMean(Fusion):
 class LearnedWeights(Fusion):
     """A weighted mean whose weights are learned and never negative, shared out among the groups present."""
 
-    def __init__(self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = ()) -> None:
-        super().__init__(members, one_sided=one_sided, groups=groups)
+    def __init__(self, members: int, **options: Any) -> None:
+        super().__init__(members, **options)
         self.raw_weights = nn.Parameter(torch.zeros(self.voices))
 
     def combine(self, z: Tensor, present: Tensor) -> Tensor:
@@ -205,10 +214,8 @@ class Stacking(Fusion):
     """A small meta-learner over standardised logits and presence (Wolpert, 1992): linear, or one hidden layer of
     `hidden` units. An absent member contributes only that it is absent."""
 
-    def __init__(
-        self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = (), hidden: int = 0
-    ) -> None:
-        super().__init__(members, one_sided=one_sided, groups=groups)
+    def __init__(self, members: int, *, hidden: int = 0, **options: Any) -> None:
+        super().__init__(members, **options)
         width = 2 * self.voices
         self.hidden = nn.Linear(width, hidden) if hidden else None
         self.output = nn.Linear(hidden or width, 1)
@@ -234,8 +241,8 @@ class NoisyOr(Fusion):
     `raw_gains` and `offsets` (G,) turn a group's standardised logit into its own probability.
     """
 
-    def __init__(self, members: int, *, one_sided: Sequence[int] = (), groups: Sequence[int] = ()) -> None:
-        super().__init__(members, one_sided=one_sided, groups=groups)
+    def __init__(self, members: int, **options: Any) -> None:
+        super().__init__(members, **options)
         self.raw_gains = nn.Parameter(torch.zeros(self.voices))
         self.offsets = nn.Parameter(torch.full((self.voices,), -1.0))
 
@@ -273,6 +280,7 @@ def build_fusion(
     *,
     one_sided: Sequence[int] = (),
     groups: Sequence[int] = (),
+    leaks: Sequence[float] = (),
     hidden: int = 0,
     families: int = 0,
 ) -> Fusion:
@@ -283,7 +291,7 @@ def build_fusion(
     if hidden and method != "stacking":
         raise ValueError(f"{method} has no hidden layer")
     options = {"hidden": hidden} if hidden else {}
-    fusion = METHODS[method](members, one_sided=one_sided, groups=groups, **options)
+    fusion = METHODS[method](members, one_sided=one_sided, groups=groups, leaks=leaks, **options)
     if families:
         fusion.family = nn.Linear(members, families)
     return fusion

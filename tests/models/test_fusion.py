@@ -70,6 +70,20 @@ def test_a_group_counts_as_one_member_with_the_mean_of_those_present(method: str
     torch.testing.assert_close(shares[:, 2], of_two[:, 1] * torch.tensor([0.5, 0.0]))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_what_a_member_says_below_the_middle_can_count_for_less(method: str) -> None:
+    torch.manual_seed(0)
+    plain, leaky = build_fusion(method, 3), build_fusion(method, 3, leaks=(0.25, 0.0, 1.0))
+    for parameter in plain.parameters():
+        torch.nn.init.normal_(parameter)
+    leaky.load_state_dict(plain.state_dict())
+    leaked = torch.tensor([[2.0, 0.0, 4.0], [0.5, 0.5, -3.0]])
+    torch.testing.assert_close(leaky(LOGITS, ALL), plain(leaked, ALL))
+    for wrong in ((1.0, 1.0), (0.5, 1.5, 1.0)):
+        with pytest.raises(ValueError, match="leaks"):
+            build_fusion(method, 3, leaks=wrong)
+
+
 def test_groups_number_every_member_without_gaps() -> None:
     for wrong in ((0, 1), (0, 2, 2), (1, 1, 2)):
         with pytest.raises(ValueError, match="groups"):

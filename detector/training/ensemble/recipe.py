@@ -39,7 +39,7 @@ _STEPS = 200
 class EnsembleConfig:
     """The members and how they are fused. `members`: tables with `model_id` and, for one specialist of several, `cue`
     ("TM" and "AV" name what the model is). A member with cue "AV" may only raise the result. Members of one `group`
-    count as one, with their mean. `strength` is the L2
+    count as one, with their mean; below its middle a member's logit counts `leak` times, 0 to 1. `strength` is the L2
     penalty on what is learned; `hidden` units of the stacker's hidden layer, 0 for none. `synthesised` names
     manipulations that are made of the genuine validation clips and fitted on beside what the manifest holds.
 
@@ -69,7 +69,9 @@ class EnsembleConfig:
         names = [member.get("group", member) for member in self.members]
         numbers = [names.index(name) for name in names]
         groups = [sorted(set(numbers)).index(number) for number in numbers]
+        leaks = [float(member.get("leak", 1.0)) for member in self.members]
         extra = {
+            "leaks": leaks if min(leaks) < 1 else [],
             "groups": groups if len(set(groups)) < len(groups) else [],
             "hidden": self.hidden,
             "families": len(self.families),
@@ -87,8 +89,12 @@ def load_ensemble_config(path: Path) -> EnsembleConfig:
     else:
         for number, one in enumerate(members):
             said = one.get("model_id"), one.get("folds", ""), one.get("group", "")
-            if set(one) - {"model_id", "cue", "folds", "group"} or not all(isinstance(text, str) for text in said):
-                problems.append(f"members[{number}]: expected model_id and perhaps cue, folds, group; found {one!r}")
+            known = set(one) <= {"model_id", "cue", "folds", "group", "leak"}
+            leak = one.get("leak", 1.0)
+            if not known or not all(isinstance(text, str) for text in said) or not _is_share(leak):
+                problems.append(
+                    f"members[{number}]: expected model_id and perhaps cue, folds, group, leak; found {one!r}"
+                )
     kinds = values.get("synthesised", [])
     if isinstance(kinds, list) and (unknown := [kind for kind in kinds if kind not in KINDS]):
         problems.append(f"synthesised: unknown manipulations {', '.join(map(repr, unknown))}")
@@ -100,6 +106,10 @@ def load_ensemble_config(path: Path) -> EnsembleConfig:
     if families and values.get("pool") != "extended":
         problems.append("families: only with pool: extended, whose clips name theirs")
     return check_fields(EnsembleConfig, values, path.name, problems=problems)
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def fit_fusion(config: EnsembleConfig, table: pd.DataFrame) -> Fusion:

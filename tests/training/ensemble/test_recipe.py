@@ -122,6 +122,11 @@ def test_a_config_is_checked_whole(tmp_path: Path) -> None:
     seam = "{model_id: a, group: seam}\n  - {model_id: c}\n  - {model_id: b, group: seam}"
     path.write_text(f"kind: ensemble\nmodel_id: x\ntitle: X\nmembers:\n  - {seam}\n")
     assert load_ensemble_config(path).architecture["groups"] == [0, 1, 0]
-    path.write_text("kind: ensemble\nmodel_id: x\ntitle: X\nmembers:\n  - {model_id: a, group: 3}\n")
-    with pytest.raises(SettingsError, match="group"):
-        load_ensemble_config(path)
+    for wrong in ("group: 3", "leak: 2", "leak: little", "leak: true"):
+        path.write_text(f"kind: ensemble\nmodel_id: x\ntitle: X\nmembers:\n  - {{model_id: a, {wrong}}}\n")
+        with pytest.raises(SettingsError, match=r"members\[0\]"):
+            load_ensemble_config(path)
+    path.write_text(
+        "kind: ensemble\nmodel_id: x\ntitle: X\nmembers:\n  - {model_id: a, leak: 0.25}\n  - {model_id: b}\n"
+    )
+    assert load_ensemble_config(path).architecture["leaks"] == [0.25, 1.0]
