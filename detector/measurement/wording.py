@@ -14,7 +14,7 @@ NOT_MEASURED: Final = "–"
 
 # What stands for a card in a list: of each line the first that the card has, and what it is called there.
 _MAIN: Final[tuple[tuple[str, tuple[DataPath, ...]], ...]] = (
-    ("deepfake videos", (("cross_validated", "videos", "all"), ("videos", "all"))),
+    ("deepfake videos", (("calibration_videos", "all"), ("cross_validated", "videos", "all"), ("videos", "all"))),
     ("pictures", (("cross_validated", "crops"), ("held_out_crops",))),
     ("shifted sound", (("unseen_people_by_folds", "auc_against_genuine", "shifted by 0.2 to 1.2 s", "logit"),)),
     ("synthesised clips", (("synthesised_clips", "model"),)),
