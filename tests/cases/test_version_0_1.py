@@ -5,9 +5,12 @@ from __future__ import annotations
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from detector.analysis.comparison import compare
 from detector.analysis.identity import differences
 from detector.cases import CaseStore
+from detector.registry import weights_dir
 from detector.replay import replay
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -38,7 +41,13 @@ def test_a_case_bundle_is_taken_in_and_verifies(tmp_path: Path) -> None:
         assert store.analysis(record.record_id).conclusion.label == record.label
 
 
-def test_a_replay_bundle_replays_within_tolerance() -> None:
+def test_a_replay_bundle_replays_within_tolerance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the weights that it was made with: the default ensemble has others since."""
+    shipped = weights_dir()
+    for path in [*shipped.iterdir(), *(FIXTURES / "weights-0.2").iterdir()]:
+        (tmp_path / path.name).unlink(missing_ok=True)
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path))
     outcome = replay(FIXTURES / "replay-0.1.zip")
     assert outcome.outcome in ("equal", "within_tolerance"), outcome.comparison.groups
     assert outcome.comparison.compared > 500
