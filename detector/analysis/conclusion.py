@@ -243,7 +243,7 @@ def _caveats(findings: Findings) -> list[Reason]:
     if findings.evidence.integrity.decode_errors and not (_damaged(findings) and findings.voters):
         caveats.append(Reason("decode_errors", _decode_text(findings)))
     if findings.voters:
-        caveats.extend(_left_out(result) for result in findings.results if result.logit is None)
+        caveats.extend(_left_out(result, findings) for result in findings.results if result.logit is None)
     if findings.still and findings.tracks:
         caveats.append(Reason("still", "A still gives less evidence than a video: one frame, and no change over time."))
     if not findings.still:
@@ -254,9 +254,14 @@ def _caveats(findings: Findings) -> list[Reason]:
     return caveats
 
 
-def _left_out(result: ModelResult) -> Reason:
+def _left_out(result: ModelResult, findings: Findings) -> Reason:
+    """Of a model that an ensemble decides without, that it says nothing; of any other, that the score leaves it out."""
     code = "not_applicable" if kind_of(result).may_not_apply else "model_failed"
-    return Reason(code, f"The score leaves out {result.model_id}: {result.reason or 'it gave no usable value.'}")
+    fused = [member.model_id for voter, _ in findings.voters for member in voter.members]
+    said = f"The score leaves out {result.model_id}"
+    if fused and result.model_id not in fused:
+        said = f"{result.model_id}, which has no vote, says nothing"
+    return Reason(code, f"{said}: {result.reason or 'it gave no usable value.'}")
 
 
 def _sampling_caveats(findings: Findings, settings: AnalysisSettings) -> list[Reason]:

@@ -229,7 +229,13 @@ def test_silence_is_not_a_score() -> None:
     assert [(one.logit is None, one.weight) for one in together.members] == [(False, 1.0), (True, None)]
     assert together.members[1].reason == "The file has no sound."
     assert analysis.conclusion.score == together.score
-    assert "not_applicable" in [reason.code for reason in analysis.conclusion.reasons]
+    assert _said_of_sound(analysis) == ["The score leaves out sound: The file has no sound."]
+    beside = run(FakeModel(), audiovisual(), FakeEnsemble(members[:1]), sync=lambda *_, **__: silent)
+    assert _said_of_sound(beside) == ["sound, which has no vote, says nothing: The file has no sound."]
+
+
+def _said_of_sound(analysis: Analysis) -> list[str]:
+    return [reason.text for reason in analysis.conclusion.reasons if reason.code == "not_applicable"]
 
 
 def test_a_failing_sound_model_leaves_the_others_standing() -> None:
