@@ -19,7 +19,7 @@ from detector.registry import ModelCard, Thresholds
 from detector.training.evaluation.clip_frames import ClipFrames
 
 RUN_SHARE: Final = 0.01
-PEAK_SHARE: Final = 0.02
+PEAK_SHARE: Final = 0.1
 LEAST_CLIPS: Final = 20
 FOLDS: Final = 5
 _LOWEST: Final = -1e3  # where so few clips are long enough for a run that no level is needed
