@@ -23,12 +23,30 @@ Each message says what was expected, what was found, and what to do; `code` is s
 
 from __future__ import annotations
 
+import traceback
+from pathlib import PurePath
+
+_FAULT_CHARS = 300
+
 
 class FramewitnessError(Exception):
     """Base of every deliberate error."""
 
     code = "error"
     exit_status = 1
+
+
+def describe_fault(error: BaseException) -> str:
+    """An error that nobody foresaw, in one line: what it is, where it arose, and what to do."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {PurePath(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    said = " ".join(str(error).split())[:_FAULT_CHARS]
+    if isinstance(error, MemoryError):
+        return f"Memory ran out{place}. Close other programs, or examine a smaller copy; nothing of the file was kept."
+    return (
+        f"A fault in the program stopped the work on this file ({type(error).__name__}: {said}{place}). "
+        "Nothing of it was recorded; report these words together with the file's SHA-256."
+    )
 
 
 class SettingsError(FramewitnessError):

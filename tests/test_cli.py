@@ -20,6 +20,7 @@ from detector.analysis import analysis_from_dict, load_landmarks
 from detector.cases import CaseStore
 from detector.cli import COMMANDS, main
 from detector.commands.interrupts import Interrupts
+from detector.evidence import Evidence, StoredFile, examine
 from tests.pages.seed import write_clip, write_model
 
 QUICK = ["--frames-per-second", "3"]
@@ -91,6 +92,26 @@ def test_several_files_give_a_line_each_and_the_first_failure_sets_the_status(
     landmarks = load_landmarks(tmp_path / "out" / written[1])
     again = analysis_from_dict(kept, stored_path=Path("/gone"), landmarks=landmarks)
     assert again.tracks[0].faces[0].face.landmarks is not None
+
+
+@pytest.mark.parametrize("command", ["analyze", "forensics"])
+def test_a_fault_of_the_program_with_one_file_leaves_the_next_alone(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbling(stored: StoredFile) -> Evidence:
+        if stored.file_name == "empty.mp4":
+            return [][1]
+        return examine(stored)
+
+    monkeypatch.setattr("detector.evidence.examine", stumbling)
+    files = [str(folder / name) for name in ("clip.mp4", "empty.mp4", "letter.mp4", "clip.mp4")]
+    assert main([command, *files, *(["--quiet", *QUICK] if command == "analyze" else [])]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    fault, refusal = err.splitlines()
+    assert "empty.mp4: error: internal_error: " in fault
+    assert "IndexError: list index out of range in test_cli.py, line" in fault
+    assert "letter.mp4: error: evidence_not_media" in refusal
 
 
 def test_a_hostile_name_drives_neither_terminal_nor_path(

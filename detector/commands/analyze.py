@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.console import DEVICES, add_home, complain, load_models, open_store, plain
+from detector.commands.console import DEVICES, FileByFile, add_home, load_models, open_store, plain
 from detector.commands.find_case import find_case
 from detector.commands.forensics import lines_of
 from detector.commands.interrupts import Interrupts
 from detector.commands.meter import Meter
-from detector.errors import EvidenceError, StoreError
+from detector.errors import StoreError
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def add_commands(commands: Any) -> None:
 def _analyze(args: argparse.Namespace) -> int:
     settings = AnalysisSettings(**{field.name: getattr(args, field.name) for field in fields(AnalysisSettings)})
     models = load_models(args.models, args.device)
-    status = 0
+    each = FileByFile()
     with ExitStack() as closing:
         interrupts = closing.enter_context(Interrupts())
         if args.case:
@@ -72,19 +72,14 @@ def _analyze(args: argparse.Namespace) -> int:
             folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="framewitness-"))
             session = _Session(models, settings, Path(folder), args.quiet)
         for path in args.files:
-            try:
+            with each.of(path):
                 analysis = session.examine(path, interrupts)
-            except EvidenceError as error:
-                print(f"{plain(str(path))}: ", end="", file=sys.stderr)
-                complain(error)
-                status = status or error.exit_status
-                continue
-            _print_result(analysis, args.format)
-            if args.out:
-                _write_result(analysis, args.out)
-            if session.store is None:
-                analysis.evidence.file.path.unlink(missing_ok=True)
-    return status
+                _print_result(analysis, args.format)
+                if args.out:
+                    _write_result(analysis, args.out)
+                if session.store is None:
+                    analysis.evidence.file.path.unlink(missing_ok=True)
+    return each.status
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.errors import FramewitnessError, SettingsError
+from detector.errors import FramewitnessError, SettingsError, describe_fault
 
 if TYPE_CHECKING:
     from detector.cases import CaseStore
@@ -19,6 +21,33 @@ DEVICES = ("auto", "cpu", "cuda")
 def complain(error: FramewitnessError) -> None:
     """Print an error with its code on standard error."""
     print(f"error: {error.code}: {error}", file=sys.stderr)
+
+
+class FileByFile:
+    """Runs the work on one file after another: what fails is told in one line, and the next file is not touched by it.
+
+    `status` is the exit status of the first file that failed (see `detector.cli`), 0 while none did.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+
+    @contextmanager
+    def of(self, path: Path) -> Iterator[None]:
+        """Around all the work on `path`. Interrupts, and a reader of standard output that has gone, end the command."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            print(f"{plain(str(path))}: ", end="", file=sys.stderr)
+            if isinstance(error, FramewitnessError):
+                complain(error)
+            elif isinstance(error, OSError):
+                print(f"error: os: {error}", file=sys.stderr)
+            else:
+                print(f"error: internal_error: {plain(describe_fault(error))}", file=sys.stderr)
+            self.status = self.status or getattr(error, "exit_status", 1)
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:

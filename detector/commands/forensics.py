@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.console import complain, plain
-from detector.errors import EvidenceError
+from detector.commands.console import FileByFile, plain
 
 if TYPE_CHECKING:
     from detector.evidence.forensics import FileForensics
@@ -37,32 +35,27 @@ def _forensics(args: argparse.Namespace) -> int:
     from detector.evidence import examine, ingest
     from detector.evidence.forensics import examine_file
 
-    status = 0
+    each = FileByFile()
     with tempfile.TemporaryDirectory(prefix="framewitness-") as folder:
         for path in args.files:
-            try:
+            with each.of(path):
                 evidence = examine(ingest(path, Path(folder)))
-            except EvidenceError as error:
-                print(f"{plain(str(path))}: ", end="", file=sys.stderr)
-                complain(error)
-                status = status or error.exit_status
-                continue
-            found = examine_file(evidence.file.path, evidence)
-            if args.format == "json":
-                shown = {
-                    "file_name": evidence.file.file_name,
-                    "sha256": evidence.file.sha256,
-                    "size_bytes": evidence.file.size_bytes,
-                    "provenance": provenance_to_dict(found.provenance),
-                    "forensics": forensics_to_dict(found),
-                }
-                print(json.dumps(shown, ensure_ascii=False, allow_nan=False), flush=True)
-            else:
-                print(plain(evidence.file.file_name))
-                print(f"  SHA-256 {evidence.file.sha256}")
-                print("\n".join(lines_of(found, meanings=True)), flush=True)
-            evidence.file.path.unlink(missing_ok=True)
-    return status
+                found = examine_file(evidence.file.path, evidence)
+                if args.format == "json":
+                    shown = {
+                        "file_name": evidence.file.file_name,
+                        "sha256": evidence.file.sha256,
+                        "size_bytes": evidence.file.size_bytes,
+                        "provenance": provenance_to_dict(found.provenance),
+                        "forensics": forensics_to_dict(found),
+                    }
+                    print(json.dumps(shown, ensure_ascii=False, allow_nan=False), flush=True)
+                else:
+                    print(plain(evidence.file.file_name))
+                    print(f"  SHA-256 {evidence.file.sha256}")
+                    print("\n".join(lines_of(found, meanings=True)), flush=True)
+                evidence.file.path.unlink(missing_ok=True)
+    return each.status
 
 
 def lines_of(found: FileForensics, *, meanings: bool) -> Iterator[str]:

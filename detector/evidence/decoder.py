@@ -119,9 +119,9 @@ class Decoder:
     def decode(self, packet: Any | None) -> list[Any]:
         """The frames that this packet completes, in presentation order; None drains the decoder at the end."""
         codec = self.video.codec_context
-        if not codec.is_open:
-            self.log.open_codec(codec)
         try:
+            if not codec.is_open:
+                self.log.open_codec(codec)
             with self.log:
                 frames = codec.decode(packet)
         except av.FFmpegError:

@@ -44,11 +44,14 @@ def examine_still(stored: StoredFile, label: str) -> Evidence:
         frames = getattr(image, "n_frames", 1)
         tags = _tags(image)
         bands, pixel_format, bit_depth = image.getbands(), image.mode, _bit_depth(image)
-        height, width = _displayed(image, label).shape[:2]
+        picture, unreal = _displayed(image, label)
+        height, width = picture.shape[:2]
     if frames > 1:
         warnings.append(f"The file holds {frames} images; only the first is examined.")
     if orientation not in (0, 1):
         warnings.append(f"The EXIF orientation ({orientation}) was applied.")
+    if unreal:
+        warnings.append(f"{unreal} sample(s) of the image are no finite numbers; they are shown black.")
     warnings += _tail_warnings(stored.path, format_name)
     return Evidence(
         file=stored,
@@ -80,9 +83,12 @@ def examine_still(stored: StoredFile, label: str) -> Evidence:
 
 
 def read_still(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB with the EXIF orientation applied; 16-bit samples keep their upper eight bits."""
+    """(H, W, 3) uint8 RGB with the EXIF orientation applied; 16-bit samples keep their upper eight bits.
+
+    Floating-point samples that are not finite (IEEE 754: NaN, infinities) are black. Raises as `examine_still` does.
+    """
     with _opened(path, "the image") as image:
-        return _displayed(image, "the image")
+        return _displayed(image, "the image")[0]
 
 
 @contextmanager
@@ -110,14 +116,21 @@ def _opened(path: Path, label: str) -> Iterator[Image.Image]:
         yield image
 
 
-def _displayed(image: Image.Image, label: str) -> NDArray[np.uint8]:
+def _displayed(image: Image.Image, label: str) -> tuple[NDArray[np.uint8], int]:
+    """The picture, and how many of its samples are not finite."""
     try:
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith(("I", "F")):
-            samples = np.asarray(upright, np.float64)
+            samples = np.array(upright, np.float64)
+            unreal = ~np.isfinite(samples)
+            if unreal.all():
+                raise NotMediaError(
+                    f"Expected an image, found {label} of which no sample is a finite number. Obtain another copy."
+                )
+            samples[unreal] = 0
             grey = np.clip(samples / 257 if samples.max(initial=0) > 255 else samples, 0, 255).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        return np.array(upright.convert("RGB"))
+            return np.repeat(grey[:, :, None], 3, axis=2), int(unreal.sum())
+        return np.array(upright.convert("RGB")), 0
     except Image.DecompressionBombError as error:
         raise OversizedError(f"The decoder refused {label}: {error}.") from error
     except (OSError, ValueError, SyntaxError, EOFError, RuntimeError) as error:

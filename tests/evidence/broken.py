@@ -62,9 +62,9 @@ def video(**options: object) -> Maker:
     return lambda folder: make_video(folder / f"clip{suffix}", **options)  # type: ignore[arg-type]
 
 
-def patched(change: Callable[[bytearray], None], **options: object) -> Maker:
+def patched(change: Callable[[bytearray], None], *, suffix: str = ".mp4", **options: object) -> Maker:
     def make(folder: Path) -> Path:
-        path = make_video(folder / "clip.mp4", **options)  # type: ignore[arg-type]
+        path = make_video(folder / f"clip{suffix}", **options)  # type: ignore[arg-type]
         content = bytearray(path.read_bytes())
         change(content)
         path.write_bytes(bytes(content))
@@ -87,6 +87,13 @@ def declare_huge(content: bytearray) -> None:
 def protect(content: bytearray) -> None:
     entry = content.find(b"avc1", content.find(b"stsd"))
     content[entry : entry + 4] = b"encv"
+
+
+def break_codec_header(content: bytearray) -> None:
+    """Matroska's CodecPrivate (ID 63 A2, a length of one byte), without which FFV1 cannot be set up."""
+    start = content.find(b"\x63\xa2") + 3
+    length = content[start - 1] & 0x7F
+    content[start : start + length] = b"\xff" * length
 
 
 def zip_archive() -> bytes:

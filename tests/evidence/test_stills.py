@@ -10,7 +10,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from detector.errors import EvidenceError
+from detector.errors import EvidenceError, NotMediaError
 from detector.evidence import Evidence, FrameReader, frame_at, frame_times
 from tests.evidence.media import make_still, make_video, number_in, numbered_picture
 
@@ -106,3 +106,22 @@ def test_further_images_in_the_file_are_named(tmp_path: Path, admit: Admit) -> N
     evidence = admit(tmp_path / "a.webp")
     assert any("3 images" in warning for warning in evidence.integrity.warnings)
     assert number_in(frame_at(evidence, 0).image) == 7
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers_are_black_and_named(value: float, tmp_path: Path, admit: Admit) -> None:
+    grey = np.full((120, 160), 100, np.float32)
+    grey[:10] = value
+    Image.fromarray(grey).save(tmp_path / "a.tif")
+    evidence = admit(tmp_path / "a.tif")
+    assert any("1600 sample(s)" in warning for warning in evidence.integrity.warnings)
+    pixels = frame_at(evidence, 0).image
+    assert (pixels[:10] == 0).all()
+    assert (pixels[10:] == 100).all()
+
+
+def test_an_image_without_a_number_is_refused(tmp_path: Path, admit: Admit) -> None:
+    Image.fromarray(np.full((120, 160), np.nan, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(NotMediaError, match="finite"):
+        admit(tmp_path / "a.tif")

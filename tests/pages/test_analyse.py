@@ -8,6 +8,7 @@ from streamlit.proto.PageLink_pb2 import PageLink
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import JobRequest
+from detector.evidence import Evidence, StoredFile, examine
 from detector.registry import ModelCard
 from detector.settings import AnalysisSettings
 from pages.parts.shared import intake, services
@@ -151,6 +152,28 @@ def test_one_bad_file_does_not_stop_the_others(jobs: HandMovedJobs, clip: Path, 
     )
     assert len(queued.job_ids) == 1
     assert [refusal.name for refusal in queued.refusals] == ["empty.mp4"]
+
+
+def test_a_fault_of_the_program_with_one_file_does_not_stop_the_others(
+    jobs: HandMovedJobs, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbling(stored: StoredFile) -> Evidence:
+        if stored.file_name == "odd.mp4":
+            raise RecursionError("maximum recursion depth exceeded")
+        return examine(stored)
+
+    monkeypatch.setattr(intake, "examine", stumbling)
+    queued = intake.queue(
+        [intake.Incoming("odd.mp4", clip), intake.Incoming("good.mp4", clip)],
+        lambda: services.current().store.create_case("c").case_id,
+        ("tiny",),
+        AnalysisSettings(),
+        EXAMINER,
+    )
+    assert len(queued.job_ids) == 1
+    (refusal,) = queued.refusals
+    assert refusal.name == "odd.mp4"
+    assert "RecursionError" in refusal.reason
 
 
 def test_the_sample_goes_to_a_case_of_its_own(open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded) -> None:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from detector.cases import JobRequest
-from detector.errors import FramewitnessError
+from detector.errors import FramewitnessError, describe_fault
 from detector.evidence import examine, ingest
 from detector.settings import AnalysisSettings
 from pages.parts.shared import services
@@ -96,4 +96,6 @@ def queue(
             refusals.append(Refusal(item.name, str(error)))
         except OSError as error:
             refusals.append(Refusal(item.name, f"The file could not be read or stored: {error.strerror or error}."))
+        except Exception as error:  # a fault of the program with one file is no reason to refuse the next
+            refusals.append(Refusal(item.name, describe_fault(error)))
     return Queued(tuple(jobs), tuple(refusals), case_id)
