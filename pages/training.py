@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from detector.evidence.text import revealed
 from pages.parts.shared import address, markup, measurement_table
 from pages.parts.shared.wording import RUN_STATES
 from pages.parts.training import run_charts, run_files, run_report
@@ -137,7 +138,11 @@ def _compare(run: Run, runs: dict[str, Run]) -> None:
         markup.empty("compare", "Nothing to compare with", "This folder holds one run only.")
         return
     chosen = st.multiselect(
-        "Compare with", list(others), default=_likest(run, others), key=f"training_compare_{run.name}"
+        "Compare with",
+        list(others),
+        default=_likest(run, others),
+        format_func=revealed,
+        key=f"training_compare_{run.name}",
     )
     compared = [run, *(others[name] for name in chosen)]
     columns = [name for panel in run_charts.panels(run) for name in panel.columns]

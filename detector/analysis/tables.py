@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis, FrameScore, ModelResult, TrackScore
+from detector.evidence.text import revealed
 from detector.faces.types import FaceTrack, TrackedFace
 
 Row = TypeVar("Row")
@@ -172,10 +173,10 @@ def table_csv(table: pa.Table) -> bytes:
 
 def csv_cell(value: object) -> object:
     """A cell that no spreadsheet runs: text that one could read as a formula begins with an apostrophe (OWASP, "CSV
-    Injection"). Numbers stay as they are, negative ones too."""
+    Injection"), and what cannot be seen is spelled out. Numbers stay as they are, negative ones too."""
     if not isinstance(value, str):
         return value
-    text = value.replace("\0", "\N{REPLACEMENT CHARACTER}")  # ends a cell, or the file, for some readers
+    text = revealed(value, lines=True)
     runs = text.lstrip().startswith(_SIGNS) or text.startswith(("\t", "\r", "\n"))
     return f"'{text}" if runs else text
 

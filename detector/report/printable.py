@@ -14,6 +14,8 @@ from pathlib import Path
 
 from matplotlib.ft2font import FT2Font
 
+from detector.evidence.text import hidden_at, spelled
+
 FONTS_DIR = Path(__file__).resolve().parents[2] / "assets" / "fonts"
 
 # In the order in which the template looks for a glyph.
@@ -48,10 +50,6 @@ def _font_of(char: str) -> int | None:
     return next((index for index, codes in enumerate(_coverage()) if code in codes), None)
 
 
-def _spell(char: str) -> str:
-    return f"‹U+{ord(char):04X}›"
-
-
 def _units(text: str) -> list[str]:
     """One string per visible unit: a character with its marks, or a spelled-out code point."""
     units: list[str] = []
@@ -59,20 +57,19 @@ def _units(text: str) -> list[str]:
     marks = 0
     for index, char in enumerate(text):
         category = unicodedata.category(char)
+        hidden = hidden_at(text, index)
         if category.startswith("M"):
             marks += 1
-            if base_font is not None and marks <= _MOST_MARKS and ord(char) in _coverage()[base_font]:
+            if not hidden and base_font is not None and marks <= _MOST_MARKS and ord(char) in _coverage()[base_font]:
                 units[-1] += char
             else:
-                units.append(_spell(char))
+                units.append(spelled(char))
             continue
-        if char in _JOINERS and base_font in (1, 3) and text[index + 1 : index + 2].isalpha():
+        if char in _JOINERS and base_font in (1, 3) and not hidden:
             units[-1] += char  # Persian and Devanagari are misspelt without it
             continue
-        hidden = category[0] == "C" or (category[0] == "Z" and char != " ")
-        imitates_spelling = char == "‹" and text[index + 1 : index + 3] == "U+"
-        font = None if hidden or imitates_spelling else _font_of(char)
-        units.append(_spell(char) if font is None else char)
+        font = None if hidden or char in _JOINERS else _font_of(char)
+        units.append(spelled(char) if font is None else char)
         base_font, marks = font, 0
     return units
 
@@ -110,7 +107,7 @@ def printable(text: str) -> str:
     since two names that differ only there are two names."""
     units = _units(text)
     edges = [
-        _spell(" ") if unit == " " and (i in (0, len(units) - 1) or units[i - 1] == " ") else unit
+        spelled(" ") if unit == " " and (i in (0, len(units) - 1) or units[i - 1] == " ") else unit
         for i, unit in enumerate(units)
     ]
     return _with_breaks(edges)

@@ -115,3 +115,9 @@ def test_parquet_keeps_types_and_the_exact_text() -> None:
     assert found["file_name"][0].as_py() == "=1+1"
     assert found.to_pylist() == table.to_pylist()
     assert table_parquet(wide_table([NamedAnalysis(analysis, "E1")])) == content
+
+
+def test_what_cannot_be_seen_is_spelled_out_in_a_cell() -> None:
+    analysis = make_analysis(make_evidence("invoice\u202egpj\u200b\0.mp4"), faces_per_track=2, tracks=1)
+    rows = read(table_csv(wide_table([NamedAnalysis(analysis)])))
+    assert rows[0]["file_name"] == "invoice‹U+202E›gpj‹U+200B›‹U+0000›.mp4"

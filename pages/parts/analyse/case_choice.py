@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from detector.evidence.text import revealed
 from pages.parts.shared import address, markup, services
 
 _NEW = "new"
@@ -64,7 +65,7 @@ def choose(who: str) -> CaseChoice:
     def describe(option: str) -> str:
         if option == _NEW:
             return "A new case"
-        return f"{summaries[option].reference} · {summaries[option].title}"
+        return revealed(f"{summaries[option].reference} · {summaries[option].title}")
 
     chosen = st.selectbox(
         "Case",

@@ -6,6 +6,7 @@ import streamlit as st
 
 from detector.cases import CURRENT, Case
 from detector.errors import StoreError
+from detector.evidence.text import revealed
 from pages.parts.shared import markup, services
 from pages.parts.shared.case_words import STATUS
 
@@ -57,6 +58,7 @@ def _edit(case: Case, who: str) -> None:
             "Tags",
             sorted({*tags_known, *case.tags}),
             default=list(case.tags),
+            format_func=revealed,
             accept_new_options=True,
             key=f"{key}_tags",
             placeholder="choose or type",

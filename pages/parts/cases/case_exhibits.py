@@ -8,6 +8,7 @@ import streamlit as st
 
 from detector.cases import AnalysisRecord, Case, Exhibit, GroundTruth, Opinion
 from detector.errors import StoreError
+from detector.evidence.text import revealed
 from pages.parts.cases import record_list
 from pages.parts.shared import markup, navigation, services, view_log, withholding
 from pages.parts.shared.address import Place
@@ -50,7 +51,7 @@ def _page(case: Case, exhibits: Sequence[Exhibit]) -> Sequence[Exhibit]:
 
     def describe(start: int) -> str:
         last = exhibits[min(start + PER_PAGE, len(exhibits)) - 1]
-        return f"{exhibits[start].reference} to {last.reference}"
+        return revealed(f"{exhibits[start].reference} to {last.reference}")
 
     start = st.selectbox(
         f"{len(exhibits):,} exhibits", pages, format_func=describe, key=f"exhibits_page_{case.case_id}", width=260

@@ -11,6 +11,7 @@ import streamlit as st
 from detector.analysis.types import Label
 from detector.cases import CURRENT, STATUSES, CaseFilter, Facets
 from detector.cases.types import Order, Status
+from detector.evidence.text import revealed
 from pages.parts.shared.case_words import STATUS
 from pages.parts.shared.wording import LABELS
 
@@ -79,6 +80,7 @@ def _panel(facets: Facets, who: str) -> CaseFilter:
     tags = st.multiselect(
         "Tags, all of them",
         [tag for tag, _ in facets.tags],
+        format_func=revealed,
         key="cases_tags",
         on_change=first_page,
     )
@@ -86,6 +88,7 @@ def _panel(facets: Facets, who: str) -> CaseFilter:
         "Examiner",
         [name for name, _ in facets.examiners],
         index=None,
+        format_func=revealed,
         key="cases_examiner",
         placeholder="anyone",
         on_change=first_page,

@@ -10,6 +10,7 @@ import streamlit as st
 
 from detector.cases import Case, Event
 from detector.cases.chain import PASSIVE_ACTIONS
+from detector.evidence.text import revealed
 from pages.parts.shared import case_words, markup, services, withholding
 
 _HASH = re.compile(r"[0-9a-f]{32,}")
@@ -69,9 +70,9 @@ def rows(events: Sequence[Event], names: Mapping[str, str], hidden: Collection[s
         {
             "no.": event.sequence,
             "time (UTC)": f"{event.at:%Y-%m-%d %H:%M:%S}",
-            "who": event.actor,
+            "who": revealed(event.actor),
             "event": case_words.event(event.action),
-            "details": _details(event.details, names, hidden),
+            "details": revealed(_details(event.details, names, hidden)),
             "hash": event.event_hash,
         }
         for event in events

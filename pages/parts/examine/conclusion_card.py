@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from html import escape
 
 import streamlit as st
 
 from detector.analysis.types import Analysis, Moment, sigmoid
 from detector.registry import Thresholds
 from pages.parts.shared import address, markup
+from pages.parts.shared.markup import escaped
 from pages.parts.shared.wording import LABELS, clock, model_colour, score_text
 
 _JUMPS = 8
@@ -21,7 +21,7 @@ def show(analysis: Analysis) -> None:
     use in a fragment."""
     conclusion = analysis.conclusion
     words = LABELS[conclusion.label]
-    reasons = "".join(f"<li>{escape(reason.text)}</li>" for reason in conclusion.reasons)
+    reasons = "".join(f"<li>{escaped(reason.text)}</li>" for reason in conclusion.reasons)
     score = ""
     if conclusion.score is not None:
         basis = "calibrated" if conclusion.calibrated else "not calibrated"
@@ -34,9 +34,9 @@ def show(analysis: Analysis) -> None:
         strength = f"<p class='fw-note'>Likelihood ratio {conclusion.likelihood_ratio:.3g}</p>"
     st.html(
         f'<section class="fw-card" style="--fw-accent:{words.colour}" aria-label="Conclusion">'
-        f'<div class="fw-verdict">{markup.icon(words.icon)}<span>{escape(words.word)}</span>{score}</div>'
+        f'<div class="fw-verdict">{markup.icon(words.icon)}<span>{escaped(words.word)}</span>{score}</div>'
         f"<ul>{reasons}</ul>{strength}"
-        f'<div class="fw-limits"><b>What this does not prove.</b> {escape(words.limits)}</div></section>'
+        f'<div class="fw-limits"><b>What this does not prove.</b> {escaped(words.limits)}</div></section>'
     )
     _show_moments(analysis)
 
@@ -68,9 +68,9 @@ def show_models(analysis: Analysis, decisions: Mapping[str, Thresholds]) -> None
     """One gauge a model, 0 to 1, with its two decision thresholds as ticks; a reason where there is no score."""
     rows = []
     for index, model in enumerate(analysis.models):
-        name = f'<span title="weights {escape(model.weights_sha256)}">{escape(model.model_id)}</span>'
+        name = f'<span title="weights {escaped(model.weights_sha256)}">{escaped(model.model_id)}</span>'
         if model.score is None:
-            why = escape(model.reason or "no score")
+            why = escaped(model.reason or "no score")
             rows.append(f'{name}<span class="fw-note">{why}</span><span class="fw-num">{score_text(None)}</span>')
             continue
         ticks = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import get_args
 
 import streamlit as st
@@ -16,6 +15,7 @@ from detector.measurement.wording import WORSE_THAN_CHANCE, figure_text
 from pages.parts.examine import channel_chart, channel_maps
 from pages.parts.models import model_choice
 from pages.parts.shared import markup
+from pages.parts.shared.markup import escaped
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import score_text
 
@@ -65,7 +65,7 @@ def _show_overview(found: dict[Cue, tuple[ModelResult, CueResult]]) -> None:
         result = found[cue][1] if cue in found else None
         row = _measured(found[cue]) if cue in found else None
         cells.append(
-            f'<div class="fw-cue"><div><b>{cue}</b> <span>{escape(CUE_MEANINGS[cue].title)}</span></div>'
+            f'<div class="fw-cue"><div><b>{cue}</b> <span>{escaped(CUE_MEANINGS[cue].title)}</span></div>'
             f"{_said(result, row)}</div>"
         )
     st.html(f'<div class="fw-cues">{"".join(cells)}</div>')
@@ -82,7 +82,7 @@ def _said(result: CueResult | None, row: Measurement | None) -> str:
     if result is None:
         return f'<p class="fw-note">{markup.icon("remove")} no model of this analysis looks at it</p>'
     if result.score is None:
-        reason = escape(result.reason or "no reason given")
+        reason = escaped(result.reason or "no reason given")
         return f'<p class="fw-note">{markup.icon("do_not_disturb_on")} not applicable: {reason}</p>'
     worse = f'<p class="fw-note">{markup.icon("swap_vert", "#D55E00")} {WORSE_THAN_CHANCE} {_ON_VIDEOS}</p>'
     return (
@@ -96,7 +96,7 @@ def _said(result: CueResult | None, row: Measurement | None) -> str:
 def _show_meaning(cue: Cue, found: tuple[ModelResult, CueResult] | None) -> None:
     meaning = CUE_MEANINGS[cue]
     markup.heading(f"{cue} · {meaning.title}")
-    st.html(f'<p class="fw-text">{escape(meaning.meaning)}</p>')
+    st.html(f'<p class="fw-text">{escaped(meaning.meaning)}</p>')
     if found is not None:
         model, result = found
         rows = [("Model", model.model_id), ("Score of the file", score_text(result.score))]

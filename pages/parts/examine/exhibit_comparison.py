@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -18,6 +17,7 @@ from detector.registry import Thresholds
 from pages.parts.examine import timeline
 from pages.parts.models import model_choice
 from pages.parts.shared import markup, services
+from pages.parts.shared.markup import escaped
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import clock, model_colour, score_text
 
@@ -106,7 +106,7 @@ def _table(shown: Sequence[Said]) -> None:
     rows = []
     for index, said in enumerate(shown):
         result = said.result
-        score = '<span class="fw-note">' + escape(result.reason or "no score") + "</span>"
+        score = '<span class="fw-note">' + escaped(result.reason or "no score") + "</span>"
         if result.score is not None:
             score = (
                 f'<div class="fw-gauge" role="img" aria-label="score {result.score:.3f}">'
@@ -114,13 +114,13 @@ def _table(shown: Sequence[Said]) -> None:
             )
         tracks = ", ".join(f"{track.track_id}: {score_text(track.score)}" for track in result.tracks)
         rows.append(
-            f'<tr><th scope="row">{escape(result.model_id)}'
-            f'<div class="fw-note">{escape(kind_of(result).title)}</div></th>'
+            f'<tr><th scope="row">{escaped(result.model_id)}'
+            f'<div class="fw-note">{escaped(kind_of(result).title)}</div></th>'
             f"<td>{score}</td>"
-            f'<td class="fw-num">{score_text(result.score)}</td><td>{escape(said.call or "–")}</td>'
-            f'<td class="fw-note">{escape(tracks or "–")}</td>'
+            f'<td class="fw-num">{score_text(result.score)}</td><td>{escaped(said.call or "–")}</td>'
+            f'<td class="fw-note">{escaped(tracks or "–")}</td>'
             f'<td class="fw-note">{said.record.created_at:%Y-%m-%d %H:%M} UTC</td>'
-            f'<td class="fw-mono">{escape(result.weights_sha256[:12])}</td></tr>'
+            f'<td class="fw-mono">{escaped(result.weights_sha256[:12])}</td></tr>'
         )
     heads = ("model", "", "score", "by its thresholds", "tracks", "analysed", "weights")
     head = "".join(f"<th{' class=fw-num' if name == 'score' else ''}>{name}</th>" for name in heads)

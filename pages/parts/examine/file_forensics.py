@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from detector.analysis.types import Analysis
 from detector.evidence.forensics import FileForensics, Observation, Provenance
 from detector.evidence.forensics.types import GROUPS, FrameFacts
+from detector.evidence.text import revealed
 from pages.parts.examine import packet_chart
 from pages.parts.shared import markup
+from pages.parts.shared.markup import escaped
 
 _STATES = {
     "valid": ("verified", "#009E73", "Content credentials: intact, signer trusted"),
@@ -53,7 +53,7 @@ def show(analysis: Analysis, *, key: str) -> None:
         listed = [one for one in found.observations if one.group == group]
         if listed:
             st.html(
-                f'<div class="fw-observations"><b>{escape(_GROUP_WORDS[group])}</b>'
+                f'<div class="fw-observations"><b>{escaped(_GROUP_WORDS[group])}</b>'
                 f"{''.join(_observation(one) for one in listed)}</div>"
             )
     if found.limits:
@@ -88,12 +88,12 @@ def _credentials(provenance: Provenance) -> None:
 def _observation(one: Observation) -> str:
     icon, colour, word = _WEIGHTS[one.weight]
     sides = "".join(
-        f'<div class="fw-note"><b>{name}</b><ul>{"".join(f"<li>{escape(text)}</li>" for text in texts)}</ul></div>'
+        f'<div class="fw-note"><b>{name}</b><ul>{"".join(f"<li>{escaped(text)}</li>" for text in texts)}</ul></div>'
         for name, texts in (("Can mean", one.can_mean), ("Cannot mean", one.cannot_mean))
     )
     summary = (
         f'{markup.icon(icon, colour)} <span class="fw-note">{word}</span> '
-        f"<b>{escape(one.title)}.</b> {escape(one.finding)}"
+        f"<b>{escaped(one.title)}.</b> {escaped(one.finding)}"
     )
     return f'<details class="fw-observation"><summary>{summary}</summary>{sides}</details>'
 
@@ -156,7 +156,7 @@ def _tables(found: FileForensics, key: str) -> None:
         with st.expander(f"Box tree ({count or len(container.boxes)})", icon=":material/account_tree:"):
             st.dataframe(
                 {
-                    "box": [f"{'· ' * box.depth}{box.type}" for box in container.boxes],
+                    "box": [f"{'· ' * box.depth}{revealed(box.type)}" for box in container.boxes],
                     "offset": [box.offset for box in container.boxes],
                     "size in bytes": [box.size_bytes for box in container.boxes],
                 },

@@ -7,12 +7,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
+
+from pages.parts.shared.markup import escaped
 
 _SIDE_PX = 132
 
@@ -42,9 +43,9 @@ def photo(image: NDArray[np.uint8]) -> bytes:
 def show(tiles: Sequence[Tile]) -> None:
     """The tiles in as many columns as fit."""
     figures = "".join(
-        f'<figure title="{escape(tile.hint)}"><img alt="{escape(f"{tile.name} {tile.below}")}" '
+        f'<figure title="{escaped(tile.hint)}"><img alt="{escaped(f"{tile.name} {tile.below}")}" '
         f'src="data:image/png;base64,{base64.b64encode(tile.png).decode()}">'
-        f'<figcaption>{escape(tile.name)}<span class="fw-note">{escape(tile.below)}</span></figcaption></figure>'
+        f'<figcaption>{escaped(tile.name)}<span class="fw-note">{escaped(tile.below)}</span></figcaption></figure>'
         for tile in tiles
     )
     st.html(f'<div class="fw-tiles">{figures}</div>')

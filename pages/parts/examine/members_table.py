@@ -3,14 +3,13 @@ which family of manipulation they speak for together."""
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from detector.analysis.family import FAMILY_NAMES, FamilyStatement, family_statement
 from detector.analysis.types import Conclusion, Member, ModelResult, sigmoid
 from pages.parts.models import model_choice
 from pages.parts.shared import markup, measurement_table
+from pages.parts.shared.markup import escaped
 from pages.parts.shared.wording import score_text
 
 
@@ -36,8 +35,8 @@ def show(ensemble: ModelResult, conclusion: Conclusion) -> None:
 
 
 def _name(member: Member) -> str:
-    cue = f' <span class="fw-note">cue {escape(member.cue)}</span>' if member.cue else ""
-    return f'<th scope="row">{escape(member.model_id)}{cue}</th>'
+    cue = f' <span class="fw-note">cue {escaped(member.cue)}</span>' if member.cue else ""
+    return f'<th scope="row">{escaped(member.model_id)}{cue}</th>'
 
 
 def _counted(member: Member) -> str:
@@ -54,7 +53,7 @@ def _counted(member: Member) -> str:
 def _left_out(member: Member) -> str:
     return (
         f'<tr>{_name(member)}<td colspan="3" class="fw-note">{markup.icon("do_not_disturb_on")} left out: '
-        f"{escape(member.reason or 'no reason given')}</td></tr>"
+        f"{escaped(member.reason or 'no reason given')}</td></tr>"
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from detector.analysis.family import worst_track
@@ -11,6 +9,7 @@ from detector.analysis.motion_meaning import Evidence, evidence_of
 from detector.analysis.types import ModelResult
 from pages.parts.models import model_choice
 from pages.parts.shared import markup
+from pages.parts.shared.markup import escaped
 
 
 def show(model: ModelResult) -> None:
@@ -37,7 +36,7 @@ def _row(one: Evidence) -> str:
     genuine = "not known" if one.genuine is None else f"{one.genuine[0]} to {one.genuine[1]}"
     way = "for" if one.logit > 0 else "against"
     return (
-        f'<tr><th scope="row">{escape(one.meaning.text)}<br><small>{escape(one.meaning.unit)}</small></th>'
-        f'<td class="fw-num">{escape(one.value)}</td><td class="fw-num">{escape(genuine)}</td>'
+        f'<tr><th scope="row">{escaped(one.meaning.text)}<br><small>{escaped(one.meaning.unit)}</small></th>'
+        f'<td class="fw-num">{escaped(one.value)}</td><td class="fw-num">{escaped(genuine)}</td>'
         f'<td class="fw-num">{one.logit:+.2f} {way}</td></tr>'
     )

@@ -8,6 +8,7 @@ import streamlit as st
 
 from detector.cases import Case, Exhibit, Note
 from detector.errors import FramewitnessError
+from detector.evidence.text import revealed
 from pages.parts.examine import bookmarks
 from pages.parts.shared import markup, navigation, services
 from pages.parts.shared.address import NOWHERE, Place
@@ -33,7 +34,7 @@ def _show_note(note: Note, exhibit: Exhibit | None, *, jump: bool) -> None:
         found = bookmarks.place_text(note.track_id, note.pts, exhibit.evidence.video.time_base)
         place = " · ".join(filter(None, ["" if jump else exhibit.reference, found])) or "the exhibit"
     with st.container(border=True, gap="small"):
-        st.text(note.text)
+        st.text(revealed(note.text, lines=True))
         with st.container(horizontal=True, vertical_alignment="center"):
             markup.note(f"{note.author} · {note.created_at:%Y-%m-%d %H:%M} UTC · on {place}")
             if note.exhibit_id is None or note.pts is None:

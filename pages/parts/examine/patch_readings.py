@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Final
 
 import streamlit as st
@@ -11,6 +10,7 @@ from detector.analysis.family import worst_track
 from detector.analysis.types import ModelResult, sigmoid
 from detector.faces.types import Place
 from pages.parts.shared import markup
+from pages.parts.shared.markup import escaped
 from pages.parts.shared.wording import score_text
 
 PLACE_NAMES: Final[dict[Place, str]] = {
@@ -36,7 +36,7 @@ def show(model: ModelResult) -> None:
 def _row(name: str, logit: float) -> str:
     score = sigmoid(logit)
     return (
-        f'<tr><th scope="row">{escape(name)}</th><td><div class="fw-gauge" role="img" aria-label="score {score:.3f}">'
+        f'<tr><th scope="row">{escaped(name)}</th><td><div class="fw-gauge" role="img" aria-label="score {score:.3f}">'
         f'<b style="left:{100 * score:.1f}%;--fw-dot:var(--fw-blue)"></b></div></td>'
         f'<td class="fw-num">{score_text(score)}</td></tr>'
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 
 from pages.parts.examine.bookmarks import Mark
+from pages.parts.shared.markup import escaped
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock, score_text, track_colour
 
@@ -160,8 +160,8 @@ def _add_marks(figure: go.Figure, readings: Readings, marks: Sequence[Mark], cur
         hoverinfo="text",
         # Plotly reads a few tags in such texts.
         hovertext=[
-            f"{mark.kind} of {escape(mark.author)} · {clock(readings.pts_s(mark.pts))}"
-            + (f"<br>{escape(textwrap.shorten(mark.text, 80, placeholder='…'))}" if mark.text.strip() else "")
+            f"{mark.kind} of {escaped(mark.author)} · {clock(readings.pts_s(mark.pts))}"
+            + (f"<br>{escaped(textwrap.shorten(mark.text, 80, placeholder='…'))}" if mark.text.strip() else "")
             for mark in marks
         ],
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from detector.analysis.kinds import kind_of
@@ -12,6 +10,7 @@ from detector.errors import FramewitnessError
 from detector.evidence import Frame
 from detector.explain.uncertainty import Spread, Uncertainty
 from pages.parts.shared import markup, services
+from pages.parts.shared.markup import escaped
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import model_colour, score_text
 
@@ -71,6 +70,6 @@ def _row(name: str, how: str, spread: Spread, colour: str) -> str:
     marks = "".join(f'<b style="left:{100 * score:.1f}%;--fw-dot:{colour}"></b>' for score in scores)
     text = f"{min(scores):.3f} to {max(scores):.3f}"
     return (
-        f'<span>{escape(name)}<span class="fw-note"> {escape(how)}</span></span>'
+        f'<span>{escaped(name)}<span class="fw-note"> {escaped(how)}</span></span>'
         f'<div class="fw-gauge" role="img" aria-label="scores {text}">{marks}</div><span class="fw-num">{text}</span>'
     )

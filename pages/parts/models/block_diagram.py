@@ -9,9 +9,9 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from detector.analysis.kinds.diagram import Block, Diagram, Role
+from pages.parts.shared.markup import escaped
 
 _PAD, _LINE_PX, _TITLE_PX, _GAP_PX, _GROUP_PX = 9, 14, 16, 26, 8
 _CHAR_PX, _TITLE_CHAR_PX = 5.75, 6.6
@@ -127,7 +127,7 @@ def _box(item: _Placed, colours: _Colours) -> str:
 def _text(x: float, y: float, text: str, colour: str, size: float, weight: int) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" font-size="{size}" font-weight="{weight}" '
-        f'text-anchor="middle">{escape(text)}</text>'
+        f'text-anchor="middle">{escaped(text)}</text>'
     )
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis, ModelResult
 from detector.errors import ModelError
+from detector.evidence.text import revealed
 from detector.registry import ModelCard, Thresholds, available_models, default_model_ids
 from pages.parts.models import model_card
 from pages.parts.shared import markup, navigation, preferences
@@ -80,7 +81,7 @@ def choose() -> tuple[str, ...]:
 
 def _pick(way: str, offered: Mapping[str, ModelCard], default: Sequence[str]) -> tuple[str, ...]:
     def title(model_id: str) -> str:
-        return offered[model_id].title
+        return revealed(offered[model_id].title)
 
     if way == _ONE:
         return (

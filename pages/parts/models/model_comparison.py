@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from detector.analysis.kinds import kind_of
+from detector.evidence.text import revealed
 from detector.registry import ModelCard
 from pages.parts.models.model_card import file_size
 from pages.parts.shared import markup, measurement_table
@@ -40,7 +41,7 @@ def choose(offered: Sequence[ModelCard], first: ModelCard) -> tuple[ModelCard, .
         "Compare with",
         list(others),
         default=list(others)[:2],
-        format_func=lambda model_id: others[model_id].title,
+        format_func=lambda model_id: revealed(others[model_id].title),
         key=f"models_compare_{first.model_id}",
     )
     return (first, *(others[model_id] for model_id in chosen))

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import base64
+import html
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 import streamlit as st
 
+from detector.evidence.text import revealed
+
+
+def escaped(text: str, *, lines: bool = False) -> str:
+    """`text` for HTML: nothing in it is markup, and what could not be seen is spelled out (`revealed`)."""
+    return html.escape(revealed(text, lines=lines))
+
 
 def icon(name: str, colour: str | None = None) -> str:
     """A Material symbol, hidden from screen readers because a word always stands beside it."""
-    style = f' style="color:{escape(colour)}"' if colour else ""
-    return f'<span class="fw-icon" aria-hidden="true"{style}>{escape(name)}</span>'
+    style = f' style="color:{escaped(colour)}"' if colour else ""
+    return f'<span class="fw-icon" aria-hidden="true"{style}>{escaped(name)}</span>'
 
 
 def heading(text: str, aside: str = "", *, bar_to: str = "") -> None:
     """A section's title with an optional remark at the right, ending in the cividis bar up to `bar_to` if given."""
-    bar = f'<span class="fw-bar"></span> {escape(bar_to)}' if bar_to else ""
-    remark = f'<span class="fw-aside">{escape(aside)}{bar}</span>' if aside else ""
-    st.html(f'<div class="fw-heading" role="heading" aria-level="2">{escape(text)}{remark}</div>')
+    bar = f'<span class="fw-bar"></span> {escaped(bar_to)}' if bar_to else ""
+    remark = f'<span class="fw-aside">{escaped(aside)}{bar}</span>' if aside else ""
+    st.html(f'<div class="fw-heading" role="heading" aria-level="2">{escaped(text)}{remark}</div>')
 
 
 def facts(rows: Iterable[tuple[str, str]], *, mono: Iterable[str] = ()) -> None:
     """A two-column list of names and values; the values of names in `mono` are set in a fixed-width face."""
     fixed = set(mono)
     cells = "".join(
-        f"<dt>{escape(name)}</dt><dd{' class=' + chr(34) + 'fw-mono' + chr(34) if name in fixed else ''}>"
-        f"{escape(value)}</dd>"
+        f"<dt>{escaped(name)}</dt><dd{' class=' + chr(34) + 'fw-mono' + chr(34) if name in fixed else ''}>"
+        f"{escaped(value)}</dd>"
         for name, value in rows
     )
     st.html(f'<dl class="fw-facts">{cells}</dl>')
@@ -36,25 +43,23 @@ def facts(rows: Iterable[tuple[str, str]], *, mono: Iterable[str] = ()) -> None:
 
 def note(text: str) -> None:
     """A remark in small print."""
-    st.html(f'<p class="fw-note">{escape(text)}</p>')
+    st.html(f'<p class="fw-note">{escaped(text, lines=True)}</p>')
 
 
 def empty(icon_name: str, title: str, text: str) -> None:
     """Show a placeholder where there is nothing yet: what is missing and what to do about it."""
-    st.html(
-        f'<div class="fw-empty">{icon(icon_name)}<div><b>{escape(title)}</b><br>{escape(text)}</div></div>',
-    )
+    st.html(f'<div class="fw-empty">{icon(icon_name)}<div>{_told(title, text)}</div></div>')
 
 
 def bullets(lines: Iterable[str]) -> None:
     """Show lines of plain text as a list."""
-    st.html('<ul class="fw-bullets">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>")
+    st.html('<ul class="fw-bullets">' + "".join(f"<li>{escaped(line, lines=True)}</li>" for line in lines) + "</ul>")
 
 
 def plain(text: str) -> str:
     """`text` for a widget's label, which Streamlit reads as markdown: every character that could mean something there
-    is escaped, and line breaks become spaces."""
-    marked = "".join("\\" + char if char in "\\`*_{}[]()#+-.!|<>~:$&@" else char for char in text)
+    is escaped, what could not be seen is spelled out, and line breaks become spaces."""
+    marked = "".join("\\" + char if char in "\\`*_{}[]()#+-.!|<>~:$&@" else char for char in revealed(text, lines=True))
     return " ".join(marked.split())
 
 
@@ -74,43 +79,41 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
 
 def problem(title: str, text: str) -> None:
     """An error in plain words. `text` may quote evidence, so it must not pass through Streamlit's markdown."""
-    st.html(
-        f'<div class="fw-problem" role="alert">{icon("error")}<div><b>{escape(title)}</b><br>{escape(text)}</div></div>'
-    )
+    st.html(f'<div class="fw-problem" role="alert">{icon("error")}<div>{_told(title, text)}</div></div>')
 
 
 def scale(low: str, high: str) -> None:
     """The cividis bar with the values at its ends."""
-    st.html(f'<div class="fw-scale">{escape(low)}<span class="fw-bar"></span>{escape(high)}</div>')
+    st.html(f'<div class="fw-scale">{escaped(low)}<span class="fw-bar"></span>{escaped(high)}</div>')
 
 
 def title(text: str, below: str, *, mono: bool = False) -> None:
     """Show the subject of the page, with a line of context; `mono` for a file name, whose every character counts."""
     face = ' class="fw-mono"' if mono else ""
-    st.html(f'<div class="fw-title"><div{face}>{escape(text)}</div><div>{escape(below)}</div></div>')
+    st.html(f'<div class="fw-title"><div{face}>{escaped(text)}</div><div>{escaped(below)}</div></div>')
 
 
 def line(icon_name: str, colour: str, state: str, number: str, name: str, aside: str) -> None:
     """One row of a list: state (icon, colour, word), a number, a name, a remark."""
     st.html(
-        f'<div class="fw-line"><span class="fw-state">{icon(icon_name, colour)} {escape(state)}</span>'
-        f'<span class="fw-num">{escape(number)}</span><span class="fw-name">{escape(name)}</span>'
-        f'<span class="fw-note">{escape(aside)}</span></div>'
+        f'<div class="fw-line"><span class="fw-state">{icon(icon_name, colour)} {escaped(state)}</span>'
+        f'<span class="fw-num">{escaped(number)}</span><span class="fw-name">{escaped(name)}</span>'
+        f'<span class="fw-note">{escaped(aside)}</span></div>'
     )
 
 
 def job_line(icon_name: str, state: str, name: str, aside: str) -> None:
     """One job: its state (icon and word), the file's name, the models."""
     st.html(
-        f'<div class="fw-job"><span class="fw-state">{icon(icon_name)} {escape(state)}</span>'
-        f'<span class="fw-name">{escape(name)}</span><span class="fw-note">{escape(aside)}</span></div>'
+        f'<div class="fw-job"><span class="fw-state">{icon(icon_name)} {escaped(state)}</span>'
+        f'<span class="fw-name">{escaped(name)}</span><span class="fw-note">{escaped(aside)}</span></div>'
     )
 
 
 def states(items: Iterable[tuple[str, str, str]]) -> None:
     """Several states (icon, colour, word) in one line."""
     marks = "".join(
-        f'<span class="fw-state">{icon(name, colour)} {escape(word)}</span>' for name, colour, word in items
+        f'<span class="fw-state">{icon(name, colour)} {escaped(word)}</span>' for name, colour, word in items
     )
     if marks:
         st.html(f'<div class="fw-states">{marks}</div>')
@@ -119,20 +122,17 @@ def states(items: Iterable[tuple[str, str, str]]) -> None:
 def drawing(svg: str, alt: str) -> None:
     """A drawing of ours as a picture, no wider than the page; `alt` says in words what it shows."""
     data = base64.b64encode(svg.encode()).decode()
-    st.html(f'<img class="fw-drawing" alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}">')
+    st.html(f'<img class="fw-drawing" alt="{escaped(alt)}" src="data:image/svg+xml;base64,{data}">')
 
 
 def outcome(icon_name: str, colour: str, title: str, text: str) -> None:
     """Show the outcome of an action: an icon, a word, a sentence."""
-    st.html(
-        f'<div class="fw-outcome" role="status">{icon(icon_name, colour)}<div><b>{escape(title)}</b><br>{escape(text)}'
-        "</div></div>"
-    )
+    st.html(f'<div class="fw-outcome" role="status">{icon(icon_name, colour)}<div>{_told(title, text)}</div></div>')
 
 
 def video(source: str) -> None:
     """The browser's own player for one of this server's addresses; loads nothing before it is asked to play."""
-    st.html(f'<video class="fw-video" controls preload="none" src="{escape(source)}"></video>')
+    st.html(f'<video class="fw-video" controls preload="none" src="{escaped(source)}"></video>')
 
 
 def steps(names: Sequence[str], current: str) -> None:
@@ -141,23 +141,27 @@ def steps(names: Sequence[str], current: str) -> None:
     marks = []
     for index, name in enumerate(names):
         if index < reached:
-            marks.append(f"<span>{icon('check')} {escape(name)}</span>")
+            marks.append(f"<span>{icon('check')} {escaped(name)}</span>")
         elif index == reached:
-            marks.append(f'<b aria-current="step">{icon("arrow_right")} {escape(name)}</b>')
+            marks.append(f'<b aria-current="step">{icon("arrow_right")} {escaped(name)}</b>')
         else:
-            marks.append(f"<span>{escape(name)}</span>")
+            marks.append(f"<span>{escaped(name)}</span>")
     st.html(f'<div class="fw-steps">{"".join(marks)}</div>')
 
 
 def exhibit_title(reference: str, name: str, description: str) -> None:
     """An exhibit's number in the case, its file's name, and what it is said to be."""
-    below = f'<div class="fw-note">{escape(description)}</div>' if description else ""
+    below = f'<div class="fw-note">{escaped(description)}</div>' if description else ""
     st.html(
-        f'<div class="fw-exhibit"><b>{escape(reference)}</b> <span class="fw-mono">{escape(name)}</span>{below}</div>'
+        f'<div class="fw-exhibit"><b>{escaped(reference)}</b> <span class="fw-mono">{escaped(name)}</span>{below}</div>'
     )
 
 
 def stated(title: str, text: str, aside: str) -> None:
     """Show a statement, with line breaks kept, and who made it and when."""
-    body = f'<div class="fw-said">{escape(text)}</div>' if text else ""
-    st.html(f'<div class="fw-stated"><b>{escape(title)}</b>{body}<div class="fw-note">{escape(aside)}</div></div>')
+    body = f'<div class="fw-said">{escaped(text, lines=True)}</div>' if text else ""
+    st.html(f'<div class="fw-stated"><b>{escaped(title)}</b>{body}<div class="fw-note">{escaped(aside)}</div></div>')
+
+
+def _told(title: str, text: str) -> str:
+    return f"<b>{escaped(title)}</b><br>{escaped(text, lines=True)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -21,6 +20,7 @@ from detector.measurement.wording import (
     words,
 )
 from pages.parts.shared import markup
+from pages.parts.shared.markup import escaped
 
 _MANY_COLUMNS, _SEVERAL = 5, 3
 _ICONS = {
@@ -45,7 +45,7 @@ def show(rows: Sequence[Measurement], *, below: int = 0) -> None:
     for row in rows:
         numbers = {"genuine": row.n_real, "manipulated": row.n_fake, **row.counts, **row.rates}
         cells = [
-            f'<th scope="row">{escape(place(row.data[below:]))}{_remark(row)}</th>',
+            f'<th scope="row">{escaped(place(row.data[below:]))}{_remark(row)}</th>',
             _measure(row),
             *[_number(numbers.get(name)) for name in (*sizes, *counts, *rates)],
         ]
@@ -54,7 +54,7 @@ def show(rows: Sequence[Measurement], *, below: int = 0) -> None:
         names = " · ".join(f"{place(row.data[below:])} ({row.n_fake or 0})" for row in bare)
         body.append(
             f'<tr><td colspan="{len(heads)}" class="fw-note">{markup.icon("groups")} {TOO_FEW}, with the number '
-            f"of manipulated ones: {escape(names)}</td></tr>"
+            f"of manipulated ones: {escaped(names)}</td></tr>"
         )
     _table(heads, body)
 
@@ -66,7 +66,7 @@ def _has(rows: Sequence[Measurement], field: str) -> list[bool]:
 def show_other(table: Table) -> None:
     """Show a table of other figures."""
     body = [
-        f'<tr><th scope="row">{escape(words(name))}</th>{"".join(_number(value) for value in values)}</tr>'
+        f'<tr><th scope="row">{escaped(words(name))}</th>{"".join(_number(value) for value in values)}</tr>'
         for name, values in table.rows
     ]
     _table(["", *table.columns], body, style="fw-narrow" if len(table.columns) < _MANY_COLUMNS else "")
@@ -76,7 +76,7 @@ def show_counts(title: str, values: Mapping[str, int]) -> None:
     """Names with whole numbers and each one's bar, the largest first, and the sum."""
     most = max(values.values()) or 1
     body = [
-        f'<tr><th scope="row">{escape(name)}</th><td><div class="fw-count"><i style="width:{100 * count / most:.1f}%">'
+        f'<tr><th scope="row">{escaped(name)}</th><td><div class="fw-count"><i style="width:{100 * count / most:.1f}%">'
         f'</i></div></td><td class="fw-num">{count:,}</td></tr>'
         for name, count in sorted(values.items(), key=lambda item: -item[1])
     ]
@@ -92,9 +92,9 @@ def show_properties(rows: Sequence[Mapping[str, Any]]) -> None:
         warns = f'<div class="fw-note">{markup.icon("warning", "#D55E00")} predicts the label</div>'
         measured = row_of({**row, "auc_95": [row.get("low"), row.get("high")]})
         body.append(
-            f'<tr><th scope="row">{escape(words(name))}{warns if row.get("warns") else ""}</th>'
+            f'<tr><th scope="row">{escaped(words(name))}{warns if row.get("warns") else ""}</th>'
             f"{_measure(measured) if measured else '<td>–</td>'}"
-            f'<td class="fw-note">{escape(str(row.get("direction") or ""))}</td>'
+            f'<td class="fw-note">{escaped(str(row.get("direction") or ""))}</td>'
             + "".join(_number(row.get(key)) for key in ("mean_genuine", "mean_manipulated", "known"))
             + "</tr>"
         )
@@ -104,7 +104,7 @@ def show_properties(rows: Sequence[Mapping[str, Any]]) -> None:
 def show_text(corner: str, titles: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> None:
     """Plain values, one column a title."""
     body = [
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
+        f'<tr><th scope="row">{escaped(name)}</th>{"".join(f"<td>{escaped(value)}</td>" for value in values)}</tr>'
         for name, values in rows
     ]
     _table([corner, *titles], body, style="fw-wide")
@@ -117,15 +117,15 @@ def compare(titles: Sequence[str], columns: Sequence[Sequence[Measurement]]) -> 
     body = []
     for path in paths:
         cells = "".join(_compared(column.get(path)) for column in by_path)
-        body.append(f'<tr><th scope="row">{escape(place(path))}</th>{cells}</tr>')
+        body.append(f'<tr><th scope="row">{escaped(place(path))}</th>{cells}</tr>')
     _table([_INTERVAL, *titles], body, style="fw-wide")
 
 
 def _compared(row: Measurement | None) -> str:
     if row is None:
         return '<td class="fw-note">–</td>'
-    sizes = f'<div class="fw-note">{escape(sizes_text(row))}</div>' if sizes_text(row) else ""
-    return f'<td>{interval_bar(row)}<span class="fw-num">{escape(value_text(row))}</span>{_remark(row)}{sizes}</td>'
+    sizes = f'<div class="fw-note">{escaped(sizes_text(row))}</div>' if sizes_text(row) else ""
+    return f'<td>{interval_bar(row)}<span class="fw-num">{escaped(value_text(row))}</span>{_remark(row)}{sizes}</td>'
 
 
 def row_of(table: Mapping[str, Any]) -> Measurement | None:
@@ -154,13 +154,13 @@ def interval_bar(row: Measurement) -> str:
         low, high = row.interval
         span = f'<i class="fw-span" style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></i>'
     return (
-        f'<div class="fw-interval" role="img" aria-label="AUC {escape(value_text(row))}">'
+        f'<div class="fw-interval" role="img" aria-label="AUC {escaped(value_text(row))}">'
         f'<i class="fw-chance"></i>{span}<b style="left:{100 * row.value:.1f}%"></b></div>'
     )
 
 
 def _measure(row: Measurement) -> str:
-    return f'<td><div class="fw-measure">{interval_bar(row)}<span>{escape(value_text(row))}</span></div></td>'
+    return f'<td><div class="fw-measure">{interval_bar(row)}<span>{escaped(value_text(row))}</span></div></td>'
 
 
 def _remark(row: Measurement) -> str:
@@ -170,14 +170,14 @@ def _remark(row: Measurement) -> str:
 
 def _number(value: object) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else number_text(value)
-    return f'<td class="fw-num">{escape(text)}</td>'
+    return f'<td class="fw-num">{escaped(text)}</td>'
 
 
 def _table(heads: Sequence[str], body: Sequence[str], *, style: str = "") -> None:
     """`heads` end with the columns of numbers, which `style` "fw-wide" has none of."""
     numbers = "" if style == "fw-wide" else ' class="fw-num"'
     cells = "".join(
-        f'<th scope="col"{numbers if index and name not in ("", "AUC", _INTERVAL) else ""}>{escape(words(name))}</th>'
+        f'<th scope="col"{numbers if index and name not in ("", "AUC", _INTERVAL) else ""}>{escaped(words(name))}</th>'
         for index, name in enumerate(heads)
     )
     head = f"<thead><tr>{cells}</tr></thead>" if any(heads) else ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 import streamlit as st
 
 from detector.measurement.wording import number_text, words
 from pages.parts.shared import markup, measurement_table
+from pages.parts.shared.markup import escaped
 from pages.parts.training.run_files import Run
 
 _MEASURES = ("validation_loss", "train_loss", "auc", "accuracy", "f1", "precision", "recall")
@@ -99,8 +99,8 @@ def _show_roadmap(roadmap: Any) -> None:
         return
     markup.heading("What the figures suggest")
     items = "".join(
-        f"<li><b>{escape(str(item.get('finding', '')))}</b> {escape(str(item.get('measured', '')))}"
-        f'<div class="fw-note">{escape(str(item.get("suggestion", "")))}</div></li>'
+        f"<li><b>{escaped(str(item.get('finding', '')))}</b> {escaped(str(item.get('measured', '')))}"
+        f'<div class="fw-note">{escaped(str(item.get("suggestion", "")))}</div></li>'
         for item in roadmap
         if isinstance(item, Mapping)
     )
