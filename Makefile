@@ -8,7 +8,7 @@ PORT ?= 8501
 
 LOCK_SAYS := Every version of the whole environment, transitive ones included. pip takes it as constraints (-c); make lock renews it.
 
-.PHONY: run test env dev browser lint lock clean
+.PHONY: run test env dev browser lint lock clean fuzz
 
 run: env
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -16,6 +16,11 @@ run: env
 # Two test processes of one thread each: torch would give each as many threads as there are cores, and they would wait for each other.
 test: dev browser lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Hostile files, each in a child process with limits; goes on at the seed where the last run ended (.fuzz/next-seed). See tests/fuzz.
+FUZZ_FILES ?= 5000
+fuzz: dev
+	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python -m tests.fuzz --files $(FUZZ_FILES)
 
 lint: dev
 	$(BIN)/ruff check .
