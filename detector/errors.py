@@ -9,7 +9,8 @@
     |  |- NoVideoStreamError    audio only
     |  |- EncryptedFileError
     |  |- NoFramesError         a video stream from which no frame decodes
-    |  '- OversizedError        dimensions or duration beyond the limits
+    |  |- OversizedError        dimensions or duration beyond the limits
+    |  '- EvidenceAlteredError  a stored copy is not what it is filed as
     |- ModelError               a model cannot be used
     |  |- ModelNotFoundError
     |  '- WeightsRefusedError   hash, format or keys do not match the card
@@ -103,6 +104,16 @@ class OversizedError(EvidenceError):
     """A file beyond the limits on size, side or length."""
 
     code = "evidence_oversized"
+
+
+class EvidenceAlteredError(EvidenceError):
+    """A stored copy that no longer has the SHA-256 under which it is filed. `found_sha256` (hex) is what it has."""
+
+    code = "evidence_altered"
+
+    def __init__(self, message: str, *, found_sha256: str) -> None:
+        super().__init__(message)
+        self.found_sha256 = found_sha256
 
 
 class ModelError(FramewitnessError):

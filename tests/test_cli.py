@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from detector.analysis import analysis_from_dict, load_landmarks
+from detector.analysis import analysis_from_dict, analysis_to_dict, load_landmarks
 from detector.cases import CaseStore
 from detector.cli import COMMANDS, main
 from detector.commands.interrupts import Interrupts
@@ -275,6 +275,53 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
         main([command, "--help"])
     assert raised.value.code == 0
     assert f"usage: python -m detector {command}" in capsys.readouterr().out
+
+
+def test_what_is_printed_of_a_repeated_analysis_is_what_is_on_record(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second time under another name: equal work is kept once, so the record's own name is printed."""
+    shutil.copy(folder / "clip.mp4", tmp_path / "copy.mp4")
+    printed = []
+    for path in (folder / "clip.mp4", tmp_path / "copy.mp4"):
+        assert main(["analyze", str(path), *QUICK, "--quiet", "--case", "Twice"]) == 0
+        printed.append(json.loads(capsys.readouterr().out))
+    assert printed[0] == printed[1]
+    with CaseStore.open(tmp_path / "home") as store:
+        (record,) = store.analyses()
+        assert analysis_to_dict(store.analysis(record.record_id)) == printed[0]
+
+
+def test_a_swapped_stored_file_is_put_right_before_it_is_analysed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["analyze", str(folder / "clip.mp4"), *QUICK, "--quiet", "--case", "Swap"]
+    assert main(arguments) == 0
+    stored = next(path for path in (tmp_path / "home" / "evidence").rglob("*") if path.is_file())
+    stored.chmod(0o644)
+    stored.write_bytes(bytes(stored.stat().st_size))
+    assert main(arguments) == 0
+    assert stored.read_bytes() == (folder / "clip.mp4").read_bytes()
+    assert main(["cases", "verify", "--all"]) == 1
+    assert "was not the evidence" in capsys.readouterr().err
+    assert main(["cases", "acknowledge", "A disk error.", "--case", "Swap", "--author", "Ada"]) == 0
+    assert "Ada on this: A disk error." in capsys.readouterr().out
+    assert main(["cases", "verify", "--all"]) == 0
+
+
+def test_a_refused_file_leaves_nothing_and_strays_are_cleared(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", str(folder / "letter.mp4"), *QUICK, "--quiet", "--case", "Letter"]) == 3
+    evidence = tmp_path / "home" / "evidence"
+    assert [path for path in evidence.rglob("*") if path.is_file()] == []
+    (evidence / "stray").write_bytes(b"left by an earlier version")
+    assert main(["cases", "verify", "--all"]) == 0
+    assert "No exhibit names the file" in capsys.readouterr().err
+    assert main(["cases", "strays"]) == 0
+    assert main(["cases", "strays", "--clear"]) == 0
+    assert capsys.readouterr().out.count(str(evidence / "stray")) == 2
+    assert not (evidence / "stray").exists()
 
 
 @pytest.fixture(scope="module")

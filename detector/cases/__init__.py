@@ -28,6 +28,7 @@ from detector.cases.types import (
     Event,
     Exhibit,
     Facets,
+    Finding,
     Head,
     Hit,
     Job,
@@ -35,6 +36,7 @@ from detector.cases.types import (
     JobState,
     Note,
     StoreVerification,
+    StrayFile,
     Verification,
 )
 
@@ -57,6 +59,7 @@ __all__ = [
     "Event",
     "Exhibit",
     "Facets",
+    "Finding",
     "GroundTruth",
     "Head",
     "Hit",
@@ -71,6 +74,7 @@ __all__ = [
     "SignOff",
     "Signature",
     "StoreVerification",
+    "StrayFile",
     "Verification",
     "default_home",
     "restore",

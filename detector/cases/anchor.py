@@ -56,8 +56,8 @@ class Anchor:
         self._previous = _FIRST_PREVIOUS
 
     def exists(self) -> bool:
-        """Whether there is an anchor file."""
-        return self.path.is_file()
+        """Whether there is an anchor file with anything in it."""
+        return self.path.is_file() and self.path.stat().st_size > 0
 
     def last_line(self) -> AnchorLine | None:
         """The newest line; None where the file is missing, empty or does not end in a line of this form."""

@@ -91,8 +91,10 @@ def insert_analysis(
     artefact_dir: Path,
     *,
     actor: str,
+    evidence_checked: bool,
 ) -> None:
-    """Add the record of an analysis, its scores and its artefacts."""
+    """Add the record of an analysis, its scores and its artefacts. The event says whether the stored file was hashed
+    before and after."""
     told = {
         "exhibit_id": exhibit.exhibit_id,
         "analysis_id": analysis.analysis_id,
@@ -129,6 +131,7 @@ def insert_analysis(
     ):
         stored = found.select([column.name for column in columns if column.stored])
         insert_table(cursor, table, stored.append_column("record_id", pa.array([record_id] * len(stored), pa.string())))
+    told["evidence_checked"] = evidence_checked
     record_entry(cursor, exhibit.case_id, "analysis_saved", "analysis", record_id, actor, told)
 
 

@@ -13,6 +13,7 @@ from detector.cases.artefacts import load_analysis
 from detector.cases.chain import STORE_CHAIN, read_events, read_head
 from detector.cases.database import Database
 from detector.cases.entries import storable
+from detector.cases.findings import read_findings
 from detector.cases.history import read_facets, read_hits, read_page
 from detector.cases.home import Layout
 from detector.cases.records import read_analyses, read_case, read_exhibits, read_notes
@@ -25,6 +26,7 @@ from detector.cases.types import (
     Event,
     Exhibit,
     Facets,
+    Finding,
     Head,
     Hit,
     Note,
@@ -164,6 +166,12 @@ class CaseReader:
         """The log of a case, or the store's own without a case."""
         with self._database.read() as cursor:
             return read_events(cursor, case_id)
+
+    def findings(self, case_id: str = STORE_CHAIN) -> tuple[Finding, ...]:
+        """What was found changed behind the program's back, as the log of a case or the store's own says, oldest first;
+        also what was acknowledged."""
+        with self._database.read() as cursor:
+            return read_findings(cursor, case_id)
 
     def head(self, case_id: str) -> Head:
         """The newest event of a case's log: what a report prints, and `verify` can be held against later."""

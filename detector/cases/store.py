@@ -29,8 +29,10 @@ from detector.cases.entries import (
     storable,
 )
 from detector.cases.export import write_bundle
+from detector.cases.findings import acknowledge
 from detector.cases.home import Layout
 from detector.cases.identifiers import new_id
+from detector.cases.intake import EvidenceIntake
 from detector.cases.job_table import JobTable
 from detector.cases.opening import open_store, system_user
 from detector.cases.reader import CaseReader
@@ -51,8 +53,9 @@ class CaseStore(CaseReader):
     """Safe to share between threads: reads take a cursor each, writes wait for one another.
 
     `jobs` is the job table; `metadata` keeps status, tags, stars, exhibit names and bookmarks; `statements` opinions,
-    ground truth, signatures and views; `similarity` finds what was seen before. `warnings` are plain sentences on what
-    happened at opening. Every method raises StoreError for an id that the store does not hold.
+    ground truth, signatures and views; `similarity` finds what was seen before; `intake` is the way in for files.
+    `warnings` are plain sentences on what happened at opening. Every method raises StoreError for an id that the store
+    does not hold.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class CaseStore(CaseReader):
         self.metadata = CaseMetadata(database, actor)
         self.statements = StatementRepository(database, layout, actor, self.verify)
         self.similarity = SimilaritySearch(database, layout, actor)
+        self.intake = EvidenceIntake(database, layout, actor)
         self._actor = actor
 
     @classmethod
@@ -122,21 +126,22 @@ class CaseStore(CaseReader):
     def add_exhibit(self, case_id: str, evidence: Evidence, *, author: str = "") -> Exhibit:
         """Put a stored file into a case. The same file in the same case again is the same exhibit.
 
-        The file must lie in `evidence_dir` (`detector.evidence.ingest` puts it there); else StoreError.
+        The file must lie in `evidence_dir` (`intake.take_in` puts it there); else StoreError.
         """
         expected = stored_path(self.evidence_dir, evidence.file.sha256)
         if not (evidence.file.path.resolve() == expected and expected.is_file()):
             raise StoreError(
                 f"The exhibit's file was expected at {expected} and is at {evidence.file.path}. Take it in with "
-                "detector.evidence.ingest first."
+                "the store's intake first."
             )
         new, who = new_id("x"), storable(author) or self._actor
         return self.exhibit(
             self._database.write(lambda cursor: insert_exhibit(cursor, new, case_id, evidence, actor=who))
         )
 
-    def save_analysis(self, exhibit_id: str, analysis: Analysis) -> AnalysisRecord:
+    def save_analysis(self, exhibit_id: str, analysis: Analysis, *, evidence_checked: bool = False) -> AnalysisRecord:
         """Keep an analysis of the exhibit; one that is already kept (equal `analysis_id`) is returned as it is.
+        `evidence_checked` says that the stored file was hashed before and after (`detector.evidence.unaltered`).
 
         Raises StoreError, and puts it on record, where the one that is kept has other results: equal work must give
         equal numbers.
@@ -154,7 +159,14 @@ class CaseStore(CaseReader):
         try:
             self._database.write(
                 lambda cursor: insert_analysis(
-                    cursor, new, exhibit, analysis, kept, self.artefact_dir, actor=self._actor
+                    cursor,
+                    new,
+                    exhibit,
+                    analysis,
+                    kept,
+                    self.artefact_dir,
+                    actor=self._actor,
+                    evidence_checked=evidence_checked,
                 )
             )
         except duckdb.ConstraintException:
@@ -196,6 +208,19 @@ class CaseStore(CaseReader):
 
         self._database.write(change)
 
+    def acknowledge(self, text: str, *, case_id: str = STORE_CHAIN, author: str = "") -> None:
+        """Put on record, in words, that the open findings of a case or of the store itself were looked into; from then
+        on they are no reason any more for `verify` to say that something differs. Raises StoreError where no words are
+        given or nothing is open."""
+        who = storable(author) or self._actor
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            if case_id != STORE_CHAIN:
+                read_case(cursor, case_id)
+            acknowledge(cursor, case_id, storable(text), who)
+
+        self._database.write(change)
+
     def check(
         self, case_id: str, *, known_heads: Sequence[str] = (), actor: str = "", progress: Progress | None = None
     ) -> Verification:
@@ -225,7 +250,8 @@ class CaseStore(CaseReader):
         with an event that names the bundle's SHA-256. Originals that are not in the bundle stay missing (`verify` says
         so) until the same files are taken in. Raises StoreError, and keeps nothing, where the bundle does not verify or
         the store has the case already."""
-        return self.case(import_bundle(self._database, self.layout, path, storable(author) or self._actor))
+        with self.intake.running():
+            return self.case(import_bundle(self._database, self.layout, path, storable(author) or self._actor))
 
     def back_up(self, folder: Path, *, author: str = "") -> Path:
         """Copy the whole store to an empty folder (see `backup`), and say so in the store's log."""

@@ -8,7 +8,7 @@ base-32 digits. What people state about a case (opinions, truths, signatures) is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -215,6 +215,40 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """An event that says that evidence or record were changed behind the program's back. `case_id` "" is the store's
+    own log; `record_ids` are the analyses that it casts doubt on. It is open until `acknowledged_by` somebody."""
+
+    case_id: str
+    sequence: int
+    at: datetime
+    text: str
+    exhibit_id: str | None = None
+    record_ids: tuple[str, ...] = ()
+    acknowledgement: str = ""
+    acknowledged_by: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """When it was found, what, and what somebody said to it."""
+        said = "" if self.acknowledged_by is None else f" {self.acknowledged_by} on this: {self.acknowledgement}"
+        return f"Found {self.at:%Y-%m-%d %H:%M} UTC (event {self.sequence}): {self.text}{said}"
+
+    def acknowledge(self, text: str, by: str) -> Finding:
+        """The finding with somebody's words to it."""
+        return replace(self, acknowledgement=text, acknowledged_by=by)
+
+
+@dataclass(frozen=True, slots=True)
+class StrayFile:
+    """A file in the evidence folder that no exhibit names. `modified_at` is in UTC."""
+
+    path: Path
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """Outcome of recomputing a case. `problem` names the first failure in one sentence, None when all agrees. `head` is
     the log's newest event; the anchor file vouches for events up to `anchored`. `warnings` are no failures."""
@@ -236,10 +270,13 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class StoreVerification:
-    """Outcome of recomputing the whole store. `problem` is the first thing wrong outside single cases."""
+    """Outcome of recomputing the whole store. `problem` is the first thing wrong outside single cases. `strays` are
+    files that no exhibit names, `missing` the SHA-256 of those that one names and that are not there."""
 
     cases: tuple[Verification, ...]
     problem: str | None
+    strays: tuple[StrayFile, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -12,12 +12,15 @@ from detector.cases.chain import STORE_CHAIN, chain_problem, clock_warnings, hea
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database
 from detector.cases.encoder_fingerprint import fingerprint_problem
+from detector.cases.findings import finding_problem, read_findings
 from detector.cases.home import Layout
+from detector.cases.intake import find_strays, named_files
 from detector.cases.job_table import job_problem
 from detector.cases.records import read_analyses, read_case, read_exhibits
 from detector.cases.seals import SEALED, seal_problem, sealed_records
 from detector.cases.search_index import text_problem
 from detector.cases.types import Event, StoreVerification, Verification
+from detector.evidence.store import stored_path
 
 # Told the part done, 0 to 1, and what is being read.
 Progress = Callable[[float, str], None]
@@ -59,13 +62,15 @@ def verify_store(
         lost = next((case_id for case_id in by_case if case_id != STORE_CHAIN and case_id not in ids), None)
         if lost is not None:
             own = own or f"The anchor file knows the case {lost}, which the store no longer holds: it was removed."
-        problem = problem or own or _stray(cursor)
+        problem = problem or own or _stray(cursor) or finding_problem(read_findings(cursor))
+        named = named_files(cursor)
     outcomes = []
     for place, case_id in enumerate(ids):
         if progress is not None:
             progress(place / len(ids), case_id)
         outcomes.append(_verify(database, layout, anchored, anchor.problem, case_id, ()))
-    return StoreVerification(tuple(outcomes), problem)
+    missing = tuple(sha256 for sha256 in sorted(named) if not stored_path(layout.evidence, sha256).is_file())
+    return StoreVerification(tuple(outcomes), problem, find_strays(layout.evidence, named), missing)
 
 
 def _verify(
@@ -94,6 +99,8 @@ def _verify(
             or text_problem(cursor, case_id)
             or job_problem(cursor, case_id, events)
         )
+        findings = read_findings(cursor, case_id)
+        found = finding_problem((*read_findings(cursor), *findings))
         files = _files(cursor, layout, case_id) if problem is None else []
     checked = 0
     sizes = [path.stat().st_size if path.is_file() else 0 for _, path, _ in files]
@@ -109,10 +116,14 @@ def _verify(
         events_checked=len(events),
         records_checked=len(sealed),
         files_checked=checked,
-        problem=problem or anchor_file_problem,
+        problem=problem or anchor_file_problem or found,
         head=head,
         anchored=lines[-1].sequence if lines else 0,
-        warnings=(*clock_warnings(events), *([unwritten] if unwritten else [])),
+        warnings=(
+            *clock_warnings(events),
+            *([unwritten] if unwritten else []),
+            *(one.sentence for one in findings if one.acknowledged_by is not None),
+        ),
     )
 
 

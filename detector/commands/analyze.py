@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,13 @@ from detector.commands.find_case import find_case
 from detector.commands.forensics import lines_of
 from detector.commands.interrupts import Interrupts
 from detector.commands.meter import Meter
-from detector.errors import StoreError
+from detector.errors import EvidenceAlteredError, StoreError
 from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
     from detector.analysis import Analysis
     from detector.cases import CaseStore
+    from detector.evidence import StoredFile
     from detector.registry import LoadedModel
 
 
@@ -94,36 +95,48 @@ class _Session:
     case_name: str = ""
 
     def examine(self, path: Path, interrupts: Interrupts) -> Analysis:
-        """Ingest, analyse and, with a case, record one file; an interrupt leaves a whole record or none."""
+        """Ingest, analyse and, with a case, record one file; an interrupt leaves a whole record or none. With a case
+        what is returned is what is on record."""
         from detector.analysis import analyze
-        from detector.evidence import examine, ingest
+        from detector.evidence import examine, unaltered
 
-        stored = ingest(path, self.evidence_dir)
-        try:
-            evidence = examine(stored)
-            with interrupts.deferred():
-                with Meter(plain(path.name), self.quiet) as meter:
-                    analysis = analyze(
-                        evidence, self.models, self.settings, on_progress=meter.show, cancelled=interrupts.asked
-                    )
+        with self._taken_in(path) as stored:
+            try:
+                with unaltered(stored):
+                    evidence = examine(stored)
+                    with interrupts.deferred(), Meter(plain(path.name), self.quiet) as meter:
+                        analysis = analyze(
+                            evidence, self.models, self.settings, on_progress=meter.show, cancelled=interrupts.asked
+                        )
+            except EvidenceAlteredError as error:
                 if self.store is not None:
-                    self._record(self.store, path, analysis)
-        except BaseException:
-            if self.store is not None and not self.store.exhibits_of_file(stored.sha256):
-                stored.path.unlink(missing_ok=True)
-            raise
-        return analysis
+                    self.store.intake.report_altered(stored.sha256, error.found_sha256)
+                raise
+            if self.store is None:
+                return analysis
+            with interrupts.deferred():
+                return self._record(self.store, path, analysis)
 
-    def _record(self, store: CaseStore, path: Path, analysis: Analysis) -> None:
-        """The case is made only now, so that work which came to nothing leaves no empty one."""
+    def _taken_in(self, path: Path) -> AbstractContextManager[StoredFile]:
+        """The stored copy of the file, gone again where it comes to no record."""
+        from detector.evidence import ingest
+
+        if self.store is not None:
+            return self.store.intake.take_in(path)
+        return nullcontext(ingest(path, self.evidence_dir))
+
+    def _record(self, store: CaseStore, path: Path, analysis: Analysis) -> Analysis:
+        """The analysis as it is kept. The case is made only now, so that work which came to nothing leaves no empty
+        one."""
         case = find_case(store, self.case_name) or store.create_case(self.case_name)
         exhibit = store.add_exhibit(case.case_id, analysis.evidence)
-        record = store.save_analysis(exhibit.exhibit_id, analysis)
+        record = store.save_analysis(exhibit.exhibit_id, analysis, evidence_checked=True)
         store.similarity.fingerprint(exhibit.exhibit_id)
         store.statements.record_view(
             case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True
         )
         print(f"{plain(path.name)}: recorded as {record.record_id} in case {case.case_id}", file=sys.stderr)
+        return store.analysis(record.record_id)
 
 
 def _print_result(analysis: Analysis, style: str) -> None:

@@ -45,6 +45,12 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--with-evidence", action="store_true", help="put the originals into the bundle")
     bring = actions.add_parser("import", help="take in a bundle, or make an empty store from a backup folder")
     bring.add_argument("source", type=Path, metavar="FILE_OR_FOLDER")
+    settle = actions.add_parser("acknowledge", help="put on record what a finding that verify names came from")
+    settle.add_argument("text", help="what was found out and done; kept in the log")
+    settle.add_argument("--case", help="case id, reference or title (default: the store's own log)")
+    settle.add_argument("--author", default="", help="who states it (default: the user of this system)")
+    strays = actions.add_parser("strays", help="list the files in the evidence folder that no exhibit names")
+    strays.add_argument("--clear", action="store_true", help="remove them, with an event in the store's log")
     for action, run in (
         (listing, _list),
         (search, _search),
@@ -52,6 +58,8 @@ def add_commands(commands: Any) -> None:
         (verify, _verify),
         (export, _export),
         (bring, _import),
+        (settle, _acknowledge),
+        (strays, _strays),
     ):
         if action in (verify, export):
             action.add_argument("case", nargs="?", help="case id, reference or title")
@@ -138,6 +146,11 @@ def _verify(args: argparse.Namespace) -> int:
         if args.all:
             whole = store.verify_all()
             outcomes, problem = whole.cases, whole.problem
+            warnings = (
+                *warnings,
+                *(f"The evidence file {sha256} is missing." for sha256 in whole.missing),
+                *(f"No exhibit names the file {stray.path} (see `cases strays`)." for stray in whole.strays),
+            )
         else:
             case_id = require_case(store, args.case).case_id
             outcomes, problem = (store.check(case_id, known_heads=args.head),), None
@@ -164,6 +177,22 @@ def _tell_outcome(outcome: Verification, style: str) -> None:
         print(f"warning: {plain(warning)}", file=sys.stderr)
     if outcome.problem is not None:
         print(f"error: case_differs: {plain(outcome.problem)}", file=sys.stderr)
+
+
+def _acknowledge(args: argparse.Namespace) -> int:
+    with open_store(args.home) as store:
+        case_id = require_case(store, args.case).case_id if args.case else ""
+        store.acknowledge(args.text, case_id=case_id, author=args.author)
+        for finding in store.findings(case_id):
+            print(plain(finding.sentence))
+    return 0
+
+
+def _strays(args: argparse.Namespace) -> int:
+    with open_store(args.home) as store:
+        for stray in store.intake.clear_strays() if args.clear else store.intake.strays():
+            print(f"{plain(str(stray.path))}\t{stray.size_bytes}\t{stray.modified_at:%Y-%m-%d %H:%M:%S}Z")
+    return 0
 
 
 def _export(args: argparse.Namespace) -> int:

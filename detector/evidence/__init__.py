@@ -3,7 +3,7 @@
 from detector.evidence.examine import examine
 from detector.evidence.reader import FrameReader
 from detector.evidence.seek import frame_at, frame_before, frame_times
-from detector.evidence.store import hash_file, ingest, stored_path
+from detector.evidence.store import hash_file, ingest, stored_path, unaltered
 from detector.evidence.types import (
     JUST_BEFORE_S,
     AudioStream,
@@ -32,4 +32,5 @@ __all__ = [
     "hash_file",
     "ingest",
     "stored_path",
+    "unaltered",
 ]

@@ -5,26 +5,34 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from detector.errors import EvidenceError
+from detector.errors import EvidenceAlteredError, EvidenceError
 from detector.evidence.types import StoredFile
 
 CHUNK_BYTES = 1 << 20
 MAX_NAME_CHARS = 255
 
 
-def ingest(source: Path | BinaryIO, store_dir: Path, *, file_name: str | None = None) -> StoredFile:
+def ingest(
+    source: Path | BinaryIO,
+    store_dir: Path,
+    *,
+    file_name: str | None = None,
+    on_replaced: Callable[[str, str], None] | None = None,
+) -> StoredFile:
     """Copy `source` to `store_dir/<sha256[:2]>/<sha256>`, read-only, in one pass of 1 MiB chunks.
 
     The copy appears under its final name only when complete (temporary file on the same file system, then an atomic
-    rename). Equal content is kept once; every submission keeps its own `file_name`, which is data and never a path to
-    open: control of it stays with the submitter, so it is only made storable (no NUL, no lone surrogates, at most 255
-    characters). SHA-256 (FIPS 180-4) identifies the file; MD5 is kept for older records. Raises `EvidenceError` when
-    `source` cannot be read or is not a regular file. Errors of the store's own disk stay `OSError`.
+    rename). Equal content is kept once: a copy that is there already is hashed, and one that is not what its name says
+    is replaced by the bytes just read; `on_replaced` is then told the name and the SHA-256 found ("" where it could not
+    be read). Every submission keeps its own `file_name`, which is data and never a path to open: control of it stays
+    with the submitter, so it is only made storable (no NUL, no lone surrogates, at most 255 characters). SHA-256 (FIPS
+    180-4) identifies the file; MD5 is kept for older records. Raises `EvidenceError` when `source` cannot be read or is
+    not a regular file. Errors of the store's own disk stay `OSError`.
     """
     store_dir = Path(store_dir)
     store_dir.mkdir(parents=True, exist_ok=True)
@@ -44,10 +52,13 @@ def ingest(source: Path | BinaryIO, store_dir: Path, *, file_name: str | None = 
             os.fsync(copy.fileno())
         target = stored_path(store_dir, sha256.hexdigest())
         target.parent.mkdir(exist_ok=True)
-        # An existing copy of another size was damaged after it was stored: the bytes just hashed replace it.
-        if not target.is_file() or target.stat().st_size != size_bytes:
+        there = os.path.lexists(target)
+        found = _found_sha256(target) if there else ""
+        if found != target.name:
             os.chmod(temporary, 0o444)
             os.replace(temporary, target)
+            if there and on_replaced is not None:
+                on_replaced(target.name, found)
     finally:
         Path(temporary).unlink(missing_ok=True)
     return StoredFile(
@@ -69,6 +80,51 @@ def hash_file(path: Path) -> tuple[str, str]:
             sha256.update(chunk)
             md5.update(chunk)
     return sha256.hexdigest(), md5.hexdigest()
+
+
+@contextmanager
+def unaltered(stored: StoredFile) -> Iterator[None]:
+    """Hold the stored copy to the SHA-256 that it is filed under while it is worked on: it is hashed before and after,
+    and must be the same file, last written at the same time, throughout.
+
+    Raises `EvidenceAlteredError` where it holds something else, and `EvidenceError` where it cannot be read or was
+    written to meanwhile: then nobody can tell which bytes the work saw. An error of the work itself goes first.
+    """
+    before = _require_unaltered(stored)
+    yield
+    if _require_unaltered(stored) != before:
+        raise EvidenceError(
+            f"The stored copy of {stored.sha256} was replaced or written to while it was analysed, so the result was "
+            "not kept. Find out what writes to the evidence folder, then run the analysis again."
+        )
+
+
+def _require_unaltered(stored: StoredFile) -> tuple[int, ...]:
+    """The identity and times of the stored copy, once it was found to hold what it should."""
+    try:
+        at = stored.path.stat()
+        found = hash_file(stored.path)[0]
+    except OSError as error:
+        raise EvidenceError(
+            f"Expected the stored copy {stored.sha256}, and it cannot be read ({error.strerror}). Take the original in "
+            "again."
+        ) from error
+    if found != stored.sha256:
+        raise EvidenceAlteredError(
+            f"Expected the stored copy of {stored.sha256}, found a file with the SHA-256 {found}: it was changed after "
+            "it was taken in. Nothing was concluded from it. Take the original in again, which puts it back, and find "
+            "out who changed the copy.",
+            found_sha256=found,
+        )
+    return (at.st_dev, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns)
+
+
+def _found_sha256(path: Path) -> str:
+    """SHA-256 of what lies where a copy should; "" for what is no regular file or cannot be read."""
+    try:
+        return hash_file(path)[0] if path.is_file() and not path.is_symlink() else ""
+    except OSError:
+        return ""
 
 
 def storable_name(name: str) -> str:

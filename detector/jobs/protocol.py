@@ -2,6 +2,7 @@
 
 service -> worker   run {task} · cancel {job_id} · end of file: stop at once
 worker -> service   progress {job_id, …} · done {job_id} · cancelled {job_id} · failed {job_id, code, message}
+                    (failed with the code evidence_altered also has found_sha256)
 """
 
 from __future__ import annotations

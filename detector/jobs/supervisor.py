@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from detector.cases import CaseStore, Job
-from detector.errors import StoreError
+from detector.errors import EvidenceAlteredError, StoreError
 from detector.jobs import spool
 from detector.jobs.process import WorkerProcess
 from detector.jobs.protocol import Task, task_to_dict
@@ -152,6 +152,9 @@ class WorkerSupervisor:
         elif kind == "cancelled":
             self._end_cancelled(job)
         elif kind == "failed":
+            if message["code"] == EvidenceAlteredError.code:
+                sha256 = self._store.exhibit(job.exhibit_id).sha256
+                self._store.intake.report_altered(sha256, message["found_sha256"])
             self._store.jobs.fail(job.job_id, message["code"], message["message"])
         return kind in ("done", "cancelled", "failed")
 

@@ -18,7 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from detector.errors import CancelledError, FramewitnessError
+from detector.errors import CancelledError, EvidenceAlteredError, FramewitnessError
+from detector.evidence.store import unaltered
 from detector.jobs.parent import die_with_parent
 from detector.jobs.protocol import ProgressLike, Runner, Task, decode, encode, task_from_dict
 from detector.jobs.spool import write_result
@@ -85,10 +86,14 @@ class Worker:
         try:
             if self._runner is None:
                 self._runner = _make_runner(self._runner_path)
-            analysis = self._runner(task, self._reporter(task), lambda: task.job_id in self._cancelled)
+            with unaltered(task.file):
+                analysis = self._runner(task, self._reporter(task), lambda: task.job_id in self._cancelled)
             write_result(self._spool_dir, task.job_id, analysis)
         except CancelledError:
             return {"type": "cancelled", **told}
+        except EvidenceAlteredError as error:
+            found = {"code": error.code, "message": str(error), "found_sha256": error.found_sha256}
+            return {"type": "failed", **told, **found}
         except FramewitnessError as error:
             return {"type": "failed", **told, "code": error.code, "message": str(error)}
         except MemoryError:

@@ -18,7 +18,8 @@ def make_evidence(evidence_dir: Path, content: bytes = b"a film", file_name: str
     sha256 = hashlib.sha256(content).hexdigest()
     path = evidence_dir / sha256[:2] / sha256
     path.parent.mkdir(exist_ok=True, parents=True)
-    path.write_bytes(content)
+    if not path.is_file() or path.read_bytes() != content:
+        path.write_bytes(content)
     md5 = hashlib.md5(content).hexdigest()
     return Evidence(
         file=StoredFile(sha256, md5, len(content), file_name, path),

@@ -14,6 +14,7 @@ import pytest
 from detector.cases import CaseStore, JobRequest
 from detector.cases.chain import FIRST_PREVIOUS_HASH, event_hash
 from detector.cases.database import from_column, rows
+from detector.errors import StoreError
 from tests.cases.records import make_analysis, make_evidence
 
 
@@ -288,15 +289,35 @@ def test_tampering_is_found_and_named(world: World, way: str) -> None:
     assert said in problem(world)
 
 
-def test_a_lost_anchor_is_said_once_and_kept_in_the_store_s_log(world: World) -> None:
-    (world.home / "cases.anchor").unlink()
+@pytest.mark.parametrize("lose", [Path.unlink, lambda anchor: anchor.write_text("")], ids=["deleted", "emptied"])
+def test_a_lost_anchor_differs_until_somebody_says_what_became_of_it(
+    world: World, lose: Callable[[Path], object]
+) -> None:
+    lose(world.home / "cases.anchor")
     with CaseStore.open(world.home, actor="E") as store:
         (warning,) = store.warnings
         assert "missing or empty" in warning
         assert store.events()[-1].action == "anchor_differs"
-        assert store.verify_all().ok
     with CaseStore.open(world.home, actor="E") as store:
         assert store.warnings == ()
+        assert "missing or empty" in store.verify_all().problem
+        assert "missing or empty" in store.verify(world.case_id).problem
+        with pytest.raises(StoreError, match="needs words"):
+            store.acknowledge("  ")
+        store.acknowledge("The disk of the anchor failed; backup of Monday compared.", author="Ada")
+        assert store.events()[-1].details["text"].startswith("The disk")
+        assert store.verify_all().ok
+        assert store.findings()[0].acknowledged_by == "Ada"
+        with pytest.raises(StoreError, match="no finding"):
+            store.acknowledge("Again.")
+
+
+def test_an_anchor_emptied_while_the_store_is_open_is_found(world: World) -> None:
+    with CaseStore.open(world.home, actor="E") as store:
+        store.add_note(world.case_id, "before")
+        (world.home / "cases.anchor").write_text("")
+        store.add_note(world.case_id, "after")
+        assert "missing or empty" in store.verify(world.case_id).problem
 
 
 def test_an_anchor_taken_away_while_the_store_is_open_is_found(world: World) -> None:
@@ -314,6 +335,8 @@ def test_after_an_older_database_the_loss_stays_visible(world: World) -> None:
         assert "Newer events are missing" in store.warnings[0]
         store.add_note(world.case_id, "business as usual")
         assert "was rewritten" in store.verify(world.case_id).problem
+        assert "Newer events are missing" in store.verify(world.other_id).problem
+        store.acknowledge("A restored backup.")
         assert store.verify(world.other_id).ok
     with CaseStore.open(world.home, actor="E") as store:
         assert store.warnings == ()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from detector.errors import EvidenceError
-from detector.evidence import hash_file, ingest, stored_path
+from detector.errors import EvidenceAlteredError, EvidenceError
+from detector.evidence import hash_file, ingest, stored_path, unaltered
 
 
 class Endless(io.RawIOBase):
@@ -68,6 +68,57 @@ def test_a_stored_copy_that_lost_bytes_is_replaced(tmp_path: Path) -> None:
     stored.path.chmod(0o644)
     stored.path.write_bytes(b"whole")
     assert ingest(io.BytesIO(b"whole content"), tmp_path).path.read_bytes() == b"whole content"
+
+
+def test_a_stored_copy_changed_to_equal_length_is_replaced_and_said(tmp_path: Path) -> None:
+    stored = ingest(io.BytesIO(b"true content"), tmp_path)
+    stored.path.chmod(0o644)
+    stored.path.write_bytes(b"fake content")
+    told: list[tuple[str, str]] = []
+    again = ingest(io.BytesIO(b"true content"), tmp_path, on_replaced=lambda *said: told.append(said))
+    assert again.path.read_bytes() == b"true content"
+    assert told == [(stored.sha256, hashlib.sha256(b"fake content").hexdigest())]
+
+
+def test_a_link_in_place_of_a_stored_copy_is_replaced(tmp_path: Path) -> None:
+    stored = ingest(io.BytesIO(b"content"), tmp_path / "store")
+    (tmp_path / "elsewhere").write_bytes(b"content")
+    stored.path.unlink()
+    stored.path.symlink_to(tmp_path / "elsewhere")
+    ingest(io.BytesIO(b"content"), tmp_path / "store")
+    assert not stored.path.is_symlink()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_work_on_a_stored_copy_that_holds_something_else_is_an_error(tmp_path: Path, when: str) -> None:
+    stored = ingest(io.BytesIO(b"true content"), tmp_path)
+    stored.path.chmod(0o644)
+    worked = []
+
+    def work() -> None:
+        with unaltered(stored):
+            worked.append(1)
+            stored.path.write_bytes(b"fake content")
+
+    if when == "before":
+        stored.path.write_bytes(b"fake content")
+    with pytest.raises(EvidenceAlteredError) as raised:
+        work()
+    assert raised.value.found_sha256 == hashlib.sha256(b"fake content").hexdigest()
+    assert worked == ([] if when == "before" else [1])
+
+
+def test_a_stored_copy_swapped_during_the_work_and_put_back_is_an_error(tmp_path: Path) -> None:
+    stored = ingest(io.BytesIO(b"true content"), tmp_path)
+
+    def work() -> None:
+        with unaltered(stored):
+            stored.path.rename(tmp_path / "aside")
+            stored.path.write_bytes(b"fake content")
+            (tmp_path / "aside").replace(stored.path)
+
+    with pytest.raises(EvidenceError, match="replaced or written to"):
+        work()
 
 
 def test_a_large_stream_is_never_held_in_memory(tmp_path: Path) -> None:

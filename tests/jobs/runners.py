@@ -33,7 +33,7 @@ def open_gate(home: Path, name: str) -> None:
 
 class Scripted:
     """The file's text is a command: `quick`, `gate NAME` (work until `open_gate` is called, or cancelled), `deaf`,
-    `truncated`, `fault`, `memory`, `print`."""
+    `truncated`, `fault`, `memory`, `print`, `alters` (its own file, at the end)."""
 
     def __init__(self) -> None:
         self.served = 0
@@ -61,7 +61,10 @@ class Scripted:
             raise MemoryError
         elif word == "print":
             print("a stray line", flush=True)
-        return make_analysis(make_evidence(task.file.path.parents[1], content, task.file.file_name))
+        analysis = make_analysis(make_evidence(task.file.path.parents[1], content, task.file.file_name))
+        if word == "alters":
+            task.file.path.write_bytes(b"ALTERS")
+        return analysis
 
 
 class Unmakeable:

@@ -216,3 +216,29 @@ def test_a_worker_is_bounded_and_yields_to_the_pages(service: JobService, ask: A
     (worker,) = psutil.Process().children()
     assert worker.environ()["OMP_NUM_THREADS"] == "3"
     assert worker.nice() > os.nice(0) or os.nice(0) >= 15
+
+
+def test_a_file_swapped_for_another_is_not_analysed_and_that_is_on_record(
+    store: CaseStore, service: JobService, ask: Ask
+) -> None:
+    request = ask("quick swapped")
+    file = store.exhibit(request.exhibit_id).evidence.file
+    file.path.write_bytes(b"quick Swapped")
+    job = wait_for(service, service.submit(request), ended)
+    assert (job.state, job.error_code) == ("failed", "evidence_altered")
+    assert file.sha256 in job.message
+    assert store.analyses(exhibit_id=request.exhibit_id) == []
+    file.path.write_bytes(b"quick swapped")
+    assert "was not the evidence" in store.verify(job.case_id).problem
+
+
+def test_a_file_that_changes_under_an_analysis_leaves_no_record(
+    store: CaseStore, service: JobService, ask: Ask
+) -> None:
+    request = ask("alters")
+    job = wait_for(service, service.submit(request), ended)
+    assert (job.state, job.error_code) == ("failed", "evidence_altered")
+    assert store.analyses(exhibit_id=request.exhibit_id) == []
+    (finding,) = store.findings(job.case_id)
+    assert finding.exhibit_id == request.exhibit_id
+    assert wait_for(service, service.submit(ask("quick after alters")), ended).state == "done"

@@ -66,7 +66,9 @@ def test_an_unreadable_file_is_refused_with_its_reason_and_leaves_no_case(
     assert app.text_input(key="analyse_case_title").value == "Kept title"
     assert app.text_input(key="analyse_path_0").value == str(fake)
     assert jobs.requests == {}
-    assert services.current().store.cases() == []
+    store = services.current().store
+    assert store.cases() == []
+    assert [path for path in store.evidence_dir.rglob("*") if path.is_file()] == []
 
 
 def test_a_path_that_is_no_file_is_refused(open_page: OpenPage, tmp_path: Path) -> None:

@@ -58,6 +58,8 @@ EVENT: dict[str, str] = {
     "analysis_cancelled": "Analysis cancelled",
     "analysis_saved": "Analysis saved",
     "analysis_contradicted": "Analysis refused: other results from equal work",
+    "evidence_altered": "Stored file found altered",
+    "findings_acknowledged": "Finding acknowledged",
     "scores_viewed": "Scores opened",
     "note_added": "Note added",
     "bookmark_added": "Bookmark set",

@@ -12,7 +12,7 @@ import streamlit as st
 
 from detector.cases import JobRequest
 from detector.errors import FramewitnessError, describe_fault
-from detector.evidence import examine, ingest
+from detector.evidence import examine
 from detector.settings import AnalysisSettings
 from pages.parts.shared import services
 
@@ -86,10 +86,10 @@ def queue(
     case_id: str | None = None
     for item in incoming:
         try:
-            stored = ingest(item.source, store.evidence_dir, file_name=item.name)
-            evidence = examine(stored)
-            case_id = case_id or resolve_case()
-            exhibit = store.add_exhibit(case_id, evidence, author=who)
+            with store.intake.take_in(item.source, file_name=item.name) as stored:
+                evidence = examine(stored)
+                case_id = case_id or resolve_case()
+                exhibit = store.add_exhibit(case_id, evidence, author=who)
             request = JobRequest(exhibit.exhibit_id, model_ids, settings)
             jobs.append(open_services.jobs.submit(request, author=who))
         except FramewitnessError as error:
