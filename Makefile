@@ -8,7 +8,7 @@ PORT ?= 8501
 
 LOCK_SAYS := Every version of the whole environment, transitive ones included. pip takes it as constraints (-c); make lock renews it.
 
-.PHONY: run test env dev browser lint lock clean fuzz
+.PHONY: run test env dev browser lint lock sign clean fuzz
 
 run: env
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -54,6 +54,10 @@ lock: $(VENV)/bin/python
 	{ echo "# $(LOCK_SAYS)"; $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 		--no-header --no-annotate requirements-dev.txt; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
+
+# Lists what assets/weights ships and signs the list with the key that FRAMEWITNESS_SIGNING_KEY names; see CONTRIBUTING.md.
+sign: env
+	$(BIN)/python -m detector.registry.signing
 
 # The browser test drives Chromium; where Debian's package manager is at hand and we may use it, it is installed.
 browser:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from detector.analysis.kinds import kind_of
 from detector.errors import ModelError
-from detector.registry import ModelCard, verify_model
+from detector.registry import ModelCard, standing, verify_model
 from pages.parts.models import model_card, model_choice, model_comparison
 from pages.parts.shared import address, markup, preferences
 
@@ -47,7 +47,7 @@ def _show_line(card: ModelCard, *, chosen: bool, default: tuple[str, ...]) -> No
             on_click=lambda: address.go(replace(address.read(), model=card.model_id)),
         )
         marks = [("check_circle", "var(--fw-blue)", "in the default set")] if card.model_id in default else []
-        markup.states(marks)
+        markup.states([*marks, *model_card.standing_marks(card)])
         markup.note(f"{kind_of(card).title} · {model_card.headline(card)}")
 
 
@@ -61,7 +61,8 @@ def _show_model(card: ModelCard, cards: tuple[ModelCard, ...], default: tuple[st
             "Verify",
             icon=":material/verified_user:",
             key="models_verify",
-            help="Read the weights anew: file, SHA-256, every key and shape, and the models it builds on.",
+            help="Read the weights anew: file, SHA-256, every key and shape, and the models it builds on; and whether "
+            "card and weights are those that were shipped.",
         )
     if verify:
         _verify(card)
@@ -109,9 +110,9 @@ def _verify(card: ModelCard) -> None:
         except ModelError as error:
             markup.problem("This model does not verify; it will not be used", str(error))
             return
-    markup.outcome(
-        "verified_user",
-        "var(--fw-blue)",
-        "Verified",
-        f"The weights have the card's SHA-256 ({card.weights_sha256[:16]}…) and fit the architecture key by key.",
-    )
+    fit = f"The weights have the card's SHA-256 ({card.weights_sha256[:16]}…) and fit the architecture key by key."
+    found = standing(card)
+    if found in ("changed", "unsigned"):
+        markup.problem("This model is not known to be the one shipped", f"{fit} {model_card.STANDINGS[found]}")
+    else:
+        markup.outcome("verified_user", "var(--fw-blue)", "Verified", f"{fit} {model_card.STANDINGS[found]}")

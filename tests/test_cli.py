@@ -187,7 +187,7 @@ def test_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "show", "tiny", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["crop"]["size_px"] == 64
     assert main(["models", "verify"]) == 0
-    assert capsys.readouterr().out == "tiny\tverified\n"
+    assert capsys.readouterr().out == "tiny\tverified\town\n"
 
 
 def test_the_shipped_models_are_what_their_cards_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from detector.commands.console import complain
@@ -31,7 +32,7 @@ def add_commands(commands: Any) -> None:
     """Add this module's commands to the parser of `framewitness`."""
     parser = commands.add_parser("models", help="list, show or verify models")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="one line a model: id, kind, parameters, title")
+    listing = actions.add_parser("list", help="one line a model: id, kind, parameters, default, title, shipped or own")
     listing.add_argument("--format", choices=("text", "json"), default="text")
     listing.set_defaults(run_command=_list)
     show = actions.add_parser("show", help="a model's card: what it is, what was measured, where it fails")
@@ -60,21 +61,25 @@ def add_commands(commands: Any) -> None:
         "all genuine clips, with * where it is worse than chance",
     )
     table.set_defaults(run_command=_table)
-    verify = actions.add_parser("verify", help="check hash, format and keys of weights (default: all models)")
+    verify = actions.add_parser(
+        "verify", help="check shipped files by their signed list, and hash, format and keys of weights"
+    )
     verify.add_argument("models", nargs="*", metavar="MODEL")
     verify.set_defaults(run_command=_verify)
 
 
 def _list(args: argparse.Namespace) -> int:
-    from detector.registry import available_models, default_model_ids
+    from detector.registry import available_models, default_model_ids, standing
 
     defaults = default_model_ids()
     for card in available_models():
+        found = standing(card)
         if args.format == "json":
-            print(json.dumps({**card.as_json(), "default": card.model_id in defaults}, ensure_ascii=False))
+            listed = {**card.as_json(), "default": card.model_id in defaults, "standing": found}
+            print(json.dumps(listed, ensure_ascii=False))
         else:
             mark = "default" if card.model_id in defaults else "-"
-            print(f"{card.model_id}\t{card.kind}\t{card.parameters:,}\t{mark}\t{card.title}")
+            print(f"{card.model_id}\t{card.kind}\t{card.parameters:,}\t{mark}\t{card.title}\t{found}")
     return 0
 
 
@@ -220,16 +225,34 @@ def _card_lines(card: ModelCard) -> Iterator[str]:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    """Every model is tried; the exit status is that of the first refused one."""
-    from detector.registry import available_models, verify_model
+    """Exit status 0 only if the list and every model pass; a model of one's own does."""
+    from detector.registry import available_models, check_shipped_files, signed_list
 
-    status = 0
+    status = _tried(signed_list if args.models else check_shipped_files)
     for model_id in args.models or [card.model_id for card in available_models()]:
-        try:
-            verify_model(model_id)
-        except ModelError as error:
-            complain(error)
-            status = status or error.exit_status
-        else:
-            print(f"{model_id}\tverified")
+        status = _tried(partial(_verify_one, model_id)) or status
     return status
+
+
+def _verify_one(model_id: str) -> None:
+    from detector.registry import changed_files, find_card, signed_list, standing, verify_model
+
+    verify_model(model_id)
+    card = find_card(model_id)
+    found = standing(card)
+    if found == "changed":
+        raise ModelError(
+            f"{model_id} is changed: {', '.join(changed_files(card, signed_list()))} is not what was shipped with the "
+            "program under this name. Restore it, or give a model of your own a name of its own."
+        )
+    print(f"{model_id}\tverified\t{found}")
+
+
+def _tried(check: Callable[[], object]) -> int:
+    """Zero, or the exit status of a refusal, which was said."""
+    try:
+        check()
+    except ModelError as error:
+        complain(error)
+        return error.exit_status
+    return 0

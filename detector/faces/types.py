@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 Box = tuple[float, float, float, float]
 Place = Literal["middle", "left", "right"]
 PLACES: Final[tuple[Place, ...]] = ("middle", "left", "right")
 """Where the patches of a crop with alignment "native" lie, in the order in which they are stacked."""
+_Level = Annotated[float, Field(ge=0, le=1)]
+_Spread = Annotated[float, Field(gt=0, le=10)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +94,14 @@ class CropSpec:
     the face with its surroundings would compare it with repeated edge pixels.
     """
 
-    size_px: int
-    margin: float
+    # The ranges are those that a card is held to (`detector.registry.card`).
+    size_px: Annotated[int, Field(ge=8, le=2048)]
+    margin: Annotated[float, Field(ge=0, le=4)]
     alignment: Literal["none", "eyes", "native"] = "none"
     interpolation: Literal["area", "linear", "cubic"] = "area"
-    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    least_inside: float = 0.0
+    mean: tuple[_Level, _Level, _Level] = (0.5, 0.5, 0.5)
+    std: tuple[_Spread, _Spread, _Spread] = (0.5, 0.5, 0.5)
+    least_inside: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, FiniteFloat, model_validator
+from pydantic.dataclasses import dataclass
+
+Logit = Annotated[FiniteFloat, Field(ge=-1000, le=1000)]
+"""A finite logit; no model reaches the ends, so a threshold there is one that is never passed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=ConfigDict(strict=True, extra="forbid"))
 class Thresholds:
     """Video logits at or above `likely_manipulated_logit` are called manipulated, at or below `no_manipulation_logit`
     not; between them the model is inconclusive. `basis` says on what data they were set.
 
     Within a track whose mean hides it: a run of frames whose mean is at or above `run_logit` is called manipulated, a
     peak at or above `peak_logit` forbids to say that nothing was found (see `detector.analysis.frame_series`); None, as
-    in older cards: no such rule. `within_track_basis` says on what data these were set."""
+    in older cards: no such rule. `within_track_basis` says on what data these were set.
 
-    likely_manipulated_logit: float
-    no_manipulation_logit: float
+    Raises pydantic's ValidationError, a ValueError, for a logit that is no finite number in -1000..1000, and unless
+    `no_manipulation_logit` lies below `likely_manipulated_logit`."""
+
+    likely_manipulated_logit: Logit
+    no_manipulation_logit: Logit
     basis: str
-    run_logit: float | None = None
-    peak_logit: float | None = None
+    run_logit: Logit | None = None
+    peak_logit: Logit | None = None
     within_track_basis: str | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Thresholds:
+        if not self.no_manipulation_logit < self.likely_manipulated_logit:
+            raise ValueError(
+                "expected no_manipulation_logit below likely_manipulated_logit, found "
+                f"{self.no_manipulation_logit} and {self.likely_manipulated_logit}"
+            )
+        return self
 
     def as_json(self) -> dict[str, Any]:
         """As cards and records have it: a rule that is not set is left out."""

@@ -33,6 +33,7 @@ from detector.registry.loaded import (
     loaded_as,
     loaded_class,
 )
+from detector.registry.shipped import Standing, changed_files, check_shipped_files, signed_list, standing
 
 __all__ = [
     "AudioVisualModel",
@@ -47,10 +48,13 @@ __all__ = [
     "ResidualModel",
     "SequenceModel",
     "SpecialistsModel",
+    "Standing",
     "TextureModel",
     "Thresholds",
     "WindowScores",
     "available_models",
+    "changed_files",
+    "check_shipped_files",
     "default_model_ids",
     "expect",
     "file_sha256",
@@ -62,6 +66,8 @@ __all__ = [
     "loaded_class",
     "models_in",
     "save_weights",
+    "signed_list",
+    "standing",
     "verify_model",
     "weights_dir",
 ]

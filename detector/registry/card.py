@@ -6,15 +6,57 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict  # pydantic reads that of Python 3.11 not
 
 from detector.errors import ModelError
 from detector.faces import CropSpec
 from detector.measurement.results import Results
 from detector.measurement.thresholds import Thresholds
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 _JSON_NAMES: Final = {"thresholds": "decision"}
+_MAX_BYTES: Final = 8 * 2**20
+_SHOWN_CHARACTERS: Final = 60
+
+_NEEDED_INPUTS: Final = {"sequence": "frames", "audiovisual": "reach_frames"}
+
+ModelId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Count = Annotated[int, Field(ge=1, le=10**6)]
+_Positive = Annotated[float, Field(gt=0, le=10**6)]
+
+
+class _Member(TypedDict):
+    model_id: ModelId
+    cue: str | None
+    weights_sha256: Sha256
+
+
+@with_config(ConfigDict(extra="allow"))
+class _Inputs(TypedDict, total=False):
+    """Those of a card's `inputs` on which loading or an analysis depends, by what `ModelCard.inputs` says of them."""
+
+    trunk: ModelId
+    trunk_weights_sha256: Sha256
+    frames: _Count
+    cue: Literal["BG", "CM", "AV", "RR", "LL", "TM"] | None
+    interval_margin_logit: Annotated[float, Field(ge=0, le=1000)]
+    members: list[_Member]
+    method: str
+    families: list[str]
+    frames_per_second: _Positive
+    window_s: _Positive
+    reach_frames: _Count
+    sample_rate_hz: _Count
+    features: list[str]
+    lags_s: tuple[_Positive, _Positive]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +64,14 @@ class ModelCard:
     """Read from `<model_id>.card.json` beside the weights. `architecture` goes to `detector.models.build_network`;
     `training` is a table of facts; `results` holds only measured figures, each with the data it was measured on."""
 
-    model_id: str
+    model_id: ModelId
     title: str
     kind: str
     architecture: dict[str, Any]
     crop: CropSpec
     weights_file: str
-    weights_sha256: str
-    parameters: int
+    weights_sha256: Sha256
+    parameters: Annotated[int, Field(ge=0, le=10**12)]
     thresholds: Thresholds  # "decision" in the file
     training: dict[str, Any]
     results: Results
@@ -44,12 +86,12 @@ class ModelCard:
 
     @classmethod
     def read(cls, path: Path) -> ModelCard:
-        """Parse a card, of today or of version 0.1. Raises ModelError naming every problem at once."""
+        """Parse a card, of today or of version 0.1. Raises ModelError naming every problem at once: a field that is
+        missing or unknown, of another type, not finite, out of its range, thresholds in the wrong order."""
         try:
-            # Cards of version 0.1 may hold NaN, which is not JSON.
-            values = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-        except (OSError, ValueError) as error:
-            raise ModelError(f"The model card {path.name} cannot be read: {error}") from error
+            values = json.loads(_text(path))
+        except (OSError, ValueError, RecursionError) as error:
+            raise ModelError(f"The model card {path.name} cannot be read: {error}. Restore the file.") from error
         if not isinstance(values, dict):
             raise ModelError(f"The model card {path.name} must hold one JSON object, found {type(values).__name__}.")
         known = {_JSON_NAMES.get(item.name, item.name): item for item in fields(cls)}
@@ -59,11 +101,14 @@ class ModelCard:
         read: dict[str, Any] = {}
         for name in sorted(known.keys() & values.keys()):
             try:
-                read[known[name].name] = _READERS[name](values[name])
-            except (TypeError, ValueError, KeyError) as error:
+                read[known[name].name] = _READERS.get(name, partial(_checked, name))(values[name])
+            except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
                 problems.append(f"{name}: {error}")
+        wanted = _NEEDED_INPUTS.get(str(values.get("kind")), "")
+        if wanted and wanted not in read.get("inputs", {wanted}):
+            problems.append(f"inputs: expected {wanted}, on which an analysis by a model of this kind depends")
         if problems:
-            raise ModelError(f"The model card {path.name} has {'; '.join(problems)}.")
+            raise ModelError(f"The model card {path.name} has {'; '.join(problems)}. Restore the file, or correct it.")
         return cls(**read)
 
     def as_json(self) -> dict[str, Any]:
@@ -91,38 +136,63 @@ def _dumped(values: dict[str, Any], indent: int | None = None) -> str:
     return json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def _of(kind: type) -> Callable[[Any], Any]:
-    def read(value: object) -> object:
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
-        return value
-
-    return read
-
-
-def _read_crop(values: object) -> CropSpec:
-    table: dict[str, Any] = dict(_of(dict)(values))
-    table |= {name: tuple(table[name]) for name in ("mean", "std") if name in table}
-    return CropSpec(**table)
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise OSError("it is no file" if path.exists() else "there is no such file")
+    if (size := path.stat().st_size) > _MAX_BYTES:
+        raise OSError(f"a card has up to {_MAX_BYTES:,} bytes, this has {size:,}")
+    return path.read_text(encoding="utf-8")
 
 
-def _read_thresholds(values: object) -> Thresholds:
-    read = Thresholds(**_of(dict)(values))
-    within = [logit for logit in (read.run_logit, read.peak_logit) if logit is not None]
-    if not all(
-        isinstance(logit, int | float) and math.isfinite(logit)
-        for logit in (read.likely_manipulated_logit, read.no_manipulation_logit, *within)
-    ):
-        raise ValueError("expected finite logits")
-    return read
+def _without_nan(value: object) -> object:
+    """NaN, which is not JSON and which cards of version 0.1 hold among their results, as None."""
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("model_id", "title", "kind", "weights_file", "weights_sha256", "licence"), _of(str)),
-    **dict.fromkeys(("architecture", "training", "inputs"), _of(dict)),
-    "parameters": _of(int),
-    "crop": _read_crop,
-    "decision": _read_thresholds,
-    "results": lambda values: Results.read(_of(dict)(values)),
-    "limits": lambda values: tuple(_of(list)(values)),
-}
+def _checked(name: str, value: object) -> object:
+    """A field's value as `ModelCard` annotates it. Raises ValueError with the reasons."""
+    if name == "training":
+        value = _without_nan(value)
+    # As JSON, where a list may become a tuple while everything else is strict: no number is read from text.
+    text = json.dumps(value)
+    try:
+        if name == "inputs":  # a kind that is added later has inputs of its own
+            _INPUTS.validate_json(text, strict=True)
+        checked = _adapter(name).validate_json(text, strict=True, extra="forbid")
+    except ValidationError as refusal:
+        raise ValueError(", ".join(dict.fromkeys(map(_problem, refusal.errors())))) from refusal
+    json.dumps(value, allow_nan=False)
+    return checked
+
+
+def _problem(error: ErrorDetails) -> str:
+    place = ".".join(map(str, error["loc"]))
+    said = error["msg"][:1].lower() + error["msg"][1:]
+    found = "" if isinstance(error["input"], dict | list) else f", found {_shortened(error['input'])}"
+    return f"{place}: {said}{found}" if place else f"{said}{found}"
+
+
+def _shortened(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}…"
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    item = next(item for item in fields(ModelCard) if _JSON_NAMES.get(item.name, item.name) == name)
+    hint = get_type_hints(ModelCard, include_extras=True)[item.name]
+    return TypeAdapter(hint)
+
+
+def _read_results(values: object) -> Results:
+    if not isinstance(values, dict):
+        raise TypeError(f"expected a table, found {type(values).__name__}")
+    return Results.read({str(name): _without_nan(part) for name, part in values.items()})
+
+
+_INPUTS: Final[TypeAdapter[_Inputs]] = TypeAdapter(_Inputs)
+_READERS: Final[Mapping[str, Callable[[object], Any]]] = {"results": _read_results}

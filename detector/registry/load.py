@@ -25,12 +25,12 @@ from detector.registry.optimise import folded, keep_freed_memory, limit_blas_thr
 DEFAULT_SET: Final = "default.json"
 
 _FOLDER = "FRAMEWITNESS_WEIGHTS"
-_SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
 
 
 def weights_dir() -> Path:
     """The folder of cards and weights: `FRAMEWITNESS_WEIGHTS` or the folder shipped with the program."""
-    return Path(os.environ.get(_FOLDER) or _SHIPPED)
+    return Path(os.environ.get(_FOLDER) or SHIPPED)
 
 
 @contextmanager
@@ -48,8 +48,16 @@ def models_in(folder: Path) -> Iterator[None]:
 
 
 def available_models() -> tuple[ModelCard, ...]:
-    """The card of every model in the weights folder, by id. Raises ModelError for a broken card."""
-    return tuple(ModelCard.read(path) for path in sorted(weights_dir().glob("*.card.json")))
+    """The card of every model in the weights folder, by id. Raises ModelError for a broken card, and for one whose file
+    is not named for its model: it could stand in for another."""
+    cards = []
+    for path in sorted(weights_dir().glob("*.card.json")):
+        cards.append(card := ModelCard.read(path))
+        if path.name != f"{card.model_id}.card.json":
+            raise ModelError(
+                f"The model card {path.name} is of {card.model_id}; name it {card.model_id}.card.json or remove it."
+            )
+    return tuple(cards)
 
 
 def default_model_ids() -> tuple[str, ...]:
@@ -197,8 +205,8 @@ def _build(card: ModelCard) -> nn.Module:
         raise WeightsRefusedError(f"{card.model_id}: {path.name} is not a safetensors file ({error}).") from error
     try:
         network = build_network(card.architecture)
-    except ValueError as error:
-        raise WeightsRefusedError(f"{card.model_id}: {error}") from error
+    except Exception as error:  # an architecture is anything that a card says, and its parts are other libraries'
+        raise WeightsRefusedError(f"{card.model_id}: its architecture cannot be built: {error}") from error
     _check_keys(card.model_id, network, state)
     network.load_state_dict(
         {key: value.float() if value.is_floating_point() else value for key, value in state.items()}

@@ -131,7 +131,7 @@ def _model_entries(analyses: Iterable[Analysis]) -> tuple[ModelEntry, ...]:
 
 
 def _model_entry(model_id: str, weights_sha256: str) -> ModelEntry:
-    from detector.registry import find_card  # imports torch, which a case without analyses does not need
+    from detector.registry import find_card, standing  # imports torch, which a case without analyses does not need
 
     try:
         card = find_card(model_id)
@@ -145,4 +145,4 @@ def _model_entry(model_id: str, weights_sha256: str) -> ModelEntry:
             "come from the weights named above."
         )
         return ModelEntry(model_id, weights_sha256, None, problem)
-    return ModelEntry(model_id, weights_sha256, card)
+    return ModelEntry(model_id, weights_sha256, card, standing=standing(card))

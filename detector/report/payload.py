@@ -393,14 +393,13 @@ def _input(crop: CropSpec, words: Words) -> str:
 def _model(entry: ModelEntry, labels: dict[tuple[str, str], str], words: Words) -> ModelData:
     rows: Facts = [(words("model.id"), printable(entry.model_id)), (words("model.weights"), entry.weights_sha256)]
     card = entry.card
+    if entry.standing is not None:
+        rows.append((words("model.standing"), words(f"model.standing_{entry.standing}")))
     if card is not None:
-        crop = card.crop
+        kind = words("model.kind_value", kind=printable(card.kind), count=f"{card.parameters:,}")
         rows += [
-            (
-                words("model.kind"),
-                words("model.kind_value", kind=printable(card.kind), count=f"{card.parameters:,}"),
-            ),
-            (words("model.input"), _input(crop, words)),
+            (words("model.kind"), kind),
+            (words("model.input"), _input(card.crop, words)),
             (
                 words("model.thresholds"),
                 words(

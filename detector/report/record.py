@@ -14,6 +14,7 @@ from detector.faces.types import Box
 if TYPE_CHECKING:
     from detector.explain import HeatTest
     from detector.registry.card import ModelCard
+    from detector.registry.shipped import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,13 @@ class ExhibitEntry:
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
     """A model that scored something in this case. `card` is None, with `problem`, unless the card at hand describes
-    exactly the weights that were used."""
+    exactly the weights that were used; `standing` is that of the card at hand, None without one."""
 
     model_id: str
     weights_sha256: str
     card: ModelCard | None
     problem: str | None = None
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)

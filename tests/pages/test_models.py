@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.analysis.kinds import kind_of
 from detector.measurement.results import Results
 from detector.measurement.wording import main_rows, value_text
-from detector.registry import ModelCard
+from detector.registry import ModelCard, shipped
 from pages.parts.models import block_diagram
 from pages.parts.models.block_diagram import Block, Diagram
 from pages.parts.shared import preferences
@@ -75,12 +76,23 @@ def test_verify_tells_a_whole_model_from_a_damaged_one(
     open_page: OpenPage, cards: dict[str, ModelCard], tmp_path: Path
 ) -> None:
     app = open_page("models", model="tiny-time")
-    assert "Verified" in html_of(app.button(key="models_verify").click().run())
+    shown = html_of(app.button(key="models_verify").click().run())
+    assert "Verified" in shown
+    assert "Your own model" in shown
     with (tmp_path / "weights" / "tiny.safetensors").open("ab") as file:
         file.write(b"x")
     shown = html_of(app.button(key="models_verify").click().run())
     assert "does not verify" in shown
     assert "SHA-256" in shown
+
+
+def test_a_shipped_name_on_another_card_is_called_changed(
+    open_page: OpenPage, cards: dict[str, ModelCard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "signed_list", lambda: {"tiny.card.json": "0" * 64, "tiny.safetensors": "0" * 64})
+    app = open_page("models", model="tiny")
+    assert html_of(app).count(" changed</span>") == 1
+    assert "not known to be the one shipped" in html_of(app.button(key="models_verify").click().run())
 
 
 def test_ones_own_default_is_kept_and_can_be_given_up(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:

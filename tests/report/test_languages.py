@@ -107,6 +107,18 @@ def test_a_run_and_the_levels_it_was_found_by_are_named_in_every_language(langua
     assert [head in shown for head in heads] == [language != "en"] * 2
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_model_that_is_not_the_one_shipped_is_called_so_in_every_language(language: str) -> None:
+    evidence = make_evidence()
+    record = make_record(
+        (ExhibitEntry(make_exhibit(evidence), (make_entry(make_analysis(evidence), pictures=False),)),)
+    )
+    changed = replace(record, models=tuple(replace(entry, standing="changed") for entry in record.models))
+    said = words_of(language)("model.standing_changed")
+    assert said in case_html(changed, language=language).decode()
+    assert said not in case_html(record, language=language).decode()
+
+
 def test_braces_in_a_value_are_text() -> None:
     assert unmarked(words_of("en")("notes.exhibit", number="{track} {0.__class__}")) == "exhibit {track} {0.__class__}"
 

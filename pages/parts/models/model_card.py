@@ -13,13 +13,21 @@ from detector.analysis.types import sigmoid
 from detector.errors import FramewitnessError
 from detector.measurement.results import DataPath, Measurement, Results
 from detector.measurement.wording import figure_text, main_rows, number_text, place, value_text, words
-from detector.registry import EnsembleModel, ModelCard, Thresholds, expect, weights_dir
+from detector.registry import EnsembleModel, ModelCard, Standing, Thresholds, expect, standing, weights_dir
 from pages.parts.models import block_diagram, reliability_chart
 from pages.parts.shared import markup, measurement_table, services
 from pages.parts.shared.wording import size_text
 
 _DRAWING_PX = 460
 _LONG_TABLE, _SMALL_PX = 16, 330
+STANDINGS: Mapping[Standing, str] = {
+    "shipped": "Card, weights and held-out scores are those shipped with the program, by its signed list.",
+    "changed": "Its card, weights or held-out scores are not those shipped under this name. Restore them, or give a "
+    "model of your own a name of its own.",
+    "own": "Your own model: it is not among those shipped with the program, so nobody has vouched for its card.",
+    "unsigned": "The signed list of the models shipped with the program is missing or damaged. Restore SHA256SUMS and "
+    "SHA256SUMS.minisig.",
+}
 _NEVER = 100.0  # logits that no model reaches: a threshold there is none
 
 
@@ -39,6 +47,16 @@ def show(card: ModelCard) -> None:
     _show_training(card)
 
 
+def standing_marks(card: ModelCard) -> list[tuple[str, str, str]]:
+    """Icon, colour and word where a model is not known to be one shipped with the program."""
+    return {
+        "shipped": [],
+        "own": [("person", "var(--fw-faint)", "own")],
+        "changed": [("warning", "var(--fw-accent)", "changed")],
+        "unsigned": [("warning", "var(--fw-accent)", "list not signed")],
+    }[standing(card)]
+
+
 def file_size(card: ModelCard) -> int | None:
     """Bytes of the weights file, None where it is missing."""
     path = weights_dir() / card.weights_file
@@ -52,6 +70,7 @@ def _show_facts(card: ModelCard) -> None:
     rows = [
         ("Model", card.model_id),
         ("Kind", kind_of(card).title),
+        ("Comes from", STANDINGS[standing(card)]),
         ("Parameters", f"{card.parameters:,}"),
         ("Input", kind_of(card).input_text(card)),
         ("Likely manipulated from", _threshold(thresholds.likely_manipulated_logit)),
