@@ -20,6 +20,7 @@ from detector.analysis import analysis_from_dict, analysis_to_dict, load_landmar
 from detector.cases import CaseStore
 from detector.cli import COMMANDS, main
 from detector.commands.interrupts import Interrupts
+from detector.errors import NotMediaError
 from detector.evidence import Evidence, StoredFile, examine
 from tests.pages.seed import write_clip, write_model
 
@@ -112,6 +113,19 @@ def test_a_fault_of_the_program_with_one_file_leaves_the_next_alone(
     assert "empty.mp4: error: internal_error: " in fault
     assert "IndexError: list index out of range in test_cli.py, line" in fault
     assert "letter.mp4: error: evidence_not_media" in refusal
+
+
+def test_what_a_decoder_says_of_a_file_stays_in_one_printable_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(stored: StoredFile) -> Evidence:
+        raise NotMediaError("Expected an image, found one that says: \x1b[31mend\nof file\n.")
+
+    monkeypatch.setattr("detector.evidence.examine", refusing)
+    assert main(["forensics", str(folder / "clip.mp4")]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "error: evidence_not_media: " in line
+    assert line.isprintable()
 
 
 def test_a_hostile_name_drives_neither_terminal_nor_path(

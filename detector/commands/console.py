@@ -40,13 +40,14 @@ class FileByFile:
         except BrokenPipeError:
             raise
         except Exception as error:
-            print(f"{plain(str(path))}: ", end="", file=sys.stderr)
             if isinstance(error, FramewitnessError):
-                complain(error)
+                said = f"{error.code}: {error}"
             elif isinstance(error, OSError):
-                print(f"error: os: {error}", file=sys.stderr)
+                said = f"os: {error}"
             else:
-                print(f"error: internal_error: {plain(describe_fault(error))}", file=sys.stderr)
+                said = f"internal_error: {describe_fault(error)}"
+            # Decoders quote the file, and some end their messages with a new line.
+            print(f"{plain(str(path))}: error: {plain(' '.join(said.split()))}", file=sys.stderr)
             self.status = self.status or getattr(error, "exit_status", 1)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from warnings import filterwarnings
 
 import numpy as np
 import pillow_heif
@@ -28,6 +29,8 @@ Image.init()
 pillow_heif.register_heif_opener()
 # Pillow refuses images of more than twice this number while it reads the header, before anything is decoded.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
+# What it has to say of damaged metadata names places on this machine, and reaches nobody who reads a record.
+filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def examine_still(stored: StoredFile, label: str) -> Evidence:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pillow_heif
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from detector.errors import EvidenceError, NotMediaError
 from detector.evidence import Evidence, FrameReader, frame_at, frame_times
@@ -125,3 +127,15 @@ def test_an_image_without_a_number_is_refused(tmp_path: Path, admit: Admit) -> N
     Image.fromarray(np.full((120, 160), np.nan, np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(NotMediaError, match="finite"):
         admit(tmp_path / "a.tif")
+
+
+def test_damaged_metadata_is_not_complained_of_on_the_terminal(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "A camera whose name is long enough to lie behind the directory"
+    path = make_still(tmp_path / "a.jpg", exif=exif)
+    content = path.read_bytes()
+    at = content.find(b"\x01\x0f") + 4  # the tag's count of characters (TIFF 6.0, section 2)
+    path.write_bytes(content[:at] + (60_000).to_bytes(4, "big") + content[at + 4 :])
+    script = "import sys, pathlib as p, detector.evidence as e; e.examine(e.ingest(*map(p.Path, sys.argv[1:])))"
+    run = subprocess.run([sys.executable, "-c", script, path, tmp_path / "store"], capture_output=True, check=True)
+    assert run.stderr == b""
