@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 import anyio.to_thread
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from detector.cases import default_home
 from pages import router  # noqa: F401  seconds of imports, which the first visitor would otherwise wait for
 from pages.parts.shared import media, services
+from pages.parts.shared.guard import Guard
 
 
 @asynccontextmanager
@@ -39,5 +41,6 @@ async def health(_request: Request) -> JSONResponse:
 app = st.App(
     "pages/router.py",
     lifespan=lifespan,
+    middleware=[Middleware(Guard)],
     routes=[Route("/healthz", health), Route("/evidence/{token}/{sha256}", media.serve)],
 )

@@ -9,13 +9,16 @@ from pathlib import Path
 import anyio
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.middleware import Middleware
+from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import app as launcher
 from detector.cases import CaseStore
 from detector.errors import StoreError
-from pages.parts.shared import media, services
+from pages.parts.shared import guard, media, scripts, services
+from pages.parts.shared.guard import Guard
 from tests.pages.conftest import HandMovedJobs
 from tests.pages.seed import Seeded
 
@@ -53,10 +56,33 @@ def test_a_service_that_does_not_start_leaves_the_store_closed(tmp_path: Path, m
     CaseStore.open(tmp_path / "home").close()
 
 
+class Browser:
+    """What a page and the route know of one browser: its session, its cookie, the time."""
+
+    def __init__(self) -> None:
+        self.session_id, self.cookie, self.now_s = "a session", "a browser's secret", 1000.0
+        self.live = True
+
+
 @pytest.fixture
-def client() -> TestClient:
+def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
+    browser = Browser()
+    monkeypatch.setattr(media, "get_script_run_ctx", lambda: browser)
+    monkeypatch.setattr(media, "_browser", lambda: browser.cookie)
+    monkeypatch.setattr(media, "_is_live", lambda session_id: browser.live and session_id == browser.session_id)
+    monkeypatch.setattr(media.time, "monotonic", lambda: browser.now_s)
+    monkeypatch.setattr(media, "_grants", {})
+    return browser
+
+
+@pytest.fixture
+def client(browser: Browser) -> TestClient:
     routes = [Route("/healthz", launcher.health), Route("/evidence/{token}/{sha256}", media.serve)]
-    return TestClient(Starlette(routes=routes))
+    cookies = {media.BROWSER_COOKIE: browser.cookie}
+    middleware = [Middleware(Guard)]
+    return TestClient(
+        Starlette(routes=routes, middleware=middleware), base_url="http://localhost:8501", cookies=cookies
+    )
 
 
 def test_health_says_whether_the_store_is_open(client: TestClient, opened: services.Services) -> None:
@@ -87,6 +113,119 @@ def test_the_right_hash_with_a_wrong_token_is_refused(client: TestClient, seeded
     assert client.get(f"/evidence/é/{sha256}").status_code == 404
 
 
+def test_the_address_of_evidence_lapses_half_an_hour_after_it_was_last_used(
+    client: TestClient, browser: Browser, seeded: Seeded
+) -> None:
+    address = media.address(seeded.exhibit.sha256)
+    for _ in range(3):
+        browser.now_s += media.LIFETIME_S - 1
+        assert client.get(address).status_code == 200
+        assert media.address(seeded.exhibit.sha256) == address
+    browser.now_s += media.LIFETIME_S + 1
+    assert client.get(address).status_code == 404
+    assert media.address(seeded.exhibit.sha256) != address
+
+
+def test_the_address_of_evidence_is_of_use_to_its_own_session_and_browser_alone(
+    client: TestClient, browser: Browser, seeded: Seeded
+) -> None:
+    address = media.address(seeded.exhibit.sha256)
+    client.cookies.clear()
+    assert client.get(address).status_code == 404
+    client.cookies.set(media.BROWSER_COOKIE, "another")
+    assert client.get(address).status_code == 404
+    client.cookies.clear()
+    client.cookies.set(media.BROWSER_COOKIE, browser.cookie)
+    assert client.get(address).status_code == 200
+    browser.live = False
+    assert client.get(address).status_code == 404
+
+
+def test_evidence_has_no_address_outside_of_a_session() -> None:
+    with pytest.raises(RuntimeError, match="from a page"):
+        media.address("0" * 64)
+
+
+def test_every_answer_forbids_frames_guessing_and_foreign_scripts(client: TestClient) -> None:
+    for path in ("/healthz", "/nowhere"):
+        headers = client.get(path).headers
+        policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+        assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+        assert "unsafe" not in policy["script-src"]
+        assert policy["script-src"].count("sha256-") >= len(scripts.ALL) + 1  # Streamlit's own page has one
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "same-origin"
+        assert "camera=()" in headers["permissions-policy"]
+
+
+def test_evidence_keeps_its_stricter_policy(client: TestClient, seeded: Seeded) -> None:
+    assert client.get(media.address(seeded.exhibit.sha256)).headers["content-security-policy"].startswith("sandbox")
+
+
+def test_a_browser_gets_its_secret_with_a_page_and_keeps_it(client: TestClient) -> None:
+    client.cookies.clear()
+    assert "set-cookie" not in client.get("/healthz").headers
+    given = client.get("/healthz", headers={"Sec-Fetch-Dest": "document"}).headers["set-cookie"]
+    assert given.startswith(f"{media.BROWSER_COOKIE}=")
+    assert "HttpOnly" in given
+    assert "SameSite=Strict" in given
+    assert "set-cookie" not in client.get("/healthz", headers={"Sec-Fetch-Dest": "document"}).headers
+
+
+@pytest.mark.parametrize("host", ["attacker.example:8501", "localhost.attacker.example", "", "[::1"])
+def test_a_foreign_name_for_this_machine_is_not_answered(client: TestClient, host: str) -> None:
+    answer = client.get("/healthz", headers={"Host": host})
+    assert answer.status_code == 421
+    assert "browser.serverAddress" in answer.text
+
+
+@pytest.mark.parametrize("host", ["localhost:8501", "127.0.0.1:8501", "[::1]:8501", "LOCALHOST"])
+def test_this_machines_own_names_are_answered(client: TestClient, opened: services.Services, host: str) -> None:
+    assert client.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+def test_a_server_for_others_goes_by_the_name_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"server.address": "0.0.0.0", "browser.serverAddress": "localhost", "server.corsAllowedOrigins": []}
+    monkeypatch.setattr(guard.st, "get_option", options.__getitem__)
+    assert guard.is_served_host("lab.example")
+    options["browser.serverAddress"] = "lab.example"
+    assert guard.is_served_host("lab.example:8501")
+    assert not guard.is_served_host("attacker.example:8501")
+    options["server.corsAllowedOrigins"] = ["https://desk.example"]
+    assert guard.is_served_host("desk.example")
+    assert guard.is_served_origin("https://desk.example", "localhost:8501")
+    assert not guard.is_served_origin("http://desk.example", "localhost:8501")
+
+
+@pytest.mark.parametrize(
+    ("origin", "welcome"),
+    [
+        ("http://localhost:8501", True),
+        ("http://localhost:8502", False),
+        ("http://127.0.0.1:8501", False),
+        ("http://localhost", False),
+        ("http://attacker.example", False),
+        ("null", False),
+        (None, False),
+    ],
+)
+def test_a_websocket_opens_to_this_servers_own_pages_alone(origin: str | None, welcome: bool) -> None:
+    async def stream(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close()
+
+    app = Starlette(routes=[WebSocketRoute("/_stcore/stream", stream)], middleware=[Middleware(Guard)])
+    headers = {"Host": "localhost:8501", **({"Origin": origin} if origin else {})}
+    client = TestClient(app, base_url="http://localhost:8501")
+    if welcome:
+        client.websocket_connect("/_stcore/stream", headers=headers).__enter__()
+        return
+    with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect("/_stcore/stream", headers=headers):
+        pass
+    assert refused.value.code == 1008
+
+
 def test_a_stored_page_posing_as_evidence_is_not_served(client: TestClient, opened: services.Services) -> None:
     body = b"<html><script>alert(1)</script></html>"
     sha256 = hashlib.sha256(body).hexdigest()
@@ -101,6 +240,8 @@ def test_the_configuration_keeps_to_this_machine() -> None:
     assert config["browser"]["gatherUsageStats"] is False
     assert config["server"]["address"] == "localhost"
     assert config["server"]["headless"] is True
+    assert config["server"]["enableCORS"] is config["server"]["enableXsrfProtection"] is True
+    assert config["server"]["corsAllowedOrigins"] == []
     assert config["client"]["showErrorDetails"] == "none"
     assert config["server"]["fileWatcherType"] == "none"
     assert {"light", "dark"} <= set(config["theme"])

@@ -10,7 +10,7 @@ import streamlit as st
 
 from detector.cases import Bookmark, Case, Exhibit, Note
 from detector.errors import StoreError
-from pages.parts.shared import address, markup, navigation, services
+from pages.parts.shared import address, markup, navigation, scripts, services
 from pages.parts.shared.address import Place
 from pages.parts.shared.wording import clock
 
@@ -116,8 +116,7 @@ def follow_jump() -> None:
     with st.container(key="marks_jump"):
         if st.session_state.pop(_TO_TOP, False):
             count = st.session_state["marks_jumps"] = st.session_state.get("marks_jumps", 0) + 1
-            script = f"document.querySelector('.stMain')?.scrollTo({{top: 0}}); /* {count} */"
-            st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+            scripts.run(scripts.SCROLL_TO_TOP, turn=count)
 
 
 def place_text(track_id: int | None, pts: int | None, time_base: Fraction) -> str:

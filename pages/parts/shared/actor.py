@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 import streamlit as st
 
-from pages.parts.shared import markup
+from pages.parts.shared import markup, scripts
 
 COOKIE = "framewitness_examiner"
 MAX_CHARS = 80
@@ -50,9 +50,8 @@ def show() -> None:
             markup.note("Everything that is opened or changed in this browser is logged under this name.")
             _form("head", "Change" if who else "Continue")
         if who and st.context.cookies.get(COOKIE) != quote(who, safe=""):
-            # Percent-encoded, so nothing in a name can end the string.
-            script = f"document.cookie = '{COOKIE}={quote(who, safe='')}; path=/; SameSite=Strict'"
-            st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+            # Percent-encoded, so nothing in a name can end the cookie.
+            scripts.run(scripts.SET_COOKIE, cookie=f"{COOKIE}={quote(who, safe='')}")
 
 
 def _form(place: str, label: str) -> None:

@@ -16,7 +16,7 @@ from detector.evidence import examine
 from detector.settings import AnalysisSettings
 from pages.parts.shared import services
 
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def path_root() -> Path | None:
     root = os.environ.get("FRAMEWITNESS_EVIDENCE_ROOT")
     if root:
         return Path(root).resolve()
-    return Path("/").resolve() if st.get_option("server.address") in _LOOPBACK else None
+    return Path("/").resolve() if st.get_option("server.address") in LOOPBACK else None
 
 
 def from_path(text: str) -> Incoming | Refusal:
