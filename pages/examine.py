@@ -53,7 +53,7 @@ def render() -> None:
 def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who: str) -> None:
     analysis = services.analysis(str(services.current().home), record.record_id)
     readings = Readings.of(analysis)
-    with _head(case, exhibit, who):
+    with _head(case, exhibit, who, record):
         _choose_record(record, exhibit)
         exports.case_pdf(case)
         exports.analysis_json(record.record_id)
@@ -102,8 +102,8 @@ def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bo
         seen_before.show(exhibit, withheld=withheld)
 
 
-def _head(case: Case, exhibit: Exhibit, who: str) -> DeltaGenerator:
-    """Title, star and the way to the case; returns the place for what else can be done."""
+def _head(case: Case, exhibit: Exhibit, who: str, record: AnalysisRecord | None = None) -> DeltaGenerator:
+    """Title, star, the way to the case, and what was found changed; returns the place for what else can be done."""
     about, actions = st.columns([3, 2], vertical_alignment="center")
     with about:
         below = f"Exhibit {exhibit.reference} of {case.reference} · {case.title}"
@@ -112,6 +112,12 @@ def _head(case: Case, exhibit: Exhibit, who: str) -> DeltaGenerator:
     with row:
         navigation.link("cases", "Case", Place(case=case.case_id), icon=":material/folder_open:", help="The whole case")
         case_header.star(case, who)
+    for finding in services.current().store.findings(case.case_id):
+        if finding.exhibit_id == exhibit.exhibit_id:
+            doubtful = record is not None and record.record_id in finding.record_ids
+            markup.problem(
+                "This analysis is in doubt" if doubtful else "The stored file was found to be another", finding.sentence
+            )
     return row
 
 

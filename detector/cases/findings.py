@@ -70,7 +70,8 @@ def record_altered(
     cursor: duckdb.DuckDBPyConnection, sha256: str, found_sha256: str, actor: str, *, replaced: bool
 ) -> None:
     """Put on record, in every case that has the file, that its stored copy was found to be another, and which records
-    were made of it since it was last known to be right. `replaced` says that the true bytes were put back."""
+    were made of it since it was last known to be right. `replaced` says that the true bytes were put back. A
+    finding that is open and names the same is not repeated."""
     query = "SELECT case_id, exhibit_id FROM exhibits WHERE sha256 = ? ORDER BY exhibit_id"
     for case_id, exhibit_id in cursor.execute(query, [sha256]).fetchall():
         told = {
@@ -80,7 +81,13 @@ def record_altered(
             "replaced": replaced,
             "record_ids": _since_last_good_check(read_events(cursor, case_id), exhibit_id),
         }
-        append_event(cursor, case_id, ALTERED, actor, told)
+        if not _is_known(cursor, case_id, told):
+            append_event(cursor, case_id, ALTERED, actor, told)
+
+
+def _is_known(cursor: duckdb.DuckDBPyConnection, case_id: str, told: Mapping[str, Any]) -> bool:
+    opened = {one.sequence for one in read_findings(cursor, case_id) if one.acknowledged_by is None}
+    return any(dict(one.details) == told for one in read_events(cursor, case_id) if one.sequence in opened)
 
 
 def _since_last_good_check(events: Sequence[Event], exhibit_id: str) -> list[str]:

@@ -39,7 +39,7 @@ from detector.cases.reader import CaseReader
 from detector.cases.records import read_case, read_notes
 from detector.cases.similarity import SimilaritySearch
 from detector.cases.statement_repository import StatementRepository
-from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, Verification
+from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, StoreVerification, Verification
 from detector.cases.verify import Progress
 from detector.errors import StoreError
 from detector.evidence.store import stored_path
@@ -224,8 +224,10 @@ class CaseStore(CaseReader):
     def check(
         self, case_id: str, *, known_heads: Sequence[str] = (), actor: str = "", progress: Progress | None = None
     ) -> Verification:
-        """`verify`, with the outcome put on record as an event of the case."""
+        """`verify`, with the outcome put on record as an event of the case, and an evidence file that holds something
+        else as a finding."""
         outcome = self.verify(case_id, known_heads=known_heads, progress=progress)
+        self._report_altered(outcome)
         told = {
             "problem": outcome.problem,
             "events": outcome.events_checked,
@@ -233,6 +235,13 @@ class CaseStore(CaseReader):
             "files_hashed": outcome.files_checked,
         }
         self.log(case_id, "case_verified", told, actor=actor)
+        return outcome
+
+    def check_all(self, *, progress: Progress | None = None) -> StoreVerification:
+        """`verify_all`, with evidence files that hold something else put on record as findings."""
+        outcome = self.verify_all(progress=progress)
+        for one in outcome.cases:
+            self._report_altered(one)
         return outcome
 
     def export_case(self, case_id: str, path: Path, *, include_evidence: bool = False, author: str = "") -> Path:
@@ -275,6 +284,10 @@ class CaseStore(CaseReader):
             f"has other results (first at {place}). The new ones were not saved; the case's log says so. Run it again; "
             "if it differs once more, something on this machine does not compute reliably."
         )
+
+    def _report_altered(self, outcome: Verification) -> None:
+        if outcome.altered is not None:
+            self.intake.report_altered(*outcome.altered)
 
     def _known_analysis(self, exhibit_id: str, analysis_id: str) -> AnalysisRecord | None:
         return next((found for found in self.analyses(exhibit_id=exhibit_id) if found.analysis_id == analysis_id), None)

@@ -251,7 +251,8 @@ class StrayFile:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """Outcome of recomputing a case. `problem` names the first failure in one sentence, None when all agrees. `head` is
-    the log's newest event; the anchor file vouches for events up to `anchored`. `warnings` are no failures."""
+    the log's newest event; the anchor file vouches for events up to `anchored`. `warnings` are no failures. `altered`
+    is (SHA-256 expected, SHA-256 found) of an evidence file that holds something else."""
 
     case_id: str
     events_checked: int
@@ -261,6 +262,7 @@ class Verification:
     head: Head | None = None
     anchored: int = 0
     warnings: tuple[str, ...] = ()
+    altered: tuple[str, str] | None = None
 
     @property
     def ok(self) -> bool:

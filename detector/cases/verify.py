@@ -102,13 +102,14 @@ def _verify(
         findings = read_findings(cursor, case_id)
         found = finding_problem((*read_findings(cursor), *findings))
         files = _files(cursor, layout, case_id) if problem is None else []
-    checked = 0
+    checked, altered = 0, None
     sizes = [path.stat().st_size if path.is_file() else 0 for _, path, _ in files]
     for name, path, expected in files:
         if progress is not None:
             progress(sum(sizes[:checked]) / max(1, sum(sizes)), name)
-        problem = _file_problem(name, path, expected)
+        problem, hashed = _file_problem(name, path, expected)
         if problem is not None:
+            altered = (expected, hashed) if hashed and path.is_relative_to(layout.evidence) else None
             break
         checked += 1
     return Verification(
@@ -124,6 +125,7 @@ def _verify(
             *([unwritten] if unwritten else []),
             *(one.sentence for one in findings if one.acknowledged_by is not None),
         ),
+        altered=altered,
     )
 
 
@@ -160,13 +162,14 @@ def _stray(cursor: duckdb.DuckDBPyConnection) -> str | None:
     return None
 
 
-def _file_problem(name: str, path: Path, expected: str) -> str | None:
+def _file_problem(name: str, path: Path, expected: str) -> tuple[str | None, str]:
+    """(what is wrong with a file in one sentence, None where nothing is; its SHA-256, empty where it has none)."""
     try:
         found = file_sha256(path)
     except FileNotFoundError:
-        return f"The {name} is missing: {path}."
+        return f"The {name} is missing: {path}.", ""
     except OSError as error:
-        return f"The {name} cannot be read: {error}."
+        return f"The {name} cannot be read: {error}.", ""
     if found != expected:
-        return f"The {name} was changed: its SHA-256 should be {expected} and is {found}."
-    return None
+        return f"The {name} was changed: its SHA-256 should be {expected} and is {found}.", found
+    return None, found

@@ -131,6 +131,7 @@ def _show(args: argparse.Namespace) -> int:
             "opinions": [{**asdict(one), "blind": one.blind} for one in store.statements.opinions(case.case_id)],
             "truths": [asdict(one) for one in store.statements.truths(case.case_id)],
             "signatures": [asdict(one) for one in store.statements.signatures(case.case_id)],
+            "findings": [asdict(one) for one in store.findings(case.case_id)],
             "events": len(store.events(case.case_id)),
             "head": asdict(store.head(case.case_id)),
         }
@@ -144,7 +145,7 @@ def _verify(args: argparse.Namespace) -> int:
     with open_store(args.home) as store:
         warnings = store.warnings
         if args.all:
-            whole = store.verify_all()
+            whole = store.check_all()
             outcomes, problem = whole.cases, whole.problem
             warnings = (
                 *warnings,

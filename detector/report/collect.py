@@ -43,12 +43,14 @@ def collect(
     illustrator = Illustrator(explainer, models or ())
     events = store.events(case_id)
     received = {str(_record_id(event)): event.actor for event in events if event.action == "exhibit_added"}
+    findings = store.findings(case_id)
     exhibits = []
     for exhibit in store.exhibits(case_id):
         received_by = received.get(exhibit.exhibit_id, "")
         problem = _original_problem(exhibit, outcome)
+        about = tuple(one for one in findings if one.exhibit_id == exhibit.exhibit_id)
         if store.statements.scores_withheld(exhibit.exhibit_id):
-            exhibits.append(ExhibitEntry(exhibit, (), problem, withheld=True, received_by=received_by))
+            exhibits.append(ExhibitEntry(exhibit, (), problem, withheld=True, received_by=received_by, findings=about))
             continue
         entries, unreadable = [], []
         for saved in store.analyses(exhibit_id=exhibit.exhibit_id):
@@ -62,7 +64,9 @@ def collect(
                 for frame in strongest_frames(analysis, count=STRONG_FRAMES)
             )
             entries.append(AnalysisEntry(saved, analysis, frames, _stored_json(saved)))
-        exhibits.append(ExhibitEntry(exhibit, tuple(entries), problem, tuple(unreadable), received_by=received_by))
+        exhibits.append(
+            ExhibitEntry(exhibit, tuple(entries), problem, tuple(unreadable), received_by=received_by, findings=about)
+        )
     return CaseRecord(
         case=case,
         recorded_at=events[-1].at if events else case.updated_at,

@@ -51,6 +51,7 @@ class ExhibitData:
     tags: Facts
     tags_more: str
     problem: str
+    findings: list[str]
     withheld: bool
     unreadable: list[str]
     analyses: list[AnalysisData]
@@ -254,7 +255,7 @@ def _brief(exhibit: ExhibitData, words: Words) -> BriefData:
         short_name=exhibit.short_name,
         sha256=exhibit.hashes[0][1],
         conclusion=conclusion,
-        lines=lines,
+        lines=[*exhibit.findings, *lines],
         none=none,
     )
 
@@ -286,6 +287,7 @@ def _exhibit(
         tags=[(printable(key), printable(value)) for key, value in tags[:_MAX_TAGS]],
         tags_more=words("and_more", count=len(tags) - _MAX_TAGS) if len(tags) > _MAX_TAGS else "",
         problem=printable(entry.original_problem) if entry.original_problem else "",
+        findings=[printable(one.sentence) for one in entry.findings],
         withheld=entry.withheld,
         unreadable=[
             words(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from detector.analysis.types import Analysis, Tool
 from detector.cases.statements import GroundTruth, Opinion, Signature, SignOff
-from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Note, Verification
+from detector.cases.types import AnalysisRecord, Case, Event, Exhibit, Finding, Note, Verification
 from detector.faces.types import Box
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class UnreadableAnalysis:
 @dataclass(frozen=True, slots=True)
 class ExhibitEntry:
     """One exhibit with its analyses, oldest first. `original_problem` is None where the stored original is there.
-    `withheld` says that scores exist but wait for a blind opinion: then there are no analyses here."""
+    `withheld` says that scores exist but wait for a blind opinion: then there are no analyses here. `findings` tell
+    when the stored file was found to be another, and which analyses that casts doubt on."""
 
     exhibit: Exhibit
     analyses: tuple[AnalysisEntry, ...] = ()
@@ -76,6 +77,7 @@ class ExhibitEntry:
     unreadable: tuple[UnreadableAnalysis, ...] = ()
     withheld: bool = False
     received_by: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,17 @@ def test_every_case_with_the_file_has_the_finding(store: CaseStore, exhibit: Exh
     assert store.findings() == ()
 
 
+def test_what_verify_finds_changed_stays_found_when_it_is_put_back(store: CaseStore, exhibit: Exhibit) -> None:
+    swap(exhibit)
+    store.check(exhibit.case_id)
+    store.check_all()
+    exhibit.evidence.file.path.write_bytes(b"true film")
+    outcome = store.check(exhibit.case_id)
+    assert not outcome.ok
+    assert "was not the evidence" in outcome.problem
+    assert len(store.findings(exhibit.case_id)) == 1
+
+
 def test_a_finding_is_not_acknowledged_for_an_unknown_case(store: CaseStore) -> None:
     with pytest.raises(StoreError, match="no case"):
         store.acknowledge("Looked into it.", case_id="c000000009")

@@ -66,6 +66,20 @@ def test_verify_tells_when_the_evidence_was_altered(open_page: OpenPage, seeded:
     assert "The record does not verify" in html_of(app)
 
 
+def test_a_finding_waits_on_the_page_for_words(open_page: OpenPage, seeded: Seeded) -> None:
+    store, case_id = services.current().store, seeded.case.case_id
+    store.intake.report_altered(seeded.exhibit.sha256, "0" * 64)
+    app = open_page("cases", case=case_id)
+    assert "changed behind the program&#x27;s back" in html_of(app)
+    app.button(key="finding_case_send").click().run()
+    assert "needs words" in html_of(app)
+    app.text_area(key="finding_case_text").set_value("A failing disk.")
+    app.button(key="finding_case_send").click().run()
+    assert "changed behind" not in html_of(open_page("cases", case=case_id))
+    assert store.findings(case_id)[0].acknowledgement == "A failing disk."
+    assert store.verify(case_id).ok
+
+
 def test_the_log_and_the_notes_of_the_case_are_shown(open_page: OpenPage, seeded: Seeded) -> None:
     services.current().store.add_note(seeded.case.case_id, "For the file", author="C")
     app = open_page("cases", case=seeded.case.case_id)

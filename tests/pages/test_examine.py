@@ -50,6 +50,16 @@ def test_the_conclusion_has_icon_word_score_reasons_and_limits(open_page: OpenPa
     assert "What this does not prove" in shown
 
 
+def test_an_analysis_in_doubt_says_so_at_the_top_also_when_acknowledged(open_page: OpenPage, seeded: Seeded) -> None:
+    store = services.current().store
+    store.intake.report_altered(seeded.exhibit.sha256, "0" * 64)
+    assert "This analysis is in doubt" in html_of(_open(open_page, seeded))
+    store.acknowledge("A failing disk.", case_id=seeded.case.case_id)
+    shown = html_of(_open(open_page, seeded))
+    assert "This analysis is in doubt" in shown
+    assert "A failing disk." in shown
+
+
 def test_it_opens_at_the_strongest_face(open_page: OpenPage, seeded: Seeded) -> None:
     track_id, pts = Readings.of(seeded.analysis).strongest() or (0, 0)
     shown = html_of(_open(open_page, seeded))

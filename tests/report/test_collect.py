@@ -25,6 +25,7 @@ from detector.explain import Heatmap
 from detector.faces.types import FaceTrack, TrackedFace
 from detector.registry import FrameModel
 from detector.report import collect, render_case_pdf, typeset
+from detector.report.payload import build_payload
 from detector.report.strongest import strongest_frames
 from detector.settings import AnalysisSettings
 from tests.report.conftest import FACE, TOOL, make_card, make_evidence, make_scores, make_track
@@ -180,6 +181,16 @@ def test_a_changed_original_is_never_drawn(world: World) -> None:
     text = world.text()
     assert "no longer has the recorded SHA-256" in text
     assert world.explainer.asked == []
+
+
+def test_what_casts_doubt_on_an_analysis_is_printed_where_it_stands(world: World) -> None:
+    world.store.intake.report_altered(world.evidence.file.sha256, "0" * 64)
+    record = collect(world.store, world.case_id)
+    (finding,) = record.exhibits[0].findings
+    assert finding.record_ids == (world.saved.record_id,)
+    assert "in doubt" in world.text()
+    data = build_payload(record).data
+    assert data.exhibits[0].findings[0] in data.brief[0].lines
 
 
 def test_a_heatmap_that_fails_leaves_the_frame_and_says_why(world: World) -> None:

@@ -48,6 +48,7 @@ def show(case: Case, who: str, *, withheld: int) -> None:
     if asked:
         verification.run(case, who)
     verification.show(case)
+    verification.show_findings(case, who)
 
 
 def star(case: Case, who: str) -> None:

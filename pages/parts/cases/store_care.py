@@ -113,12 +113,19 @@ def _verify_all() -> None:
         bar.progress(part, text=f"Recomputing case {markup.plain(case_id)}…")
 
     try:
-        outcome = services.current().store.verify_all(progress=progress)
+        outcome = services.current().store.check_all(progress=progress)
     except StoreError as error:
         markup.problem("The store was not verified", str(error))
         return
     finally:
         bar.empty()
+    for sha256 in outcome.missing:
+        markup.note(f"Missing from the evidence folder: {sha256}")
+    if outcome.strays:
+        markup.note(
+            f"{len(outcome.strays):,} file(s) in the evidence folder belong to no exhibit: "
+            "python -m detector cases strays lists and clears them."
+        )
     if outcome.ok:
         files = sum(case.files_checked for case in outcome.cases)
         markup.outcome(

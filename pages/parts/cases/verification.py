@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from detector.cases import Case
+from detector.cases.chain import STORE_CHAIN
 from detector.errors import StoreError
 from pages.parts.shared import markup, services
 
@@ -59,6 +60,28 @@ def show(case: Case) -> None:
         markup.problem(f"The record does not verify ({at:%H:%M:%S} UTC)", outcome.problem or "")
     for warning in outcome.warnings:
         markup.note(warning)
+
+
+def show_findings(case: Case, who: str) -> None:
+    """What was found changed and waits for somebody's words to it; nothing where there is none. `who` says them."""
+    store = services.current().store
+    for case_id, key in ((case.case_id, "finding_case"), (STORE_CHAIN, "finding_store")):
+        opened = [one for one in store.findings(case_id) if one.acknowledged_by is None]
+        if not opened:
+            continue
+        for one in opened:
+            markup.problem("Something was changed behind the program's back", one.sentence)
+        with st.form(f"{key}_form", border=True):
+            text = st.text_area(
+                "What this came from, and what was done", key=f"{key}_text", help="Kept in the log with your name."
+            )
+            if st.form_submit_button("Acknowledge", icon=":material/edit_note:", key=f"{key}_send"):
+                try:
+                    store.acknowledge(text, case_id=case_id, author=who)
+                except StoreError as error:
+                    markup.problem("Nothing was recorded", str(error))
+                else:
+                    st.rerun()
 
 
 def _key(case: Case) -> str:
