@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from detector.evidence.forensics import FileForensics
     from detector.registry import LoadedModel
 
-FRAMES_AHEAD = 6
+# Decoded pictures that wait for the face search: at most six, and large ones fewer.
+FRAMES_AHEAD, BYTES_AHEAD = 6, 256_000_000
 
 
 def analyze(
@@ -67,6 +68,11 @@ def analyze(
     return run.execute()
 
 
+def _share_of(frame: Frame) -> int:
+    held = frame.image.nbytes + (0 if frame.before is None else frame.before.nbytes)
+    return max(held, BYTES_AHEAD // FRAMES_AHEAD)
+
+
 class _Run:
     def __init__(
         self,
@@ -81,7 +87,7 @@ class _Run:
         self.cancelled = cancelled or (lambda: False)
         self.meter = ProgressMeter(on_progress)
         self.group = ThreadGroup()
-        self.frames: Channel[Frame] = Channel(self.group, FRAMES_AHEAD)
+        self.frames: Channel[Frame] = Channel(self.group, BYTES_AHEAD, _share_of)
         self.models = tuple(models)
         kinds = components.kinds
         specs = dict.fromkeys(reader.card.crop for reader in crop_readers(models, kinds))

@@ -73,19 +73,27 @@ class ThreadGroup:
 
 
 class Channel(Generic[T]):
-    """A bounded first-in-first-out channel with one producer and one consumer. `capacity` bounds memory."""
+    """A bounded first-in-first-out channel with one producer and one consumer.
 
-    def __init__(self, group: ThreadGroup, capacity: int) -> None:
+    `capacity` bounds the sum of what `size_of` says of each waiting item, by default their number; an item larger than
+    that goes through alone.
+    """
+
+    def __init__(self, group: ThreadGroup, capacity: int, size_of: Callable[[T], int] = lambda _: 1) -> None:
         self._group = group
         self._capacity = capacity
+        self._size_of = size_of
+        self._waiting = 0
         self._items: deque[T] = deque()
         self._closed = False
 
     def put(self, item: T, each_poll: Callable[[], None] | None = None) -> None:
         """Add an item, waiting while the channel is full."""
-        self._group.wait_until(lambda: len(self._items) < self._capacity, each_poll)
+        size = self._size_of(item)
+        self._group.wait_until(lambda: not self._items or self._waiting + size <= self._capacity, each_poll)
         with self._group.changed:
             self._items.append(item)
+            self._waiting += size
             self._group.changed.notify_all()
 
     def close(self) -> None:
@@ -102,5 +110,6 @@ class Channel(Generic[T]):
                 if not self._items:
                     return
                 item = self._items.popleft()
+                self._waiting -= self._size_of(item)
                 self._group.changed.notify_all()
             yield item

@@ -1,8 +1,13 @@
-"""A file becomes evidence: stored by its hash, examined, and read frame by frame with exact time stamps."""
+"""A file becomes evidence: stored by its hash, examined, and read frame by frame with exact time stamps.
 
-from detector.evidence.examine import examine
+What is named here may be called on any file from any process: `examine`, `frame_at`, `frame_before` and `frame_times`
+decode in a child process with limits (`sandbox`). `FrameReader` decodes where it is used, in an analysis.
+"""
+
+from detector.evidence import examine as _examine
+from detector.evidence import seek as _seek
 from detector.evidence.reader import FrameReader
-from detector.evidence.seek import frame_at, frame_before, frame_times
+from detector.evidence.sandbox import contained
 from detector.evidence.store import hash_file, ingest, stored_path, unaltered
 from detector.evidence.types import (
     JUST_BEFORE_S,
@@ -14,6 +19,11 @@ from detector.evidence.types import (
     StoredFile,
     VideoStream,
 )
+
+examine = contained(_examine.examine)
+frame_at = contained(_seek.frame_at)
+frame_before = contained(_seek.frame_before)
+frame_times = contained(_seek.frame_times)
 
 __all__ = [
     "JUST_BEFORE_S",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
@@ -16,7 +17,11 @@ from av.stream import Discard, Disposition
 from detector.evidence.decoder_log import DecoderLog
 
 MAX_SIDE_PX = 16_384
-MAX_PIXELS = 200_000_000
+# More than twice the 35.7 megapixels that H.264, HEVC and AV1 allow at level 6.2; a decoder holds several pictures.
+MAX_PIXELS = 80_000_000
+# Decoded pictures that a decoder's threads may work on side by side, at 4 bytes a pixel.
+_THREADED_BYTES = 512_000_000
+_MAX_THREADS = 16  # FFmpeg's own limit
 # Reading errors in a row, without one packet between them, after which the rest of the file is given up.
 MAX_READ_FAILURES = 64
 
@@ -62,10 +67,10 @@ class Decoder:
             if other is not self.stream:
                 other.discard = Discard.all
         if self.stream is not None:
-            self.stream.codec_context.thread_type = ThreadType.AUTO if threaded else ThreadType.NONE
-            if not threaded:
-                self.stream.codec_context.thread_count = 1
-            self.stream.codec_context.options = dict(_CODEC_OPTIONS)
+            codec = self.stream.codec_context
+            codec.thread_type = ThreadType.AUTO if threaded else ThreadType.NONE
+            codec.thread_count = _thread_count(codec.width * codec.height) if threaded else 1
+            codec.options = dict(_CODEC_OPTIONS)
 
     def __enter__(self) -> Decoder:
         return self
@@ -166,6 +171,11 @@ class Decoder:
             self.stream.codec_context.flush_buffers()
         self.container.close()
         self.log.close()
+
+
+def _thread_count(pixels: int) -> int:
+    """One picture a thread, within `_THREADED_BYTES`."""
+    return max(1, min(os.cpu_count() or 1, _MAX_THREADS, _THREADED_BYTES // (4 * max(1, pixels))))
 
 
 def main_video_stream(container: Any) -> Any | None:

@@ -9,7 +9,7 @@ from typing import Any
 from detector.errors import EmptyFileError, EncryptedFileError, EvidenceError, NoFramesError, TruncatedFileError
 from detector.evidence.decoder import Decoder
 from detector.evidence.isobmff import BoxLayout, read_layout
-from detector.evidence.opening import not_media, open_video, read_head, refuse_oversized
+from detector.evidence.opening import not_media, open_video, oversized, read_head, refuse_oversized
 from detector.evidence.pixels import Orientation
 from detector.evidence.signature import Signature, declared_length, identify
 from detector.evidence.stills import examine_still
@@ -113,6 +113,8 @@ def _first_frame(decoder: Decoder, signature: Signature, layout: BoxLayout | Non
             f"Expected a readable video, found {signature.label} whose video is encrypted. "
             "Obtain the key holder's decrypted copy."
         )
+    if "max pixel count" in said:
+        raise oversized("a larger picture")
     for width, height in layout.declared_sizes if layout else ():
         refuse_oversized(width, height)
     if signature.kind == "unknown":

@@ -69,10 +69,15 @@ def read_head(path: Path) -> bytes:
 def refuse_oversized(width: int, height: int) -> None:
     """Raise `OversizedError` for a picture that is not worth the risk of decoding."""
     if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
-        raise OversizedError(
-            f"Expected at most {MAX_SIDE_PX} pixels a side and {MAX_PIXELS // 1_000_000} megapixels, found "
-            f"{width} x {height}. Nothing was decoded; scale a copy for examination, and keep the original."
-        )
+        raise oversized(f"{width} x {height}")
+
+
+def oversized(found: str) -> OversizedError:
+    """The error for a video whose pictures are too large."""
+    return OversizedError(
+        f"Expected at most {MAX_SIDE_PX} pixels a side and {MAX_PIXELS // 1_000_000} megapixels, found {found}. "
+        "Nothing was decoded; scale a copy for examination, and keep the original."
+    )
 
 
 def not_media(signature: Signature) -> NotMediaError:

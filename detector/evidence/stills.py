@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from warnings import filterwarnings
 
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from detector.errors import NotMediaError, OversizedError, TruncatedFileError
-from detector.evidence.decoder import MAX_PIXELS, MAX_SIDE_PX
+from detector.evidence.decoder import MAX_SIDE_PX
 from detector.evidence.types import Container, Evidence, Integrity, StoredFile, VideoStream
 
+MAX_PIXELS = 200_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP")
 # Clockwise turn (degrees) by EXIF orientation, after the mirroring that some of them include (CIPA DC-008, 4.6.4).
 _EXIF_ROTATION_DEG = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
+# The stored picture as a view of the displayed one, by EXIF orientation.
+_AS_STORED: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: lambda shown: shown[:, ::-1],
+    3: lambda shown: shown[::-1, ::-1],
+    4: lambda shown: shown[::-1],
+    5: lambda shown: shown.transpose(1, 0, 2),
+    6: lambda shown: np.rot90(shown, 1),
+    7: lambda shown: shown.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda shown: np.rot90(shown, -1),
+}
+_TURNED = {5, 6, 7, 8}
+_STRIP_PIXELS = 1 << 20
 _TAG_CHARS = 200
 _TAIL_BYTES = 64
 
@@ -122,27 +136,62 @@ def _opened(path: Path, label: str) -> Iterator[Image.Image]:
 def _displayed(image: Image.Image, label: str) -> tuple[NDArray[np.uint8], int]:
     """The picture, and how many of its samples are not finite."""
     try:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith(("I", "F")):
-            samples = np.array(upright, np.float64)
-            unreal = ~np.isfinite(samples)
-            if unreal.all():
-                raise NotMediaError(
-                    f"Expected an image, found {label} of which no sample is a finite number. Obtain another copy."
-                )
-            samples[unreal] = 0
-            grey = np.clip(samples / 257 if samples.max(initial=0) > 255 else samples, 0, 255).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, axis=2), int(unreal.sum())
-        return np.array(upright.convert("RGB")), 0
+        image.load()
+        picture, unreal = _by_rows(image)
+        if unreal == image.width * image.height:
+            raise NotMediaError(
+                f"Expected an image, found {label} of which no sample is a finite number. Obtain another copy."
+            )
+        return picture, unreal
     except Image.DecompressionBombError as error:
         raise OversizedError(f"The decoder refused {label}: {error}.") from error
     except (OSError, ValueError, SyntaxError, EOFError, RuntimeError) as error:
+        if "out of memory" in str(error):
+            raise MemoryError(str(error)) from error
         if "truncated" in str(error).lower() or isinstance(error, EOFError | OSError):
             raise TruncatedFileError(
                 f"Expected a complete image, found {label} that ends early or is damaged ({error}). "
                 "Obtain a complete copy."
             ) from error
         raise NotMediaError(f"Expected an image, found {label} that does not decode ({error}).") from error
+
+
+def _by_rows(image: Image.Image) -> tuple[NDArray[np.uint8], int]:
+    """A loaded picture as displayed, and how many of its samples are not finite; those are black.
+
+    It is converted a few rows at a time, so that only the result is held beside it.
+    """
+    width, height = image.size
+    orientation = _orientation(image)
+    displayed = np.empty((width, height, 3) if orientation in _TURNED else (height, width, 3), np.uint8)
+    stored = _AS_STORED[orientation](displayed) if orientation in _AS_STORED else displayed
+    unreal = 0
+    if image.mode.startswith(("I", "F")):
+        deep = any((_samples(strip)[0] > 255).any() for _, strip in _strips(image))
+        for top, strip in _strips(image):
+            samples, skipped = _samples(strip)
+            unreal += skipped
+            grey = np.clip(samples // 257 if deep else samples, 0, 255).astype(np.uint8)
+            stored[top : top + strip.height] = grey[:, :, None]
+    else:
+        for top, strip in _strips(image):
+            stored[top : top + strip.height] = np.asarray(strip.convert("RGB"))
+    return displayed, unreal
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _samples(strip: Image.Image) -> tuple[NDArray[Any], int]:
+    """Samples of more than eight bits with 0 for those that are not finite, and the number of those."""
+    samples = np.asarray(strip)
+    if samples.dtype.kind != "f":
+        return samples, 0
+    finite = np.isfinite(samples)
+    return np.where(finite, samples.astype(np.float64), 0.0), int((~finite).sum())
 
 
 def _orientation(image: Image.Image) -> int:

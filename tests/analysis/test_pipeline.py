@@ -11,6 +11,7 @@ import pytest
 
 from detector.analysis import Progress, analyze
 from detector.analysis.progress import ProgressMeter
+from detector.analysis.thread_group import Channel, ThreadGroup
 from detector.errors import CancelledError, ModelNotFoundError
 from detector.evidence.types import Integrity
 from tests.analysis.fakes import (
@@ -323,3 +324,21 @@ def test_a_still_is_one_frame_and_says_so() -> None:
     assert analysis.conclusion.label == "likely_manipulated"
     assert "few_frames" not in codes
     assert "still" in codes
+
+
+def test_large_pictures_wait_by_their_bytes() -> None:
+    group = ThreadGroup()
+    channel: Channel[bytes] = Channel(group, 10, len)
+    held: list[int] = []
+
+    def produce() -> None:
+        for _ in range(5):
+            channel.put(bytes(6))
+            held.append(channel._waiting)
+        channel.put(bytes(50))
+        channel.close()
+
+    group.start("produce", produce)
+    assert [len(item) for item in channel.items()] == [6] * 5 + [50]
+    group.join()
+    assert max(held) <= 10

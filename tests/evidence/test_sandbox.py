@@ -1,0 +1,223 @@
+"""Hostile files are read in a child process that may be killed, never in the process that asked."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.errors import EvidenceError, OversizedError
+from detector.evidence import Evidence, FrameReader, examine, frame_at, frame_before, frame_times, ingest, sandbox
+from detector.evidence.sandbox import contained
+from detector.evidence.sandbox_wire import receive, send
+from detector.evidence.types import StoredFile
+from tests.evidence.bombs import black_gif, black_png
+from tests.evidence.media import make_video
+
+Admit = Callable[..., Evidence]
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> StoredFile:
+    (tmp_path / "a.mp4").write_bytes(b"any")
+    return ingest(tmp_path / "a.mp4", tmp_path / "store")
+
+
+def process_id(_: StoredFile) -> int:
+    return os.getpid()
+
+
+def kill_itself(_: StoredFile) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hang(_: StoredFile) -> None:
+    time.sleep(60)
+
+
+def recurse(file: StoredFile) -> None:
+    recurse(file)
+
+
+def fill_memory(_: StoredFile) -> int:
+    return len(bytearray(3_000_000_000))
+
+
+def grow(_: StoredFile) -> int:
+    return len(b"x" * 700_000_000)
+
+
+def write(file: StoredFile) -> None:
+    file.path.with_suffix(".written").write_bytes(b"x")
+
+
+def connect(_: StoredFile) -> None:
+    socket.socket()
+
+
+def run_a_program(_: StoredFile) -> None:
+    os.execv("/bin/true", ["true"])
+
+
+def open_many(_: StoredFile) -> int:
+    return len([os.open("/dev/null", os.O_RDONLY) for _ in range(200)])
+
+
+def answer_with_a_function(_: StoredFile) -> object:
+    return os.system
+
+
+def refused(function: Callable[[StoredFile], object], stored: StoredFile) -> EvidenceError:
+    with pytest.raises(EvidenceError) as caught:
+        contained(function)(stored)
+    return caught.value
+
+
+def test_calls_share_a_warm_child_that_is_another_process(stored: StoredFile) -> None:
+    first, second = contained(process_id)(stored), contained(process_id)(stored)
+    assert first == second != os.getpid()
+
+
+def test_calls_at_once_run_in_children_of_their_own(stored: StoredFile) -> None:
+    answers: list[bool] = []
+
+    def sleep_beside() -> None:
+        answers.append(contained(meet)(stored))
+
+    threads = [threading.Thread(target=sleep_beside) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [True, True]
+
+
+def meet(file: StoredFile) -> bool:
+    """Whether another process arrives within some seconds; a process that is alone would wait in vain."""
+    waiting = Path(f"/proc/{os.getppid()}/task")
+    for _ in range(500):
+        children = {child for task in waiting.iterdir() for child in (task / "children").read_text().split()}
+        busy = [child for child in children if "sandbox_child" in Path(f"/proc/{child}/cmdline").read_text()]
+        if len(busy) >= 2:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("harm", "error", "said"),
+    [
+        (kill_itself, EvidenceError, "SIGKILL"),
+        (recurse, EvidenceError, "RecursionError"),
+        (fill_memory, OversizedError, "memory"),
+        (answer_with_a_function, EvidenceError, "ended"),
+    ],
+)
+def test_whatever_goes_wrong_is_one_error_and_the_next_file_is_read(
+    harm: Callable[[StoredFile], object], error: type[EvidenceError], said: str, stored: StoredFile
+) -> None:
+    caught = refused(harm, stored)
+    assert type(caught) is error
+    assert said in str(caught)
+    assert contained(process_id)(stored) != os.getpid()
+
+
+def test_a_child_that_hangs_is_ended(stored: StoredFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_BASE_S", 0.2)
+    assert "0 s" in str(refused(hang, stored))
+    monkeypatch.undo()
+    assert contained(process_id)(stored) != os.getpid()
+
+
+def test_a_child_that_died_while_it_waited_is_replaced(stored: StoredFile) -> None:
+    before = contained(process_id)(stored)
+    os.kill(before, signal.SIGKILL)
+    time.sleep(0.1)
+    assert contained(process_id)(stored) != before
+
+
+def test_a_child_that_was_large_gives_its_memory_back(stored: StoredFile) -> None:
+    before = contained(process_id)(stored)
+    assert contained(grow)(stored) == 700_000_000
+    assert contained(process_id)(stored) != before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are Linux's")
+@pytest.mark.parametrize(
+    ("attempt", "said"),
+    [
+        (write, "OSError"),
+        (connect, "PermissionError"),
+        (run_a_program, "PermissionError"),
+        (open_many, "OSError"),
+    ],
+)
+def test_a_child_writes_no_file_and_opens_no_socket(
+    attempt: Callable[[StoredFile], object], said: str, stored: StoredFile
+) -> None:
+    assert sandbox.warm_up().no_network
+    assert said in str(refused(attempt, stored))
+
+
+def test_an_animation_of_pictures_that_no_camera_makes_is_refused(tmp_path: Path, admit: Admit) -> None:
+    with pytest.raises(OversizedError, match="80 megapixels"):
+        admit(black_gif(tmp_path / "bomb.gif", side_px=14_000))
+
+
+def test_a_large_deep_picture_is_read_without_a_copy_of_it_in_floating_point(tmp_path: Path, admit: Admit) -> None:
+    evidence = admit(black_png(tmp_path / "large.png", side_px=6_000))
+    peak = """
+import sys, resource
+from pathlib import Path
+from detector.evidence.stills import read_still
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert read_still(Path(sys.argv[1])).shape == (6000, 6000, 3)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    shown = subprocess.run([sys.executable, "-c", peak, str(evidence.file.path)], capture_output=True, check=True)
+    assert int(shown.stdout) * 1024 < 7 * 6_000 * 6_000
+
+
+def test_frames_are_the_same_whichever_process_decodes_them(tmp_path: Path, admit: Admit) -> None:
+    evidence = admit(make_video(tmp_path / "a.mp4", frames=12))
+    with FrameReader(evidence, frames_per_second=30, max_frames=100) as reader:
+        frames = list(reader)
+    assert frame_times(evidence) == tuple(frame.pts for frame in frames)
+    sought = frame_at(evidence, frames[5].pts)
+    assert np.array_equal(sought.image, frames[5].image)
+    assert sought.image.flags.writeable
+    before = frame_before(evidence, frames[5].pts)
+    assert before is not None
+    assert np.array_equal(before.image, frames[4].image)
+
+
+def test_nothing_but_the_parts_of_an_answer_is_built_from_one(stored: StoredFile) -> None:
+    for message in (os.system, Path.home, subprocess.Popen, examine.__wrapped__):  # type: ignore[attr-defined]
+        with pytest.raises(Exception, match="no part of an answer"):
+            through_a_pipe(message)
+    assert through_a_pipe(stored) == stored
+
+
+def through_a_pipe(message: object) -> object:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as out:
+        send(out, message)
+    with os.fdopen(reading, "rb") as back:
+        return receive(back, trusted=False)
+
+
+def test_the_limits_of_the_child_are_not_those_of_the_caller(stored: StoredFile) -> None:
+    before = [resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)]
+    contained(process_id)(stored)
+    after = [resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)]
+    assert before == after
