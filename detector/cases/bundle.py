@@ -8,6 +8,7 @@ one in the report that came with it.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -30,6 +31,15 @@ from detector.cases.export import BUNDLE_VERSION, CASE_TABLES
 from detector.cases.home import Layout
 from detector.cases.seals import seal_problem, sealed_records
 from detector.cases.search_index import index_case
+from detector.cases.verify_case import (
+    SCRIPT,
+    RefusedError,
+    files_needed,
+    parse_json,
+    parse_table,
+    scores_problem,
+    told_problem,
+)
 from detector.errors import EvidenceError, StoreError
 from detector.evidence import ingest, stored_path
 
@@ -37,31 +47,38 @@ _CASE = re.compile(r"c[0-9a-z]{9}")
 _ID = re.compile(r"[cxrnkptsj][0-9a-z]{9}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEMBER = re.compile(
-    r"case\.json|manifest\.json|scores\.csv|tables/[a-z_]+\.jsonl|analyses/r[0-9a-z]{9}\.(json|npz)|evidence/[0-9a-f]{64}"
+    rf"case\.json|manifest\.json|scores\.csv|{re.escape(SCRIPT)}|tables/({'|'.join(CASE_TABLES)})\.jsonl"
+    r"|analyses/r[0-9a-z]{9}\.(json|npz)|evidence/[0-9a-f]{64}"
 )
 _MOST_MEMBERS = 100_000
-_MOST_TABLE_BYTES = 2 << 30
+# Tables, manifest and descriptions, together: they are held in memory.
+_MOST_READ_BYTES = 64 << 20
+_MOST_LARGE_BYTES = 8 << 30
 _CHUNK_BYTES = 1 << 20
 _HOW = "Nothing was imported. Ask for the bundle again."
 
 
 @dataclass(frozen=True, slots=True)
 class _Bundle:
-    """The zip, its manifest (member -> (sha256, size)) and the case's rows by table."""
+    """The zip, its manifest (member -> (sha256, size)), the case's rows by table with times as text, and what is told
+    of them to people."""
 
     zip: zipfile.ZipFile
     manifest: dict[str, tuple[str, int]]
     rows: dict[str, list[dict[str, Any]]]
     case_id: str
+    told: dict[str, Any]
+    scores_csv: bytes
 
 
-def import_bundle(database: Database, layout: Layout, path: Path, actor: str) -> str:
+def import_bundle(database: Database, layout: Layout, path: Path, actor: str, *, large: bool = False) -> str:
     """Take the case of a bundle into the store and return its id. Raises StoreError where the bundle is damaged, does
-    not verify, or the store holds the case already; then the store is as it was."""
+    not verify, has more than 64 MB of tables and is not said to be `large`, or the store holds the case already; then
+    the store is as it was."""
     placed: list[Path] = []
     try:
         with zipfile.ZipFile(path) as archive:
-            bundle = _read(archive)
+            bundle = _read(archive, _MOST_LARGE_BYTES if large else _MOST_READ_BYTES)
             with database.read() as cursor:
                 _refuse_if_held(cursor, bundle)
             try:
@@ -77,42 +94,49 @@ def import_bundle(database: Database, layout: Layout, path: Path, actor: str) ->
         raise StoreError(f"{path} is no readable bundle ({error}). {_HOW}") from error
     except OSError as error:
         raise StoreError(f"{path} could not be imported: {error}. Nothing was imported.") from error
-    except (KeyError, TypeError, ValueError, RecursionError, duckdb.Error) as error:
+    except RefusedError as error:
+        raise StoreError(f"{path} is not as an exported case should be: {error} {_HOW}") from error
+    except (AttributeError, LookupError, TypeError, ValueError, csv.Error, RecursionError, duckdb.Error) as error:
         raise StoreError(f"{path} is not as an exported case should be ({error!r:.300}). {_HOW}") from error
 
 
-def _read(archive: zipfile.ZipFile) -> _Bundle:
+def _read(archive: zipfile.ZipFile, most_bytes: int) -> _Bundle:
     names = archive.namelist()
     strange = next((name for name in names if not _MEMBER.fullmatch(name)), None)
     if strange is not None or len(set(names)) != len(names) or len(names) > _MOST_MEMBERS:
         raise StoreError(f"The bundle has a member that none should have ({strange!r:.200}). {_HOW}")
-    listed = json.loads(_limited(archive, "manifest.json", _MOST_TABLE_BYTES))["members"]
-    manifest = {entry["name"]: (entry["sha256"], int(entry["size_bytes"])) for entry in listed}
+    content = _limited(archive, "manifest.json", most_bytes)
+    manifest = {entry["name"]: (entry["sha256"], int(entry["size_bytes"])) for entry in parse_json(content)["members"]}
     if set(manifest) != set(names) - {"manifest.json"}:
         raise StoreError(f"The bundle's members are not those its manifest lists. {_HOW}")
-    version = json.loads(_checked(archive, manifest, "case.json"))["bundle_version"]
+    read = ("case.json", "scores.csv", *(f"tables/{table}.jsonl" for table in CASE_TABLES))
+    size_bytes = len(content) + sum(max(0, manifest[name][1]) for name in read)
+    if size_bytes > most_bytes:
+        raise _too_large(f"{size_bytes >> 20:,} MB of tables and descriptions", most_bytes)
+    told = parse_json(b"".join(_chunks(archive, manifest, "case.json")))
+    version = told["bundle_version"]
     if version != BUNDLE_VERSION:
         raise StoreError(
             f"The bundle has version {version}; this program imports {BUNDLE_VERSION}. Export the case again with the "
             "store's current version."
         )
-    found = {table: list(_table(archive, manifest, table)) for table in CASE_TABLES}
+    found = {table: parse_table(b"".join(_chunks(archive, manifest, f"tables/{table}.jsonl"))) for table in CASE_TABLES}
     (case,) = found["cases"]
     if not _CASE.fullmatch(case["case_id"]):
         raise StoreError(f"The bundle's case has no proper id. {_HOW}")
-    bundle = _Bundle(archive, manifest, found, case["case_id"])
+    scores_csv = b"".join(_chunks(archive, manifest, "scores.csv"))
+    bundle = _Bundle(archive, manifest, found, case["case_id"], told, scores_csv)
     _check_forms(bundle)
+    unneeded = set(manifest) - {*read, SCRIPT, *files_needed(found)}
+    if unneeded:
+        raise StoreError(f"The bundle has a member that none of its rows names ({min(unneeded)}). {_HOW}")
     return bundle
 
 
-def _table(archive: zipfile.ZipFile, manifest: dict[str, tuple[str, int]], table: str) -> Iterator[dict[str, Any]]:
-    for line in _checked(archive, manifest, f"tables/{table}.jsonl").decode().split("\n"):
-        if line:
-            row = json.loads(line)
-            for name, value in row.items():
-                if name.endswith("_at") or name == "at_utc":
-                    row[name] = None if value is None else datetime.fromisoformat(value)
-            yield row
+def _with_times(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its times as the database keeps them."""
+    times = {name: row[name] for name in row if name.endswith("_at") or name == "at_utc"}
+    return {**row, **{name: None if at is None else datetime.fromisoformat(at) for name, at in times.items()}}
 
 
 def _check_forms(bundle: _Bundle) -> None:
@@ -191,11 +215,14 @@ def _place_files(bundle: _Bundle, layout: Layout, placed: list[Path]) -> None:
 def _insert(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle, told: dict[str, Any]) -> None:
     for table, found in bundle.rows.items():
         if found:
-            bulk_insert(cursor, table, found)
+            bulk_insert(cursor, table, [_with_times(row) for row in found])
     events = read_events(cursor, bundle.case_id)
     problem = chain_problem(events) or seal_problem(cursor, bundle.case_id, sealed_records(events))
     if problem is not None or not events:
         raise StoreError(f"The bundle's case does not verify. {problem or 'It has no log.'} {_HOW}")
+    problem = told_problem(bundle.told, bundle.rows) or scores_problem(bundle.scores_csv, bundle.rows)
+    if problem is not None:
+        raise StoreError(f"What the bundle tells its readers is not what it holds. {problem} {_HOW}")
     newest = events[-1]
     head = {"sequence": newest.sequence, "event_hash": newest.event_hash}
     times = {name: newest.at.replace(tzinfo=None) for name in ("at_utc", "active_at")}
@@ -204,12 +231,6 @@ def _insert(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle, told: dict[str, 
     index_case(cursor, bundle.case_id)
     details = {name: value for name, value in told.items() if name != "actor"}
     append_event(cursor, bundle.case_id, "case_imported", told["actor"], {**details, "head": head})
-
-
-def _checked(archive: zipfile.ZipFile, manifest: dict[str, tuple[str, int]], name: str) -> bytes:
-    if manifest[name][1] > _MOST_TABLE_BYTES:
-        raise StoreError(f"The member {name} of the bundle is larger than any should be. {_HOW}")
-    return b"".join(_chunks(archive, manifest, name))
 
 
 def _chunks(archive: zipfile.ZipFile, manifest: dict[str, tuple[str, int]], name: str) -> Iterator[bytes]:
@@ -231,5 +252,12 @@ def _limited(archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
     with archive.open(name) as stream:
         content = stream.read(most_bytes + 1)
     if len(content) > most_bytes:
-        raise StoreError(f"The member {name} of the bundle is larger than any should be. {_HOW}")
+        raise _too_large(f"a {name} larger than that", most_bytes)
     return content
+
+
+def _too_large(what: str, most_bytes: int) -> StoreError:
+    return StoreError(
+        f"The bundle has {what}; at most {most_bytes >> 20:,} MB are read unasked. Nothing was imported. If it comes "
+        "from whom you expect, take it in with `cases import --large`."
+    )

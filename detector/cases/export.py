@@ -6,6 +6,7 @@
     scores.csv           every score of every analysis
     tables/<name>.jsonl  the store's own rows of the case, one JSON object a line, from which `bundle` restores it
     evidence/<sha256>    the originals, on request
+    verify_case.py       checks all of this without this program (see `verify_case`)
     manifest.json        SHA-256 and size of every other member
 
 Members carry a fixed time, so that the bytes depend on the record alone.
@@ -34,6 +35,7 @@ from detector.cases.home import Layout
 from detector.cases.records import read_analyses, read_bookmarks, read_case, read_exhibits, read_notes
 from detector.cases.seals import SEALED
 from detector.cases.types import AnalysisRecord, Verification
+from detector.cases.verify_case import SCRIPT
 from detector.errors import StoreError
 
 BUNDLE_VERSION = "1.1"
@@ -41,6 +43,8 @@ BUNDLE_VERSION = "1.1"
 CASE_TABLES = ("events", *SEALED)
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _CHUNK_BYTES = 1 << 20
+# The source of the program that every archive carries, for whoever checks it without this one.
+VERIFIER = Path(__file__).with_name(SCRIPT)
 
 
 def write_bundle(
@@ -80,7 +84,8 @@ def write_bundle(
         "signatures": _rows_of(cursor, "signatures", case_id),
         "events": [asdict(event) for event in read_events(cursor, case_id)],
     }
-    files: dict[str, Path] = {_member(record, kept.path): kept.path for record in records for kept in record.artefacts}
+    files = {_member(record, kept.path): kept.path for record in records for kept in record.artefacts}
+    files[SCRIPT] = VERIFIER
     if include_evidence:
         files |= {f"evidence/{exhibit.sha256}": exhibit.evidence.file.path for exhibit in exhibits}
     texts = {"case.json": _pretty(described).encode(), "scores.csv": _scores_csv(cursor, case_id)}

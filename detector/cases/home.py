@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -75,6 +76,9 @@ class Layout:
             for folder in (self.home, self.evidence, self.artefacts, self.spool, self.logs, self.anchor.parent):
                 # Case material is nobody else's business on a shared machine.
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for place in (self.home, self.evidence, self.artefacts, self.spool, self.logs, self.database):
+                if place.exists() and not os.access(place, os.W_OK):
+                    raise PermissionError(errno.EACCES, "it is read-only", str(place))
         except OSError as error:
             raise StoreError(
                 f"The case store needs a folder it can write, but {self.home} could not be prepared ({error}). "

@@ -254,13 +254,14 @@ class CaseStore(CaseReader):
         self.log(case_id, "case_exported", told, actor=author)
         return path
 
-    def import_case(self, path: Path, *, author: str = "") -> Case:
+    def import_case(self, path: Path, *, author: str = "", large: bool = False) -> Case:
         """Take in a case that `export_case` wrote, in this store or another, exactly as it was there; its log goes on
         with an event that names the bundle's SHA-256. Originals that are not in the bundle stay missing (`verify` says
-        so) until the same files are taken in. Raises StoreError, and keeps nothing, where the bundle does not verify or
-        the store has the case already."""
+        so) until the same files are taken in. Raises StoreError, and keeps nothing, where the bundle does not verify,
+        the store has the case already, or its tables have more than 64 MB and it is not said to be `large`."""
+        who = storable(author) or self._actor
         with self.intake.running():
-            return self.case(import_bundle(self._database, self.layout, path, storable(author) or self._actor))
+            return self.case(import_bundle(self._database, self.layout, path, who, large=large))
 
     def back_up(self, folder: Path, *, author: str = "") -> Path:
         """Copy the whole store to an empty folder (see `backup`), and say so in the store's log."""

@@ -45,6 +45,7 @@ def add_commands(commands: Any) -> None:
     export.add_argument("--with-evidence", action="store_true", help="put the originals into the bundle")
     bring = actions.add_parser("import", help="take in a bundle, or make an empty store from a backup folder")
     bring.add_argument("source", type=Path, metavar="FILE_OR_FOLDER")
+    bring.add_argument("--large", action="store_true", help="also a bundle with more than 64 MB of tables")
     settle = actions.add_parser("acknowledge", help="put on record what a finding that verify names came from")
     settle.add_argument("text", help="what was found out and done; kept in the log")
     settle.add_argument("--case", help="case id, reference or title (default: the store's own log)")
@@ -217,7 +218,7 @@ def _import(args: argparse.Namespace) -> int:
         print(args.home or default_home())
         return 0
     with open_store(args.home) as store:
-        case = store.import_case(args.source)
+        case = store.import_case(args.source, large=args.large)
         outcome = store.verify(case.case_id)
     print(f"{case.case_id}\t{plain(case.reference)}\t{plain(case.title)}")
     if not outcome.ok:

@@ -15,6 +15,8 @@ from detector.evidence.types import StoredFile
 
 CHUNK_BYTES = 1 << 20
 MAX_NAME_CHARS = 255
+# File systems whose files have no content of their own, and whose reading may never end.
+_MADE_WHEN_READ = ("/proc/", "/sys/")
 
 
 def ingest(
@@ -146,6 +148,11 @@ def _opened(source: Path | BinaryIO) -> Iterator[BinaryIO]:
         yield source
         return
     path = Path(source)
+    if os.path.realpath(path).startswith(_MADE_WHEN_READ):
+        raise EvidenceError(
+            f"Expected a file, found what the operating system makes up while it is read: {path}. It has no content to "
+            "keep. Choose a single media file."
+        )
     # A device or a pipe may never end; only a regular file is evidence.
     if path.exists() and not path.is_file():
         raise EvidenceError(f"Expected a file, found a directory or device: {path}. Choose a single media file.")

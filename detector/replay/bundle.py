@@ -3,6 +3,7 @@
     replay.json      input, settings, models with their weights' SHA-256 and cards, environments, tool
     analysis.json    the results: the analysis exactly as it was saved
     input/<sha256>   the original, on request, uncompressed
+    verify_case.py   checks all of this without this program (see `detector.cases.verify_case`)
     manifest.json    SHA-256 and size of every other member
 
 Members carry a fixed time, so that the bytes depend on the record, this program and its environment alone.
@@ -23,7 +24,7 @@ from detector.analysis import tool
 from detector.analysis.environment import environment
 from detector.analysis.identity import card_facts
 from detector.cases.codec import file_sha256
-from detector.cases.export import add_member
+from detector.cases.export import VERIFIER, add_member
 from detector.errors import ModelError, StoreError
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def _write(path: Path, described: dict[str, Any], results: bytes, original: Path
                 add_member(bundle, "replay.json", _json(described)),
                 add_member(bundle, RESULTS_MEMBER, io.BytesIO(results)),
             ]
+            with VERIFIER.open("rb") as script:
+                manifest.append(add_member(bundle, VERIFIER.name, script))
             if original is not None:
                 with original.open("rb") as content:
                     # Uncompressed: video does not shrink, and nobody has to fear what it might grow to.

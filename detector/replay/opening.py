@@ -1,6 +1,6 @@
 """Reading a replay bundle. It comes from outside and is trusted with nothing.
 
-No member's name is ever a path: there are four names a bundle may hold, and the original is written where the caller
+No member's name is ever a path: there are five names a bundle may hold, and the original is written where the caller
 says. Every member must be in the manifest with its SHA-256 and size, JSON is bounded before it is read, the original
 must lie uncompressed (so that it cannot grow), and what the parts say of each other must agree. This shows that a
 bundle is whole, not who made it.
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from detector.cases.verify_case import SCRIPT
 from detector.errors import BundleError, SettingsError
 from detector.replay.bundle import BUNDLE_KIND, BUNDLE_VERSION, RESULTS_MEMBER
 from detector.settings import AnalysisSettings
@@ -59,7 +60,7 @@ def open_bundle(path: Path) -> ReplayBundle:
         names = archive.namelist()
         for entry in archive.infolist():
             _check_entry(entry)
-        if len(set(names)) != len(names) or len(names) > len(_JSON_MEMBERS) + 1:
+        if len(set(names)) != len(names) or len(names) > len(_JSON_MEMBERS) + 2:
             raise BundleError(f"The bundle {path.name!r} holds a member twice, or too many. {_HOW}")
         if missing := sorted(set(_JSON_MEMBERS) - set(names)):
             raise BundleError(f"The bundle {path.name!r} lacks {', '.join(missing)}. {_HOW}")
@@ -104,7 +105,7 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     if _INPUT.fullmatch(entry.filename):
         if entry.compress_type != zipfile.ZIP_STORED:
             raise BundleError(f"The original in the bundle is compressed; a replay bundle keeps it as it is. {_HOW}")
-    elif entry.filename not in _JSON_MEMBERS:
+    elif entry.filename not in (*_JSON_MEMBERS, SCRIPT):
         raise BundleError(f"The bundle has a member that none should have ({entry.filename!r:.200}). {_HOW}")
 
 

@@ -46,8 +46,9 @@ class SignatureFinding:
 
 
 def load_signer(path: Path, passphrase: bytes | None) -> SimpleSigner:
-    """The key and certificates of a PKCS#12 file. Raises SettingsError where it cannot be read or the passphrase does
-    not open it."""
+    """The key and certificates of a PKCS#12 file. Raises SettingsError where it cannot be read, the passphrase does not
+    open it, or it holds no key."""
+    from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
     from pyhanko.sign.signers import SimpleSigner
 
     try:
@@ -55,6 +56,13 @@ def load_signer(path: Path, passphrase: bytes | None) -> SimpleSigner:
     except OSError as error:
         raise SettingsError(f"The certificate file {path.name} cannot be read: {error.strerror}.") from error
     try:
+        held = load_pkcs12(content, passphrase)
+        missing = [what for what, found in (("private key", held.key), ("certificate", held.cert)) if found is None]
+        if missing:
+            raise SettingsError(
+                f"{path.name} holds no {' and no '.join(missing)}, so nothing can be signed with it. Export the "
+                "certificate together with its private key."
+            )
         return SimpleSigner.load_pkcs12_data(content, other_certs=(), passphrase=passphrase)
     except ValueError as error:
         raise SettingsError(

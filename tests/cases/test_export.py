@@ -40,6 +40,7 @@ def test_the_bundle_holds_the_whole_record_and_its_hashes(store: CaseStore, case
         *(f"tables/{table}.jsonl" for table in CASE_TABLES),
         "case.json",
         "scores.csv",
+        "verify_case.py",
         f"analyses/{record.record_id}.json",
         f"analyses/{record.record_id}.npz",
     }

@@ -110,6 +110,17 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         CaseStore.open(tmp_path / "file" / "home")
 
 
+@pytest.mark.parametrize("place", [".", "evidence", "cases.duckdb"])
+def test_a_home_that_is_read_only_is_named_and_not_taken_for_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    CaseStore.open(tmp_path).close()
+    # The superuser may write whatever its mode, so the answer is made up.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != (tmp_path / place).resolve())
+    with pytest.raises(StoreError, match=r"read-only.*FRAMEWITNESS_HOME"):
+        CaseStore.open(tmp_path)
+
+
 def test_an_unreadable_write_ahead_log_is_set_aside_and_said(tmp_path: Path) -> None:
     with CaseStore.open(tmp_path) as store:
         kept = store.create_case("Kept")

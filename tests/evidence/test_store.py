@@ -151,3 +151,12 @@ def test_what_is_not_a_readable_file_is_refused(source: str, found: str, tmp_pat
 def test_a_device_that_never_ends_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="device"):
         ingest(Path("/dev/zero"), tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="this system has no /proc")
+def test_what_the_system_makes_up_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").symlink_to("/proc/self/maps")
+    for path in (Path("/proc/self/maps"), tmp_path / "clip.mp4"):
+        with pytest.raises(EvidenceError, match="makes up"):
+            ingest(path, tmp_path / "store")
+    assert not [found for found in (tmp_path / "store").rglob("*") if found.is_file()]

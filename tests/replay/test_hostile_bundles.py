@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from detector.cases import verify_case
+from detector.cases.export import VERIFIER
 from detector.cli import main
 from detector.errors import BundleError
 from detector.replay import open_bundle
@@ -147,6 +149,26 @@ def test_it_is_refused_with_a_reason(
     assert out == ""
     assert err.startswith("error: bundle_refused: ")
     assert len(err) < 2_000
+
+
+def test_the_verifier_that_stands_alone_finds_what_was_changed_and_nothing_else(
+    bundled: Bundled, tmp_path: Path
+) -> None:
+    def differing(path: Path) -> list[str]:
+        return [found.check for found in verify_case.verify(str(path)) if found.ok is False]
+
+    assert members(bundled.bundle)[VERIFIER.name] == VERIFIER.read_bytes()
+    assert differing(bundled.bundle) == differing(bundled.with_input) == []
+    for name in (
+        "an input said to be absent",
+        "another input in the results",
+        "settings that the results deny",
+        "models that the results deny",
+    ):
+        assert differing(CASES[name][0](bundled, tmp_path / "forged.zip")) == ["replay"], name
+    assert (
+        differing(CASES["results that the manifest does not know"][0](bundled, tmp_path / "forged.zip"))[0] == "members"
+    )
 
 
 def test_a_damaged_original_is_found_while_it_is_taken_out(bundled: Bundled, tmp_path: Path) -> None:

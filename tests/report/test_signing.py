@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
 from detector.cases.codec import digest
 from detector.errors import SettingsError
@@ -113,6 +114,14 @@ def test_a_wrong_passphrase_and_a_wrong_address_are_refused(chain: Chain) -> Non
         load_signer(chain.signer_p12, b"wrong")
     with pytest.raises(SettingsError, match="address"):
         time_stamper("clock.example")
+
+
+def test_a_certificate_without_its_key_is_refused_by_what_it_lacks(tmp_path: Path) -> None:
+    root = make_chain(tmp_path).root
+    path = tmp_path / "no-key.p12"
+    path.write_bytes(pkcs12.serialize_key_and_certificates(b"x", None, root, None, NoEncryption()))
+    with pytest.raises(SettingsError, match=r"no-key\.p12 holds no private key"):
+        load_signer(path, None)
 
 
 def test_an_unsigned_report_passes_and_says_that_no_one_signed(pdf: bytes) -> None:
