@@ -8,7 +8,7 @@ from detector.evidence import examine as _examine
 from detector.evidence import seek as _seek
 from detector.evidence.reader import FrameReader
 from detector.evidence.sandbox import contained
-from detector.evidence.store import hash_file, ingest, stored_path, unaltered
+from detector.evidence.store import hash_file, ingest, open_regular, stored_path, unaltered
 from detector.evidence.types import (
     JUST_BEFORE_S,
     AudioStream,
@@ -41,6 +41,7 @@ __all__ = [
     "frame_times",
     "hash_file",
     "ingest",
+    "open_regular",
     "stored_path",
     "unaltered",
 ]

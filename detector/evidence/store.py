@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ CHUNK_BYTES = 1 << 20
 MAX_NAME_CHARS = 255
 # File systems whose files have no content of their own, and whose reading may never end.
 _MADE_WHEN_READ = ("/proc/", "/sys/")
+# Opening a pipe without a writer would wait for one; no flag here exists on every system.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_FOLDER_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def ingest(
@@ -129,6 +133,47 @@ def _found_sha256(path: Path) -> str:
         return ""
 
 
+def open_regular(path: Path, *, beneath: Path | None = None) -> BinaryIO:
+    """The regular file at `path`, opened once: what is looked at is what is read, whatever takes its place meanwhile.
+
+    With `beneath` the file that the path leads to must lie in that folder, and no part of the way may become a symbolic
+    link between the check and the opening (POSIX `openat` with O_NOFOLLOW, part by part). Raises `EvidenceError` for
+    anything else: a folder, a device or a pipe, which may never end, a path outside, one that cannot be read.
+    """
+    try:
+        if os.path.realpath(path).startswith(_MADE_WHEN_READ):
+            raise EvidenceError(
+                f"Expected a file, found what the operating system makes up while it is read: {path}. It has no content "
+                "to keep. Choose a single media file."
+            )
+        descriptor = os.open(path, _OPEN_FLAGS) if beneath is None else _open_beneath(path, beneath)
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise EvidenceError(f"Cannot read {path}: {reason}. Check the path and its permissions.") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise EvidenceError(f"Expected a file, found a directory or device: {path}. Choose a single media file.")
+    return os.fdopen(descriptor, "rb")
+
+
+def _open_beneath(path: Path, beneath: Path) -> int:
+    root, real = beneath.resolve(), path.resolve()
+    if not real.is_relative_to(root):
+        raise EvidenceError(f"Expected a path beneath {root}, found {path}. Copy the file there first.")
+    parts = real.relative_to(root).parts
+    if os.open not in os.supports_dir_fd:
+        return os.open(real, _OPEN_FLAGS)
+    folder = os.open(root, _FOLDER_FLAGS)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(parts[-1] if parts else ".", _OPEN_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
 def storable_name(name: str) -> str:
     """The submitter's name as text that any record can hold: undecodable bytes escaped, NUL shown as U+FFFD."""
     text = name.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
@@ -147,20 +192,7 @@ def _opened(source: Path | BinaryIO) -> Iterator[BinaryIO]:
     if not isinstance(source, str | os.PathLike):
         yield source
         return
-    path = Path(source)
-    if os.path.realpath(path).startswith(_MADE_WHEN_READ):
-        raise EvidenceError(
-            f"Expected a file, found what the operating system makes up while it is read: {path}. It has no content to "
-            "keep. Choose a single media file."
-        )
-    # A device or a pipe may never end; only a regular file is evidence.
-    if path.exists() and not path.is_file():
-        raise EvidenceError(f"Expected a file, found a directory or device: {path}. Choose a single media file.")
-    try:
-        stream = path.open("rb")
-    except OSError as error:
-        raise EvidenceError(f"Cannot read {path}: {error.strerror}. Check the path and its permissions.") from error
-    with stream:
+    with open_regular(Path(source)) as stream:
         yield stream
 
 

@@ -224,3 +224,27 @@ def test_one_model_several_or_the_default_set_can_be_chosen(
     app.button(key="analyse_start").click().run()
     assert not app.exception
     assert [request.model_ids for request in jobs.requests.values()] == [("tiny-cues",), ("tiny", "tiny-time")]
+
+
+@pytest.mark.parametrize("text", ["/nul\0.mp4", "~root/clip.mp4", "~nobody-here/clip.mp4", "/" + "x" * 5000])
+def test_what_is_no_path_is_refused_in_words(text: str) -> None:
+    refused = intake.from_path(text)
+    assert isinstance(refused, intake.Refusal)
+    assert "Expected" in refused.reason
+
+
+def test_a_file_swapped_for_a_link_after_it_was_named_is_not_read(
+    opened: services.Services, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    monkeypatch.setenv("FRAMEWITNESS_EVIDENCE_ROOT", str(root))
+    named = root / "clip.mp4"
+    named.write_bytes(clip.read_bytes())
+    found = intake.from_path(str(named))
+    assert isinstance(found, intake.Incoming)
+    named.unlink()
+    named.symlink_to(clip)
+    queued = intake.queue([found], lambda: "no case", ("tiny",), AnalysisSettings(), "A. Tester")
+    assert queued.job_ids == ()
+    assert "beneath" in queued.refusals[0].reason

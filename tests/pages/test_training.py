@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,3 +155,20 @@ def test_a_hostile_run_name_is_shown_as_text(open_page: OpenPage, tmp_path: Path
     assert not app.exception
     assert "<img src=x" not in html_of(app)
     assert r"\<img" in run_buttons(app)[0].label
+
+
+def test_a_file_of_a_run_that_leads_out_of_the_folder_is_not_shown(
+    made_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(made_runs / "first", root / "first")
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"title": "secret"}')
+    (root / "first" / "run.json").unlink()
+    (root / "first" / "run.json").symlink_to(secret)
+    monkeypatch.setenv("FRAMEWITNESS_EVIDENCE_ROOT", str(root))
+    run = run_files.read(run_files.open_folder(str(root)), "first")
+    assert run.facts == {}
+    assert any("a place that this server does not read" in problem for problem in run.problems)
+    with pytest.raises(run_files.RunsError, match="Type it in full"):
+        run_files.open_folder("nul\0")

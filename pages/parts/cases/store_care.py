@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from detector.errors import StoreError
+from detector.errors import EvidenceError, StoreError
 from pages.parts.shared import address, intake, markup, services
 from pages.parts.shared.address import Place
 
@@ -90,7 +90,12 @@ def _back_up(who: str) -> None:
     )
     if not st.button("Back up", icon=":material/backup:", key="backup_do", disabled=not text.strip()):
         return
-    folder, root = Path(text.strip()).expanduser(), intake.path_root()
+    root = intake.path_root()
+    try:
+        folder = intake.named_path(text)
+    except EvidenceError as error:
+        markup.problem("Nothing was copied", str(error))
+        return
     if root is None or not folder.is_absolute() or not folder.resolve().is_relative_to(root):
         markup.problem("Nothing was copied", f"Expected a whole path beneath {root}.")
         return

@@ -16,6 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from detector.errors import EvidenceError
+from detector.evidence import open_regular
 from pages.parts.shared import intake
 
 VARIABLE = "FRAMEWITNESS_RUNS"
@@ -91,8 +93,11 @@ def named_folder() -> str:
 
 def open_folder(text: str) -> Path:
     """The folder that `text` names. Raises RunsError where it is none, or lies where this server must not read."""
-    path = Path(text.strip()).expanduser()
-    allowed = [root for root in (intake.path_root(), _root()) if root is not None]
+    try:
+        path = intake.named_path(text)
+    except EvidenceError as error:
+        raise RunsError(str(error)) from error
+    allowed = _allowed()
     if not any(path.resolve().is_relative_to(root) for root in allowed):
         where = " or ".join(str(root) for root in allowed) or "a folder named by the server's owner"
         raise RunsError(f"Expected a folder beneath {where}, found {path}.")
@@ -144,9 +149,10 @@ def read(folder: Path, name: str) -> Run:
     )
 
 
-def _root() -> Path | None:
+def _allowed() -> list[Path]:
+    """The folders beneath which this server may read runs."""
     named = named_folder()
-    return Path(named).resolve() if named else None
+    return [root for root in (intake.path_root(), Path(named).resolve() if named else None) if root is not None]
 
 
 def _curves(folder: Path) -> Path | None:
@@ -203,6 +209,15 @@ def _config_text(folder: Path, facts: dict[str, Any]) -> str:
 
 
 def _text(path: Path) -> str:
-    if path.stat().st_size > _LARGEST_BYTES:
+    """A file of a run, where it lies (links followed) beneath a folder that may be read. Raises OSError."""
+    beneath = next((root for root in _allowed() if path.resolve().is_relative_to(root)), None)
+    if beneath is None:
+        raise OSError("it is a link to a place that this server does not read")
+    try:
+        with open_regular(path, beneath=beneath) as stream:
+            content = stream.read(_LARGEST_BYTES + 1)
+    except EvidenceError as error:
+        raise OSError(str(error)) from error
+    if len(content) > _LARGEST_BYTES:
         raise OSError(f"larger than {_LARGEST_BYTES // 2**20} MiB")
-    return path.read_text(encoding="utf-8", errors="replace")
+    return content.decode(encoding="utf-8", errors="replace")
