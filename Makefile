@@ -8,7 +8,7 @@ PORT ?= 8501
 
 LOCK_SAYS := Every version of the whole environment, transitive ones included. pip takes it as constraints (-c); make lock renews it.
 
-.PHONY: run test env dev browser lint lock sign clean fuzz
+.PHONY: run test env dev browser lint audit sbom lock sign clean fuzz
 
 run: env
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -26,6 +26,15 @@ lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What is accepted, and why, is in SECURITY.md. pip-audit asks the package index for known vulnerabilities; without an answer it fails.
+audit: dev
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml detector pages app.py
+	$(BIN)/pip-audit --requirement requirements.lock --no-deps --disable-pip --strict
+
+# Every package of the environment with its version and licence: CycloneDX 1.6, equal for equal environments.
+sbom: dev
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file sbom.cdx.json $(VENV)
 
 env: $(VENV)/.run-ready
 dev: $(VENV)/.dev-ready

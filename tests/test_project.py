@@ -44,3 +44,16 @@ def test_the_version_stands_in_one_place_and_in_the_changes() -> None:
     )
     assert newest is not None
     assert newest[1] == __version__
+
+
+def test_every_accepted_finding_of_the_audit_has_its_reason() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    sources = [path for folder in ("detector", "pages") for path in (ROOT / folder).rglob("*.py")]
+    excepted = [re.findall(r"# nosec\b(.*)", path.read_text(encoding="utf-8")) for path in sources]
+    named = [re.findall(r"B\d{3}", note) for notes in excepted for note in notes]
+    assert all(named), "a bare nosec accepts everything"
+    accepted = {*project["tool"]["bandit"]["skips"], *(one for ids in named for one in ids)}
+    explained = re.findall(
+        r"^\| (B\d{3}.*?) \|", (ROOT / "SECURITY.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert accepted == {one for row in explained for one in re.findall(r"B\d{3}", row)}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyhanko.sign.signers import SimpleSigner
     from pyhanko.sign.timestamps import TimeStamper
 
-PASSPHRASE_VARIABLE = "FRAMEWITNESS_P12_PASSPHRASE"
+PASSPHRASE_VARIABLE = "FRAMEWITNESS_P12_PASSPHRASE"  # nosec B105
 
 
 @dataclass(frozen=True, slots=True)
