@@ -143,8 +143,8 @@ def open_regular(path: Path, *, beneath: Path | None = None) -> BinaryIO:
     try:
         if os.path.realpath(path).startswith(_MADE_WHEN_READ):
             raise EvidenceError(
-                f"Expected a file, found what the operating system makes up while it is read: {path}. It has no content "
-                "to keep. Choose a single media file."
+                f"Expected a file, found what the operating system makes up while it is read: {path}. It has no "
+                "content to keep. Choose a single media file."
             )
         descriptor = os.open(path, _OPEN_FLAGS) if beneath is None else _open_beneath(path, beneath)
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links; a NUL in the path
