@@ -58,12 +58,14 @@ def examine_still(stored: StoredFile, label: str) -> Evidence:
         format_name = (image.format or "unknown").lower()
         coded_width, coded_height = image.size
         orientation = _orientation(image)
-        frames = getattr(image, "n_frames", 1)
         tags = _tags(image)
         bands, pixel_format, bit_depth = image.getbands(), image.mode, _bit_depth(image)
         picture, unreal = _displayed(image, label)
         height, width = picture.shape[:2]
-    if frames > 1:
+    frames = _image_count(stored.path, label)
+    if frames is None:
+        warnings.append("The file refers to further images that cannot be read; only the first is examined.")
+    elif frames > 1:
         warnings.append(f"The file holds {frames} images; only the first is examined.")
     if orientation not in (0, 1):
         warnings.append(f"The EXIF orientation ({orientation}) was applied.")
@@ -192,6 +194,18 @@ def _samples(strip: Image.Image) -> tuple[NDArray[Any], int]:
         return samples, 0
     finite = np.isfinite(samples)
     return np.where(finite, samples.astype(np.float64), 0.0), int((~finite).sum())
+
+
+def _image_count(path: Path, label: str) -> int | None:
+    """How many images the file holds, None where those behind the first cannot be read. It is opened anew, because
+    counting moves on in the file."""
+    with _opened(path, label) as image:
+        try:
+            return int(getattr(image, "n_frames", 1))
+        except MemoryError:
+            raise
+        except Exception:  # Pillow's plug-ins stumble over hostile directories in ways that no list foresees
+            return None
 
 
 def _orientation(image: Image.Image) -> int:

@@ -110,6 +110,18 @@ def test_further_images_in_the_file_are_named(tmp_path: Path, admit: Admit) -> N
     assert number_in(frame_at(evidence, 0).image) == 7
 
 
+def test_further_images_that_cannot_be_read_leave_the_first(tmp_path: Path, admit: Admit) -> None:
+    path = make_still(tmp_path / "a.tif", number=7)
+    content = bytearray(path.read_bytes())
+    directory = int.from_bytes(content[4:8], "little")
+    behind = directory + 2 + 12 * int.from_bytes(content[directory : directory + 2], "little")
+    content[behind : behind + 4] = len(content).to_bytes(4, "little")  # a next directory (TIFF 6.0, section 2), empty
+    path.write_bytes(content + bytes(6))
+    evidence = admit(path)
+    assert any("further images" in warning for warning in evidence.integrity.warnings)
+    assert number_in(frame_at(evidence, 0).image) == 7
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_no_numbers_are_black_and_named(value: float, tmp_path: Path, admit: Admit) -> None:

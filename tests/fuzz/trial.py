@@ -19,9 +19,11 @@ from pathlib import Path
 
 import detector.evidence.forensics.examination  # noqa: F401 - the forked children start with all of it imported
 from detector.errors import FramewitnessError
-from detector.evidence import FrameReader, examine, frame_at, ingest
+from detector.evidence import FrameReader, ingest
 from detector.evidence.audio import read_sound
+from detector.evidence.examine import examine
 from detector.evidence.forensics import examine_file
+from detector.evidence.seek import frame_at
 
 Work = Callable[[Path, Path], None]
 _MB = 1 << 20
@@ -55,7 +57,8 @@ class Outcome:
 
 
 def examine_wholly(path: Path, folder: Path) -> None:
-    """What intake, pages and an analysis read of a file."""
+    """What intake, pages and an analysis read of a file; not in the program's own child process, which would make a
+    refusal of every fault."""
     stored = ingest(path, folder)
     evidence = examine(stored)
     with FrameReader(evidence, frames_per_second=4, max_frames=8, with_before=True) as reader:
@@ -111,6 +114,8 @@ def _child(path: Path, folder: Path, limits: Limits, work: Work, sender: Connect
         verdict, fault, detail = "examined", "", ""
     except FramewitnessError as error:
         verdict, fault, detail = "refused", error.code, ""
+    except MemoryError:  # as the program's own child process has it
+        verdict, fault, detail = "refused", "out of memory", ""
     except BaseException as error:
         # The innermost place in the project: frames of compiled modules have relative names.
         frames = [one for one in traceback.extract_tb(error.__traceback__) if Path(one.filename).is_absolute()]
