@@ -16,6 +16,7 @@
     |  '- WeightsRefusedError   hash, format or keys do not match the card
     |- BundleError              a replay bundle that cannot be trusted or read
     |- StoreError               the case store cannot be opened or does not hold the record
+    |  '- StoreDamagedError     its database file cannot be read
     '- CancelledError           the user stopped the analysis
 
 Each message says what was expected, what was found, and what to do; `code` is stable for programs and
@@ -139,6 +140,12 @@ class StoreError(FramewitnessError):
     """The case store cannot be opened, or does not hold what was asked for."""
 
     code = "store_error"
+
+
+class StoreDamagedError(StoreError):
+    """The case store's database file cannot be read: cut off, overwritten, or bytes of it changed."""
+
+    code = "store_damaged"
 
 
 class BundleError(FramewitnessError):

@@ -5,28 +5,36 @@ evidence/       the originals
 artefacts/      saved results
 cases.anchor    the anchor file
 backup.json     the schema's steps, the program's version, and the SHA-256 of every other file
+
+Automatic backups lie in the home's `backups` and hold the database and the anchor only: originals and results are files
+that never change, and restoring leaves them where they are.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+
+import duckdb
 
 from detector import __version__
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database, utc_now
-from detector.cases.home import Layout
+from detector.cases.home import BACKUP_MANIFEST, Layout
 from detector.cases.migrations import MIGRATIONS, applied, migrate
-from detector.errors import StoreError
+from detector.errors import StoreDamagedError, StoreError
 
 _FILES = ("evidence", "artefacts")
 _ANCHOR = "cases.anchor"
-_MANIFEST = "backup.json"
+_DAILY = "daily"
+_DAILY_KEPT, _OTHERS_KEPT = 7, 3
 
 
-def back_up(database: Database, layout: Layout, folder: Path) -> Path:
-    """Write the copy to `folder`, which must be empty or missing. Writes wait meanwhile, reading goes on. Raises
+def back_up(database: Database, layout: Layout, folder: Path, *, files: Sequence[str] = _FILES) -> Path:
+    """Write the copy to `folder`, which must be empty or missing. Writes wait meanwhile, reading goes on. `files` are
+    the folders of the home that are copied beside the database. Raises
     StoreError where the folder is in use or a file cannot be written; what was written stays, without a manifest."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,14 +47,56 @@ def back_up(database: Database, layout: Layout, folder: Path) -> Path:
             target = str(folder.resolve() / "database").replace("'", "''")
             with database.read() as cursor:
                 cursor.execute(f"EXPORT DATABASE '{target}' (FORMAT parquet)")
-            for name in _FILES:
+            for name in files:
                 shutil.copytree(layout.home / name, folder / name, ignore=shutil.ignore_patterns(".*"))
-        files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in _files_in(folder)}
-        told = {"tool_version": __version__, "made_at": utc_now().isoformat(), "steps": list(steps), "files": files}
-        (folder / _MANIFEST).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        hashes = {path.relative_to(folder).as_posix(): file_sha256(path) for path in _files_in(folder)}
+        told = {"tool_version": __version__, "made_at": utc_now().isoformat(), "steps": list(steps), "files": hashes}
+        (folder / BACKUP_MANIFEST).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     except (OSError, shutil.Error) as error:
         raise StoreError(f"The backup to {folder} failed: {error}. It is incomplete; do not rely on it.") from error
     return folder
+
+
+def keep_daily_backup(database: Database, layout: Layout) -> str | None:
+    """Keep a backup unless there is one of today (UTC) or no case; the last seven are kept. Returns what went wrong,
+    None in the ordinary case. Raises StoreDamagedError where the database cannot be read whole."""
+    today = f"{utc_now():%Y%m%d}T"
+    if any(path.name.startswith(today) and path.name.endswith(f"Z-{_DAILY}") for path in layout.backups_kept()):
+        return None
+    with database.read() as cursor:
+        if not cursor.execute("SELECT 1 FROM cases LIMIT 1").fetchall():
+            return None
+    try:
+        keep_backup(database, layout, _DAILY)
+    except StoreDamagedError:
+        raise
+    except StoreError as error:
+        return f"Today's automatic backup could not be made. {error}"
+    return None
+
+
+def keep_backup(database: Database, layout: Layout, reason: str) -> Path:
+    """Back the database up into the home, restore it there to a file of its own, open that read-only and compare every
+    row; older ones beyond those to keep go. Raises StoreError where any of it fails; then no backup is left."""
+    kept = layout.backups / f"{utc_now():%Y%m%dT%H%M%S%f}Z-{reason}"
+    try:
+        layout.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A name with a dot is no backup yet; one that a killed process left is replaced.
+        unfinished = layout.backups / ".unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        try:
+            made = back_up(database, layout, unfinished / "backup", files=())
+            _compare(made, database, unfinished / "restored.duckdb")
+            made.rename(kept)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        _rotate(layout)
+    except OSError as error:
+        raise StoreError(
+            f"No backup could be kept in {layout.backups}: {error}. Make room, or let it be written to."
+        ) from error
+    return kept
 
 
 def restore(folder: Path, home: Path) -> None:
@@ -61,13 +111,9 @@ def restore(folder: Path, home: Path) -> None:
     try:
         unfinished.unlink(missing_ok=True)
         for name in _FILES:
-            shutil.copytree(folder / name, layout.home / name, dirs_exist_ok=True)
-        database = Database(unfinished)
-        try:
-            migrate(database, MIGRATIONS[:steps])
-            _fill(database, folder / "database")
-        finally:
-            database.close()
+            if (folder / name).is_dir():
+                shutil.copytree(folder / name, layout.home / name, dirs_exist_ok=True)
+        _rebuild(folder, steps, unfinished)
         if (folder / _ANCHOR).is_file():
             shutil.copy2(folder / _ANCHOR, layout.anchor)
         unfinished.rename(layout.database)
@@ -80,10 +126,10 @@ def restore(folder: Path, home: Path) -> None:
 def _check(folder: Path) -> int:
     """The number of schema steps that the backup has had, once every file was found to be what the manifest says."""
     try:
-        told = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        told = json.loads((folder / BACKUP_MANIFEST).read_text(encoding="utf-8"))
         steps, files = tuple(told["steps"]), dict(told["files"])
         present = {path.relative_to(folder).as_posix(): path for path in _files_in(folder)}
-        present.pop(_MANIFEST)
+        present.pop(BACKUP_MANIFEST)
         differing = sorted(set(files) ^ set(present)) or [
             name for name, path in present.items() if file_sha256(path) != files[name]
         ]
@@ -96,6 +142,44 @@ def _check(folder: Path) -> int:
     if steps != tuple(step.name for step in MIGRATIONS[: len(steps)]):
         raise StoreError(f"The backup was made by another version of Framewitness ({told['tool_version']}).")
     return len(steps)
+
+
+def _rebuild(folder: Path, steps: int, path: Path) -> None:
+    """Make a database at `path` of a checked backup."""
+    database = Database(path)
+    try:
+        migrate(database, MIGRATIONS[:steps])
+        _fill(database, folder / "database")
+    finally:
+        database.close()
+
+
+def _compare(folder: Path, database: Database, path: Path) -> None:
+    """Raise StoreError unless the backup, restored to `path`, has the rows of the database it was made of."""
+    _rebuild(folder, _check(folder), path)
+    with duckdb.connect(str(path), read_only=True) as copy, database.read() as cursor:
+        there, here = _row_digests(copy), _row_digests(cursor)
+    if differing := sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name)):
+        raise StoreError(f"The backup's table {differing[0]} is not the store's. It was not kept; try again.")
+
+
+def _row_digests(cursor: duckdb.DuckDBPyConnection) -> dict[str, tuple[object, ...]]:
+    """Number of rows and the sum of their hashes, by table. The record of migrations is left out: its times are
+    those of the restoring."""
+    tables = [name for (name,) in cursor.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+    return {
+        table: cursor.execute(f"SELECT count(*), sum(hash({table})::HUGEINT) FROM {table}").fetchall()[0]
+        for table in tables
+        if table != "migrations"
+    }
+
+
+def _rotate(layout: Layout) -> None:
+    kept = layout.backups_kept()
+    daily = [path for path in kept if path.name.endswith(f"Z-{_DAILY}")]
+    others = [path for path in kept if path not in daily]
+    for path in (*daily[:-_DAILY_KEPT], *others[:-_OTHERS_KEPT]):
+        shutil.rmtree(path)
 
 
 def _fill(database: Database, exported: Path) -> None:

@@ -18,12 +18,18 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from detector.cases.home import HOME_VARIABLE
-from detector.errors import StoreError
+from detector.cases.home import HOME_VARIABLE, Layout
+from detector.errors import StoreDamagedError, StoreError
 
 T = TypeVar("T")
 
 _CONFLICT_TRIES = 8
+_LOCKED = re.compile(r"could not set lock|conflicting lock|being used by another process", re.IGNORECASE)
+_DAMAGED = re.compile(
+    r"corrupt database|could not read (enough|all)|not a valid duckdb|checksum|database has been invalidated|"
+    r"failed to (read|deserialize)|serialization error|internal error",
+    re.IGNORECASE,
+)
 _writer_locks: dict[Path, threading.RLock] = {}
 _writer_locks_guard = threading.Lock()
 
@@ -47,7 +53,8 @@ class Database:
     """`wal_set_aside` is where an unreadable write-ahead log was put at opening, None in the ordinary case."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create. Raises StoreError if another process holds the file or it is not a DuckDB database."""
+        """Open or create. Raises StoreError if another process holds the file, StoreDamagedError if it cannot be read;
+        then nothing is changed. Reading and writing raise StoreDamagedError where a part of it cannot be read."""
         self.path = path.resolve()
         self._connection, self.wal_set_aside = _open(self.path)
         # The store works without a network, so DuckDB must not look for extensions there.
@@ -64,6 +71,10 @@ class Database:
         cursor = self._cursor()
         try:
             yield cursor
+        except duckdb.Error as error:
+            if _DAMAGED.search(str(error)):
+                raise _damaged(self.path, error) from error
+            raise
         finally:
             cursor.close()
 
@@ -180,7 +191,7 @@ def _open(path: Path) -> tuple[duckdb.DuckDBPyConnection, Path | None]:
         _refuse_if_locked(path, error)
         wal = path.with_name(path.name + ".wal")
         if not wal.exists():
-            raise _unreadable(path, error) from error
+            raise _damaged(path, error) from error
         aside = wal.with_name(f"{wal.name}.set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
         wal.rename(aside)
         try:
@@ -188,12 +199,12 @@ def _open(path: Path) -> tuple[duckdb.DuckDBPyConnection, Path | None]:
         except duckdb.Error:
             # The log was not to blame: leave the files as they were found.
             aside.rename(wal)
-            raise _unreadable(path, error) from error
+            raise _damaged(path, error) from error
 
 
 def _refuse_if_locked(path: Path, error: duckdb.Error) -> None:
     text = str(error)
-    if "lock" not in text.lower() and "being used by another process" not in text:
+    if not _LOCKED.search(text):
         return
     found = re.search(r"PID (\d+)", text)
     holder = f"another program (process {found.group(1)})" if found else "another program"
@@ -203,8 +214,16 @@ def _refuse_if_locked(path: Path, error: duckdb.Error) -> None:
     ) from error
 
 
-def _unreadable(path: Path, error: duckdb.Error) -> StoreError:
-    return StoreError(
-        f"The case store {path} was expected to be a DuckDB database but could not be read ({error}). Nothing was "
-        "changed. Restore the file from a backup, or move it away to start an empty store."
+def _damaged(path: Path, error: duckdb.Error) -> StoreDamagedError:
+    said = (
+        f"The case store {path} is damaged, or no DuckDB database: it could not be read ({error}). "
+        "Nothing was changed. "
+    )
+    kept = Layout(path.parent).backups_kept()
+    if not kept:
+        return StoreDamagedError(f"{said}Restore the file from a backup, or move it away to start an empty store.")
+    return StoreDamagedError(
+        f"{said}The newest backup is {kept[-1].name}. To go back to it, move {path.name}, {path.name}.wal and "
+        "cases.anchor to another folder, leave the other folders where they are, and run `framewitness cases import "
+        f"{kept[-1]} --home {path.parent}`."
     )

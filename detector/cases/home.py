@@ -13,6 +13,8 @@ from detector.errors import StoreError
 
 HOME_VARIABLE = "FRAMEWITNESS_HOME"
 ANCHOR_VARIABLE = "FRAMEWITNESS_ANCHOR"
+BACKUP_NAME = "[0-9]*T[0-9]*Z-*"
+BACKUP_MANIFEST = "backup.json"
 
 
 def default_home() -> Path:
@@ -32,7 +34,7 @@ def default_home() -> Path:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The folders of one home: `evidence` originals, `artefacts` content-named results, `spool` results that wait to
-    be imported, `logs` of the workers."""
+    be imported, `logs` of the workers, `backups` those made by themselves."""
 
     home: Path
 
@@ -59,6 +61,15 @@ class Layout:
     def artefacts(self) -> Path:
         """The folder of landmarks and other arrays of analyses."""
         return self.home / "artefacts"
+
+    @property
+    def backups(self) -> Path:
+        """The folder of automatic backups (see `backup`), each named by its time in UTC."""
+        return self.home / "backups"
+
+    def backups_kept(self) -> tuple[Path, ...]:
+        """The finished automatic backups, oldest first."""
+        return tuple(sorted(path.parent for path in self.backups.glob(f"{BACKUP_NAME}/{BACKUP_MANIFEST}")))
 
     @property
     def spool(self) -> Path:

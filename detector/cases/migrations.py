@@ -143,8 +143,11 @@ def applied(database: Database) -> tuple[str, ...]:
     return tuple(name for (name,) in found)
 
 
-def migrate(database: Database, steps: tuple[Migration, ...] = MIGRATIONS) -> tuple[str, ...]:
-    """Run the steps that have not run, each in its own transaction, and return their names.
+def migrate(
+    database: Database, steps: tuple[Migration, ...] = MIGRATIONS, *, before: Callable[[str], object] | None = None
+) -> tuple[str, ...]:
+    """Run the steps that have not run, each in its own transaction, and return their names. `before` is called with the
+    first of them, where the database has had others: it has something to lose.
 
     Raises StoreError where the database has had steps this program does not know: a newer version wrote it.
     """
@@ -157,6 +160,8 @@ def migrate(database: Database, steps: tuple[Migration, ...] = MIGRATIONS) -> tu
             f"The case store {database.path} was written by another version of Framewitness (it has {strange!r}; this "
             f"version knows up to {known[-1]!r}). Nothing was changed. Open it with the version that wrote it."
         )
+    if before is not None and done and len(done) < len(known):
+        before(known[len(done)])
     for position, step in enumerate(steps[len(done) :], start=len(done) + 1):
         database.write(_running(step, position))
         # Replaying schema changes from the write-ahead log is where DuckDB's recovery is weakest: leave none there.

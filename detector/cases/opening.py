@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 
 from detector.cases.anchor import Anchor
+from detector.cases.backup import keep_backup, keep_daily_backup
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.database import Database
 from detector.cases.home import Layout
@@ -17,19 +18,22 @@ _ANCHORED_SINCE = MIGRATIONS[3].name
 def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, tuple[str, ...]]:
     """(database up to date and watched by the anchor, the anchor, plain sentences on what happened).
 
-    What is wrong at opening is also put into the store's own log. Raises StoreError as `Database` and `migrate` do.
+    What is wrong at opening is also put into the store's own log. Before its schema is changed, and once a day, the
+    database is backed up. Raises StoreError as `Database` and `migrate` do, and where the backup before a change fails.
     """
     layout.make()
     database = Database(layout.database)
     anchor = Anchor(layout.anchor)
     try:
-        ran = migrate(database)
+        ran = migrate(database, before=lambda step: keep_backup(database, layout, f"before-{step}"))
         expected = _ANCHORED_SINCE in applied(database) and _ANCHORED_SINCE not in ran
         if ran:
             database.write(
                 lambda cursor: append_event(cursor, STORE_CHAIN, "store_migrated", actor, {"steps": list(ran)})
             )
         warnings = [*_check_anchor(database, anchor, actor, expected), *_report_wal(database, actor)]
+        if failed := keep_daily_backup(database, layout):
+            warnings.append(failed)
         database.after_commit = anchor.follow
         with database.held(), database.read() as cursor:
             anchor.follow(cursor)

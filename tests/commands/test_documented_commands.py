@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from detector.cli import COMMANDS, main, parse
+from detector.registry import shipped
 from tests.pages.seed import write_clip, write_model
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,7 @@ def own_commands(document: str) -> list[list[str]]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_clip(tmp_path / "clip.mp4")
     write_model(tmp_path / "models", "frame-lite0")
+    monkeypatch.setattr(shipped, "signed_list", dict)  # the name is a shipped model's, the weights are not
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path / "models"))
     monkeypatch.setenv("FRAMEWITNESS_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)

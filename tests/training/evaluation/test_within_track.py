@@ -94,7 +94,7 @@ def test_peaks_are_fitted_to_clips_that_come_out_as_nothing_found() -> None:
 def test_a_run_is_not_called_manipulated_on_less_than_a_whole_track_is() -> None:
     fitted = fit_levels(genuine(), THRESHOLDS)
     assert fitted.run_logit == THRESHOLDS.likely_manipulated_logit
-    lower = fit_levels(genuine(), replace(THRESHOLDS, likely_manipulated_logit=-1.0))
+    lower = fit_levels(genuine(), replace(THRESHOLDS, likely_manipulated_logit=-1.0, no_manipulation_logit=-1.5))
     assert lower.run_logit is not None
     assert lower.run_logit < 0
 
