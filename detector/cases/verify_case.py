@@ -75,6 +75,7 @@ _MEMBER = re.compile(
     r"|analyses/r[0-9a-z]{9}\.(json|npz)|(evidence|input)/[0-9a-f]{64}" % "|".join(TABLES)
 )
 _LEFT_BY_DESKTOPS = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_REFUSED = "refused"
 _FIRST_PREVIOUS = "0" * 64
 _CHUNK_BYTES = 1 << 20
 _MOST_MEMBERS = 100_000
@@ -404,15 +405,14 @@ class Check:
     def case(self, heads: Sequence[str], reports: Sequence[str]) -> None:
         """The checks of an exported case."""
         tables = {name: parse_table(self.archive.read("tables/%s.jsonl" % name)) for name in TABLES}
-        told = parse_json(self.archive.read("case.json"))
+        told, scores_csv = parse_json(self.archive.read("case.json")), self.archive.read("scores.csv")
         events = sorted(tables["events"], key=lambda row: row["sequence"])
         hashes = [event["event_hash"] for event in events]
         self.that("log", "%d events, each follows from the one before" % len(events), lambda: chain_problem(events))
         self.that("rows", "every row is as the log vouches for", lambda: seal_problem(tables))
         self.that("files", "results and originals are those of the rows", lambda: self.files(files_needed(tables)))
         self.that("case.json", "says what the tables say", lambda: told_problem(told, tables))
-        scores = "holds the scores of the tables"
-        self.that("scores.csv", scores, lambda: scores_problem(self.archive.read("scores.csv"), tables))
+        self.that("scores.csv", "holds the scores of the tables", lambda: scores_problem(scores_csv, tables))
         home = told["verification"]["problem"]
         self.findings.append(Finding("at home", home is None, home or "the store verified when this was exported"))
         for head in (given.strip().lower() for given in heads):
@@ -488,9 +488,9 @@ def verify(path: str, heads: Sequence[str] = (), reports: Sequence[str] = (), la
         else:
             check.case(heads, [*reports, *check.archive.reports])
     except (RefusedError, OSError) as error:
-        findings.append(Finding("archive", False, f"It was refused: {error}"))
+        findings.append(Finding(_REFUSED, False, str(error)))
     except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, LookupError, TypeError, ValueError) as error:
-        findings.append(Finding("archive", False, f"It was refused: it is no readable export ({error!r:.200})."))
+        findings.append(Finding(_REFUSED, False, f"It is no readable export ({error!r:.200})."))
     return findings
 
 
@@ -504,11 +504,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     args = parser.parse_args(arguments)
     findings = verify(args.path, args.head, args.report, args.large)
     for check, ok, text in findings:
-        state = {True: "ok", False: "DIFFERS", None: "note"}[ok]
+        state = "REFUSED" if check == _REFUSED else {True: "ok", False: "DIFFERS", None: "note"}[ok]
         print("%-8s %-11s %s" % (state, check, "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)))
-    differs = any(ok is False for _, ok, _ in findings)
-    print("DIFFERS: do not rely on it." if differs else "INTACT: nothing differs.")
-    return 1 if differs else 0
+    failed = {check for check, ok, _ in findings if ok is False}
+    verdict = "REFUSED: it was not checked to the end." if failed == {_REFUSED} else "DIFFERS: do not rely on it."
+    print(verdict if failed else "INTACT: nothing differs.")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def test_every_form_of_an_analysis_is_made_and_logged(
     assert made["parquet"][1].startswith(b"PAR1")
     with Image.open(io.BytesIO(made["contact-sheet"][1])) as sheet:
         assert "DERIVED" in sheet.info["Title"]
-    for key, members in (("replay", 3), ("replay-with-input", 4)):
+    for key, members in (("replay", 4), ("replay-with-input", 5)):
         with zipfile.ZipFile(io.BytesIO(made[key][1])) as bundle:
             assert len(bundle.namelist()) == members
             assert not any("cmd" in name for name in bundle.namelist())
