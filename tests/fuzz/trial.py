@@ -23,6 +23,7 @@ from detector.evidence import FrameReader, ingest
 from detector.evidence.audio import read_sound
 from detector.evidence.examine import examine
 from detector.evidence.forensics import examine_file
+from detector.evidence.limits import MEMORY_BYTES
 from detector.evidence.seek import frame_at
 
 Work = Callable[[Path, Path], None]
@@ -34,7 +35,7 @@ class Limits:
     """What one file may cost: seconds of the clock, and MB of address space beyond what the program itself takes."""
 
     seconds: float = 60.0
-    memory_mb: int = 2_048
+    memory_mb: int = MEMORY_BYTES // _MB
 
 
 @dataclass(frozen=True, slots=True)
