@@ -7,7 +7,7 @@ when it stops, however many browser sessions come and go.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
 import streamlit as st
@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from detector.cases import default_home
+from detector.errors import EvidenceError
+from detector.evidence.sandbox import warm_up
 from pages import router  # noqa: F401  seconds of imports, which the first visitor would otherwise wait for
 from pages.parts.shared import media, services
 from pages.parts.shared.guard import Guard
@@ -26,6 +28,8 @@ from pages.parts.shared.guard import Guard
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Open the store and the worker with the app, and close them with it."""
     await anyio.to_thread.run_sync(services.open_services, default_home())
+    with suppress(EvidenceError):  # /readyz says so
+        await anyio.to_thread.run_sync(warm_up)
     try:
         yield
     finally:
@@ -38,9 +42,20 @@ async def health(_request: Request) -> JSONResponse:
     return JSONResponse({"status": "ok" if ready else "starting"}, status_code=200 if ready else 503)
 
 
+async def readiness(_request: Request) -> JSONResponse:
+    """200 while files can be read as well, with the limits that the system lets their readers have, else 503."""
+    if not services.are_open():
+        return JSONResponse({"status": "starting"}, status_code=503)
+    try:
+        limits = await anyio.to_thread.run_sync(warm_up)
+    except EvidenceError:
+        return JSONResponse({"status": "no file can be read"}, status_code=503)
+    return JSONResponse({"status": "ok", "resources_limited": limits.resources, "network_refused": limits.no_network})
+
+
 app = st.App(
     "pages/router.py",
     lifespan=lifespan,
     middleware=[Middleware(Guard)],
-    routes=[Route("/healthz", health), Route("/evidence/{token}/{sha256}", media.serve)],
+    routes=[Route("/healthz", health), Route("/readyz", readiness), Route("/evidence/{token}/{sha256}", media.serve)],
 )

@@ -67,6 +67,18 @@ def limit_growth(extra_bytes: int) -> bool:
     return True
 
 
+def limit_data(most_bytes: int) -> None:
+    """Let this process have so much writable memory of its own and no more (setrlimit(2), RLIMIT_DATA, on Linux).
+
+    Unlike the address space this leaves out libraries and what threads only reserve.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_DATA, _at_most(most_bytes, resource.RLIMIT_DATA))
+
+
 def largest_resident_bytes() -> int:
     """The most memory that this process has had resident; 0 where the system does not say (proc(5), VmHWM)."""
     # Not getrusage(2): its figure begins with that of the process which started this one.

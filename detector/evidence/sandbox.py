@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 def contained(function: Callable[P, R]) -> Callable[P, R]:
-    """`function` of a StoredFile or an Evidence, run in a child process with limits.
+    """`function` of a StoredFile or an Evidence (given by position), run in a child process with limits.
 
     Raises what `function` raises if it is a FramewitnessError; `OversizedError` where the memory does not suffice, and
     `EvidenceError` for everything else that goes wrong with the file: a time beyond a minute and 0.1 s a megabyte, an
@@ -47,9 +47,8 @@ def contained(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def call(*arguments: P.args, **named: P.kwargs) -> R:
-        subject = arguments[0]
-        file = subject.file if isinstance(subject, Evidence) else subject
-        size_bytes = file.size_bytes if isinstance(file, StoredFile) else 0
+        files = [one.file if isinstance(one, Evidence) else one for one in arguments]
+        size_bytes = max((file.size_bytes for file in files if isinstance(file, StoredFile)), default=0)
         value: R = _POOL.call(function, arguments, named, _BASE_S + size_bytes / _BYTES_A_SECOND)
         return value
 
@@ -57,7 +56,10 @@ def contained(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def warm_up() -> Limits:
-    """Start a child if there is none, and say which limits the system lets it have."""
+    """Start a child if there is none, and say which limits the system lets it have.
+
+    Raises EvidenceError where none starts.
+    """
     return _POOL.limits()
 
 
@@ -76,18 +78,20 @@ class _Child:
             start_new_session=True,  # Ctrl-C in the terminal is for the caller
         )
         self._limits: Limits | None = None
-        self._overdue = False
-        self.leaves = False
+        self._overdue = self.leaves = False
 
     @property
     def alive(self) -> bool:
         return not self.leaves and self._process.poll() is None
 
     def limits(self) -> Limits:
-        """Waits until the child is ready."""
+        """Waits until the child is ready. Raises EvidenceError where it does not start."""
         if self._limits is None:
             assert self._process.stdout is not None
-            self._limits = receive(self._process.stdout, trusted=False)
+            try:
+                self._limits = receive(self._process.stdout, trusted=False)
+            except (EOFError, OSError, pickle.UnpicklingError) as error:
+                raise self._failure(_BASE_S) from error
         return self._limits
 
     def call(self, function: Callable[..., Any], arguments: Any, named: Any, seconds: float) -> Any:

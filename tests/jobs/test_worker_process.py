@@ -12,6 +12,7 @@ import pytest
 from detector.cases import CaseStore
 from detector.jobs import JobRequest, JobService, Task
 from detector.jobs.protocol import decode, encode, task_from_dict, task_to_dict
+from detector.jobs.worker import MEMORY_BYTES
 from detector.settings import AnalysisSettings
 from tests.cases.records import make_evidence
 from tests.jobs.conftest import SCRIPTED, ended, wait_for
@@ -70,6 +71,14 @@ def test_a_worker_puts_its_result_in_the_spool_and_never_makes_a_database(
         "landmarks.npz",
     ]
     assert list(tmp_path.rglob("*.duckdb")) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux" or Path("/dev/nvidiactl").exists(), reason="the limit is Linux's")
+def test_the_memory_of_a_worker_is_limited(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
+    send(worker, {"type": "run", "task": task_to_dict(task_for(tmp_path, "quick"))})
+    worker.stdout.readline()
+    lines = Path(f"/proc/{worker.pid}/limits").read_text().splitlines()
+    assert next(line.split()[-3] for line in lines if line.startswith("Max data size")) == str(MEMORY_BYTES)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")

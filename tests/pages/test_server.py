@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import tomllib
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 import app as launcher
 from detector.cases import CaseStore
-from detector.errors import StoreError
+from detector.errors import EvidenceError, StoreError
 from pages.parts.shared import guard, media, scripts, services
 from pages.parts.shared.guard import Guard
 from tests.pages.conftest import HandMovedJobs
@@ -77,7 +78,8 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
 
 @pytest.fixture
 def client(browser: Browser) -> TestClient:
-    routes = [Route("/healthz", launcher.health), Route("/evidence/{token}/{sha256}", media.serve)]
+    checks = [Route("/healthz", launcher.health), Route("/readyz", launcher.readiness)]
+    routes = [*checks, Route("/evidence/{token}/{sha256}", media.serve)]
     cookies = {media.BROWSER_COOKIE: browser.cookie}
     middleware = [Middleware(Guard)]
     return TestClient(
@@ -89,6 +91,23 @@ def test_health_says_whether_the_store_is_open(client: TestClient, opened: servi
     assert client.get("/healthz").json() == {"status": "ok"}
     services.close_services()
     assert client.get("/healthz").status_code == 503
+
+
+def test_readiness_says_how_the_readers_of_files_are_limited(
+    client: TestClient, opened: services.Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_linux = sys.platform == "linux"
+    expected = {"status": "ok", "resources_limited": on_linux, "network_refused": on_linux}
+    assert client.get("/readyz").json() == expected
+
+    def fails() -> None:
+        raise EvidenceError("No child starts.")
+
+    monkeypatch.setattr(launcher, "warm_up", fails)
+    assert client.get("/readyz").status_code == 503
+    monkeypatch.undo()
+    services.close_services()
+    assert client.get("/readyz").status_code == 503
 
 
 def test_evidence_is_streamed_in_ranges_and_never_as_a_page(client: TestClient, seeded: Seeded) -> None:
