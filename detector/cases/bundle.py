@@ -28,7 +28,9 @@ from detector.cases.codec import evidence_from_dict, file_sha256
 from detector.cases.database import Database, bulk_insert, insert
 from detector.cases.encoder_fingerprint import insert_fingerprints
 from detector.cases.export import BUNDLE_VERSION, CASE_TABLES
+from detector.cases.findings import record_altered
 from detector.cases.home import Layout
+from detector.cases.intake import named_files
 from detector.cases.seals import seal_problem, sealed_records
 from detector.cases.search_index import index_case
 from detector.cases.verify_case import (
@@ -82,12 +84,15 @@ def import_bundle(database: Database, layout: Layout, path: Path, actor: str, *,
             with database.read() as cursor:
                 _refuse_if_held(cursor, bundle)
             try:
-                _place_files(bundle, layout, placed)
+                altered = _place_files(bundle, layout, placed)
                 told = {"file_name": path.name, "sha256": file_sha256(path), "actor": actor}
-                database.write(lambda cursor: _insert(cursor, bundle, told))
+                database.write(lambda cursor: _insert(cursor, bundle, told, altered))
             except BaseException:
+                with database.read() as cursor:
+                    named = named_files(cursor)
                 for file in placed:
-                    file.unlink(missing_ok=True)
+                    if file.name not in named:  # a hostile bundle may hold another exhibit's file
+                        file.unlink(missing_ok=True)
                 raise
             return bundle.case_id
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
@@ -178,8 +183,10 @@ def _refuse_if_held(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle) -> None:
     )
 
 
-def _place_files(bundle: _Bundle, layout: Layout, placed: list[Path]) -> None:
-    """Put every file where its content says; `placed` grows by those that were not there before."""
+def _place_files(bundle: _Bundle, layout: Layout, placed: list[Path]) -> dict[str, str]:
+    """Put every file where its content says; `placed` grows by those that were not there before. Returns the evidence
+    files that were there and held something else: SHA-256 expected -> found."""
+    altered: dict[str, str] = {}
     for row in bundle.rows["artefacts"]:
         target = artefact_path(layout.artefacts, row["sha256"], row["kind"])
         name = f"analyses/{row['record_id']}{target.suffix}"
@@ -200,19 +207,25 @@ def _place_files(bundle: _Bundle, layout: Layout, placed: list[Path]) -> None:
     for row in bundle.rows["exhibits"]:
         name = f"evidence/{row['sha256']}"
         target = stored_path(layout.evidence, row["sha256"])
-        if name not in bundle.manifest or target.is_file():
+        if name not in bundle.manifest or (target.is_file() and file_sha256(target) == row["sha256"]):
             continue
         try:
             with bundle.zip.open(name) as stream:
-                stored = ingest(cast(BinaryIO, stream), layout.evidence, file_name=row["file_name"])
+                stored = ingest(
+                    cast(BinaryIO, stream),
+                    layout.evidence,
+                    file_name=row["file_name"],
+                    on_replaced=altered.__setitem__,
+                )
         except EvidenceError as error:
             raise StoreError(f"An original in the bundle cannot be read ({error}). {_HOW}") from error
         placed.append(stored.path)
         if stored.sha256 != row["sha256"]:
             raise StoreError(f"The original {name} in the bundle is another file. {_HOW}")
+    return altered
 
 
-def _insert(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle, told: dict[str, Any]) -> None:
+def _insert(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle, told: dict[str, Any], altered: dict[str, str]) -> None:
     for table, found in bundle.rows.items():
         if found:
             bulk_insert(cursor, table, [_with_times(row) for row in found])
@@ -231,6 +244,8 @@ def _insert(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle, told: dict[str, 
     index_case(cursor, bundle.case_id)
     details = {name: value for name, value in told.items() if name != "actor"}
     append_event(cursor, bundle.case_id, "case_imported", told["actor"], {**details, "head": head})
+    for sha256, held in altered.items():
+        record_altered(cursor, sha256, held, told["actor"], replaced=True)
 
 
 def _chunks(archive: zipfile.ZipFile, manifest: dict[str, tuple[str, int]], name: str) -> Iterator[bytes]:

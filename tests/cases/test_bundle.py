@@ -189,6 +189,33 @@ def test_a_hostile_bundle_leaves_nothing(store: CaseStore, case_id: str, tmp_pat
         assert other.verify_all().ok
 
 
+def test_a_hostile_bundle_cannot_take_away_another_exhibit_s_file(
+    store: CaseStore, case_id: str, tmp_path: Path
+) -> None:
+    path = rewritten(bundle_of(store, case_id, tmp_path), partial(_replace, folder="evidence/", content=b"their film"))
+    with CaseStore.open(tmp_path / "elsewhere") as other:
+        theirs = other.create_case("Theirs").case_id
+        other.add_exhibit(theirs, make_evidence(other.evidence_dir, b"their film"))
+        with pytest.raises(StoreError, match="is another file"):
+            other.import_case(path)
+        assert other.verify(theirs).ok
+
+
+def test_a_damaged_copy_is_put_right_by_a_bundle_and_that_is_on_record(
+    store: CaseStore, case_id: str, tmp_path: Path
+) -> None:
+    path = bundle_of(store, case_id, tmp_path)
+    (exhibit,) = store.exhibits(case_id)
+    content = exhibit.evidence.file.path.read_bytes()
+    with CaseStore.open(tmp_path / "elsewhere") as other:
+        mine = other.create_case("Mine").case_id
+        file = other.add_exhibit(mine, make_evidence(other.evidence_dir, content)).evidence.file
+        file.path.write_bytes(content[::-1])
+        other.import_case(path)
+        assert file.path.read_bytes() == content
+        assert [len(other.findings(each)) for each in (mine, case_id)] == [1, 1]
+
+
 def files_of(home: Path) -> set[str]:
     return {path.name for path in home.rglob("*") if path.is_file() and not path.name.startswith("cases.")}
 

@@ -80,6 +80,19 @@ def test_a_stored_copy_changed_to_equal_length_is_replaced_and_said(tmp_path: Pa
     assert told == [(stored.sha256, hashlib.sha256(b"fake content").hexdigest())]
 
 
+def test_a_changed_copy_stays_where_its_replacement_could_not_be_put_on_record(tmp_path: Path) -> None:
+    stored = ingest(io.BytesIO(b"true content"), tmp_path)
+    stored.path.chmod(0o644)
+    stored.path.write_bytes(b"fake content")
+
+    def refuse(*_: str) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        ingest(io.BytesIO(b"true content"), tmp_path, on_replaced=refuse)
+    assert stored.path.read_bytes() == b"fake content"
+
+
 def test_a_link_in_place_of_a_stored_copy_is_replaced(tmp_path: Path) -> None:
     stored = ingest(io.BytesIO(b"content"), tmp_path / "store")
     (tmp_path / "elsewhere").write_bytes(b"content")
