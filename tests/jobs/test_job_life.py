@@ -14,6 +14,7 @@ from detector.jobs import JobRequest, JobService
 from tests.cases.records import make_evidence
 from tests.jobs.conftest import SCRIPTED, ended, moving, wait_for
 from tests.jobs.runners import open_gate
+from tests.jobs.workers import worker_processes
 
 Ask = Callable[[str], JobRequest]
 
@@ -66,7 +67,7 @@ def test_one_worker_serves_job_after_job_in_order(store: CaseStore, service: Job
     assert [job.job_id for job in service.jobs(active_only=True)] == ids[1:]
     open_gate(store.home, "two")
     wait_for(service, ids[2], moving)
-    workers = psutil.Process().children()
+    workers = worker_processes()
     assert len(workers) == 1
     open_gate(store.home, "three")
     last = wait_for(service, ids[2], ended)
@@ -114,19 +115,19 @@ def test_a_running_job_obeys_a_cancellation_and_its_worker_lives_on(
 ) -> None:
     job_id = service.submit(ask("gate never"))
     wait_for(service, job_id, moving)
-    pid = psutil.Process().children()[0].pid
+    pid = worker_processes()[0].pid
     service.cancel(job_id)
     job = wait_for(service, job_id, ended)
     assert (job.state, job.record_id, job.error_code) == ("cancelled", None, "cancelled")
     assert store.analyses(case_id=job.case_id) == []
     assert wait_for(service, service.submit(ask("quick")), ended).state == "done"
-    assert [child.pid for child in psutil.Process().children()] == [pid]
+    assert [child.pid for child in worker_processes()] == [pid]
 
 
 def test_a_worker_that_ignores_a_cancellation_is_killed_and_replaced(service: JobService, ask: Ask) -> None:
     job_id = service.submit(ask("deaf"))
     wait_for(service, job_id, lambda job: job.stage.startswith("served"))
-    pid = psutil.Process().children()[0].pid
+    pid = worker_processes()[0].pid
     service.cancel(job_id)
     assert wait_for(service, job_id, ended).state == "cancelled"
     assert not psutil.pid_exists(pid)
@@ -213,7 +214,7 @@ def test_sessions_that_submit_at_once_each_get_their_own_result(
 
 def test_a_worker_is_bounded_and_yields_to_the_pages(service: JobService, ask: Ask) -> None:
     wait_for(service, service.submit(ask("quick")), ended)
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     assert worker.environ()["OMP_NUM_THREADS"] == "3"
     assert worker.nice() > os.nice(0) or os.nice(0) >= 15
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from detector.cases import CaseStore
@@ -15,6 +14,7 @@ from detector.jobs import JobRequest, JobService
 from detector.registry import ModelCard
 from detector.settings import AnalysisSettings
 from tests.jobs.conftest import ended, wait_for
+from tests.jobs.workers import worker_processes
 from tests.pages.seed import write_clip, write_model
 
 SETTINGS = AnalysisSettings(frames_per_second=12.0)
@@ -56,7 +56,7 @@ def test_an_analysis_whose_worker_is_killed_runs_again_to_the_same_record(
 ) -> None:
     job_id = service.submit(JobRequest(exhibit_id, (card.model_id,), SETTINGS))
     wait_for(service, job_id, lambda job: job.stage == "faces")
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     worker.kill()
     job = wait_for(service, job_id, ended)
     assert (job.state, job.attempts, job.worker_deaths) == ("done", 2, 1), job
@@ -77,7 +77,7 @@ def test_a_running_analysis_can_be_cancelled(service: JobService, card: ModelCar
     settings = AnalysisSettings(frames_per_second=12.0, min_frames=7)
     job_id = service.submit(JobRequest(exhibit_id, (card.model_id,), settings))
     wait_for(service, job_id, lambda job: job.stage == "faces")
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     service.cancel(job_id)
     assert wait_for(service, job_id, ended).state == "cancelled"
     assert worker.is_running()

@@ -16,6 +16,7 @@ from detector.jobs.recovery import MOST_STARTS, recover
 from tests.cases.records import make_analysis
 from tests.jobs.conftest import SCRIPTED, ended, moving, wait_for
 from tests.jobs.runners import open_gate
+from tests.jobs.workers import worker_processes
 
 Ask = Callable[[str], JobRequest]
 
@@ -23,7 +24,7 @@ needs_sigkill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SI
 
 
 def kill_worker() -> int:
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     worker.kill()
     return worker.pid
 
@@ -37,7 +38,7 @@ def test_a_job_whose_worker_is_killed_starts_again_and_ends_well(
     first = kill_worker()
     again = wait_for(service, job_id, lambda job: job.attempts == 2 and moving(job))
     assert again.worker_deaths == 1
-    assert psutil.Process().children()[0].pid != first
+    assert worker_processes()[0].pid != first
     open_gate(store.home, "killed")
     done = wait_for(service, job_id, ended)
     assert done.state == "done"
@@ -65,7 +66,7 @@ def test_a_job_that_costs_two_workers_fails_with_the_reason_and_the_next_one_run
 @needs_sigkill
 def test_a_worker_that_dies_between_jobs_is_not_held_against_the_next(service: JobService, ask: Ask) -> None:
     wait_for(service, service.submit(ask("quick")), ended)
-    worker = psutil.Process(psutil.Process().children()[0].pid)
+    worker = psutil.Process(worker_processes()[0].pid)
     worker.kill()
     worker.wait()
     job = wait_for(service, service.submit(ask("quick again")), ended)
@@ -168,7 +169,7 @@ def test_stopping_the_service_puts_the_running_job_back(store: CaseStore, ask: A
     service.start()
     job_id = service.submit(ask("gate never"))
     wait_for(service, job_id, moving)
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     service.stop()
     assert not worker.is_running()
     job = store.jobs.get(job_id)
