@@ -11,29 +11,11 @@ import duckdb
 from detector.cases.codec import canonical, digest
 from detector.cases.database import rows
 from detector.cases.types import Event
+from detector.cases.verify_case import PARTS, RECORDS
 
-# kind of record -> (table, key column); a record's own row. The tables of `SEALED` keep their columns for ever.
-_RECORDS = {
-    "case": ("cases", "case_id"),
-    "exhibit": ("exhibits", "exhibit_id"),
-    "note": ("notes", "note_id"),
-    "analysis": ("analyses", "record_id"),
-    "state": ("case_states", "case_id"),
-    "exhibit_mark": ("exhibit_marks", "exhibit_id"),
-    "print": ("exhibit_prints", "exhibit_id"),
-    "bookmark": ("bookmarks", "bookmark_id"),
-    "opinion": ("opinions", "opinion_id"),
-    "truth": ("truths", "truth_id"),
-    "signature": ("signatures", "signature_id"),
-}
-# The rows that belong to an analysis, in the order of its digest.
-_ANALYSIS_PARTS = (
-    ("artefacts", "kind"),
-    ("tracks", "track_id"),
-    ("frames", "track_id, frame_index, pts, x0_px, y0_px"),
-    ("scores", "model_id, track_id, frame_index, pts"),
-)
-SEALED = (*(table for table, _ in _RECORDS.values()), *(table for table, _ in _ANALYSIS_PARTS))
+# The tables named in `verify_case`, which checks the same without this program, keep their columns for ever.
+_ANALYSIS_PARTS = tuple((table, ", ".join(order.split())) for table, _, order in PARTS)
+SEALED = (*(table for table, _ in RECORDS.values()), *(table for table, _ in _ANALYSIS_PARTS))
 
 
 def seal(cursor: duckdb.DuckDBPyConnection, kind: str, record_id: str) -> dict[str, str]:
@@ -54,7 +36,7 @@ def sealed_records(events: list[Event]) -> dict[tuple[str, str], str]:
 def seal_problem(cursor: duckdb.DuckDBPyConnection, case_id: str, sealed: dict[tuple[str, str], str]) -> str | None:
     """The first record that is missing, unlogged or changed, in one sentence; None where all agree."""
     present: set[tuple[str, str]] = set()
-    for kind, (table, key) in _RECORDS.items():
+    for kind, (table, key) in RECORDS.items():
         query = f"SELECT {key} FROM {table} WHERE case_id = ? ORDER BY {key}"
         found = [identifier for (identifier,) in cursor.execute(query, [case_id]).fetchall()]
         for first, second in pairwise(found):
@@ -72,7 +54,7 @@ def seal_problem(cursor: duckdb.DuckDBPyConnection, case_id: str, sealed: dict[t
 
 
 def _record_digest(cursor: duckdb.DuckDBPyConnection, kind: str, record_id: str) -> str:
-    table, key = _RECORDS[kind]
+    table, key = RECORDS[kind]
     own = rows(cursor, f"SELECT * FROM {table} WHERE {key} = ?", [record_id])
     if kind != "analysis":
         return digest(own)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
+import pandas as pd
+import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from detector.measurement.metrics import binary_metrics
 from detector.measurement.results import LEAST_FOR_AUC
-
-if TYPE_CHECKING:
-    from detector.training.engine.module import StepOutput
+from detector.training.engine.module import StepOutput
 
 
 class EpochSamples:
@@ -23,6 +24,15 @@ class EpochSamples:
         self._logit: list[NDArray[np.float32]] = []
         self._label: list[NDArray[np.int64]] = []
         self.group: list[str] = []
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, *, group: str) -> Self:
+        """Those of a fit in one go: rows with `logit`, `label` 0/1 and the column of their groups."""
+        samples = cls()
+        logit, label = (torch.tensor(table[name].to_numpy(np.float32)) for name in ("logit", "label"))
+        loss = functional.binary_cross_entropy_with_logits(logit, label)
+        samples.add(StepOutput(loss, logit, label, table[group].tolist()))
+        return samples
 
     def add(self, output: StepOutput) -> None:
         """Keep the outcome of one batch."""

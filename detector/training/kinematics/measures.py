@@ -11,9 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from detector.measurement.measures import against
 from detector.measurement.results import LEAST_FOR_AUC, DataPath, Fact, Measurement, Results
-from detector.training.data.overlap import overlap_weights
 from detector.training.kinematics.config import KinematicsConfig
-from detector.training.kinematics.nuisances import NUISANCES
+from detector.training.kinematics.nuisances import balancing_weights
 
 GENUINE: Final = "genuine"
 
@@ -25,13 +24,7 @@ def measure_out_of_fold(table: pd.DataFrame, config: KinematicsConfig) -> Result
     the same of a fit to nuisances alone. Then each family, fitted or not, and each generator with its source.
     """
     fitted = table[(table["label"] == 0) | table["family"].isin(config.families)]
-    weight = overlap_weights(
-        fitted["label"].to_numpy(),
-        fitted["source"].tolist(),
-        fitted[list(NUISANCES)],
-        power=config.source_power,
-        strength=config.balance,
-    )
+    weight = balancing_weights(fitted, config)
     parts: list[Measurement | Fact | Results] = [
         _pooled(("fitted_families",), fitted, "logit"),
         _balanced(("fitted_families_balanced",), fitted, "logit", weight),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from detector.evidence.types import VideoStream
 from detector.faces.motion import MotionWindow
@@ -15,6 +16,8 @@ from detector.faces.motion.geometry import RATE_HZ, Floats, face_motion, in_head
 from detector.faces.motion.landmarks import LEFT_SIDE, LOWER_LIP_INNER, NOSE, REGIONS, RIGHT_SIDE, UPPER_LIP_INNER
 from detector.faces.motion.sequence import eyes_px
 from detector.faces.motion.statistics import rms
+from detector.training.data.overlap import overlap_weights
+from detector.training.kinematics.config import KinematicsConfig
 
 NUISANCES: Final = (
     "eyes_px",
@@ -71,3 +74,15 @@ def _jitter(points: Floats) -> float:
 def _turned(points: Floats) -> float:
     right, left, nose = points[:, RIGHT_SIDE, 0], points[:, LEFT_SIDE, 0], points[:, NOSE[0], 0]
     return float(np.median(np.abs((2 * nose - right - left) / np.maximum(np.abs(left - right), 1e-6))))
+
+
+def balancing_weights(facts: pd.DataFrame, config: KinematicsConfig) -> Floats:
+    """Weights (N,) of clips (`label` 0/1, `source`, `NUISANCES`) by which their nuisances tell the labels apart as
+    little as the config asks for (`overlap_weights`)."""
+    return overlap_weights(
+        facts["label"].to_numpy(),
+        facts["source"].tolist(),
+        facts[list(NUISANCES)],
+        power=config.source_power,
+        strength=config.balance,
+    )

@@ -14,23 +14,21 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 from sklearn.ensemble import HistGradientBoostingClassifier
-from torch import nn
 
 from detector.errors import SettingsError
 from detector.models import KinematicsNet, build_network
 from detector.training.data.leakage import check_leakage
 from detector.training.data.left_out import each_once, named_files, split_clips, usable_rows
 from detector.training.data.manifest import FAMILIES, read_manifest
-from detector.training.data.overlap import overlap_weights, source_weights
+from detector.training.data.overlap import source_weights
 from detector.training.engine.config import config_sha256
 from detector.training.engine.epoch_samples import EpochSamples
-from detector.training.engine.module import StepOutput
 from detector.training.engine.run_log import write_single_fit
 from detector.training.engine.run_report import write_report
 from detector.training.kinematics.config import KinematicsConfig, load_kinematics_config
 from detector.training.kinematics.discriminant import Discriminant, Floats, Labels, fit_discriminant, fit_logit
 from detector.training.kinematics.measures import GENUINE, measure_out_of_fold
-from detector.training.kinematics.nuisances import NUISANCES
+from detector.training.kinematics.nuisances import NUISANCES, balancing_weights
 from detector.training.kinematics.windows import MotionClip, clips_of, measure_clips
 
 CLIPS: Final = "clips.csv"
@@ -89,7 +87,13 @@ def fit_run(
         "genuine": _genuine(config, chosen),
         "out_of_fold": measure_out_of_fold(left_out, config).as_json(),
     }
-    write_single_fit(run_dir, facts, _samples(seen), _samples(left_out), round((time.monotonic() - started_s) / 60, 1))
+    write_single_fit(
+        run_dir,
+        facts,
+        EpochSamples.of(seen, group="family"),
+        EpochSamples.of(left_out, group="family"),
+        round((time.monotonic() - started_s) / 60, 1),
+    )
     write_report(run_dir, plots=False)
     return network
 
@@ -126,13 +130,7 @@ def fold_scores(config: KinematicsConfig, clips: Sequence[MotionClip]) -> pd.Dat
 
 def fit_motion(config: KinematicsConfig, clips: Sequence[MotionClip]) -> Discriminant:
     """Fit to the clips' motion, weighted so that their nuisances tell the labels apart as little as possible."""
-    weight = overlap_weights(
-        _labels(clips),
-        [clip.source for clip in clips],
-        pd.DataFrame([clip.nuisances for clip in clips], columns=list(NUISANCES)),
-        power=config.source_power,
-        strength=config.balance,
-    )
+    weight = balancing_weights(_facts_of(clips), config)
     base, windows = _base_weights(config, clips), [clip.windows for clip in clips]
     return fit_discriminant(windows, _labels(clips), weight, base, ridge=config.ridge, farthest=config.farthest)
 
@@ -191,21 +189,7 @@ def _facts_of(clips: Sequence[MotionClip]) -> pd.DataFrame:
 def _check_leakage(config: KinematicsConfig, clips: Sequence[MotionClip], run_dir: Path) -> None:
     """Whether a nuisance gives the label away, of clips drawn as they weigh in the fit."""
     facts = _facts_of(clips)
-    weight = overlap_weights(
-        facts["label"].to_numpy(),
-        facts["source"].tolist(),
-        facts[list(NUISANCES)],
-        power=config.source_power,
-        strength=config.balance,
-    )
+    weight = balancing_weights(facts, config)
     drawn = facts.sample(len(facts), replace=True, weights=weight, random_state=7)
     plain = drawn[[*NUISANCES, "group"]].assign(label=np.where(drawn["label"] == 1, "fake", "real"))
     check_leakage(plain, what="clips as they weigh in the fit").write(run_dir)
-
-
-def _samples(table: pd.DataFrame) -> EpochSamples:
-    logit, label = (torch.tensor(table[name].to_numpy(np.float32)) for name in ("logit", "label"))
-    samples = EpochSamples()
-    loss = nn.functional.binary_cross_entropy_with_logits(logit, label)
-    samples.add(StepOutput(loss, logit, label, table["family"].tolist()))
-    return samples

@@ -152,7 +152,9 @@ def join_seeds(config: ResidualConfig, clips: Sequence[Clip], left_out: pd.DataF
         "out_of_fold": measure_out_of_fold(left_out).as_json(),
     }
     minutes = round(sum(run.minutes for run in runs), 1)
-    write_single_fit(run_dir, facts, _samples(seen), _samples(left_out), minutes)
+    write_single_fit(
+        run_dir, facts, EpochSamples.of(seen, group="family"), EpochSamples.of(left_out, group="family"), minutes
+    )
     write_report(run_dir, plots=False)
 
 
@@ -187,11 +189,3 @@ def measure_out_of_fold(table: pd.DataFrame) -> Results:
         "as published; logits of all fits pooled, of one network each"
     )
     return Results.joined([*parts, Fact(("how",), how)])
-
-
-def _samples(table: pd.DataFrame) -> EpochSamples:
-    logit, label = (torch.tensor(table[name].to_numpy(np.float32)) for name in ("logit", "label"))
-    samples = EpochSamples()
-    loss = nn.functional.binary_cross_entropy_with_logits(logit, label)
-    samples.add(StepOutput(loss, logit, label, table["family"].tolist()))
-    return samples

@@ -37,7 +37,6 @@ from detector.training.data.readings import Reading, open_readings, read_clips
 from detector.training.data.reconstruction import load_all
 from detector.training.engine.config import Seed, check_fields, config_sha256, read_yaml
 from detector.training.engine.epoch_samples import EpochSamples
-from detector.training.engine.module import StepOutput
 from detector.training.engine.progress import tracked
 from detector.training.engine.run_log import write_single_fit
 from detector.training.engine.run_report import write_report
@@ -236,8 +235,8 @@ def fit_run(config: TextureConfig, train: pd.DataFrame, validation: pd.DataFrame
         "genuine_clips_by_source": train[train["label"] == 0].groupby("source")["clip"].nunique().to_dict(),
         "synthesised": measure_clips(clips).as_json(),
     }
-    fitted = _samples(score_clips(network, train))
-    write_single_fit(run_dir, facts, fitted, _samples(clips), (time.monotonic() - started_s) / 60)
+    fitted = EpochSamples.of(score_clips(network, train), group="kind")
+    write_single_fit(run_dir, facts, fitted, EpochSamples.of(clips, group="kind"), (time.monotonic() - started_s) / 60)
     write_report(run_dir, plots=False)
     return network
 
@@ -248,11 +247,3 @@ def check_pairs(config: TextureConfig, table: pd.DataFrame) -> LeakageReport:
     drawn = table.sample(len(table), replace=True, weights=weights, random_state=config.seed)
     plain = [*_ENERGIES, *(FEATURES[index] for index in _LENGTHS)]
     return check_leakage(drawn[[*plain, "label", "group"]], what="pairs of moments as they weigh in the fit")
-
-
-def _samples(clips: pd.DataFrame) -> EpochSamples:
-    logit, label = (torch.tensor(clips[name].to_numpy(np.float32)) for name in ("logit", "label"))
-    samples = EpochSamples()
-    loss = nn.functional.binary_cross_entropy_with_logits(logit, label)
-    samples.add(StepOutput(loss, logit, label, clips["kind"].tolist()))
-    return samples
