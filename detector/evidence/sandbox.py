@@ -102,7 +102,7 @@ class _Child:
         timer.daemon = True
         timer.start()
         try:
-            send(self._process.stdin, (function, arguments, named, seconds))
+            send(self._process.stdin, (function, arguments, named, seconds, _working_folder()))
             value, problem, self.leaves = receive(self._process.stdout, trusted=False)
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             raise self._failure(seconds) from error
@@ -141,6 +141,15 @@ class _Child:
             f"Expected a file that can be read, found one at which the process that decodes it ended ({name}). The "
             "file is damaged or made to do harm, or the machine ran out of memory; try again, or obtain another copy."
         )
+
+
+def _working_folder() -> str:
+    """This process's, since a path may be relative and a warm child may have started elsewhere; the root where it was
+    removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return os.sep
 
 
 class _Pool:

@@ -26,12 +26,12 @@ def main() -> None:
     send(outbox, limits.confine())
     while True:
         try:
-            function, arguments, named, seconds = receive(sys.stdin.buffer, trusted=True)
+            function, arguments, named, seconds, folder = receive(sys.stdin.buffer, trusted=True)
         except EOFError:
             return
         # The caller ends this process when the time is up; this holds where the caller itself has died.
         limits.limit_seconds(seconds * limits.usable_cores())
-        value, problem = _attempt(function, arguments, named)
+        value, problem = _attempt(function, arguments, named, folder)
         # What failed in a way that nobody foresaw may have left anything behind.
         leaves = bool(problem) or limits.largest_resident_bytes() > _LARGE_BYTES
         try:
@@ -43,9 +43,12 @@ def main() -> None:
             return
 
 
-def _attempt(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, str]:
-    """(the function's value, or the error to raise; the traceback of what was not foreseen)."""
+def _attempt(
+    function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any], folder: str
+) -> tuple[Any, str]:
+    """(the function's value in that working folder, or the error to raise; the traceback of what was not foreseen)."""
     try:
+        os.chdir(folder)
         return function(*arguments, **named), ""
     except FramewitnessError as error:
         return type(error)(*error.args), ""

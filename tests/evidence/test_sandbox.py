@@ -37,6 +37,10 @@ def process_id(_: StoredFile) -> int:
     return os.getpid()
 
 
+def working_folder(_: StoredFile) -> tuple[int, str]:
+    return os.getpid(), os.getcwd()
+
+
 def kill_itself(_: StoredFile) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -86,6 +90,18 @@ def refused(function: Callable[[StoredFile], object], stored: StoredFile) -> Evi
 def test_calls_share_a_warm_child_that_is_another_process(stored: StoredFile) -> None:
     first, second = contained(process_id)(stored), contained(process_id)(stored)
     assert first == second != os.getpid()
+
+
+def test_a_relative_path_is_one_of_the_callers_folder_though_the_child_is_older(
+    stored: StoredFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    first = contained(process_id)(stored)
+    monkeypatch.chdir(folder)
+    assert contained(working_folder)(stored) == (first, str(folder))
+    folder.rmdir()
+    assert contained(working_folder)(stored) == (first, os.sep)
 
 
 def test_calls_at_once_run_in_children_of_their_own(stored: StoredFile) -> None:
