@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -161,28 +161,25 @@ class _Pool:
         self._slots = threading.BoundedSemaphore(max(2, usable_cores()))
 
     def call(self, function: Callable[..., Any], arguments: Any, named: Any, seconds: float) -> Any:
+        with self._borrowed() as child:
+            return child.call(function, arguments, named, seconds)
+
+    def limits(self) -> Limits:
+        with self._borrowed() as child:
+            return child.limits()
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[_Child]:
+        """A child to itself. Whatever interrupts its use (Ctrl-C too) leaves an answer in the pipe: that one serves no
+        other, but after an error that it answered with it does."""
         with self._slots:
-            child = self._take()
-            kept = False
+            child, kept = self._take(), False
             try:
-                value = child.call(function, arguments, named, seconds)
+                yield child
                 kept = True
-                return value
             except EvidenceError:
                 kept = child.alive
                 raise
-            finally:
-                # Whatever interrupts a call (Ctrl-C too) leaves an answer in the pipe: that child serves no other.
-                self._give_back(child, kept=kept)
-
-    def limits(self) -> Limits:
-        with self._slots:
-            child = self._take()
-            kept = False
-            try:
-                found = child.limits()
-                kept = True
-                return found
             finally:
                 self._give_back(child, kept=kept)
 
