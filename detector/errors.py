@@ -25,8 +25,10 @@ Each message says what was expected, what was found, and what to do; `code` is s
 
 from __future__ import annotations
 
+import copyreg
 import traceback
 from pathlib import PurePath
+from typing import Any
 
 _FAULT_CHARS = 300
 
@@ -36,6 +38,10 @@ class FramewitnessError(Exception):
 
     code = "error"
     exit_status = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are made of the parts, since `args` lacks what a class takes by keyword only."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 def describe_fault(error: BaseException) -> str:

@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from detector.errors import EvidenceError, FramewitnessError, OversizedError
@@ -51,7 +52,7 @@ def _attempt(
         os.chdir(folder)
         return function(*arguments, **named), ""
     except FramewitnessError as error:
-        return type(error)(*error.args), ""
+        return copy(error), ""  # without the traceback, which would keep the pictures that it was reading
     except MemoryError:
         return _too_large(), traceback.format_exc()
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import resource
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.errors import EvidenceError, OversizedError
+from detector.errors import EvidenceError, FramewitnessError, OversizedError
 from detector.evidence import Evidence, FrameReader, examine, frame_at, frame_before, frame_times, ingest, sandbox
 from detector.evidence.sandbox import contained
 from detector.evidence.sandbox_wire import receive, send
@@ -79,6 +80,10 @@ def open_many(_: StoredFile) -> int:
 
 def answer_with_a_function(_: StoredFile) -> object:
     return os.system
+
+
+def fail_on_purpose(_: StoredFile, kind: type[FramewitnessError], stated: dict[str, str]) -> None:
+    raise kind("Expected one thing, found another.", **stated)
 
 
 def refused(function: Callable[[StoredFile], object], stored: StoredFile) -> EvidenceError:
@@ -146,6 +151,24 @@ def test_whatever_goes_wrong_is_one_error_and_the_next_file_is_read(
     assert type(caught) is error
     assert said in str(caught)
     assert contained(process_id)(stored) != os.getpid()
+
+
+def deliberate_errors() -> list[type[FramewitnessError]]:
+    found: list[type[FramewitnessError]] = [FramewitnessError]
+    for kind in found:
+        found += [one for one in kind.__subclasses__() if one.__module__.startswith("detector.")]
+    return found
+
+
+@pytest.mark.parametrize("kind", deliberate_errors())
+def test_a_deliberate_error_arrives_with_all_that_it_says(kind: type[FramewitnessError], stored: StoredFile) -> None:
+    parameters = inspect.signature(kind.__init__).parameters.values()
+    stated = {one.name: f"the {one.name}" for one in parameters if one.kind is one.KEYWORD_ONLY}
+    with pytest.raises(FramewitnessError) as caught:
+        contained(fail_on_purpose)(stored, kind, stated)
+    assert type(caught.value) is kind
+    assert str(caught.value) == "Expected one thing, found another."
+    assert vars(caught.value) == stated
 
 
 def test_a_child_that_hangs_is_ended(stored: StoredFile, monkeypatch: pytest.MonkeyPatch) -> None:
