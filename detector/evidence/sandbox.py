@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import pickle
+import pickle  # nosec B403
 import signal
 import subprocess
 import sys

@@ -6,7 +6,7 @@ What comes from the child is not trusted: only the types that answers are made o
 from __future__ import annotations
 
 import io
-import pickle
+import pickle  # nosec B403
 import struct
 from dataclasses import is_dataclass
 from importlib import import_module
