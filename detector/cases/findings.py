@@ -16,9 +16,10 @@ import duckdb
 from detector.cases.chain import STORE_CHAIN, append_event, read_events
 from detector.cases.database import from_column, rows
 from detector.cases.types import Event, Finding
+from detector.cases.verify_case import ACKNOWLEDGED, ALTERED, altered_text
 from detector.errors import StoreError
 
-ALTERED, ANCHOR_DIFFERS, ACKNOWLEDGED = "evidence_altered", "anchor_differs", "findings_acknowledged"
+ANCHOR_DIFFERS = "anchor_differs"
 _ACTIONS = (ALTERED, ANCHOR_DIFFERS, ACKNOWLEDGED)
 
 
@@ -38,7 +39,7 @@ def read_findings(cursor: duckdb.DuckDBPyConnection, case_id: str = STORE_CHAIN)
             case_id=case_id,
             sequence=row["sequence"],
             at=from_column(row["at_utc"]),
-            text=_text(row["action"], details),
+            text=altered_text(details) if row["action"] == ALTERED else details.get("problem", ""),
             exhibit_id=details.get("exhibit_id"),
             record_ids=tuple(details.get("record_ids", ())),
         )
@@ -106,16 +107,3 @@ def _since_last_good_check(events: Sequence[Event], exhibit_id: str) -> list[str
         ):
             made.clear()
     return made
-
-
-def _text(action: str, details: Mapping[str, Any]) -> str:
-    if action == ANCHOR_DIFFERS:
-        return str(details.get("problem", "The anchor file differed."))
-    found = details["found_sha256"]
-    held = f"had the SHA-256 {found} instead of" if found else "could not be read as"
-    records = ", ".join(details.get("record_ids", ()))
-    return (
-        f"The stored file of exhibit {details['exhibit_id']} was not the evidence: it {held} {details['sha256']}."
-        + (" The true bytes were put back." if details["replaced"] else "")
-        + (f" Made since it was last known to be right, and in doubt: {records}." if records else "")
-    )

@@ -69,6 +69,8 @@ PARTS = (
 TABLES = ("events", *(table for table, _ in RECORDS.values()), *(table for table, _, _ in PARTS))
 SUFFIXES = {"analysis": ".json", "landmarks": ".npz"}
 SCRIPT = "verify_case.py"
+# events: an original was found changed; somebody's words to that
+ALTERED, ACKNOWLEDGED = "evidence_altered", "findings_acknowledged"
 
 _MEMBER = re.compile(
     r"(case|replay|analysis|manifest)\.json|scores\.csv|verify_case\.py|tables/(%s)\.jsonl"
@@ -252,6 +254,15 @@ def seal_problem(tables: Tables) -> Optional[str]:
     return f"The sign-off {foreign[0]} is of another log than this." if foreign else None
 
 
+def altered_text(details: Row) -> str:
+    """What the event of an original that was found changed says, in words."""
+    found, doubtful = details["found_sha256"], ", ".join(details["record_ids"])
+    held = f"had the SHA-256 {found} instead of" if found else "could not be read as"
+    said = f"The stored file of exhibit {details['exhibit_id']} was not the evidence: it {held} {details['sha256']}."
+    said += " The true bytes were put back." if details["replaced"] else ""
+    return said + (f" Made since it was last known to be right, and in doubt: {doubtful}." if doubtful else "")
+
+
 def told_problem(told: Row, tables: Tables) -> Optional[str]:
     """The first thing that `case.json` tells otherwise than the tables, in one sentence; None where both agree. When a
     case was last active, and whether it verified at home, the tables do not say."""
@@ -411,6 +422,7 @@ class Check:
         self.that("log", "%d events, each follows from the one before" % len(events), lambda: chain_problem(events))
         self.that("rows", "every row is as the log vouches for", lambda: seal_problem(tables))
         self.that("files", "results and originals are those of the rows", lambda: self.files(files_needed(tables)))
+        self.that("findings", "none waits for somebody's words to it", lambda: self.findings_of(events))
         self.that("case.json", "says what the tables say", lambda: told_problem(told, tables))
         self.that("scores.csv", "holds the scores of the tables", lambda: scores_problem(scores_csv, tables))
         home = told["verification"]["problem"]
@@ -425,6 +437,18 @@ class Check:
         if named and not reports:
             self.findings.append(Finding("report", None, f"the log names {len(named)}; give them with --report"))
         self.findings.append(Finding("head", None, f"{''.join(hashes[-1:])}: compare it with one printed elsewhere"))
+
+    def findings_of(self, events: List[Row]) -> Optional[str]:
+        """The findings that nobody acknowledged; those that somebody did are noted, with the words."""
+        opened: Dict[int, str] = {}
+        for event in events:
+            details = parse_json(event["details_json"].encode("utf-8"))
+            if event["action"] == ALTERED:
+                opened[event["sequence"]] = f"Event {event['sequence']} of {event['at_utc']}: {altered_text(details)}"
+            for sequence in details["findings"] if event["action"] == ACKNOWLEDGED else ():
+                said = f"{opened.pop(sequence)} {event['actor']} on this: {details['text']}"
+                self.findings.append(Finding("findings", None, said))
+        return " ".join(opened.values()) or None
 
     def files(self, needed: Dict[str, Tuple[str, int]]) -> Optional[str]:
         """Whether the results and originals are those needed and no others; originals may have been left at home."""

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_an_untouched_case_is_intact_zipped_and_unpacked(
     found = verify_case.verify(str(exported))
     assert [one for one in found if one.ok is False] == []
     assert {one.check for one in found if one.ok} == {
-        "members", "log", "rows", "files", "case.json", "scores.csv", "at home",
+        "members", "log", "rows", "files", "findings", "case.json", "scores.csv", "at home",
     }  # fmt: skip
     assert all(members(exported)[f"tables/{table}.jsonl"] for table in verify_case.TABLES)
     shutil.unpack_archive(exported, tmp_path / "unpacked")
@@ -230,6 +230,47 @@ def test_a_case_that_did_not_verify_at_home_says_so(exported: Path, tmp_path: Pa
     content = members(exported)
     told(lambda case: case["verification"].update(ok=False, problem="A row was changed."))(content)
     assert differing(write(tmp_path / "x.zip", content)) == {"at home"}
+
+
+@pytest.fixture
+def altered(tmp_path: Path) -> Iterator[tuple[CaseStore, str]]:
+    """A store and its case, both of whose originals were once found to be other files."""
+    with CaseStore.open(tmp_path / "home", actor="tester") as store:
+        case_id = store.create_case("Swapped").case_id
+        for content in (b"one film", b"two film"):
+            evidence = make_evidence(store.evidence_dir, content)
+            exhibit_id = store.add_exhibit(case_id, evidence).exhibit_id
+            store.save_analysis(exhibit_id, make_analysis(evidence, frames=3))
+            store.intake.report_altered(evidence.file.sha256, sha256(b"another").hexdigest())
+        yield store, case_id
+
+
+def test_every_original_that_was_found_altered_makes_a_case_differ(altered: tuple[CaseStore, str]) -> None:
+    store, case_id = altered
+    path = store.export_case(case_id, store.home.parent / "case.zip", include_evidence=True)
+    assert differing(path) == {"findings", "at home"}
+    content = members(path)
+    told(lambda case: case["verification"].update(ok=True, problem=None))(content)
+    hidden = verify_case.verify(str(write(path, content)))
+    (found,) = [one for one in hidden if one.ok is False]
+    assert found.check == "findings"
+    records = store.analyses(case_id=case_id)
+    for exhibit, record in zip(store.exhibits(case_id), records, strict=True):
+        assert f"exhibit {exhibit.exhibit_id} was not the evidence" in found.text
+        assert f"in doubt: {record.record_id}." in found.text
+    assert sha256(b"another").hexdigest() in found.text
+
+
+def test_a_finding_that_was_acknowledged_is_named_with_the_words_to_it(
+    altered: tuple[CaseStore, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, case_id = altered
+    store.acknowledge("The disk was changed; analysed anew.", case_id=case_id, author="Ada")
+    path = store.export_case(case_id, store.home.parent / "case.zip", include_evidence=True)
+    assert verify_case.main([str(path)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.split()[:2] == ["note", "findings"]]
+    assert len(lines) == 2
+    assert all("in doubt: r" in line and "Ada on this: The disk was changed; analysed anew." in line for line in lines)
 
 
 def entry(name: str, mode: int = stat.S_IFREG | 0o644) -> zipfile.ZipInfo:
