@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FrameSource(Protocol):
-    """The frames of a file in order of time, as `detector.evidence.FrameReader`."""
+    """The frames of a file in order of time, as `detector.evidence.ContainedFrameReader`."""
 
     @property
     def expected_frames(self) -> int:
@@ -39,10 +39,14 @@ class FrameSource(Protocol):
     def shot_starts_s(self) -> Sequence[float]:
         """The starts of the shots found so far, s."""
 
+    @property
+    def busy_s(self) -> float:
+        """The seconds that reading and decoding took so far."""
+
     def __iter__(self) -> Iterator[Frame]: ...
 
     def close(self) -> None:
-        """Free the decoder."""
+        """End the reading, also while another thread iterates."""
 
 
 class FaceSearch(Protocol):
@@ -95,12 +99,12 @@ class Components:
 
 def default_components() -> Components:
     """The program's own."""
-    from detector.evidence import FrameReader
+    from detector.evidence import ContainedFrameReader
     from detector.evidence.forensics import examine_file
     from detector.faces import FaceAnalyser, Tracker, crop_face  # MediaPipe takes seconds to import
 
-    def open_frames(evidence: Evidence, settings: AnalysisSettings, with_before: bool) -> FrameReader:
+    def open_frames(evidence: Evidence, settings: AnalysisSettings, with_before: bool) -> ContainedFrameReader:
         rate, most = settings.frames_per_second, settings.max_frames
-        return FrameReader(evidence, frames_per_second=rate, max_frames=most, with_before=with_before)
+        return ContainedFrameReader(evidence, frames_per_second=rate, max_frames=most, with_before=with_before)
 
     return Components(open_frames, FaceAnalyser, Tracker, crop_face, examine_file)

@@ -127,8 +127,8 @@ class _Run:
             raise self.group.failure from None
         finally:
             self.group.stop()
-            self.group.join()
             self.reader.close()
+            self.group.join()
         analysis = self._conclude(context, results)
         total_s = time.perf_counter() - start_s
         scoring_s = {f"scores:{one.model.card.model_id}": one.busy_s for one in self.workers.values()}
@@ -152,13 +152,8 @@ class _Run:
         )
 
     def _decode(self) -> None:
-        frames = iter(self.reader)
-        while True:
-            start_s = time.perf_counter()
-            frame = next(frames, None)
-            self.busy_s["decode"] += time.perf_counter() - start_s
-            if frame is None:
-                break
+        for frame in self.reader:
+            self.busy_s["decode"] = self.reader.busy_s
             self.decode_progress = self.reader.progress
             self.frames.put(frame)
         self.decode_progress = 1.0

@@ -34,14 +34,13 @@ def _forensics(args: argparse.Namespace) -> int:
     from detector.analysis.forensics_record import forensics_to_dict, provenance_to_dict
     from detector.evidence import examine, ingest
     from detector.evidence.forensics import examine_file
-    from detector.evidence.sandbox import contained
 
     each = FileByFile()
     with tempfile.TemporaryDirectory(prefix="framewitness-") as folder:
         for path in args.files:
             with each.of(path):
                 evidence = examine(ingest(path, Path(folder)))
-                found = contained(examine_file)(evidence.file.path, evidence)
+                found = examine_file(evidence.file.path, evidence)
                 if args.format == "json":
                     shown = {
                         "file_name": evidence.file.file_name,

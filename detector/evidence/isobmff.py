@@ -6,7 +6,7 @@ bounded, and the walk keeps its own stack, so a hostile file costs no more than 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -69,10 +69,9 @@ class BoxWalk:
         start: int = 0,
         parents: frozenset[bytes] = PARENTS,
         strict: bool = True,
-        cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self._stream, self._start, self._stop = stream, start, stop
-        self._parents, self._strict, self._cancelled = parents, strict, cancelled
+        self._parents, self._strict = parents, strict
         self.total = 0
         self.problems: list[str] = []
 
@@ -84,8 +83,6 @@ class BoxWalk:
                 continue
             if self.total >= MAX_BOXES:
                 self._note(f"only the first {MAX_BOXES} boxes were read")
-                return
-            if self.total % 256 == 0 and self._cancelled():
                 return
             if (box := self._box(start, stop, path)) is None:
                 continue

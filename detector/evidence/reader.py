@@ -32,8 +32,8 @@ class FrameReader:
     rate or bound that is not positive, `EvidenceError` if the stored file is gone, `NoFramesError` at the end if
     nothing decoded.
 
-    Attributes: `shot_starts_s` the seconds at which shots begin, so far, the first included; `decode_s`, `convert_s`
-    and `shots_s` the seconds spent so far on reading and decoding, on RGB pictures, and on shot detection.
+    Attributes: `shot_starts_s` the seconds at which shots begin, so far, the first included; `busy_s` the seconds that
+    reading, decoding and converting took so far.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class FrameReader:
             )
         self._evidence, self._with_before = evidence, with_before
         self.shot_starts_s: list[float] = []
-        self.decode_s = self.convert_s = self.shots_s = 0.0
+        self.busy_s = 0.0
         self._decoded = self._unordered = self._sizes_changed = 0
         self._finished = False
         self._sequential: SequentialDecoder | None = None
@@ -59,7 +59,7 @@ class FrameReader:
         started = time.perf_counter()
         timeline = timeline_of(evidence.file)
         self._sequential = SequentialDecoder(evidence.file.path, timeline)
-        self.decode_s = time.perf_counter() - started
+        self.busy_s = time.perf_counter() - started
         self._sampler = Sampler(
             frames_per_second=frames_per_second,
             max_frames=max_frames,
@@ -81,7 +81,19 @@ class FrameReader:
         return self
 
     def __next__(self) -> Frame:
-        return next(self._iterator)
+        return next(frame for frame in self.steps() if frame is not None)
+
+    def steps(self) -> Iterator[Frame | None]:
+        """The rest of the pass, a frame of the file each: None for one that is not to be examined."""
+        while True:
+            started = time.perf_counter()
+            try:
+                frame = next(self._iterator)
+            except StopIteration:
+                return
+            finally:
+                self.busy_s += time.perf_counter() - started
+            yield frame
 
     @property
     def frames_decoded(self) -> int:
@@ -116,34 +128,31 @@ class FrameReader:
             self._sequential.close()
         self._iterator = iter(())
 
-    def _still_frame(self) -> Iterator[Frame]:
-        started = time.perf_counter()
+    def _still_frame(self) -> Iterator[Frame | None]:
         image = read_still(self._evidence.file.path)
-        self.decode_s += time.perf_counter() - started
         self._decoded = 1
         self._sampler.wants(0.0, new_shot=False)
         self.shot_starts_s.append(0.0)
         self._finished = True
         yield Frame(frame_index=0, pts=0, pts_s=0.0, shot_index=0, image=image)
 
-    def _sampled_frames(self, whole: SequentialDecoder, timeline: Timeline) -> Iterator[Frame]:
+    def _sampled_frames(self, whole: SequentialDecoder, timeline: Timeline) -> Iterator[Frame | None]:
         shots = ShotDetector()
         converted = _Converter(VideoReformatter())
         last: _TimedPicture | None = None
         size: tuple[int, int] | None = None
         cut = False
-        for picture in self._timed(whole):
+        for picture in whole.frames():
             index = self._decoded
             self._decoded += 1
             self._sizes_changed += size is not None and size != (picture.width, picture.height)
             size = (picture.width, picture.height)
-            started = time.perf_counter()
             cut |= shots.is_cut(picture)
-            self.shots_s += time.perf_counter() - started
             pts = timeline.pts_of(index) if timeline.counted else picture.pts
             if pts is None or (last is not None and pts <= last.pts):
                 # Without a place of its own in time the frame could not be found again; a cut at it holds for the next.
                 self._unordered += 1
+                yield None
                 continue
             pts_s = float(pts * timeline.time_base)
             before, last = last, _TimedPicture(picture, pts, pts_s)
@@ -151,13 +160,12 @@ class FrameReader:
                 self.shot_starts_s.append(pts_s)
             new_shot, cut = cut, False
             if not self._sampler.wants(pts_s, new_shot=new_shot):
+                yield None
                 continue
-            started = time.perf_counter()
             earlier = None
             if self._with_before and before is not None and not new_shot and _just_before(before, last):
                 earlier = converted(before)
             image = converted(last)
-            self.convert_s += time.perf_counter() - started
             yield Frame(
                 frame_index=timeline.index_of(pts),
                 pts=pts,
@@ -171,16 +179,6 @@ class FrameReader:
             raise NoFramesError(
                 "Expected a video, found a video stream from which no frame decodes. Obtain another copy of the file."
             )
-
-    def _timed(self, whole: SequentialDecoder) -> Iterator[Any]:
-        frames = whole.frames()
-        while True:
-            started = time.perf_counter()
-            frame = next(frames, None)
-            self.decode_s += time.perf_counter() - started
-            if frame is None:
-                return
-            yield frame
 
     def _decoding_warnings(self, decoder: Decoder) -> list[str]:
         warnings = []

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
 from copy import copy
-from typing import Any
+from typing import IO, Any
 
 from detector.errors import EvidenceError, FramewitnessError, OversizedError
 from detector.evidence import limits
-from detector.evidence.sandbox_wire import receive, send
+from detector.evidence.sandbox_wire import Request, receive, send
 
 _LARGE_BYTES = 600_000_000
 
@@ -27,40 +27,54 @@ def main() -> None:
     send(outbox, limits.confine())
     while True:
         try:
-            function, arguments, named, seconds, folder = receive(sys.stdin.buffer, trusted=True)
+            request: Request = receive(sys.stdin.buffer, trusted=True)
         except EOFError:
             return
-        # The caller ends this process when the time is up; this holds where the caller itself has died.
-        limits.limit_seconds(seconds * limits.usable_cores())
-        value, problem = _attempt(function, arguments, named, folder)
+        if not _serve(request, outbox):
+            return
+
+
+def _serve(request: Request, outbox: IO[bytes]) -> bool:
+    """Answer one request; False where this process has to end."""
+    # The caller ends this process when the time is up; this holds where the caller itself has died.
+    seconds = request.seconds * limits.usable_cores()
+    limits.limit_seconds(seconds)
+    for value, problem, more in _answers(request):
         # What failed in a way that nobody foresaw may have left anything behind.
-        leaves = bool(problem) or limits.largest_resident_bytes() > _LARGE_BYTES
+        leaves = not more and (bool(problem) or limits.largest_resident_bytes() > _LARGE_BYTES)
         try:
-            send(outbox, (value, problem, leaves))
+            send(outbox, (value, problem, leaves, more))
         except MemoryError:
-            send(outbox, (_too_large(), "", True))
-            return
+            send(outbox, (_too_large(), "", True, False))
+            return False
         if leaves:
-            return
+            return False
+        limits.limit_seconds(seconds)
+    return True
 
 
-def _attempt(
-    function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any], folder: str
-) -> tuple[Any, str]:
-    """(the function's value in that working folder, or the error to raise; the traceback of what was not foreseen)."""
+def _answers(request: Request) -> Iterator[tuple[Any, str, bool]]:
+    """(a value or the error to raise; the traceback of what was not foreseen; whether more follow), in that folder."""
     try:
-        os.chdir(folder)
-        return function(*arguments, **named), ""
+        os.chdir(request.folder)
+        value = request.function(*request.arguments, **request.named)
+        if request.streams:
+            for item in value:
+                yield item, "", True
+            value = None
+        problem = ""
     except FramewitnessError as error:
-        return copy(error), ""  # without the traceback, which would keep the pictures that it was reading
+        value = copy(error)  # without the traceback, which would keep the pictures that it was reading
+        problem = ""
     except MemoryError:
-        return _too_large(), traceback.format_exc()
+        value, problem = _too_large(), traceback.format_exc()
     except Exception as error:
-        said = EvidenceError(
+        value = EvidenceError(
             f"Expected a file that can be read, found one at which its decoder failed ({type(error).__name__}). The "
             "file is damaged or made to do harm; obtain another copy."
         )
-        return said, traceback.format_exc()
+        problem = traceback.format_exc()
+    yield value, problem, False
 
 
 def _too_large() -> OversizedError:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import io
 import pickle  # nosec B403
 import struct
+from collections.abc import Callable
 from dataclasses import is_dataclass
 from importlib import import_module
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from detector.errors import FramewitnessError
 
@@ -29,6 +30,20 @@ _PLAIN = {
     *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
     *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
 }
+
+
+class Request(NamedTuple):
+    """What a child is asked to do: to call `function`, and with `streams` to send what its iterator yields one by one.
+
+    `seconds` is for the call, or for each item; relative paths are those of `folder`.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+    seconds: float
+    folder: str
+    streams: bool
 
 
 def send(stream: IO[bytes], message: object) -> None:

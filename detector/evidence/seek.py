@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -69,21 +70,44 @@ def frame_before(evidence: Evidence, pts: int) -> Frame | None:
 
 
 def frames_between(
-    evidence: Evidence, start_s: float, end_s: float, *, wants: Callable[[float], bool] = lambda _: True
+    evidence: Evidence, start_s: float, end_s: float, *, step_s: float = 0.0, on_average: bool = False
 ) -> Iterator[Frame]:
-    """Frames of a video with `start_s` <= pts_s < `end_s`, in presentation order, decoded from the keyframe before.
+    """Frames of a video with `start_s` <= pts_s < `end_s`, in presentation order, decoded from the keyframe before; at
+    least `step_s` apart, or so far apart `on_average`, so that every faster video gives about equally many.
 
-    `wants(pts_s)` says which of them become pictures; it is asked once a frame, in order. `shot_index` is 0, since
-    shots are only known to a full pass. Raises EvidenceError where the stored file is gone.
+    `shot_index` is 0, since shots are only known to a full pass. Raises EvidenceError where the stored file is gone.
     """
     timeline = timeline_of(evidence.file)
     reformatter = VideoReformatter()
+    due_s = -math.inf
     for pts, picture in _stamped(evidence, timeline, start_s):
         pts_s = float(pts * timeline.time_base)
         if pts_s >= end_s:
             return
-        if pts_s >= start_s and wants(pts_s):
-            yield Frame(timeline.index_of(pts), pts, pts_s, 0, to_rgb(picture, reformatter))
+        if pts_s < max(start_s, due_s):
+            continue
+        due_s = max(due_s, pts_s - step_s) + step_s if on_average else pts_s + step_s
+        yield Frame(timeline.index_of(pts), pts, pts_s, 0, to_rgb(picture, reformatter))
+
+
+def displayed_frames(evidence: Evidence) -> Iterator[Frame | None]:
+    """Every decoded frame of a video in presentation order, None for one without a time of its own; `shot_index` is 0.
+
+    Raises EvidenceError where the stored file is gone.
+    """
+    timeline, reformatter = timeline_of(evidence.file), VideoReformatter()
+    whole = SequentialDecoder(evidence.file.path, timeline)
+    last_pts: int | None = None
+    try:
+        for number, picture in enumerate(whole.frames()):
+            pts = timeline.pts_of(number) if timeline.counted else picture.pts
+            if pts is None or (last_pts is not None and pts <= last_pts):
+                yield None
+                continue
+            last_pts = pts
+            yield Frame(timeline.index_of(pts), pts, float(pts * timeline.time_base), 0, to_rgb(picture, reformatter))
+    finally:
+        whole.close()
 
 
 def _stamped_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import CancelledError
-from detector.evidence.seek import frames_between
+from detector.evidence import frames_between
 from detector.evidence.types import Evidence, Frame
 from detector.faces.backend import FaceBackend
 from detector.faces.mesh import Roi, cut_roi, place_in_frame, roi_around, roi_of_detection
@@ -55,17 +55,8 @@ def follow_face(
     Decodes that segment only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
     is gone.
     """
-    due_s = -math.inf
-
-    def wants(pts_s: float) -> bool:
-        nonlocal due_s
-        if pts_s < due_s:
-            return False
-        due_s = max(due_s, pts_s - step_s) + step_s if on_average else pts_s + step_s
-        return True
-
     previous: FollowedFace | None = None
-    for frame in frames_between(evidence, start_s, end_s, wants=wants):
+    for frame in frames_between(evidence, start_s, end_s, step_s=step_s, on_average=on_average):
         if cancelled is not None and cancelled():
             raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
         fresh = previous if previous is not None and frame.pts_s - previous.pts_s < _FRESH_S else None

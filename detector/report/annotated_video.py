@@ -6,23 +6,19 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from detector.analysis.kinds import heatmap_models, kind_of
 from detector.analysis.progress import Progress
 from detector.analysis.types import Analysis
 from detector.errors import CancelledError, EvidenceError, FramewitnessError, ModelError, WeightsRefusedError
-from detector.evidence.audio import sound_blocks
-from detector.evidence.pixels import to_rgb
-from detector.evidence.sequential import SequentialDecoder
-from detector.evidence.timeline import Timeline, timeline_of
+from detector.evidence import displayed_frames, frame_times, sound_blocks
 from detector.evidence.types import Evidence, Frame
 from detector.report.video_canvas import LABEL, Canvas, Layout, Moments
 from detector.report.video_writer import VideoWriter
@@ -122,7 +118,7 @@ class _Maker:
     ) -> None:
         self._evidence, self._analysis = evidence, analysis
         self._on_progress, self._cancelled = on_progress, cancelled or (lambda: False)
-        self._timeline = timeline_of(evidence.file)
+        self._times = frame_times(evidence)
         self._moments = Moments(analysis)
         self.layout = Layout.of(evidence.video.width, evidence.video.height, heatmap=model is not None)
         self.heat = _Heat(evidence, analysis, model, folder) if model is not None else None
@@ -132,7 +128,7 @@ class _Maker:
 
     def make(self, path: Path) -> int:
         """Write the video; returns how many frames it has."""
-        start_s, end_s = _span(self._timeline)
+        start_s, end_s = _span(self._evidence, self._times)
         sha256 = self._evidence.file.sha256
         canvas = Canvas(
             self.layout,
@@ -181,23 +177,13 @@ class _Maker:
 
     def _frames(self) -> Iterator[Frame]:
         """Every frame that has a time of its own, in order, upright."""
-        timeline, reformatter = self._timeline, VideoReformatter()
-        whole = SequentialDecoder(self._evidence.file.path, timeline)
-        last_pts: int | None = None
-        try:
-            for picture in whole.frames():
-                if self._cancelled():
-                    raise CancelledError("The annotated video was cancelled; nothing was written.")
-                index, self.decoded = self.decoded, self.decoded + 1
-                pts = timeline.pts_of(index) if timeline.counted else picture.pts
-                self._tell()
-                if pts is None or (last_pts is not None and pts <= last_pts):
-                    continue
-                last_pts = pts
-                pts_s = float(pts * timeline.time_base)
-                yield Frame(timeline.index_of(pts), pts, pts_s, 0, to_rgb(picture, reformatter))
-        finally:
-            whole.close()
+        for frame in displayed_frames(self._evidence):
+            if self._cancelled():
+                raise CancelledError("The annotated video was cancelled; nothing was written.")
+            self.decoded += 1
+            self._tell()
+            if frame is not None:
+                yield frame
 
     def _drawn(self, canvas: Canvas, frame: Frame) -> NDArray[np.uint8]:
         faces = self._moments.at(frame.pts, frame.pts_s)
@@ -215,7 +201,7 @@ class _Maker:
         if self._on_progress is None or now_s - self._last_report_s < _REPORT_EVERY_S:
             return
         self._last_report_s = now_s
-        total = max(1, len(self._timeline.pts))
+        total = max(1, len(self._times))
         fraction = min(1.0, self.decoded / total)
         passed_s = now_s - self._started_s
         left_s = passed_s * (1 - fraction) / fraction if fraction > 0.01 else None
@@ -281,8 +267,8 @@ class _Heat:
         return said
 
 
-def _span(timeline: Timeline) -> tuple[float, float]:
-    if not len(timeline.pts):
+def _span(evidence: Evidence, times: Sequence[int]) -> tuple[float, float]:
+    if not times:
         raise EvidenceError("The file has no frame with a time, so there is nothing to annotate.")
-    start_s = float(int(timeline.pts[0]) * timeline.time_base)
-    return start_s, start_s + timeline.duration_s
+    start_s = float(times[0] * evidence.video.time_base)
+    return start_s, start_s + evidence.video.duration_s

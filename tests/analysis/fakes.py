@@ -74,7 +74,7 @@ class FakeReader:
     def __init__(
         self, count: int, *, fail_at: int | None = None, delay_s: float = 0.0, with_before: bool = False, step: int = 0
     ) -> None:
-        self.expected_frames, self.progress = count, 0.0
+        self.expected_frames, self.progress, self.busy_s = count, 0.0, 0.0
         self.integrity = Integrity(2, ("opened with a warning", "late warning"))
         self.shot_starts_s = [0.0]
         self.closed = False
@@ -88,6 +88,7 @@ class FakeReader:
                 raise OSError("the disk went away")
             time.sleep(self._delay_s)
             self.progress = (index + 1) / self.expected_frames
+            self.busy_s += self._delay_s
             self.yielded += 1
             before = np.full((48, 64, 3), index + self._step, np.uint8) if self._with_before and index else None
             yield Frame(index, index, index / 10, 0, np.full((48, 64, 3), index, np.uint8), before)

@@ -42,9 +42,7 @@ def test_damage_is_counted_the_same_each_time_and_reading_goes_on(pair: tuple[Ev
     with FrameReader(broken, frames_per_second=30, max_frames=500) as reader:
         frames = list(reader)
         assert reader.frames_decoded > 70
-        assert reader.decode_s > 0
-        assert reader.convert_s > 0
-        assert reader.shots_s > 0
+        assert reader.busy_s > 0
     assert frames[-1].frame_index > 80
     assert any("did not decode" in warning for warning in reader.integrity.warnings) == (reader.frames_decoded < 90)
 

@@ -11,15 +11,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from detector.errors import EvidenceError, FramewitnessError, OversizedError
-from detector.evidence import Evidence, FrameReader, examine, frame_at, frame_before, frame_times, ingest, sandbox
-from detector.evidence.sandbox import contained
+from detector.errors import CancelledError, EvidenceError, FramewitnessError, OversizedError
+from detector.evidence import (
+    ContainedFrameReader,
+    Evidence,
+    FrameReader,
+    examine,
+    frame_at,
+    frame_before,
+    frame_times,
+    ingest,
+    sandbox,
+)
+from detector.evidence.contained_reader import _readings
+from detector.evidence.sandbox import contained, streamed
 from detector.evidence.sandbox_wire import receive, send
 from detector.evidence.types import StoredFile
 from tests.evidence.bombs import black_gif, black_png
@@ -84,6 +95,30 @@ def answer_with_a_function(_: StoredFile) -> object:
 
 def fail_on_purpose(_: StoredFile, kind: type[FramewitnessError], stated: dict[str, str]) -> None:
     raise kind("Expected one thing, found another.", **stated)
+
+
+def count_then(harm: Callable[[StoredFile], object]) -> Callable[[StoredFile], Iterator[int]]:
+    return {kill_itself: count_and_die, hang: count_and_hang, fill_memory: count_and_grow}[harm]
+
+
+def count(_: StoredFile) -> Iterator[int]:
+    yield os.getpid()
+    yield from range(3)
+
+
+def count_and_die(file: StoredFile) -> Iterator[int]:
+    yield from range(2)
+    kill_itself(file)
+
+
+def count_and_hang(file: StoredFile) -> Iterator[int]:
+    yield from range(2)
+    hang(file)
+
+
+def count_and_grow(file: StoredFile) -> Iterator[int]:
+    yield from range(2)
+    yield fill_memory(file)
 
 
 def refused(function: Callable[[StoredFile], object], stored: StoredFile) -> EvidenceError:
@@ -260,3 +295,79 @@ def test_the_limits_of_the_child_are_not_those_of_the_caller(stored: StoredFile)
     contained(process_id)(stored)
     after = [resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)]
     assert before == after
+
+
+def test_what_a_function_yields_comes_as_it_is_made_and_its_child_is_used_again(stored: StoredFile) -> None:
+    child, *items = streamed(count)(stored)
+    assert items == [0, 1, 2]
+    assert contained(process_id)(stored) == child != os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("harm", "error", "said"),
+    [(kill_itself, EvidenceError, "SIGKILL"), (hang, EvidenceError, "0 s"), (fill_memory, OversizedError, "memory")],
+)
+def test_what_goes_wrong_after_some_items_is_one_error_after_them(
+    harm: Callable[[StoredFile], object],
+    error: type[EvidenceError],
+    said: str,
+    stored: StoredFile,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if harm is hang:
+        contained(process_id)(stored)
+        monkeypatch.setattr(sandbox, "_BASE_S", 0.4)
+    stream = streamed(count_then(harm))(stored)
+    assert [next(stream), next(stream)] == [0, 1]
+    with pytest.raises(EvidenceError, match=said) as caught:
+        next(stream)
+    assert type(caught.value) is error
+    assert list(stream) == []
+    assert contained(process_id)(stored) != os.getpid()
+
+
+def test_a_stream_ends_for_the_thread_that_waits_when_another_closes_it(stored: StoredFile) -> None:
+    stream = streamed(count_and_hang)(stored)
+    assert [next(stream), next(stream)] == [0, 1]
+    closing = threading.Timer(0.2, stream.close)
+    closing.start()
+    started = time.monotonic()
+    assert list(stream) == []
+    assert time.monotonic() - started < 5
+    closing.join()
+
+
+def test_a_call_that_is_cancelled_ends_soon_with_its_child(stored: StoredFile) -> None:
+    started = time.monotonic()
+    with pytest.raises(CancelledError):
+        contained(hang, cancelled=lambda: time.monotonic() - started > 0.2)(stored)
+    assert time.monotonic() - started < 5
+
+
+def test_a_pass_over_a_video_is_the_same_in_a_child(tmp_path: Path, admit: Admit) -> None:
+    evidence = admit(make_video(tmp_path / "a.mp4", frames=40))
+    with FrameReader(evidence, frames_per_second=5, max_frames=100, with_before=True) as here:
+        expected = list(here)
+    there = ContainedFrameReader(evidence, frames_per_second=5, max_frames=100, with_before=True)
+    found = list(there)
+    assert [(one.pts, one.frame_index, one.shot_index) for one in found] == [
+        (one.pts, one.frame_index, one.shot_index) for one in expected
+    ]
+    for one, other in zip(found, expected, strict=True):
+        assert np.array_equal(one.image, other.image)
+        assert (one.before is None) == (other.before is None)
+        assert one.before is None or np.array_equal(one.before, other.before)  # type: ignore[arg-type]
+    assert there.shot_starts_s == here.shot_starts_s
+    assert (there.progress, there.expected_frames) == (1.0, len(expected))
+    assert there.integrity == here.integrity
+    assert there.busy_s > 0
+
+
+def test_a_reader_tells_how_far_it_is_between_the_frames_to_examine(
+    tmp_path: Path, admit: Admit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("detector.evidence.contained_reader._TELL_EVERY_S", -1.0)
+    evidence = admit(make_video(tmp_path / "a.mp4", frames=40))
+    readings = list(_readings(evidence, 1.0, 2, with_before=False))
+    assert sum(reading.frame is None for reading in readings) > 30
+    assert [reading.progress for reading in readings] == sorted(reading.progress for reading in readings)

@@ -17,12 +17,11 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import detector.evidence.forensics.examination  # noqa: F401 - the forked children start with all of it imported
 from detector.errors import FramewitnessError
 from detector.evidence import FrameReader, ingest
 from detector.evidence.audio import read_sound
 from detector.evidence.examine import examine
-from detector.evidence.forensics import examine_file
+from detector.evidence.forensics import examination  # the forked children start with all of it imported
 from detector.evidence.limits import MEMORY_BYTES
 from detector.evidence.seek import frame_at
 
@@ -67,7 +66,7 @@ def examine_wholly(path: Path, folder: Path) -> None:
     if times:
         frame_at(evidence, times[-1])
     read_sound(evidence, end_s=10)
-    examine_file(stored.path, evidence)
+    examination.examine(stored.path, evidence)
 
 
 def try_file(path: Path, limits: Limits | None = None, work: Work = examine_wholly) -> Outcome:

@@ -4,7 +4,7 @@ names (ISO/IEC 14496-12; QuickTime File Format). No box's content is read beyond
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,13 +59,13 @@ class BoxTree:
     has_c2pa: bool = False
 
 
-def read_tree(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> BoxTree:
+def read_tree(path: Path) -> BoxTree:
     """Walk a file that starts like ISO base media. Never raises on what is in it."""
     size_bytes = path.stat().st_size
     tree = BoxTree()
     track = end = 0
     with path.open("rb") as stream:
-        walk = BoxWalk(stream, size_bytes, cancelled=cancelled)
+        walk = BoxWalk(stream, size_bytes)
         for box in walk:
             if not box.path:
                 tree.top.append((box.type, box.offset, box.end - box.offset))

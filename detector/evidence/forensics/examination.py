@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from detector.errors import CancelledError, FramewitnessError
+from detector.errors import FramewitnessError
 from detector.evidence.forensics.container_facts import Opened, container_facts, read_streams
 from detector.evidence.forensics.container_tree import BoxTree, read_tree
 from detector.evidence.forensics.earlier_gop import look_for_earlier_gop
@@ -40,9 +40,9 @@ T = TypeVar("T")
 _BOXED = frozenset({"mp4", "heic", "avif"})
 
 
-def examine(path: Path, evidence: Evidence, cancelled: Callable[[], bool]) -> FileForensics:
+def examine(path: Path, evidence: Evidence) -> FileForensics:
     """See `detector.evidence.forensics.examine_file`."""
-    examination = _Examination(path, evidence, cancelled)
+    examination = _Examination(path, evidence)
     return examination.examine_still() if evidence.kind == "still" else examination.examine_video()
 
 
@@ -50,13 +50,12 @@ def examine(path: Path, evidence: Evidence, cancelled: Callable[[], bool]) -> Fi
 class _Examination:
     path: Path
     evidence: Evidence
-    cancelled: Callable[[], bool]
     observations: list[Observation] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
 
     def examine_video(self) -> FileForensics:
         opened = self.part("The streams", lambda: read_streams(self.path)) or Opened()
-        table = self.part("The packets", lambda: read_packets(self.path, cancelled=self.cancelled))
+        table = self.part("The packets", lambda: read_packets(self.path))
         tree, container = self._container(opened, table.signatures if table else ())
         frames = None
         if table is not None and len(table):
@@ -88,8 +87,7 @@ class _Examination:
         frames: FrameFacts | None = None,
         metadata: MetadataFacts,
     ) -> FileForensics:
-        provenance = read_provenance(self.path, cancelled=self.cancelled)
-        self._stop_if_cancelled()
+        provenance = read_provenance(self.path)
         self.note(lambda: observe_credentials(provenance))
         unique = dict.fromkeys(self.observations)
         return FileForensics(
@@ -112,13 +110,13 @@ class _Examination:
     def _walk(self) -> BoxTree | None:
         with self.path.open("rb") as stream:
             boxed = identify(stream.read(HEAD_BYTES)).extensions & _BOXED
-        return read_tree(self.path, cancelled=self.cancelled) if boxed else None
+        return read_tree(self.path) if boxed else None
 
     def _frames(self, table: PacketTable, container: ContainerFacts) -> FrameFacts:
         video = self.evidence.video
         pixels = video.coded_width * video.coded_height
         sampled = self.part(
-            "The sample pictures", lambda: sample_pictures(self.path, table, pixels, cancelled=self.cancelled)
+            "The sample pictures", lambda: sample_pictures(self.path, table, pixels)
         ) or SampledPictures(None, None, "No picture could be decoded for it.")
         timeline = self.part("The times", lambda: timeline_of(self.evidence.file))
         gaps = self.part("The gaps", lambda: find_gaps(timeline)) if timeline else None
@@ -156,11 +154,8 @@ class _Examination:
 
     def part(self, name: str, work: Callable[[], T]) -> T | None:
         """One part of the examination; its failure is a stated limit, never the end of the others."""
-        self._stop_if_cancelled()
         try:
             return work()
-        except CancelledError:
-            raise
         except FramewitnessError as error:
             self.limits.append(f"{name} could not be examined: {error}")
         except Exception as error:  # hostile files find ways that no list of exceptions foresees
@@ -173,10 +168,6 @@ class _Examination:
 
     def note(self, observe: Callable[[], Iterator[Observation]]) -> None:
         self.observations += self.part("Some observations", lambda: list(observe())) or []
-
-    def _stop_if_cancelled(self) -> None:
-        if self.cancelled():
-            raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
 
 
 def _still_facts(found: StillMetadata) -> MetadataFacts:

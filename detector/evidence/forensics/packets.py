@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.errors import CancelledError
 from detector.evidence.forensics.picture_types import PictureTypes
 from detector.evidence.forensics.types import Packets, Series
 from detector.evidence.opening import open_video
@@ -20,7 +18,6 @@ from detector.evidence.text import shown
 # Twelve hours at 60 pictures a second; a limit against files made to never end.
 MAX_PACKETS = 2_600_000
 MAX_POINTS = 900
-_CANCEL_EVERY = 2_048
 _SIGNED_PACKETS, _SIGNED_BYTES = 3, 1 << 16
 _MAX_RESTARTS = 200
 # What encoders write into the stream itself: x264 and x265 with their settings, FFmpeg's and others' names.
@@ -53,8 +50,8 @@ class PacketTable:
 NO_PTS = -(2**62)
 
 
-def read_packets(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> PacketTable:
-    """All packets of the main video stream. Raises what opening raises, and CancelledError."""
+def read_packets(path: Path) -> PacketTable:
+    """All packets of the main video stream. Raises what opening raises."""
     pts, sizes, keys = array("q"), array("q"), array("b")
     types: list[str] = []
     restarts: list[int] = []
@@ -65,8 +62,6 @@ def read_packets(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -
         kinds = PictureTypes(codec.codec.canonical_name, extradata)
         signed = [extradata[:_SIGNED_BYTES]]
         for packet in decoder.packets():
-            if len(sizes) % _CANCEL_EVERY == 0 and cancelled():
-                raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
             if len(sizes) >= MAX_PACKETS:
                 capped = True
                 break

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,7 +70,7 @@ def trust_list() -> TrustList | None:
     return TrustList(pem, f"{shown(path.name, 80)}, {certificates} certificate(s), SHA-256 {digest}")
 
 
-def read_provenance(path: Path, *, cancelled: Callable[[], bool] = lambda: False) -> Provenance:
+def read_provenance(path: Path) -> Provenance:
     """The content credentials of a file. Never raises on what is in it: a failure is "unreadable" with a reason."""
     try:
         import c2pa
@@ -83,7 +83,7 @@ def read_provenance(path: Path, *, cancelled: Callable[[], bool] = lambda: False
         problem = f"No signer can count as trusted: {error}."
     try:
         with path.open("rb") as stream:
-            found = _read(c2pa, _Bounded(stream, cancelled), trusted)
+            found = _read(c2pa, _Bounded(stream), trusted)
     except OSError as error:
         return _unreadable(f"The file cannot be read ({type(error).__name__}).", trusted)
     except Exception as error:  # the library maps hostile content to many kinds, ctypes' own among them
@@ -92,14 +92,14 @@ def read_provenance(path: Path, *, cancelled: Callable[[], bool] = lambda: False
 
 
 class _Bounded:
-    """A file that stops answering once time is up or the analysis is cancelled; the library then gives up."""
+    """A file that stops answering once time is up; the library then gives up."""
 
-    def __init__(self, stream: BinaryIO, cancelled: Callable[[], bool]) -> None:
-        self._stream, self._cancelled = stream, cancelled
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
         self._end_s = time.monotonic() + MAX_S
 
     def read(self, size: int = -1) -> bytes:
-        if time.monotonic() > self._end_s or self._cancelled():
+        if time.monotonic() > self._end_s:
             raise OSError(f"not finished within {MAX_S:.0f} s")
         return self._stream.read(size)
 

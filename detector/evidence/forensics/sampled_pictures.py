@@ -7,7 +7,7 @@ the same file gives the same numbers, and one thread decodes, so damage does too
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from detector.errors import CancelledError
 from detector.evidence.forensics.packets import NO_PTS, PacketTable
 from detector.evidence.forensics.types import Quantiser, Repeats
 from detector.evidence.opening import open_video
@@ -62,12 +61,10 @@ class SampledPictures:
     quantiser_reason: str | None
 
 
-def sample_pictures(
-    path: Path, table: PacketTable, pixels: int, *, cancelled: Callable[[], bool] = lambda: False
-) -> SampledPictures:
+def sample_pictures(path: Path, table: PacketTable, pixels: int) -> SampledPictures:
     """Decode some segments, each from a keyframe on. `pixels` is the area of one picture.
 
-    Neighbours count as equal only where every luma sample is. Raises what opening raises, and CancelledError.
+    Neighbours count as equal only where every luma sample is. Raises what opening raises.
     """
     budget = int(np.clip(BUDGET_PICTURES * 1280 * 720 / max(1, pixels), _MIN_BUDGET, _MAX_BUDGET))
     tally = _Tally()
@@ -76,13 +73,13 @@ def sample_pictures(
         codec.options = {**codec.options, "export_side_data": "venc_params"}
         name = codec.codec.canonical_name
         if len(table) <= budget:
-            _compare(decoder.frames(), len(table), tally, table, cancelled)
+            _compare(decoder.frames(), len(table), tally, table)
         else:
             for start, length in _segments(table, budget):
                 frames = decoder.frames_from(start, until=start)
                 if frames is None:
                     continue
-                _compare(frames, length, tally, table, cancelled)
+                _compare(frames, length, tally, table)
                 codec.flush_buffers()
     repeats = None
     if tally.compared:
@@ -112,14 +109,10 @@ def _segments(table: PacketTable, budget: int) -> Iterator[tuple[int, int]]:
         yield int(table.pts[key]), max(2, budget // len(chosen))
 
 
-def _compare(
-    frames: Iterator[Any], length: int, tally: _Tally, table: PacketTable, cancelled: Callable[[], bool]
-) -> None:
+def _compare(frames: Iterator[Any], length: int, tally: _Tally, table: PacketTable) -> None:
     before: NDArray[np.uint8] | None = None
     run = count = 0
     for count, frame in enumerate(frames):
-        if cancelled():
-            raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
         if count >= length:
             break
         _note_quantiser(frame, tally)

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from detector.analysis.forensics_record import forensics_from_dict, forensics_to_dict, provenance_to_dict
-from detector.errors import CancelledError
 from detector.evidence import Evidence
-from detector.evidence.forensics import FileForensics, examine_file
+from detector.evidence.forensics import FileForensics, examination, examine_file
 from detector.evidence.forensics.container_tree import read_tree
 from detector.evidence.forensics.meaning import MEANINGS
 from detector.evidence.isobmff import MAX_BOXES, MAX_DEPTH, read_layout
@@ -148,7 +147,7 @@ def test_a_failing_part_is_a_stated_limit(
 
     monkeypatch.setattr("detector.evidence.forensics.examination.read_packets", broken)
     evidence = admit(sources["mp4"])
-    found = examine_file(evidence.file.path, evidence)
+    found = examination.examine(evidence.file.path, evidence)
     assert found.limits[0] == "The packets could not be examined (ZeroDivisionError: by a field of the file)."
     assert found.frames is None
     assert {one.group for one in found.observations} == {"container", "streams"}
@@ -162,13 +161,6 @@ def test_a_file_that_is_gone_is_said_without_its_place(kind: str, sources: dict[
     assert found.provenance.state == "unreadable"
     assert found.limits
     assert str(evidence.file.path.parent) not in repr(found)
-
-
-@pytest.mark.parametrize("kind", ["mp4", "jpg"])
-def test_cancelling_ends_it(kind: str, sources: dict[str, Path], admit: Admit) -> None:
-    evidence = admit(sources[kind])
-    with pytest.raises(CancelledError):
-        examine_file(evidence.file.path, evidence, cancelled=lambda: True)
 
 
 def test_the_same_file_gives_the_same_findings(sources: dict[str, Path], admit: Admit) -> None:
@@ -187,3 +179,13 @@ def test_every_meaning_says_both_sides_in_whole_sentences(code: str) -> None:
         assert text.endswith(".")
     assert not meaning.title.endswith(".")
     assert {field.name for field in fields(FileForensics)} >= {"observations", "limits", "provenance"}
+
+
+def test_an_examination_whose_process_is_ended_leaves_a_reason(
+    sources: dict[str, Path], admit: Admit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = admit(sources["mp4"])
+    monkeypatch.setattr("detector.evidence.sandbox._BASE_S", 0.0)
+    found = examine_file(evidence.file.path, evidence)
+    assert found.provenance.state == "unreadable"
+    assert "takes longer" in found.limits[0]

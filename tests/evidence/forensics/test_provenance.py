@@ -144,10 +144,6 @@ def test_an_unusable_trust_list_is_named_and_trusts_nobody(
     assert reason in (found.reason or "")
 
 
-def test_a_cancelled_examination_ends_the_reading(signed: Path) -> None:
-    assert read_provenance(signed, cancelled=lambda: True).state == "unreadable"
-
-
 def test_the_file_is_only_read(signed: Path) -> None:
     before = signed.read_bytes()
     signed.chmod(0o444)

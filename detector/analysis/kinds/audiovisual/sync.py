@@ -19,7 +19,8 @@ from detector.analysis.kinds.audiovisual.lip_sync import MAX_LAG_S, LipSync, lip
 from detector.analysis.kinds.audiovisual.speech_segments import SHORTEST_S, SpeechSegment, choose_segments, overlap_s
 from detector.analysis.types import SyncWindow
 from detector.errors import CancelledError
-from detector.evidence.audio import Sound, read_sound, sound_blocks
+from detector.evidence import read_sound, sound_blocks
+from detector.evidence.audio import Sound
 from detector.evidence.speech import SpeechActivity, mel_around, speech_activity
 from detector.evidence.types import Evidence
 from detector.faces.backend import FaceBackend, default_backend
