@@ -6,11 +6,14 @@ line carries the SHA-256 of the line before it.
 
 What it detects: removal of the newest events with everything they recorded, removal of a whole case, a log rewritten
 from any event on with all its hashes recomputed, a database put back to an earlier copy, a line of this file changed or
-taken from its middle, and the loss of the file.
+taken from its middle or its end, and the loss of the file.
 What it cannot detect: database and anchor changed together by someone who can write both, and knows how. Keep the file
 on a medium that person cannot rewrite (FRAMEWITNESS_ANCHOR names the folder), and compare heads printed in earlier
-reports (`cases verify --head`), which are beyond anyone's reach. A line is written after its commit, so a crash between
-the two leaves the anchor one step behind; the next opening catches up.
+reports (`cases verify --head`), which are beyond anyone's reach.
+
+A line is written after its commit, so a crash between the two, or a file that cannot be written, leaves the anchor
+behind; the next opening catches up. Each transaction therefore keeps (table `anchored`) up to which change the file was
+written when it began: whatever happens, a file that ends earlier was cut.
 """
 
 from __future__ import annotations
@@ -67,12 +70,16 @@ class Anchor:
         except (ValueError, KeyError, TypeError):
             return None
 
+    def vouch(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Keep, within a transaction, up to which change the file is written. Called before each commit."""
+        cursor.execute("UPDATE anchored SET change = ? WHERE change < ?", [self._change, self._change])
+
     def follow(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Append a line for every log that grew since the last one. Called after each commit by the one writer."""
         try:
-            if self._size > 0 and not self.exists():
-                # Writing it anew would hide that it was taken away; the next opening says so in the store's log.
-                self.problem = _missing(self.path)
+            if lost := self._lost():
+                # Writing on would hide that lines were taken away; the next opening says so in the store's log.
+                self.problem = lost
                 return
             self._catch_up()
             found = heads_since(cursor, self._change)
@@ -113,7 +120,8 @@ class Anchor:
             "SELECT event_hash FROM events WHERE case_id = ? AND sequence = ?", [newest.case_id, newest.sequence]
         ).fetchone()
         if newest.change <= known and held and held[0] == newest.event_hash:
-            return None, 0
+            (written,) = cursor.execute("SELECT coalesce(max(change), 0) FROM anchored").fetchall()[0]
+            return (_cut(self.path, newest, written) if newest.change < written else None), 0
         return (
             f"The anchor file {self.path.name} knows {newest.change} events, up to {newest.at}; the database holds "
             f"{known} and not that one. Newer events are missing, as after a crash, a restored backup or a removal. "
@@ -125,6 +133,8 @@ class Anchor:
         hundred thousand lines a second; takes in the lines of one case only where one is named."""
         by_case: dict[str, list[AnchorLine]] = {}
         previous = _FIRST_PREVIOUS
+        if lost := self._lost():
+            return by_case, lost
         if not self.exists():
             return by_case, _missing(self.path)
         for number, text in enumerate(self._lines(), start=1):
@@ -144,6 +154,13 @@ class Anchor:
         with self.path.open("rb") as stream:
             for text in stream:
                 yield text.removesuffix(b"\n")
+
+    def _lost(self) -> str | None:
+        """What is missing of the lines that this process knows of, in one sentence."""
+        known, newest = self._change, self.last_line()
+        if newest is None:
+            return _missing(self.path) if known else None
+        return _cut(self.path, newest, known) if newest.change < known else None
 
     def _catch_up(self) -> None:
         """Learn the file's end anew where something else wrote to it."""
@@ -197,6 +214,14 @@ def anchor_problem(lines: list[AnchorLine], events: list[Event]) -> str | None:
 def _line(fields: dict[str, Any]) -> AnchorLine:
     return AnchorLine(
         int(fields["change"]), str(fields["case_id"]), int(fields["sequence"]), fields["event_hash"], fields["at"]
+    )
+
+
+def _cut(path: Path, newest: AnchorLine, written: int) -> str:
+    return (
+        f"The anchor file {path} ends with change {newest.change}, of {newest.at}, and was written up to change "
+        f"{written} before: its newest lines were removed, or an older copy was put in its place. Compare it with a "
+        "backup."
     )
 
 

@@ -62,7 +62,8 @@ class Database:
         with _writer_locks_guard:
             self._writer = _writer_locks.setdefault(self.path, threading.RLock())
         self.closed = False
-        # Called with a cursor after each commit, before the next write may begin.
+        # Called with a cursor at the end of each transaction, and after its commit before the next write may begin.
+        self.before_commit: Callable[[duckdb.DuckDBPyConnection], None] | None = None
         self.after_commit: Callable[[duckdb.DuckDBPyConnection], None] | None = None
 
     @contextmanager
@@ -126,6 +127,8 @@ class Database:
             cursor.execute("BEGIN TRANSACTION")
             try:
                 outcome = change(cursor)
+                if self.before_commit is not None:
+                    self.before_commit(cursor)
                 cursor.execute("COMMIT")
             except BaseException:
                 # A failed COMMIT has already ended the transaction.

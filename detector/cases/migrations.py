@@ -133,6 +133,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
         then=_fill_derived,
     ),
+    Migration(
+        "0005_anchored",
+        # The change up to which the anchor file was written when the newest transaction began.
+        ("CREATE TABLE anchored (change BIGINT NOT NULL)", "INSERT INTO anchored VALUES (0)"),
+    ),
 )
 
 

@@ -34,7 +34,7 @@ def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, tuple[str,
         warnings = [*_check_anchor(database, anchor, actor, expected), *_report_wal(database, actor)]
         if failed := keep_daily_backup(database, layout):
             warnings.append(failed)
-        database.after_commit = anchor.follow
+        database.before_commit, database.after_commit = anchor.vouch, anchor.follow
         with database.held(), database.read() as cursor:
             anchor.follow(cursor)
         if anchor.problem:

@@ -12,7 +12,8 @@ import duckdb
 import pytest
 
 from detector.cases import CaseStore, JobRequest
-from detector.cases.chain import FIRST_PREVIOUS_HASH, event_hash
+from detector.cases.anchor import Anchor
+from detector.cases.chain import FIRST_PREVIOUS_HASH, append_event, event_hash
 from detector.cases.database import from_column, rows
 from detector.errors import StoreError
 from tests.cases.records import make_analysis, make_evidence
@@ -144,6 +145,14 @@ def put_back_older_copy(world: World) -> None:
     shutil.copy(older, world.home / "cases.duckdb")
 
 
+def put_back_older_anchor(world: World) -> None:
+    older = world.anchor_lines()
+    with CaseStore.open(world.home, actor="E") as store:
+        for number in range(2):
+            store.add_note(world.case_id, f"later {number}")
+    world.write_anchor(older)
+
+
 def swap_results(world: World) -> None:
     one, two = sorted(world.home.glob("artefacts/*/*.json"))
     content = one.read_bytes(), two.read_bytes()
@@ -271,6 +280,11 @@ TAMPERINGS: dict[str, tuple[Callable[[World], None], str]] = {
         lambda world: world.write_anchor([*world.anchor_lines()[1::-1], *world.anchor_lines()[2:]]),
         "does not follow from the line before it",
     ),
+    "the anchor's newest lines": (
+        lambda world: world.write_anchor(world.anchor_lines()[:-2]),
+        "newest lines were removed",
+    ),
+    "an older copy of the anchor": (put_back_older_anchor, "newest lines were removed"),
     "the anchor made unreadable": (
         lambda world: world.write_anchor(["nonsense\n", *world.anchor_lines()]),
         "anchor file",
@@ -320,6 +334,23 @@ def test_an_anchor_emptied_while_the_store_is_open_is_found(world: World) -> Non
         assert "missing or empty" in store.verify(world.case_id).problem
 
 
+def test_an_anchor_cut_short_while_the_store_is_open_is_found_and_stays_so(world: World) -> None:
+    with CaseStore.open(world.home, actor="E") as store:
+        store.add_note(world.case_id, "before")
+        cut = world.anchor_lines()[:-1]
+        world.write_anchor(cut)
+        store.add_note(world.case_id, "after")
+        assert "newest lines were removed" in store.verify(world.case_id).problem
+        assert world.anchor_lines() == cut
+    with CaseStore.open(world.home, actor="E") as store:
+        assert "newest lines were removed" in store.warnings[0]
+    with CaseStore.open(world.home, actor="E") as store:
+        assert store.warnings == ()
+        assert "newest lines were removed" in store.verify_all().problem
+        store.acknowledge("The disk was full; compared with the backup of Monday.")
+        assert store.verify_all().ok
+
+
 def test_an_anchor_taken_away_while_the_store_is_open_is_found(world: World) -> None:
     with CaseStore.open(world.home, actor="E") as store:
         store.add_note(world.case_id, "before")
@@ -361,12 +392,54 @@ def test_a_change_of_database_and_anchor_together_is_found_by_a_printed_head_onl
 def test_an_anchor_that_fell_behind_catches_up(world: World) -> None:
     """As after a crash between a commit and the line that follows it, in the middle of the line."""
     lines = world.anchor_lines()
-    world.write_anchor([*lines[:-2], lines[-2][:40]])
+    world.write_anchor([*lines[:-1], lines[-1][:40]])
     with CaseStore.open(world.home, actor="E") as store:
         assert store.warnings == ()
         assert store.verify_all().ok
     after = world.anchor_lines()
     assert [json.loads(line)["event_hash"] for line in after[-1:]] == [json.loads(lines[-1])["event_hash"]]
+
+
+def test_no_moment_at_which_the_program_is_killed_makes_a_finding(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each copy is what a killed process leaves: before a line of the anchor, in the middle of it, and after it."""
+    copies: list[Path] = []
+    append = Anchor._append
+
+    def copy() -> None:
+        copies.append(tmp_path / f"killed {len(copies)}")
+        shutil.copytree(world.home, copies[-1])
+
+    def append_in_parts(anchor: Anchor, text: bytes) -> None:
+        copy()
+        before = anchor.path.read_bytes()
+        anchor.path.write_bytes(before + text[: len(text) * 2 // 3])
+        copy()
+        anchor.path.write_bytes(before)
+        append(anchor, text)
+        copy()
+
+    def fail(_: Anchor, __: bytes) -> None:
+        copy()
+        raise OSError("No space left on device")
+
+    with CaseStore.open(world.home, actor="E") as store:
+        monkeypatch.setattr(Anchor, "_append", append_in_parts)
+        store.add_note(world.case_id, "one log grows")
+        store._database.write(
+            lambda cursor: [append_event(cursor, log, "both", "E", {}) for log in (world.case_id, world.other_id)]
+        )
+        monkeypatch.setattr(Anchor, "_append", fail)
+        for number in range(3):
+            store.add_note(world.case_id, f"unwritten {number}")
+    monkeypatch.undo()
+    assert len(copies) == 9
+    for home in copies:
+        with CaseStore.open(home, actor="E") as store:
+            assert store.warnings == ()
+            assert store.verify_all().ok
+            assert store.findings() == ()
 
 
 def test_the_anchor_can_lie_elsewhere(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
