@@ -14,7 +14,8 @@ from pages.parts.shared.address import Place
 
 def render() -> None:
     """Show the page: the list of cases and the chosen one."""
-    for warning in services.current().store.warnings:
+    store = services.current().store
+    for warning in (*store.warnings, *filter(None, [store.timestamps.problem])):
         markup.problem("The case store needs attention", warning)
     who = actor.name()
     left, right = st.columns([5, 13], gap="large")

@@ -37,6 +37,7 @@ from detector.cases.types import (
     Note,
     StoreVerification,
     StrayFile,
+    Timestamp,
     Verification,
 )
 
@@ -75,6 +76,7 @@ __all__ = [
     "Signature",
     "StoreVerification",
     "StrayFile",
+    "Timestamp",
     "Verification",
     "default_home",
     "restore",

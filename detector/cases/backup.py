@@ -4,9 +4,10 @@ database/       DuckDB's EXPORT DATABASE: the schema as SQL and each table as Pa
 evidence/       the originals
 artefacts/      saved results
 cases.anchor    the anchor file
+cases.timestamps  the time stamps, where there are any
 backup.json     the schema's steps, the program's version, and the SHA-256 of every other file
 
-Automatic backups lie in the home's `backups` and hold the database and the anchor only: originals and results are files
+Automatic backups lie in the home's `backups` and hold all but the two folders: originals and results are files
 that never change, and restoring leaves them where they are.
 """
 
@@ -27,7 +28,7 @@ from detector.cases.migrations import MIGRATIONS, applied, migrate
 from detector.errors import StoreDamagedError, StoreError
 
 _FILES = ("evidence", "artefacts")
-_ANCHOR = "cases.anchor"
+_ANCHOR, _TIMESTAMPS = "cases.anchor", "cases.timestamps"
 _DAILY = "daily"
 _DAILY_KEPT, _OTHERS_KEPT = 7, 3
 
@@ -41,8 +42,9 @@ def back_up(database: Database, layout: Layout, folder: Path, *, files: Sequence
         if any(folder.iterdir()):
             raise StoreError(f"A backup needs an empty folder; {folder} holds files. Nothing was written.")
         with database.held():
-            if layout.anchor.is_file():
-                shutil.copy2(layout.anchor, folder / _ANCHOR)
+            for name, path in _watching(layout).items():
+                if path.is_file():
+                    shutil.copy2(path, folder / name)
             steps = applied(database)
             target = str(folder.resolve() / "database").replace("'", "''")
             with database.read() as cursor:
@@ -104,7 +106,7 @@ def restore(folder: Path, home: Path) -> None:
     manifest says, or a newer version wrote it; then `home` has no database."""
     layout = Layout(home.expanduser().resolve())
     steps = _check(folder)
-    if layout.database.exists() or layout.anchor.exists():
+    if any(path.exists() for path in (layout.database, *_watching(layout).values())):
         raise StoreError(f"There is a case store at {layout.home} already; restore into an empty folder.")
     layout.make()
     unfinished = layout.database.with_name(".restoring.duckdb")
@@ -114,13 +116,19 @@ def restore(folder: Path, home: Path) -> None:
             if (folder / name).is_dir():
                 shutil.copytree(folder / name, layout.home / name, dirs_exist_ok=True)
         _rebuild(folder, steps, unfinished)
-        if (folder / _ANCHOR).is_file():
-            shutil.copy2(folder / _ANCHOR, layout.anchor)
+        for name, path in _watching(layout).items():
+            if (folder / name).is_file():
+                shutil.copy2(folder / name, path)
         unfinished.rename(layout.database)
     except (OSError, shutil.Error) as error:
         raise StoreError(f"The backup {folder} could not be restored to {layout.home}: {error}.") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _watching(layout: Layout) -> dict[str, Path]:
+    """The files that watch the database: their name in a backup -> their place in the store."""
+    return {_ANCHOR: layout.anchor, _TIMESTAMPS: layout.timestamps}
 
 
 def _check(folder: Path) -> int:

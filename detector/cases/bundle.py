@@ -14,7 +14,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ from detector.cases.verify_case import (
     parse_json,
     parse_table,
     scores_problem,
+    stamps_problem,
     told_problem,
 )
 from detector.errors import EvidenceError, StoreError
@@ -50,7 +51,7 @@ _ID = re.compile(r"[cxrnkptsj][0-9a-z]{9}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MEMBER = re.compile(
     rf"case\.json|manifest\.json|scores\.csv|{re.escape(SCRIPT)}|tables/({'|'.join(CASE_TABLES)})\.jsonl"
-    r"|analyses/r[0-9a-z]{9}\.(json|npz)|evidence/[0-9a-f]{64}"
+    r"|analyses/r[0-9a-z]{9}\.(json|npz)|evidence/[0-9a-f]{64}|timestamps/[0-9]{8}T[0-9]{6}Z-[0-9]+\.(heads|tst)"
 )
 _MOST_MEMBERS = 100_000
 # Tables, manifest and descriptions, together: they are held in memory.
@@ -115,7 +116,7 @@ def _read(archive: zipfile.ZipFile, most_bytes: int) -> _Bundle:
     if set(manifest) != set(names) - {"manifest.json"}:
         raise StoreError(f"The bundle's members are not those its manifest lists. {_HOW}")
     read = ("case.json", "scores.csv", *(f"tables/{table}.jsonl" for table in CASE_TABLES))
-    size_bytes = len(content) + sum(max(0, manifest[name][1]) for name in read)
+    size_bytes = len(content) + sum(max(0, manifest[name][1]) for name in (*read, *_stamp_names(manifest)))
     if size_bytes > most_bytes:
         raise _too_large(f"{size_bytes >> 20:,} MB of tables and descriptions", most_bytes)
     told = parse_json(b"".join(_chunks(archive, manifest, "case.json")))
@@ -132,10 +133,18 @@ def _read(archive: zipfile.ZipFile, most_bytes: int) -> _Bundle:
     scores_csv = b"".join(_chunks(archive, manifest, "scores.csv"))
     bundle = _Bundle(archive, manifest, found, case["case_id"], told, scores_csv)
     _check_forms(bundle)
-    unneeded = set(manifest) - {*read, SCRIPT, *files_needed(found)}
+    # Time stamps stay in the bundle: a store keeps those of its own heads.
+    stamps = {name: b"".join(_chunks(archive, manifest, name)) for name in _stamp_names(manifest)}
+    if problem := stamps_problem(stamps, {row["event_hash"] for row in found["events"]}):
+        raise StoreError(f"{problem} {_HOW}")
+    unneeded = set(manifest) - {*read, SCRIPT, *files_needed(found), *stamps}
     if unneeded:
         raise StoreError(f"The bundle has a member that none of its rows names ({min(unneeded)}). {_HOW}")
     return bundle
+
+
+def _stamp_names(manifest: Iterable[str]) -> list[str]:
+    return [name for name in manifest if name.startswith("timestamps/")]
 
 
 def _with_times(row: dict[str, Any]) -> dict[str, Any]:

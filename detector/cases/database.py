@@ -226,7 +226,7 @@ def _damaged(path: Path, error: duckdb.Error) -> StoreDamagedError:
     if not kept:
         return StoreDamagedError(f"{said}Restore the file from a backup, or move it away to start an empty store.")
     return StoreDamagedError(
-        f"{said}The newest backup is {kept[-1].name}. To go back to it, move {path.name}, {path.name}.wal and "
-        "cases.anchor to another folder, leave the other folders where they are, and run `framewitness cases import "
-        f"{kept[-1]} --home {path.parent}`."
+        f"{said}The newest backup is {kept[-1].name}. To go back to it, move {path.name}, {path.name}.wal, "
+        "cases.anchor and cases.timestamps to another folder, leave the other folders where they are, and run "
+        f"`framewitness cases import {kept[-1]} --home {path.parent}`."
     )

@@ -6,6 +6,8 @@
     scores.csv           every score of every analysis
     tables/<name>.jsonl  the store's own rows of the case, one JSON object a line, from which `bundle` restores it
     evidence/<sha256>    the originals, on request
+    timestamps/<time>-<n>.heads, .tst
+                         each time stamp over the log: the text that was stamped, event hashes a line, and its token
     verify_case.py       checks all of this without this program (see `verify_case`)
     manifest.json        SHA-256 and size of every other member
 
@@ -34,6 +36,7 @@ from detector.cases.database import rows
 from detector.cases.home import Layout
 from detector.cases.records import read_analyses, read_bookmarks, read_case, read_exhibits, read_notes
 from detector.cases.seals import SEALED
+from detector.cases.timestamps import read_lines
 from detector.cases.types import AnalysisRecord, Verification
 from detector.cases.verify_case import SCRIPT
 from detector.errors import StoreError
@@ -88,10 +91,13 @@ def write_bundle(
     files[SCRIPT] = VERIFIER
     if include_evidence:
         files |= {f"evidence/{exhibit.sha256}": exhibit.evidence.file.path for exhibit in exhibits}
+    stamps = [line for line in read_lines(layout.timestamps)[0] if any(head.case_id == case_id for head in line.heads)]
     texts = {"case.json": _pretty(described).encode(), "scores.csv": _scores_csv(cursor, case_id)}
     for table in CASE_TABLES:
         lines = "".join(f"{canonical(row)}\n" for row in _rows_of(cursor, table, case_id))
         texts[f"tables/{table}.jsonl"] = lines.encode()
+    for stamp in stamps:
+        texts |= {f"timestamps/{stamp.name}.heads": stamp.statement, f"timestamps/{stamp.name}.tst": stamp.token}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".exporting-", suffix=".zip")

@@ -53,6 +53,11 @@ class Layout:
         return self.home / "cases.anchor"
 
     @property
+    def timestamps(self) -> Path:
+        """The file of time stamps (see `timestamps`), beside the anchor."""
+        return self.anchor.with_suffix(".timestamps")
+
+    @property
     def evidence(self) -> Path:
         """The folder of originals, by SHA-256."""
         return self.home / "evidence"

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import getpass
 
+import duckdb
+
 from detector.cases.anchor import Anchor
 from detector.cases.backup import keep_backup, keep_daily_backup
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.database import Database
 from detector.cases.home import Layout
 from detector.cases.migrations import MIGRATIONS, applied, migrate
+from detector.cases.timestamps import Timestamps
 
 # From this step on a store has an anchor; one that had the step before and has no anchor now has lost it.
 _ANCHORED_SINCE = MIGRATIONS[3].name
 
 
-def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, tuple[str, ...]]:
-    """(database up to date and watched by the anchor, the anchor, plain sentences on what happened).
+def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, Timestamps, tuple[str, ...]]:
+    """(database up to date and watched by the anchor, the anchor, the time stamps, plain sentences on what happened).
 
     What is wrong at opening is also put into the store's own log. Before its schema is changed, and once a day, the
     database is backed up. Raises StoreError as `Database` and `migrate` do, and where the backup before a change fails.
     """
     layout.make()
     database = Database(layout.database)
-    anchor = Anchor(layout.anchor)
+    anchor, timestamps = Anchor(layout.anchor), Timestamps(layout.timestamps)
     try:
         ran = migrate(database, before=lambda step: keep_backup(database, layout, f"before-{step}"))
         expected = _ANCHORED_SINCE in applied(database) and _ANCHORED_SINCE not in ran
@@ -34,15 +37,20 @@ def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, tuple[str,
         warnings = [*_check_anchor(database, anchor, actor, expected), *_report_wal(database, actor)]
         if failed := keep_daily_backup(database, layout):
             warnings.append(failed)
-        database.before_commit, database.after_commit = anchor.vouch, anchor.follow
-        with database.held(), database.read() as cursor:
+
+        def follow(cursor: duckdb.DuckDBPyConnection) -> None:
             anchor.follow(cursor)
+            timestamps.follow(cursor)
+
+        database.before_commit, database.after_commit = anchor.vouch, follow
+        with database.held(), database.read() as cursor:
+            follow(cursor)
         if anchor.problem:
             warnings.append(anchor.problem)
     except BaseException:
         database.close()
         raise
-    return database, anchor, tuple(warnings)
+    return database, anchor, timestamps, tuple(warnings)
 
 
 def system_user() -> str:

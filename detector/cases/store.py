@@ -39,6 +39,7 @@ from detector.cases.reader import CaseReader
 from detector.cases.records import read_case, read_notes
 from detector.cases.similarity import SimilaritySearch
 from detector.cases.statement_repository import StatementRepository
+from detector.cases.timestamps import TimestampLine, Timestamps
 from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, StoreVerification, Verification
 from detector.cases.verify import Progress
 from detector.errors import StoreError
@@ -54,14 +55,22 @@ class CaseStore(CaseReader):
 
     `jobs` is the job table; `metadata` keeps status, tags, stars, exhibit names and bookmarks; `statements` opinions,
     ground truth, signatures and views; `similarity` finds what was seen before; `intake` is the way in for files.
+    `timestamps` has the logs' newest events stamped by an authority, where one is named.
     `warnings` are plain sentences on what happened at opening. Every method raises StoreError for an id that the store
     does not hold.
     """
 
     def __init__(
-        self, layout: Layout, database: Database, anchor: Anchor, actor: str, warnings: tuple[str, ...]
+        self,
+        layout: Layout,
+        database: Database,
+        anchor: Anchor,
+        timestamps: Timestamps,
+        actor: str,
+        warnings: tuple[str, ...],
     ) -> None:
         super().__init__(layout, database, anchor)
+        self.timestamps = timestamps
         self.warnings = warnings
         self.jobs = JobTable(database, actor)
         self.metadata = CaseMetadata(database, actor)
@@ -79,8 +88,8 @@ class CaseStore(CaseReader):
         """
         layout = Layout(home.expanduser().resolve())
         who = actor or system_user()
-        database, anchor, warnings = open_store(layout, who)
-        return cls(layout, database, anchor, who, warnings)
+        database, anchor, timestamps, warnings = open_store(layout, who)
+        return cls(layout, database, anchor, timestamps, who, warnings)
 
     def __enter__(self) -> CaseStore:
         return self
@@ -91,7 +100,9 @@ class CaseStore(CaseReader):
         self.close()
 
     def close(self) -> None:
-        """Let go of the database so that another process may open it. Safe to call twice."""
+        """Let go of the database so that another process may open it; a time-stamping authority that is being asked
+        may answer first, for some seconds. Safe to call twice."""
+        self.timestamps.wait()
         self._database.close()
 
     @property
@@ -243,6 +254,12 @@ class CaseStore(CaseReader):
         for one in outcome.cases:
             self._report_altered(one)
         return outcome
+
+    def timestamp(self) -> TimestampLine | None:
+        """Have the newest events of all logs that have grown stamped now (see `timestamps`); None where none has.
+        Raises SettingsError where no authority is named, StoreError where it gives no token."""
+        with self._database.read() as cursor:
+            return self.timestamps.take(cursor)
 
     def export_case(self, case_id: str, path: Path, *, include_evidence: bool = False, author: str = "") -> Path:
         """Write the whole case, and whether it verified, as a zip whose manifest lists the SHA-256 of every member (see

@@ -249,10 +249,29 @@ class StrayFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Timestamp:
+    """A token (RFC 3161) that holds for a log: `authority` saw the hash of event `sequence` at the time `at`, by its
+    own clock. `trusted`: its certificate led to a given root at that time, None where no root is given."""
+
+    sequence: int
+    at: datetime
+    authority: str
+    trusted: bool | None
+
+    @property
+    def sentence(self) -> str:
+        """Which event was stamped, when, by whom, and what was checked of that."""
+        checked = "signature valid, the authority's certificate "
+        checked += "leads to a trusted root" if self.trusted else "is not checked against a trusted root"
+        return f"Event {self.sequence} was time-stamped {self.at.isoformat()} by {self.authority}: {checked}."
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """Outcome of recomputing a case. `problem` names the first failure in one sentence, None when all agrees. `head` is
     the log's newest event; the anchor file vouches for events up to `anchored`. `warnings` are no failures. `altered`
-    is (SHA-256 expected, SHA-256 found) of an evidence file that holds something else."""
+    is (SHA-256 expected, SHA-256 found) of an evidence file that holds something else. `timestamps` are those of the
+    log that hold, oldest first."""
 
     case_id: str
     events_checked: int
@@ -263,6 +282,7 @@ class Verification:
     anchored: int = 0
     warnings: tuple[str, ...] = ()
     altered: tuple[str, str] | None = None
+    timestamps: tuple[Timestamp, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -273,12 +293,14 @@ class Verification:
 @dataclass(frozen=True, slots=True)
 class StoreVerification:
     """Outcome of recomputing the whole store. `problem` is the first thing wrong outside single cases. `strays` are
-    files that no exhibit names, `missing` the SHA-256 of those that one names and that are not there."""
+    files that no exhibit names, `missing` the SHA-256 of those that one names and that are not there. `timestamps` are
+    those of the store's own log that hold, oldest first."""
 
     cases: tuple[Verification, ...]
     problem: str | None
     strays: tuple[StrayFile, ...] = ()
     missing: tuple[str, ...] = ()
+    timestamps: tuple[Timestamp, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -19,12 +20,28 @@ from detector.cases.job_table import job_problem
 from detector.cases.records import read_analyses, read_case, read_exhibits
 from detector.cases.seals import SEALED, seal_problem, sealed_records
 from detector.cases.search_index import text_problem
+from detector.cases.timestamps import CheckedLines, checked_lines
 from detector.cases.types import Event, StoreVerification, Verification
 from detector.evidence.store import stored_path
 
 # Told the part done, 0 to 1, and what is being read.
 Progress = Callable[[float, str], None]
-_AnchorState = tuple[dict[str, list[AnchorLine]], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What lies outside the database: the anchor's lines by case, what is wrong with that file or could not be written
+    to it, and the time stamps."""
+
+    anchored: dict[str, list[AnchorLine]]
+    anchor_file_problem: str | None
+    unwritten: str | None
+    stamped: CheckedLines
+
+    @property
+    def problem(self) -> str | None:
+        """The first thing wrong with the files themselves."""
+        return self.anchor_file_problem or self.stamped.problem
 
 
 def verify_case(
@@ -41,16 +58,16 @@ def verify_case(
     `known_heads` are event hashes from earlier reports or exports of the case: each must still be in the log.
     """
     # Read before the log, so that an event written meanwhile is not held against it.
-    anchored = anchor.read(case_id)
-    return _verify(database, layout, anchored, anchor.problem, case_id, known_heads, progress)
+    known = _Known(*anchor.read(case_id), anchor.problem, checked_lines(layout.timestamps, case_id))
+    return _verify(database, layout, known, case_id, known_heads, progress)
 
 
 def verify_store(
     database: Database, layout: Layout, anchor: Anchor, *, progress: Progress | None = None
 ) -> StoreVerification:
     """Every case, the store's own log, and that nothing lies outside the cases or was taken away with its case."""
-    anchored = anchor.read()
-    by_case, problem = anchored
+    known = _Known(*anchor.read(), anchor.problem, checked_lines(layout.timestamps))
+    by_case = known.anchored
     with database.snapshot() as cursor:
         ids = [found for (found,) in cursor.execute("SELECT case_id FROM cases ORDER BY case_id").fetchall()]
         events = read_events(cursor, STORE_CHAIN)
@@ -59,39 +76,43 @@ def verify_store(
             or head_problem(events, read_head(cursor, STORE_CHAIN))
             or anchor_problem(by_case.get(STORE_CHAIN, []), events)
         )
+        timestamps, unstamped = known.stamped.of_log(STORE_CHAIN, events)
         lost = next((case_id for case_id in by_case if case_id != STORE_CHAIN and case_id not in ids), None)
         if lost is not None:
             own = own or f"The anchor file knows the case {lost}, which the store no longer holds: it was removed."
-        problem = problem or own or _stray(cursor) or finding_problem(read_findings(cursor))
+        lost = next((case_id for case_id in known.stamped.cases() if case_id not in (STORE_CHAIN, *ids)), None)
+        if lost is not None:
+            own = own or f"A time stamp knows the case {lost}, which the store no longer holds: it was removed."
+        problem = known.problem or own or unstamped or _stray(cursor) or finding_problem(read_findings(cursor))
         named = named_files(cursor)
     outcomes = []
     for place, case_id in enumerate(ids):
         if progress is not None:
             progress(place / len(ids), case_id)
-        outcomes.append(_verify(database, layout, anchored, anchor.problem, case_id, ()))
+        outcomes.append(_verify(database, layout, known, case_id, ()))
     missing = tuple(sha256 for sha256 in sorted(named) if not stored_path(layout.evidence, sha256).is_file())
-    return StoreVerification(tuple(outcomes), problem, find_strays(layout.evidence, named), missing)
+    return StoreVerification(tuple(outcomes), problem, find_strays(layout.evidence, named), missing, timestamps)
 
 
 def _verify(
     database: Database,
     layout: Layout,
-    anchored: _AnchorState,
-    unwritten: str | None,
+    known: _Known,
     case_id: str,
     known_heads: Sequence[str],
     progress: Progress | None = None,
 ) -> Verification:
-    by_case, anchor_file_problem = anchored
-    lines = by_case.get(case_id, [])
+    lines = known.anchored.get(case_id, [])
     with database.snapshot() as cursor:
         read_case(cursor, case_id)
         events = read_events(cursor, case_id)
         head = read_head(cursor, case_id)
         sealed = sealed_records(events)
+        timestamps, unstamped = known.stamped.of_log(case_id, events)
         problem = (
             chain_problem(events)
             or anchor_problem(lines, events)
+            or unstamped
             or head_problem(events, head)
             or _unknown_head(events, known_heads)
             or seal_problem(cursor, case_id, sealed)
@@ -117,15 +138,16 @@ def _verify(
         events_checked=len(events),
         records_checked=len(sealed),
         files_checked=checked,
-        problem=problem or anchor_file_problem or found,
+        problem=problem or known.problem or found,
         head=head,
         anchored=lines[-1].sequence if lines else 0,
         warnings=(
             *clock_warnings(events),
-            *([unwritten] if unwritten else []),
+            *([known.unwritten] if known.unwritten else []),
             *(one.sentence for one in findings if one.acknowledged_by is not None),
         ),
         altered=altered,
+        timestamps=timestamps,
     )
 
 

@@ -74,7 +74,8 @@ ALTERED, ACKNOWLEDGED = "evidence_altered", "findings_acknowledged"
 
 _MEMBER = re.compile(
     r"(case|replay|analysis|manifest)\.json|scores\.csv|verify_case\.py|tables/(%s)\.jsonl"
-    r"|analyses/r[0-9a-z]{9}\.(json|npz)|(evidence|input)/[0-9a-f]{64}" % "|".join(TABLES)
+    r"|analyses/r[0-9a-z]{9}\.(json|npz)|(evidence|input)/[0-9a-f]{64}"
+    r"|timestamps/[0-9]{8}T[0-9]{6}Z-[0-9]+\.(heads|tst)" % "|".join(TABLES)
 )
 _LEFT_BY_DESKTOPS = {".DS_Store", "Thumbs.db", "desktop.ini"}
 _REFUSED = "refused"
@@ -338,6 +339,15 @@ def files_needed(tables: Tables) -> Dict[str, Tuple[str, int]]:
     return needed
 
 
+def stamps_problem(stamps: Dict[str, bytes], hashes: Set[str]) -> Optional[str]:
+    """Whether each time stamp, a text of event hashes (.heads) with its token (.tst), is over an event of the log, in
+    one sentence; None where all is well. `hashes` are those of the log's events. Signatures are not checked."""
+    for name in {os.path.splitext(name)[0] for name in stamps}:
+        if name + ".tst" not in stamps or hashes.isdisjoint(stamps.get(name + ".heads", b"").decode("ascii").split()):
+            return "The time stamp %s is over no event of the log: the log was rewritten." % name
+    return None
+
+
 def _seal(kind: str, identifier: str, own: Row, parts: Dict[Tuple[str, str], List[Row]]) -> str:
     total = hashlib.sha256(canonical([own]))
     for part, columns, order in PARTS if kind == "analysis" else ():
@@ -430,6 +440,10 @@ class Check:
         for head in (given.strip().lower() for given in heads):
             unknown = Finding("head", False, f"{head} is in no event: it is not the log that was reported.")
             self.findings.append(Finding("head", True, f"{head} is in the log") if head in hashes else unknown)
+        stamps = {name: self.archive.read(name) for name in self.archive.sizes if name.startswith("timestamps/")}
+        if stamps:
+            self.that("timestamps", "each names an event of the log", lambda: stamps_problem(stamps, set(hashes)))
+            self.findings.append(Finding("timestamps", None, "their signatures are for openssl to check: ts -verify"))
         rendered = [parse_json(one["details_json"].encode()) for one in events if one["action"] == "report_rendered"]
         named = {details["sha256"] for details in rendered}
         for path in reports:

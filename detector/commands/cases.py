@@ -50,6 +50,7 @@ def add_commands(commands: Any) -> None:
     settle.add_argument("text", help="what was found out and done; kept in the log")
     settle.add_argument("--case", help="case id, reference or title (default: the store's own log)")
     settle.add_argument("--author", default="", help="who states it (default: the user of this system)")
+    stamp = actions.add_parser("timestamp", help="have the logs' newest events time-stamped now (RFC 3161)")
     strays = actions.add_parser("strays", help="list the files in the evidence folder that no exhibit names")
     strays.add_argument("--clear", action="store_true", help="remove them, with an event in the store's log")
     for action, run in (
@@ -60,6 +61,7 @@ def add_commands(commands: Any) -> None:
         (export, _export),
         (bring, _import),
         (settle, _acknowledge),
+        (stamp, _timestamp),
         (strays, _strays),
     ):
         if action in (verify, export):
@@ -156,6 +158,9 @@ def _verify(args: argparse.Namespace) -> int:
         else:
             case_id = require_case(store, args.case).case_id
             outcomes, problem = (store.check(case_id, known_heads=args.head),), None
+        store.timestamps.wait()
+        if store.timestamps.problem:
+            warnings = (*warnings, store.timestamps.problem)
     for warning in warnings:
         print(f"warning: {plain(warning)}", file=sys.stderr)
     for outcome in outcomes:
@@ -175,6 +180,8 @@ def _tell_outcome(outcome: Verification, style: str) -> None:
         )
         head = "no head" if outcome.head is None else f"head {outcome.head.event_hash}"
         print(f"{outcome.case_id}\t{'intact' if outcome.ok else 'differs'}\t{counts}\t{head}")
+        for stamp in outcome.timestamps[-1:]:
+            print(f"{outcome.case_id}\ttime stamp\t{plain(stamp.sentence)}")
     for warning in outcome.warnings:
         print(f"warning: {plain(warning)}", file=sys.stderr)
     if outcome.problem is not None:
@@ -187,6 +194,17 @@ def _acknowledge(args: argparse.Namespace) -> int:
         store.acknowledge(args.text, case_id=case_id, author=args.author)
         for finding in store.findings(case_id):
             print(plain(finding.sentence))
+    return 0
+
+
+def _timestamp(args: argparse.Namespace) -> int:
+    with open_store(args.home) as store:
+        line = store.timestamp()
+        if line is None:
+            print("No log has grown since the newest time stamp.")
+            return 0
+        for head in line.heads:
+            print(f"{line.at:%Y-%m-%d %H:%M:%S}Z\t{head.case_id or 'store'}\tevent {head.sequence}\t{head.event_hash}")
     return 0
 
 

@@ -59,8 +59,9 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace) -> int:
+    from detector.cases.time_authority import time_stamper
     from detector.report.issue import issue_report
-    from detector.report.signing import load_signer, time_stamper
+    from detector.report.signing import load_signer
 
     signer = load_signer(args.sign, _passphrase()) if args.sign is not None else None
     stamper = time_stamper(args.timestamp) if args.timestamp else None
@@ -92,8 +93,8 @@ def _passphrase() -> bytes | None:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from detector.cases.time_authority import read_roots
     from detector.report.check import check_report
-    from detector.report.signing import read_roots
 
     roots = read_roots(args.trust)
     pdf = args.verify.read_bytes()

@@ -71,15 +71,6 @@ def load_signer(path: Path, passphrase: bytes | None) -> SimpleSigner:
         ) from error
 
 
-def time_stamper(url: str) -> TimeStamper:
-    """A client of a time-stamping authority (RFC 3161); it is asked when a report is signed."""
-    from pyhanko.sign.timestamps import HTTPTimeStamper
-
-    if not url.startswith(("http://", "https://")):
-        raise SettingsError(f"A time-stamping authority is named by its http or https address; found {url!r}.")
-    return HTTPTimeStamper(url)
-
-
 def sign_pdf(pdf: bytes, signer: SimpleSigner, *, reason: str, stamper: TimeStamper | None = None) -> bytes:
     """`pdf` with one more signature appended. Raises SettingsError where no time stamp is to be had."""
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -104,16 +95,6 @@ def sign_pdf(pdf: bytes, signer: SimpleSigner, *, reason: str, stamper: TimeStam
     except (TimestampRequestError, OSError) as error:
         raise SettingsError(f"The authority gave no time stamp, so nothing was signed: {error}") from error
     return out.getvalue()
-
-
-def read_roots(paths: Iterable[Path]) -> tuple[Certificate, ...]:
-    """Certificates of PEM or DER files. Raises SettingsError where one cannot be read."""
-    from pyhanko.keys import load_certs_from_pemder
-
-    try:
-        return tuple(load_certs_from_pemder(str(path) for path in paths))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"A trusted certificate cannot be read: {error}") from error
 
 
 def check_signatures(pdf: bytes, roots: Iterable[Certificate] = ()) -> tuple[SignatureFinding, ...]:

@@ -3,13 +3,19 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from detector.cases import timestamps
 from pages.parts.cases import exports
 from pages.parts.shared import services
+from tests.cases.authority import Authority
 from tests.pages.conftest import html_of
 from tests.pages.seed import Seeded
+from tests.report.certificates import make_chain
 
 OpenPage = Callable[..., AppTest]
 
@@ -64,6 +70,26 @@ def test_verify_tells_when_the_evidence_was_altered(open_page: OpenPage, seeded:
         file.write(b"x")
     app.button(key="cases_verify").click().run()
     assert "The record does not verify" in html_of(app)
+
+
+def test_time_stamps_are_told_and_so_is_an_authority_that_gives_none(
+    open_page: OpenPage, seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = services.current().store
+    authority = Authority(make_chain(tmp_path))
+    monkeypatch.setenv("FRAMEWITNESS_TSA", authority.url)
+    store.timestamp()
+    authority.close()
+    store.create_case("grown since")
+    monkeypatch.setenv("FRAMEWITNESS_TSA", "http://127.0.0.1:1/")
+    monkeypatch.setattr(timestamps, "_EVERY", timedelta(0))
+    store.timestamps._next_look_s = 0.0
+    store.create_case("and once more")
+    store.timestamps.wait()
+    app = open_page("cases", case=seeded.case.case_id)
+    assert "The logs were not time-stamped." in html_of(app)
+    app.button(key="cases_verify").click().run()
+    assert "was time-stamped" in html_of(app)
 
 
 def test_a_finding_waits_on_the_page_for_words(open_page: OpenPage, seeded: Seeded) -> None:

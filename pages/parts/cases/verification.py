@@ -56,6 +56,8 @@ def show(case: Case) -> None:
             f"{outcome.events_checked:,} events of the log, {outcome.records_checked:,} records and "
             f"{outcome.files_checked:,} files agree with their hashes. This check is in the log too.",
         )
+        for stamp in outcome.timestamps[-1:]:
+            markup.note(stamp.sentence)
     else:
         markup.problem(f"The record does not verify ({at:%H:%M:%S} UTC)", outcome.problem or "")
     for warning in outcome.warnings:
