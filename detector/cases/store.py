@@ -304,8 +304,8 @@ class CaseStore(CaseReader):
         )
 
     def _report_altered(self, outcome: Verification) -> None:
-        if outcome.altered is not None:
-            self.intake.report_altered(*outcome.altered)
+        for expected, found in outcome.altered:
+            self.intake.report_altered(expected, found)
 
     def _known_analysis(self, exhibit_id: str, analysis_id: str) -> AnalysisRecord | None:
         return next((found for found in self.analyses(exhibit_id=exhibit_id) if found.analysis_id == analysis_id), None)

@@ -268,10 +268,11 @@ class Timestamp:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Outcome of recomputing a case. `problem` names the first failure in one sentence, None when all agrees. `head` is
-    the log's newest event; the anchor file vouches for events up to `anchored`. `warnings` are no failures. `altered`
-    is (SHA-256 expected, SHA-256 found) of an evidence file that holds something else. `timestamps` are those of the
-    log that hold, oldest first."""
+    """Outcome of recomputing a case. `problem` names the first failure of the log and what it vouches for, else every
+    file that is missing or changed, a sentence each; None when all agrees. `files_checked` counts the files that agree.
+    `head` is the log's newest event; the anchor file vouches for events up to `anchored`. `warnings` are no failures.
+    `altered` holds (SHA-256 expected, SHA-256 found) of each evidence file that holds something else. `timestamps` are
+    those of the log that hold, oldest first."""
 
     case_id: str
     events_checked: int
@@ -281,7 +282,7 @@ class Verification:
     head: Head | None = None
     anchored: int = 0
     warnings: tuple[str, ...] = ()
-    altered: tuple[str, str] | None = None
+    altered: tuple[tuple[str, str], ...] = ()
     timestamps: tuple[Timestamp, ...] = ()
 
     @property

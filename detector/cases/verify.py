@@ -123,22 +123,24 @@ def _verify(
         findings = read_findings(cursor, case_id)
         found = finding_problem((*read_findings(cursor), *findings))
         files = _files(cursor, layout, case_id) if problem is None else []
-    checked, altered = 0, None
+    file_problems: list[str] = []
+    altered: list[tuple[str, str]] = []
     sizes = [path.stat().st_size if path.is_file() else 0 for _, path, _ in files]
-    for name, path, expected in files:
+    for place, (name, path, expected) in enumerate(files):
         if progress is not None:
-            progress(sum(sizes[:checked]) / max(1, sum(sizes)), name)
-        problem, hashed = _file_problem(name, path, expected)
-        if problem is not None:
-            altered = (expected, hashed) if hashed and path.is_relative_to(layout.evidence) else None
-            break
-        checked += 1
+            progress(sum(sizes[:place]) / max(1, sum(sizes)), name)
+        differs, hashed = _file_problem(name, path, expected)
+        if differs is None:
+            continue
+        file_problems.append(differs)
+        if hashed and path.is_relative_to(layout.evidence):
+            altered.append((expected, hashed))
     return Verification(
         case_id=case_id,
         events_checked=len(events),
         records_checked=len(sealed),
-        files_checked=checked,
-        problem=problem or known.problem or found,
+        files_checked=len(files) - len(file_problems),
+        problem=problem or " ".join(file_problems) or known.problem or found,
         head=head,
         anchored=lines[-1].sequence if lines else 0,
         warnings=(
@@ -146,7 +148,7 @@ def _verify(
             *([known.unwritten] if known.unwritten else []),
             *(one.sentence for one in findings if one.acknowledged_by is not None),
         ),
-        altered=altered,
+        altered=tuple(altered),
         timestamps=timestamps,
     )
 

@@ -59,6 +59,25 @@ def test_a_changed_file_is_named(store: CaseStore, case_id: str, kind: str) -> N
     assert store.verify(case_id).ok
 
 
+def test_every_file_that_differs_is_named_and_each_altered_original_is_a_finding(
+    store: CaseStore, case_id: str
+) -> None:
+    store.add_exhibit(case_id, make_evidence(store.evidence_dir, b"second"))
+    originals = [exhibit.evidence.file for exhibit in store.exhibits(case_id)]
+    for original in originals:
+        original.path.unlink()
+        original.path.write_bytes(b"another")
+    for kept in only_record(store, case_id).artefacts:
+        kept.path.unlink()
+    outcome = store.check(case_id)
+    assert outcome.problem.count("was changed") == outcome.problem.count("is missing") == 2
+    assert all(original.sha256 in outcome.problem for original in originals)
+    assert outcome.files_checked == 0
+    assert {exhibit.exhibit_id for exhibit in store.exhibits(case_id)} == {
+        finding.exhibit_id for finding in store.findings(case_id)
+    }
+
+
 def test_a_changed_analysis_is_not_shown(store: CaseStore, case_id: str) -> None:
     record = only_record(store, case_id)
     path = next(kept.path for kept in record.artefacts if kept.kind == "analysis")
