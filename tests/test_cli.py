@@ -331,7 +331,7 @@ def test_a_refused_file_leaves_nothing_and_strays_are_cleared(
     assert [path for path in evidence.rglob("*") if path.is_file()] == []
     (evidence / "stray").write_bytes(b"left by an earlier version")
     assert main(["cases", "verify", "--all"]) == 0
-    assert "No exhibit names the file" in capsys.readouterr().err
+    assert "Nothing names the file" in capsys.readouterr().err
     assert main(["cases", "strays"]) == 0
     assert main(["cases", "strays", "--clear"]) == 0
     assert capsys.readouterr().out.count(str(evidence / "stray")) == 2

@@ -23,7 +23,7 @@ import duckdb
 from detector import __version__
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database, utc_now
-from detector.cases.home import BACKUP_MANIFEST, Layout
+from detector.cases.home import BACKUP_MANIFEST, Layout, backup_number
 from detector.cases.migrations import MIGRATIONS, applied, migrate
 from detector.errors import StoreDamagedError, StoreError
 
@@ -33,10 +33,13 @@ _DAILY = "daily"
 _DAILY_KEPT, _OTHERS_KEPT = 7, 3
 
 
-def back_up(database: Database, layout: Layout, folder: Path, *, files: Sequence[str] = _FILES) -> Path:
+def back_up(
+    database: Database, layout: Layout, folder: Path, *, files: Sequence[str] = _FILES, number: int | None = None
+) -> Path:
     """Write the copy to `folder`, which must be empty or missing. Writes wait meanwhile, reading goes on. `files` are
-    the folders of the home that are copied beside the database. Raises
-    StoreError where the folder is in use or a file cannot be written; what was written stays, without a manifest."""
+    the folders of the home that are copied beside the database; `number` is an automatic backup's place among those of
+    its store. Raises StoreError where the folder is in use or a file cannot be written; what was written stays, without
+    a manifest."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -52,9 +55,16 @@ def back_up(database: Database, layout: Layout, folder: Path, *, files: Sequence
             for name in files:
                 shutil.copytree(layout.home / name, folder / name, ignore=shutil.ignore_patterns(".*"))
         hashes = {path.relative_to(folder).as_posix(): file_sha256(path) for path in _files_in(folder)}
-        told = {"tool_version": __version__, "made_at": utc_now().isoformat(), "steps": list(steps), "files": hashes}
+        told: dict[str, object] = {
+            "tool_version": __version__,
+            "made_at": utc_now().isoformat(),
+            "steps": list(steps),
+            "files": hashes,
+        }
+        if number is not None:
+            told["number"] = number
         (folder / BACKUP_MANIFEST).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    except (OSError, shutil.Error) as error:
+    except (OSError, shutil.Error, duckdb.Error) as error:
         raise StoreError(f"The backup to {folder} failed: {error}. It is incomplete; do not rely on it.") from error
     return folder
 
@@ -81,14 +91,15 @@ def keep_backup(database: Database, layout: Layout, reason: str) -> Path:
     """Back the database up into the home, restore it there to a file of its own, open that read-only and compare every
     row; older ones beyond those to keep go. Raises StoreError where any of it fails; then no backup is left."""
     kept = layout.backups / f"{utc_now():%Y%m%dT%H%M%S%f}Z-{reason}"
+    number = 1 + max((backup_number(path / BACKUP_MANIFEST) for path in layout.backups_kept()), default=0)
     try:
         layout.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A name with a dot is no backup yet; one that a killed process left is replaced.
-        unfinished = layout.backups / ".unfinished"
+        unfinished = layout.unfinished_backup
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
         try:
-            made = back_up(database, layout, unfinished / "backup", files=())
+            made = back_up(database, layout, unfinished / "backup", files=(), number=number)
             _compare(made, database, unfinished / "restored.duckdb")
             made.rename(kept)
         finally:
@@ -103,27 +114,33 @@ def keep_backup(database: Database, layout: Layout, reason: str) -> Path:
 
 def restore(folder: Path, home: Path) -> None:
     """Make a store at `home`, which must have none, from a backup. Raises StoreError where the backup is not what its
-    manifest says, or a newer version wrote it; then `home` has no database."""
+    manifest says, or a newer version wrote it; then `home` has no database. One that was interrupted is done again, and
+    until then the home is not opened (see `opening`)."""
     layout = Layout(home.expanduser().resolve())
     steps = _check(folder)
-    if any(path.exists() for path in (layout.database, *_watching(layout).values())):
+    unfinished, begun = layout.unfinished_restore, layout.unfinished_restore.exists()
+    watching = _watching(layout).values()
+    if layout.database.exists() or (not begun and any(path.exists() for path in watching)):
         raise StoreError(f"There is a case store at {layout.home} already; restore into an empty folder.")
     layout.make()
-    unfinished = layout.database.with_name(".restoring.duckdb")
     try:
-        unfinished.unlink(missing_ok=True)
+        if begun:
+            for path in (*watching, unfinished):
+                path.unlink(missing_ok=True)
+        unfinished.with_name(f"{unfinished.name}.wal").unlink(missing_ok=True)
+        # First, because it says that the rest is not there yet.
+        _rebuild(folder, steps, unfinished)
         for name in _FILES:
             if (folder / name).is_dir():
-                shutil.copytree(folder / name, layout.home / name, dirs_exist_ok=True)
-        _rebuild(folder, steps, unfinished)
+                shutil.copytree(folder / name, layout.home / name, dirs_exist_ok=True, copy_function=_replace)
         for name, path in _watching(layout).items():
             if (folder / name).is_file():
                 shutil.copy2(folder / name, path)
         unfinished.rename(layout.database)
-    except (OSError, shutil.Error) as error:
-        raise StoreError(f"The backup {folder} could not be restored to {layout.home}: {error}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    except (OSError, shutil.Error, duckdb.Error) as error:
+        raise StoreError(
+            f"The backup {folder} could not be restored to {layout.home}: {error}. Mend that, then restore it again."
+        ) from error
 
 
 def _watching(layout: Layout) -> dict[str, Path]:
@@ -164,7 +181,10 @@ def _rebuild(folder: Path, steps: int, path: Path) -> None:
 
 def _compare(folder: Path, database: Database, path: Path) -> None:
     """Raise StoreError unless the backup, restored to `path`, has the rows of the database it was made of."""
-    _rebuild(folder, _check(folder), path)
+    try:
+        _rebuild(folder, _check(folder), path)
+    except (StoreDamagedError, duckdb.Error) as error:  # of the copy, not of the store
+        raise StoreError(f"It could not be restored to be compared ({error}).") from error
     with duckdb.connect(str(path), read_only=True) as copy, database.read() as cursor:
         there, here = _row_digests(copy), _row_digests(cursor)
     if differing := sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name)):
@@ -201,6 +221,12 @@ def _fill(database: Database, exported: Path) -> None:
                 path = str(exported / f"{table}.parquet")
                 cursor.execute(f"INSERT INTO {table} BY NAME SELECT * FROM read_parquet(?)", [path])
     database.checkpoint()
+
+
+def _replace(source: str, target: str) -> None:
+    """Copy a file in place of the one there, which may be half of it and is read-only where it is an original."""
+    Path(target).unlink(missing_ok=True)
+    shutil.copy2(source, target)
 
 
 def _files_in(folder: Path) -> list[Path]:

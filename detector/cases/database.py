@@ -6,6 +6,7 @@ read and every write therefore takes a cursor of its own (a few microseconds).
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -30,6 +31,8 @@ _DAMAGED = re.compile(
     r"failed to (read|deserialize)|serialization error|internal error",
     re.IGNORECASE,
 )
+# Looked for first: what DuckDB says of a full disk also says that it will not go on with this database.
+_UNWRITABLE = re.compile(r"could not write|no space left|failed to create checkpoint|quota exceeded", re.IGNORECASE)
 _writer_locks: dict[Path, threading.RLock] = {}
 _writer_locks_guard = threading.Lock()
 
@@ -73,6 +76,8 @@ class Database:
         try:
             yield cursor
         except duckdb.Error as error:
+            if _UNWRITABLE.search(str(error)):
+                raise _unwritable(self.path, error) from error
             if _DAMAGED.search(str(error)):
                 raise _damaged(self.path, error) from error
             raise
@@ -187,11 +192,30 @@ def insert_table(cursor: duckdb.DuckDBPyConnection, table: str, incoming: pa.Tab
         cursor.unregister("incoming")
 
 
+def _create(path: Path) -> None:
+    """Make an empty database that is there whole or not at all: DuckDB refuses a file that it was not done with when
+    its process was killed or the disk was full. Whoever else makes one meanwhile goes first."""
+    unfinished = path.with_name(f".creating-{os.getpid()}.duckdb")
+    try:
+        unfinished.unlink(missing_ok=True)
+        duckdb.connect(str(unfinished)).close()
+        with suppress(FileExistsError):
+            os.link(unfinished, path)
+    except (OSError, duckdb.Error) as error:
+        raise _unwritable(path, error) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def _open(path: Path) -> tuple[duckdb.DuckDBPyConnection, Path | None]:
+    if not path.exists():
+        _create(path)
     try:
         return duckdb.connect(str(path)), None
     except duckdb.Error as error:
         _refuse_if_locked(path, error)
+        if _UNWRITABLE.search(str(error)):
+            raise _unwritable(path, error) from error
         wal = path.with_name(path.name + ".wal")
         if not wal.exists():
             raise _damaged(path, error) from error
@@ -215,6 +239,13 @@ def _refuse_if_locked(path: Path, error: duckdb.Error) -> None:
         f"The case store {path} is in use by {holder}; only one may open it. Close the other Framewitness window or "
         f"wait for its command to end, or set {HOME_VARIABLE} to another folder."
     ) from error
+
+
+def _unwritable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"The case store {path} could not be written ({error}). What was being saved was not kept; nothing else was "
+        "lost. Make room on its disk, then start Framewitness again."
+    )
 
 
 def _damaged(path: Path, error: duckdb.Error) -> StoreDamagedError:

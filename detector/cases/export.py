@@ -19,8 +19,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -100,17 +98,18 @@ def write_bundle(
         texts |= {f"timestamps/{stamp.name}.heads": stamp.statement, f"timestamps/{stamp.name}.tst": stamp.token}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=".exporting-", suffix=".zip")
+        # Always the same name, so that what a killed process left is replaced by the next export.
+        unfinished = path.with_name(f".exporting-{path.name}")
         try:
-            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bundle:
+            with unfinished.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as bundle:
                 manifest = [add_member(bundle, name, io.BytesIO(text)) for name, text in texts.items()]
                 for name, source in files.items():
                     with source.open("rb") as content:
                         manifest.append(add_member(bundle, name, content))
                 add_member(bundle, "manifest.json", io.BytesIO(_pretty({"members": manifest}).encode()))
-            os.replace(unfinished, path)
+            unfinished.replace(path)
         except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise StoreError(f"The case could not be exported to {path}: {error}. Nothing was written.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ HOME_VARIABLE = "FRAMEWITNESS_HOME"
 ANCHOR_VARIABLE = "FRAMEWITNESS_ANCHOR"
 BACKUP_NAME = "[0-9]*T[0-9]*Z-*"
 BACKUP_MANIFEST = "backup.json"
+# A database that is still being made beside the one that it will be.
+UNFINISHED_DATABASE = ".*.duckdb*"
 
 
 def default_home() -> Path:
@@ -29,6 +32,14 @@ def default_home() -> Path:
     else:
         root = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return root / "framewitness"
+
+
+def backup_number(manifest: Path) -> int:
+    """The place of an automatic backup among those of its store, from 1; 0 where its manifest does not say."""
+    try:
+        return int(json.loads(manifest.read_text(encoding="utf-8"))["number"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,19 @@ class Layout:
         return self.home / "backups"
 
     def backups_kept(self) -> tuple[Path, ...]:
-        """The finished automatic backups, oldest first."""
-        return tuple(sorted(path.parent for path in self.backups.glob(f"{BACKUP_NAME}/{BACKUP_MANIFEST}")))
+        """The finished automatic backups, in the order in which they were made, whatever the clock said."""
+        found = self.backups.glob(f"{BACKUP_NAME}/{BACKUP_MANIFEST}")
+        return tuple(path.parent for path in sorted(found, key=lambda path: (backup_number(path), path)))
+
+    @property
+    def unfinished_restore(self) -> Path:
+        """The database that is being made from a backup, or was when its process ended."""
+        return self.home / ".restoring.duckdb"
+
+    @property
+    def unfinished_backup(self) -> Path:
+        """The folder of a backup that is being made, or was when its process ended."""
+        return self.backups / ".unfinished"
 
     @property
     def spool(self) -> Path:

@@ -15,10 +15,10 @@ from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.database import Database
 from detector.cases.entries import storable
 from detector.cases.findings import record_altered
-from detector.cases.home import Layout
+from detector.cases.home import UNFINISHED_DATABASE, Layout
 from detector.cases.types import StrayFile
 from detector.errors import StoreError
-from detector.evidence.store import ingest
+from detector.evidence.store import ingest, stored_path
 from detector.evidence.types import StoredFile
 
 
@@ -58,7 +58,8 @@ class EvidenceIntake:
             with self._guard:
                 self._running -= 1
                 if self._running == 0 and self._refused:
-                    named = self._named()
+                    with self._database.read() as cursor:
+                        named = named_files(cursor)
                     for path in self._refused:
                         if path.name not in named:
                             path.unlink(missing_ok=True)
@@ -70,15 +71,19 @@ class EvidenceIntake:
         self._database.write(lambda cursor: record_altered(cursor, sha256, found_sha256, self._actor, replaced=False))
 
     def strays(self) -> tuple[StrayFile, ...]:
-        """The files in the evidence folder that no exhibit, and so no record or job, names; by path."""
-        return find_strays(self._layout.evidence, self._named())
+        """The files of the store that nothing names (see `find_strays`); by path."""
+        with self._database.read() as cursor:
+            return find_strays(cursor, self._layout)
 
     def clear_strays(self, *, author: str = "") -> tuple[StrayFile, ...]:
         """Unlink the strays, put that on record in the store's log, and return them. Raises StoreError, and unlinks
-        nothing, while a file is being taken in."""
+        nothing, while a file is being taken in or a result saved."""
         with self._guard:
             if self._running:
-                raise StoreError("A file is being taken in just now. Nothing was cleared; try again when it is done.")
+                raise StoreError(
+                    "A file is being taken in or a result saved just now. Nothing was cleared; try again when it is "
+                    "done."
+                )
             found = self.strays()
             if found:
                 told = {"files": [{"name": one.path.name, "size_bytes": one.size_bytes} for one in found]}
@@ -87,10 +92,6 @@ class EvidenceIntake:
             for one in found:
                 one.path.unlink(missing_ok=True)
         return found
-
-    def _named(self) -> frozenset[str]:
-        with self._database.read() as cursor:
-            return named_files(cursor)
 
     def _note_replaced(self, sha256: str, found_sha256: str) -> None:
         def change(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -107,12 +108,20 @@ def named_files(cursor: duckdb.DuckDBPyConnection) -> frozenset[str]:
     return frozenset(sha256 for (sha256,) in cursor.execute("SELECT DISTINCT sha256 FROM exhibits").fetchall())
 
 
-def find_strays(evidence_dir: Path, named: frozenset[str]) -> tuple[StrayFile, ...]:
-    """The files beneath the evidence folder that do not lie where a named file belongs, by path."""
+def find_strays(cursor: duckdb.DuckDBPyConnection, layout: Layout) -> tuple[StrayFile, ...]:
+    """The files that nothing names: in the evidence folder those of no exhibit, among the saved results those of no
+    record, and what a database or a backup in the making left when its process was killed; by path."""
+    named = {stored_path(layout.evidence, sha256) for sha256 in named_files(cursor)}
+    named |= {layout.artefacts / path for (path,) in cursor.execute("SELECT path FROM artefacts").fetchall()}
+    looked_at = (
+        *layout.evidence.rglob("*"),
+        *layout.artefacts.rglob("*"),
+        *layout.unfinished_backup.rglob("*"),
+        *layout.home.glob(UNFINISHED_DATABASE),
+    )
     found = []
-    for path in sorted(evidence_dir.rglob("*")):
-        at_home = path.parent == evidence_dir / path.name[:2] and path.name in named
-        if at_home or (path.is_dir() and not path.is_symlink()):
+    for path in sorted(looked_at):
+        if path in named or (path.is_dir() and not path.is_symlink()):
             continue
         with suppress(FileNotFoundError):
             at = path.lstat()

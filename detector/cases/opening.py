@@ -8,11 +8,12 @@ import duckdb
 
 from detector.cases.anchor import Anchor
 from detector.cases.backup import keep_backup, keep_daily_backup
-from detector.cases.chain import STORE_CHAIN, append_event
+from detector.cases.chain import STORE_CHAIN, append_event, last_change, read_head
 from detector.cases.database import Database
 from detector.cases.home import Layout
 from detector.cases.migrations import MIGRATIONS, applied, migrate
 from detector.cases.timestamps import Timestamps
+from detector.errors import StoreError
 
 # From this step on a store has an anchor; one that had the step before and has no anchor now has lost it.
 _ANCHORED_SINCE = MIGRATIONS[3].name
@@ -25,14 +26,26 @@ def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, Timestamps
     database is backed up. Raises StoreError as `Database` and `migrate` do, and where the backup before a change fails.
     """
     layout.make()
+    if layout.unfinished_restore.exists() and not layout.database.exists():
+        raise StoreError(
+            f"A backup was being restored to {layout.home} when that was interrupted. Restore it again (`framewitness "
+            f"cases import BACKUP --home {layout.home}`), or remove {layout.unfinished_restore.name} there to begin an "
+            "empty store."
+        )
     database = Database(layout.database)
     anchor, timestamps = Anchor(layout.anchor), Timestamps(layout.timestamps)
     try:
         ran = migrate(database, before=lambda step: keep_backup(database, layout, f"before-{step}"))
-        expected = _ANCHORED_SINCE in applied(database) and _ANCHORED_SINCE not in ran
-        if ran:
+        with database.read() as cursor:
+            # A store whose very first opening was interrupted has only that opening's event, and no anchor yet.
+            begun = last_change(cursor) > 1
+        expected = begun and _ANCHORED_SINCE in applied(database) and _ANCHORED_SINCE not in ran
+        with database.read() as cursor:
+            # A process that was killed while it made the store may have come to the steps and not to their event.
+            steps = ran or (() if read_head(cursor, STORE_CHAIN) else applied(database))
+        if steps:
             database.write(
-                lambda cursor: append_event(cursor, STORE_CHAIN, "store_migrated", actor, {"steps": list(ran)})
+                lambda cursor: append_event(cursor, STORE_CHAIN, "store_migrated", actor, {"steps": list(steps)})
             )
         warnings = [*_check_anchor(database, anchor, actor, expected), *_report_wal(database, actor)]
         if failed := keep_daily_backup(database, layout):

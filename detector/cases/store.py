@@ -165,21 +165,22 @@ class CaseStore(CaseReader):
             )
         if known := self._known_analysis(exhibit_id, analysis.analysis_id):
             return self._confirmed(known, analysis)
-        kept = keep_analysis(self.artefact_dir, analysis)
         new = new_id("r")
         try:
-            self._database.write(
-                lambda cursor: insert_analysis(
-                    cursor,
-                    new,
-                    exhibit,
-                    analysis,
-                    kept,
-                    self.artefact_dir,
-                    actor=self._actor,
-                    evidence_checked=evidence_checked,
+            with self.intake.running():  # nothing names its files before its row does
+                kept = keep_analysis(self.artefact_dir, analysis)
+                self._database.write(
+                    lambda cursor: insert_analysis(
+                        cursor,
+                        new,
+                        exhibit,
+                        analysis,
+                        kept,
+                        self.artefact_dir,
+                        actor=self._actor,
+                        evidence_checked=evidence_checked,
+                    )
                 )
-            )
         except duckdb.ConstraintException:
             # Another thread saved the same work meanwhile.
             if known := self._known_analysis(exhibit_id, analysis.analysis_id):

@@ -241,7 +241,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class StrayFile:
-    """A file in the evidence folder that no exhibit names. `modified_at` is in UTC."""
+    """A file of the store that nothing names (see `intake.find_strays`). `modified_at` is in UTC."""
 
     path: Path
     size_bytes: int

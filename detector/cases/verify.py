@@ -85,13 +85,14 @@ def verify_store(
             own = own or f"A time stamp knows the case {lost}, which the store no longer holds: it was removed."
         problem = known.problem or own or unstamped or _stray(cursor) or finding_problem(read_findings(cursor))
         named = named_files(cursor)
+        strays = find_strays(cursor, layout)
     outcomes = []
     for place, case_id in enumerate(ids):
         if progress is not None:
             progress(place / len(ids), case_id)
         outcomes.append(_verify(database, layout, known, case_id, ()))
     missing = tuple(sha256 for sha256 in sorted(named) if not stored_path(layout.evidence, sha256).is_file())
-    return StoreVerification(tuple(outcomes), problem, find_strays(layout.evidence, named), missing, timestamps)
+    return StoreVerification(tuple(outcomes), problem, strays, missing, timestamps)
 
 
 def _verify(

@@ -51,7 +51,7 @@ def add_commands(commands: Any) -> None:
     settle.add_argument("--case", help="case id, reference or title (default: the store's own log)")
     settle.add_argument("--author", default="", help="who states it (default: the user of this system)")
     stamp = actions.add_parser("timestamp", help="have the logs' newest events time-stamped now (RFC 3161)")
-    strays = actions.add_parser("strays", help="list the files in the evidence folder that no exhibit names")
+    strays = actions.add_parser("strays", help="list the files of the store that nothing names, as after a crash")
     strays.add_argument("--clear", action="store_true", help="remove them, with an event in the store's log")
     for action, run in (
         (listing, _list),
@@ -153,7 +153,7 @@ def _verify(args: argparse.Namespace) -> int:
             warnings = (
                 *warnings,
                 *(f"The evidence file {sha256} is missing." for sha256 in whole.missing),
-                *(f"No exhibit names the file {stray.path} (see `cases strays`)." for stray in whole.strays),
+                *(f"Nothing names the file {stray.path} (see `cases strays`)." for stray in whole.strays),
             )
         else:
             case_id = require_case(store, args.case).case_id

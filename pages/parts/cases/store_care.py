@@ -128,7 +128,7 @@ def _verify_all() -> None:
         markup.note(f"Missing from the evidence folder: {sha256}")
     if outcome.strays:
         markup.note(
-            f"{len(outcome.strays):,} file(s) in the evidence folder belong to no exhibit: "
+            f"{len(outcome.strays):,} file(s) of the store are named by nothing, as after a crash: "
             "python -m detector cases strays lists and clears them."
         )
     if outcome.ok:
