@@ -8,7 +8,7 @@ PORT ?= 8501
 
 LOCK_SAYS := Every version of the whole environment, transitive ones included. pip takes it as constraints (-c); make lock renews it.
 
-.PHONY: run test env dev browser lint audit sbom lock sign clean fuzz
+.PHONY: run test env dev browser lint audit sbom lock sign clean fuzz torture
 
 run: env
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -21,6 +21,12 @@ test: dev browser lint
 FUZZ_FILES ?= 5000
 fuzz: dev
 	OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python -m tests.fuzz --files $(FUZZ_FILES)
+
+# Kill -9 over worker, server and command line, full disks, read-only homes and changed clocks; goes on at the seed where the last run
+# ended (.torture/next-seed). See tests/torture.
+TORTURE_KILLS ?= 100
+torture: dev
+	OMP_NUM_THREADS=1 nice -n 5 $(BIN)/python -m tests.torture --kills $(TORTURE_KILLS)
 
 lint: dev
 	$(BIN)/ruff check .

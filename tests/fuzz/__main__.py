@@ -7,13 +7,13 @@ holds the next seed and a table of all outcomes; removing it starts again at see
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
 from tests.fuzz.corpus import Corpus, Edit, Specimen, edited
+from tests.fuzz.ledger import Ledger
 from tests.fuzz.minimise import fewest, keep, shortest
 from tests.fuzz.trial import Limits, Outcome, trap, try_file
 
@@ -28,20 +28,19 @@ def main() -> int:
     parser.add_argument("--state", type=Path, default=Path(".fuzz"))
     parser.add_argument("--from-seed", type=int, help="start here instead of where the last run ended")
     options = parser.parse_args()
-    options.state.mkdir(exist_ok=True)
     return _Run(options.state, Limits(options.seconds, options.memory_mb)).run(options.files, options.from_seed)
 
 
 class _Run:
     def __init__(self, state: Path, limits: Limits) -> None:
-        self._next_seed, self._table, self._limits = state / "next-seed", state / "outcomes.csv", limits
+        self._ledger = Ledger(state, ("seed", "name", "verdict", "seconds", "peak_mb", "fault"))
+        self._limits = limits
         self._faults: Counter[str] = Counter()
         self._verdicts: Counter[str] = Counter()
         self._slowest_s = self._largest_mb = 0.0
 
     def run(self, files: int, first: int | None) -> int:
-        if first is None:
-            first = int(self._next_seed.read_text()) if self._next_seed.exists() else 0
+        first = self._ledger.first_seed(first)
         with tempfile.TemporaryDirectory(prefix="framewitness-fuzz-") as folder, trap() as (url, sprung):
             (sources := Path(folder) / "sources").mkdir()
             corpus = Corpus(sources, url, bomb_side_px=BOMB_SIDE_PX)
@@ -51,7 +50,7 @@ class _Run:
                 if sprung():
                     outcome = Outcome("connected", "to the address in the file", outcome.seconds, outcome.peak_mb)
                 self._note(specimen, outcome, Path(folder))
-                self._next_seed.write_text(str(seed + 1))
+                self._ledger.go_on_at(seed + 1)
                 if (seed + 1 - first) % 100 == 0:
                     self._say(seed + 1 - first)
         self._say(files)
@@ -68,13 +67,8 @@ class _Run:
             path.unlink()
 
     def _note(self, specimen: Specimen, outcome: Outcome, folder: Path) -> None:
-        new = not self._table.exists()
-        with self._table.open("a", newline="", encoding="utf-8") as stream:
-            table = csv.writer(stream)
-            if new:
-                table.writerow(("seed", "name", "verdict", "seconds", "peak_mb", "fault"))
-            row = (specimen.seed, specimen.name, outcome.verdict, f"{outcome.seconds:.2f}", f"{outcome.peak_mb:.0f}")
-            table.writerow((*row, outcome.fault))
+        measured = (f"{outcome.seconds:.2f}", f"{outcome.peak_mb:.0f}")
+        self._ledger.note((specimen.seed, specimen.name, outcome.verdict, *measured, outcome.fault))
         self._verdicts[outcome.verdict] += 1
         self._slowest_s = max(self._slowest_s, outcome.seconds)
         self._largest_mb = max(self._largest_mb, outcome.peak_mb)
