@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import pytest
+from PIL import Image
 
 from detector.cli import main
 from tests.evidence.media import make_still, make_video
@@ -45,6 +47,24 @@ def test_a_file_that_is_no_media_is_refused_and_the_others_still_run(
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 1
     assert "evidence_not_media" in err
+
+
+def test_a_file_is_read_in_a_child_and_only_hashed_by_the_command_itself(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_here: list[object] = []
+
+    def read(file: object, *_: object, **__: object) -> None:
+        read_here.append(file)
+        raise AssertionError("A decoder was to read a file in the process of the command.")
+
+    for place in (av, Image, Path):
+        monkeypatch.setattr(place, "open", read)
+    assert main(["forensics", str(folder / "clip.mp4"), str(folder / "a.jpg")]) == 0
+    video, still = (json.loads(line)["forensics"] for line in capsys.readouterr().out.splitlines())
+    assert video["frames"]["packets"]["count"] == 10
+    assert still["metadata"]["jpeg"]["quality"] == 85
+    assert read_here == []
 
 
 def test_a_hostile_name_drives_no_terminal(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
