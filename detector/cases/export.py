@@ -11,7 +11,9 @@
     verify_case.py       checks all of this without this program (see `verify_case`)
     manifest.json        SHA-256 and size of every other member
 
-Members carry a fixed time, so that the bytes depend on the record alone.
+Members carry a fixed time, so that the bytes depend on the record alone. `bundle_version` says what members mean: it
+stays where one is added, since a reader that does not know a member refuses it by its name and cannot misread it.
+Bundles without the members that were added since are taken in as they are.
 """
 
 from __future__ import annotations
