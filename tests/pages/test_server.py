@@ -11,6 +11,8 @@ import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -243,6 +245,38 @@ def test_a_websocket_opens_to_this_servers_own_pages_alone(origin: str | None, w
     with pytest.raises(WebSocketDisconnect) as refused, client.websocket_connect("/_stcore/stream", headers=headers):
         pass
     assert refused.value.code == 1008
+
+
+@pytest.mark.parametrize("base", ["", "lab"])
+def test_pictures_are_for_browsers_with_a_page_open(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stream(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.receive_text()
+
+    def picture(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("a face")
+
+    option = guard.st.get_option
+    monkeypatch.setattr(guard.st, "get_option", lambda name: base if name == "server.baseUrlPath" else option(name))
+    routes = [Route(f"{base and '/'}{base}/media/{{file_id}}", picture), WebSocketRoute("/_stcore/stream", stream)]
+    client = TestClient(Starlette(routes=routes, middleware=[Middleware(Guard)]), base_url="http://localhost:8501")
+    page = {"Host": "localhost:8501", "Origin": "http://localhost:8501"}
+    ours, other = ({"Cookie": f"{media.BROWSER_COOKIE}={secret}"} for secret in ("ours", "other"))
+
+    def status(headers: dict[str, str]) -> int:
+        return client.get(f"{base and '/'}{base}/media/abc.png", headers=headers).status_code
+
+    assert status(ours) == 404
+    with client.websocket_connect("/_stcore/stream", headers={**page, **ours}) as first:
+        with client.websocket_connect("/_stcore/stream", headers={**page, **ours}) as second:
+            assert (status(ours), status(other), status({})) == (200, 404, 404)
+            second.send_text("done")
+        assert status(ours) == 200
+        first.send_text("done")
+    assert status(ours) == 404
+    with client.websocket_connect("/_stcore/stream", headers=page) as nameless:
+        assert status({}) == 404
+        nameless.send_text("done")
 
 
 def test_a_stored_page_posing_as_evidence_is_not_served(client: TestClient, opened: services.Services) -> None:

@@ -11,11 +11,15 @@ import base64
 import hashlib
 import re
 import secrets
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -69,11 +73,15 @@ class Guard:
     machine (DNS rebinding) would count as same-origin otherwise. A WebSocket from any other page than this server's
     own is refused before it opens. Pages served under more names need `browser.serverAddress` or
     `server.corsAllowedOrigins` in Streamlit's configuration.
+
+    Streamlit's pictures and downloads, whose addresses follow from their content, are 404 for a browser that has no
+    page of this server open.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._headers = headers()
+        self._open_pages: Counter[str] = Counter()  # by the secret of the browser
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may come in; add the headers to what goes out."""
@@ -82,9 +90,11 @@ class Guard:
             return
         asked = Headers(scope=scope)
         host = asked.get("host", "")
+        browser = HTTPConnection(scope).cookies.get(BROWSER_COOKIE, "")
         if scope["type"] == "websocket":
             if is_served_host(host) and is_served_origin(asked.get("origin"), host):
-                await self.app(scope, receive, send)
+                with self._page_of(browser):
+                    await self.app(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008})
             return
@@ -94,24 +104,41 @@ class Guard:
                 answer = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     answer.setdefault(name, value)
-                if is_page(asked, answer) and BROWSER_COOKIE not in asked.get("cookie", ""):
+                if is_page(asked, answer) and not browser:
                     secret = secrets.token_urlsafe(24)
                     answer.append("Set-Cookie", f"{BROWSER_COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict")
             await send(message)
 
-        if is_served_host(host):
-            await self.app(scope, receive, send_with_headers)
-        else:
-            refusal = PlainTextResponse(
+        answering = self.app
+        if not is_served_host(host):
+            answering = PlainTextResponse(
                 "This server does not go by that name. Set browser.serverAddress to the name it is reached under.",
                 status_code=421,
             )
-            await refusal(scope, receive, send_with_headers)
+        elif is_media(scope["path"]) and not (browser and self._open_pages[browser]):
+            answering = PlainTextResponse("Not found", status_code=404)
+        await answering(scope, receive, send_with_headers)
+
+    @contextmanager
+    def _page_of(self, browser: str) -> Iterator[None]:
+        """A page of the browser is open inside, for as long as its WebSocket is."""
+        self._open_pages[browser] += 1
+        try:
+            yield
+        finally:
+            self._open_pages[browser] -= 1
+            self._open_pages += Counter()  # keeps none of those that are at zero
 
 
 def is_page(asked: Headers, answer: Headers) -> bool:
     """Whether a response is a page that a browser opens, and not one of the many files that belong to it."""
     return asked.get("sec-fetch-dest") == "document" or answer.get("content-type", "").startswith("text/html")
+
+
+def is_media(path: str) -> bool:
+    """Whether a path is one of those that Streamlit serves its pictures and downloads under."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return path.startswith(f"/{base}/media/" if base else "/media/")
 
 
 def is_served_host(host: str) -> bool:
