@@ -31,6 +31,7 @@ from detector.analysis.thread_group import Channel, ThreadGroup, ThreadGroupStop
 from detector.analysis.types import Analysis, ModelResult
 from detector.analysis.workers import NetworkWorker, crop_readers, identity, workers_of
 from detector.errors import CancelledError, ModelNotFoundError
+from detector.evidence.limits import return_freed_memory
 from detector.evidence.types import Evidence, Frame, Integrity
 from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
@@ -65,7 +66,10 @@ def analyze(
             "An analysis needs at least one model; none was given. See `python -m detector models list`."
         )
     run = _Run(evidence, models, settings, on_progress, cancelled, components or default_components())
-    return run.execute()
+    try:
+        return run.execute()
+    finally:
+        return_freed_memory()
 
 
 def _share_of(frame: Frame) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -342,3 +343,14 @@ def test_large_pictures_wait_by_their_bytes() -> None:
     assert [len(item) for item in channel.items()] == [6] * 5 + [50]
     group.join()
     assert max(held) <= 10
+
+
+@pytest.mark.parametrize("reader", [FakeReader(3), FakeReader(3, fail_at=1)])
+def test_memory_is_given_back_after_an_analysis_however_it_ends(
+    reader: FakeReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[bool] = []
+    monkeypatch.setattr("detector.analysis.pipeline.return_freed_memory", lambda: given_back.append(reader.closed))
+    with suppress(OSError):
+        analyze(make_evidence(), [FakeModel()], SETTINGS, components=fake_components(reader))
+    assert given_back == [True]

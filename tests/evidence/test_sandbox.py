@@ -371,3 +371,27 @@ def test_a_reader_tells_how_far_it_is_between_the_frames_to_examine(
     readings = list(_readings(evidence, 1.0, 2, with_before=False))
     assert sum(reading.frame is None for reading in readings) > 30
     assert [reading.progress for reading in readings] == sorted(reading.progress for reading in readings)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the allocator is glibc's")
+def test_memory_that_was_freed_goes_back_to_the_system() -> None:
+    resident = """
+import resource
+from pathlib import Path
+from detector.evidence.limits import return_freed_memory
+
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+blocks = [bytearray(60_000) for _ in range(4_000)]
+last = bytearray(60_000)  # what lies above the gaps keeps them from the system
+before = resident_mb()
+del blocks
+freed = resident_mb()
+return_freed_memory()
+print(before - freed, freed - resident_mb())
+"""
+    shown = subprocess.run([sys.executable, "-c", resident], capture_output=True, check=True, text=True)
+    by_itself, returned = map(float, shown.stdout.split())
+    assert by_itself < 50
+    assert returned > 150
