@@ -1,8 +1,8 @@
 """Findings: events that say that evidence or record were found changed behind the program's back.
 
-`anchor_differs` stands in the store's own log, `evidence_altered` in that of each case with the file. A finding keeps
-`verify` saying that the case differs until somebody acknowledges it in words, which is an event as well; the finding
-and what it casts doubt on stay on record and are shown for good.
+`anchor_differs` (the anchor file, or the time stamps) stands in the store's own log, `evidence_altered` in that of each
+case with the file. A finding keeps `verify` saying that the case differs until somebody acknowledges it in words, which
+is an event as well; the finding and what it casts doubt on stay on record and are shown for good.
 """
 
 from __future__ import annotations

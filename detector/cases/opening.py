@@ -8,11 +8,12 @@ import duckdb
 
 from detector.cases.anchor import Anchor
 from detector.cases.backup import keep_backup, keep_daily_backup
-from detector.cases.chain import STORE_CHAIN, append_event, last_change, read_head
+from detector.cases.chain import STORE_CHAIN, append_event, last_change, read_events, read_head
 from detector.cases.database import Database
+from detector.cases.findings import ANCHOR_DIFFERS
 from detector.cases.home import Layout
 from detector.cases.migrations import MIGRATIONS, applied, migrate
-from detector.cases.timestamps import Timestamps
+from detector.cases.timestamps import FILE, Timestamps, lost_token
 from detector.errors import StoreError
 
 # From this step on a store has an anchor; one that had the step before and has no anchor now has lost it.
@@ -33,7 +34,7 @@ def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, Timestamps
             "empty store."
         )
     database = Database(layout.database)
-    anchor, timestamps = Anchor(layout.anchor), Timestamps(layout.timestamps)
+    anchor, timestamps = Anchor(layout.anchor), Timestamps(layout.timestamps, database, actor)
     try:
         ran = migrate(database, before=lambda step: keep_backup(database, layout, f"before-{step}"))
         with database.read() as cursor:
@@ -47,7 +48,11 @@ def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, Timestamps
             database.write(
                 lambda cursor: append_event(cursor, STORE_CHAIN, "store_migrated", actor, {"steps": list(steps)})
             )
-        warnings = [*_check_anchor(database, anchor, actor, expected), *_report_wal(database, actor)]
+        warnings = [
+            *_check_anchor(database, anchor, actor, expected),
+            *_check_timestamps(database, timestamps, actor),
+            *_report_wal(database, actor),
+        ]
         if failed := keep_daily_backup(database, layout):
             warnings.append(failed)
 
@@ -80,9 +85,17 @@ def _check_anchor(database: Database, anchor: Anchor, actor: str, expected: bool
     if problem is None:
         return []
     details = {"problem": problem.replace(str(anchor.path), anchor.path.name)}
-    database.write(
-        lambda cursor: append_event(cursor, STORE_CHAIN, "anchor_differs", actor, details, after_change=after)
-    )
+    database.write(lambda cursor: append_event(cursor, STORE_CHAIN, ANCHOR_DIFFERS, actor, details, after_change=after))
+    return [problem]
+
+
+def _check_timestamps(database: Database, timestamps: Timestamps, actor: str) -> list[str]:
+    with database.read() as cursor:
+        problem = lost_token(read_events(cursor, STORE_CHAIN), timestamps.path)
+    if problem is None:
+        return []
+    details = {"problem": problem.replace(str(timestamps.path), timestamps.path.name), "file": FILE}
+    database.write(lambda cursor: append_event(cursor, STORE_CHAIN, ANCHOR_DIFFERS, actor, details))
     return [problem]
 
 

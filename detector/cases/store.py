@@ -259,8 +259,7 @@ class CaseStore(CaseReader):
     def timestamp(self) -> TimestampLine | None:
         """Have the newest events of all logs that have grown stamped now (see `timestamps`); None where none has.
         Raises SettingsError where no authority is named, StoreError where it gives no token."""
-        with self._database.read() as cursor:
-            return self.timestamps.take(cursor)
+        return self.timestamps.take()
 
     def export_case(self, case_id: str, path: Path, *, include_evidence: bool = False, author: str = "") -> Path:
         """Write the whole case, and whether it verified, as a zip whose manifest lists the SHA-256 of every member (see

@@ -80,6 +80,8 @@ def request_token(url: str, sha256: bytes) -> bytes:
         token = asyncio.run(stamper.async_timestamp(sha256, "sha256")).dump()
     except Exception as error:  # what an authority answers may break the parser of its answer anywhere
         reason = " ".join(f"{error} {error.__cause__ or ''}".split()) or type(error).__name__
+        if "time_stamp_token" in reason:  # what asn1crypto makes of a refusal, which has none
+            reason = "it refused to, in a proper answer"
         raise StoreError(
             f"The time-stamping authority {url} gave no time stamp ({reason:.300}). Look at {AUTHORITY_VARIABLE} and "
             "the network; the record is as it was, and it is asked again later."

@@ -5,8 +5,10 @@ stamped: at most once a day while a store is opened or written to, and whenever 
 stamped is one text, the hashes of these events sorted, one a line; its SHA-256 is all that is sent. Each line of the
 file holds the heads, the token, and, like the anchor's, the SHA-256 of the line before it.
 
+An event in the store's own log names each token, so that one that is taken away is missed.
+
 What it adds: whoever rewrites database, anchor and this file together gets no token of an earlier time, so a token that
-was kept elsewhere finds it. What it cannot tell: that this file's newest lines were taken away.
+was kept elsewhere finds it.
 """
 
 from __future__ import annotations
@@ -25,9 +27,10 @@ from typing import Any
 
 import duckdb
 
-from detector.cases.chain import heads_since, last_change
+from detector.cases.chain import STORE_CHAIN, append_event, heads_since, last_change
 from detector.cases.codec import canonical
-from detector.cases.database import utc_now
+from detector.cases.database import Database, utc_now
+from detector.cases.findings import ANCHOR_DIFFERS
 from detector.cases.time_authority import (
     AUTHORITY_VARIABLE,
     TIMEOUT_S,
@@ -39,6 +42,9 @@ from detector.cases.time_authority import (
 from detector.cases.types import Event, Head, Timestamp
 from detector.errors import FramewitnessError, SettingsError, StoreError
 
+STAMPED = "heads_time_stamped"
+# What `details` of a finding say of which file differs, where it is not the anchor.
+FILE = "timestamps"
 _FIRST_PREVIOUS = "0" * 64
 _EVERY = timedelta(days=1)
 # How often, at most, the file is looked into and an authority that failed is asked again.
@@ -70,8 +76,10 @@ class Timestamps:
     """The file of one store, and its way to the authority. `problem` is the sentence on a time stamp that could not be
     had or kept, else None: the record is as it was, and the authority is asked again an hour later."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, database: Database, actor: str) -> None:
         self.path = path
+        self._database = database
+        self._actor = actor
         self.problem: str | None = None
         self._next_look_s = 0.0
         self._asking: threading.Thread | None = None
@@ -83,21 +91,17 @@ class Timestamps:
         if not url or time.monotonic() < self._next_look_s or (self._asking and self._asking.is_alive()):
             return
         self._next_look_s = time.monotonic() + _LOOK_EVERY_S
-        try:
-            newest = self._newest()
-        except StoreError as error:
-            self.problem = str(error)
+        lines, self.problem = read_lines(self.path)
+        if self.problem or (lines and timedelta(0) <= utc_now() - lines[-1].at < _EVERY):
             return
-        if newest is not None and timedelta(0) <= utc_now() - newest.at < _EVERY:
-            return
-        grown = _grown(cursor, newest)
+        grown = _grown(cursor, lines)
         if grown:
             self._asking = threading.Thread(
                 target=self._try, args=(url, last_change(cursor), grown), name="time stamp", daemon=True
             )
             self._asking.start()
 
-    def take(self, cursor: duckdb.DuckDBPyConnection) -> TimestampLine | None:
+    def take(self) -> TimestampLine | None:
         """Have the heads stamped now, however old the newest time stamp is; None where no log has grown since. Raises
         SettingsError where no authority is named, StoreError where it gives none or the file cannot be written."""
         url = os.environ.get(AUTHORITY_VARIABLE, "").strip()
@@ -107,8 +111,12 @@ class Timestamps:
                 "SHA-256 of the logs' newest events is all that it is sent."
             )
         self.wait()
-        grown = _grown(cursor, self._newest())
-        return self._take(url, last_change(cursor), grown) if grown else None
+        lines, problem = read_lines(self.path)
+        if problem is not None:
+            raise StoreError(problem)
+        with self._database.snapshot() as cursor:
+            change, grown = last_change(cursor), _grown(cursor, lines)
+        return self._take(url, change, grown) if grown else None
 
     def wait(self) -> None:
         """Let an authority that is being asked answer, for some seconds."""
@@ -127,19 +135,15 @@ class Timestamps:
         digest = hashlib.sha256(asked.statement).digest()
         token = request_token(url, digest)
         try:
-            check_token(token, digest, trusted_roots())
+            said = check_token(token, digest, trusted_roots())
         except StoreError as error:
             raise StoreError(f"The token that {url} gave was not kept: {error}.") from error
         line = TimestampLine(change, asked.at, heads, token)
         with self._writing:
             self._append(line)
+        told = {"token_sha256": hashlib.sha256(token).hexdigest(), "authority": said.authority, "stamped_at": said.at}
+        self._database.write(lambda cursor: append_event(cursor, STORE_CHAIN, STAMPED, self._actor, told))
         return line
-
-    def _newest(self) -> TimestampLine | None:
-        lines, problem = read_lines(self.path)
-        if problem is not None:
-            raise StoreError(problem)
-        return lines[-1] if lines else None
 
     def _append(self, line: TimestampLine) -> None:
         """Write the file anew with one more line, whole or not at all."""
@@ -247,8 +251,35 @@ def checked_lines(path: Path, case_id: str | None = None) -> CheckedLines:
     return CheckedLines(tuple(checked), problem)
 
 
-def _grown(cursor: duckdb.DuckDBPyConnection, newest: TimestampLine | None) -> tuple[Head, ...]:
-    return tuple(head for _, head in heads_since(cursor, newest.change if newest else 0))
+def lost_token(events: Iterable[Event], path: Path) -> str | None:
+    """The first time stamp that the store's log names and the file no longer holds, in one sentence; None where all are
+    there, where a finding has told of it since, and where the file cannot be read (`read_lines` says so)."""
+    named: dict[str, Event] = {}
+    for event in events:
+        if event.action == STAMPED:
+            named[event.details["token_sha256"]] = event
+        elif event.action == ANCHOR_DIFFERS and event.details.get("file") == FILE:
+            named.clear()
+    lines, problem = read_lines(path) if named else ([], None)
+    held = {hashlib.sha256(line.token).hexdigest() for line in lines}
+    lost = next((event for sha256, event in named.items() if sha256 not in held), None)
+    if lost is None or problem is not None:
+        return None
+    return (
+        f"The file of time stamps {path} does not hold the one of {lost.details['stamped_at']} that the log names "
+        f"(event {lost.sequence}): it was taken away, or an older copy was put in its place. Put it back from a copy."
+    )
+
+
+def _grown(cursor: duckdb.DuckDBPyConnection, lines: Sequence[TimestampLine]) -> tuple[Head, ...]:
+    """The newest event of each log with events after the newest line; none where there are no others than those that
+    name time stamps."""
+    heads = tuple(head for _, head in heads_since(cursor, lines[-1].change if lines else 0))
+    if any(head.case_id != STORE_CHAIN for head in heads):
+        return heads
+    stamped = max((one.sequence for line in lines for one in line.heads if one.case_id == STORE_CHAIN), default=0)
+    query = "SELECT 1 FROM events WHERE case_id = ? AND sequence > ? AND action <> ? LIMIT 1"
+    return heads if cursor.execute(query, [STORE_CHAIN, stamped, STAMPED]).fetchall() else ()
 
 
 def _line(fields: dict[str, Any]) -> TimestampLine:

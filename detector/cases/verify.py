@@ -20,7 +20,7 @@ from detector.cases.job_table import job_problem
 from detector.cases.records import read_analyses, read_case, read_exhibits
 from detector.cases.seals import SEALED, seal_problem, sealed_records
 from detector.cases.search_index import text_problem
-from detector.cases.timestamps import CheckedLines, checked_lines
+from detector.cases.timestamps import CheckedLines, checked_lines, lost_token
 from detector.cases.types import Event, StoreVerification, Verification
 from detector.evidence.store import stored_path
 
@@ -83,7 +83,9 @@ def verify_store(
         lost = next((case_id for case_id in known.stamped.cases() if case_id not in (STORE_CHAIN, *ids)), None)
         if lost is not None:
             own = own or f"A time stamp knows the case {lost}, which the store no longer holds: it was removed."
-        problem = known.problem or own or unstamped or _stray(cursor) or finding_problem(read_findings(cursor))
+        # The file is read once more, after the log: a time stamp may have been taken between the two.
+        own = own or unstamped or lost_token(events, layout.timestamps)
+        problem = known.problem or own or _stray(cursor) or finding_problem(read_findings(cursor))
         named = named_files(cursor)
         strays = find_strays(cursor, layout)
     outcomes = []

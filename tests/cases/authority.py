@@ -11,13 +11,14 @@ from tests.report.certificates import Chain
 
 
 class Authority:
-    """`asked` are the bodies it was sent. With `exchange` it signs another hash than it was sent; while `answer` is
-    cleared it lets who asked wait."""
+    """`asked` are the bodies it was sent. With `exchange` it signs another hash than it was sent; `instead` is sent in
+    the place of an answer; while `answer` is cleared it lets who asked wait."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self.asked: list[bytes] = []
         self.exchange = False
+        self.instead: bytes | None = None
         self.answer = threading.Event()
         self.answer.set()
         authority = self
@@ -30,7 +31,9 @@ class Authority:
                 request = TimeStampReq.load(body)
                 if authority.exchange:
                     request["message_imprint"]["hashed_message"] = b"\1" * 32
-                answer = chain.stamper.request_tsa_response(request).dump()
+                answer = authority.instead
+                if answer is None:
+                    answer = chain.stamper.request_tsa_response(request).dump()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/timestamp-reply")
                 self.send_header("Content-Length", str(len(answer)))
