@@ -64,6 +64,15 @@ def test_every_accepted_finding_of_bandit_has_its_place_and_reason() -> None:
     assert {one: explained[one] for one in excepted} == excepted
 
 
+def test_what_the_threat_model_says_is_tested_is_there() -> None:
+    security = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tests/.+?)`", security))
+    assert len(named) > 10
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z]+)`", security)) <= set(targets)
+
+
 @pytest.mark.parametrize(
     ("script", "status", "said"),
     [
