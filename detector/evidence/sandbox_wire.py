@@ -66,7 +66,10 @@ def receive(stream: IO[bytes], *, trusted: bool) -> Any:
     if sum(sizes) > _MAX_BYTES:
         raise pickle.UnpicklingError("a message that is too large")
     body, *buffers = [_read(stream, size) for size in sizes]
-    return (pickle.Unpickler if trusted else _Unpickler)(io.BytesIO(body), buffers=buffers).load()
+    try:
+        return (pickle.Unpickler if trusted else _Unpickler)(io.BytesIO(body), buffers=buffers).load()
+    except Exception as error:  # a made-up message can fail in any way at all
+        raise pickle.UnpicklingError(f"a message that nothing can be built from ({error!r:.200})") from error
 
 
 class _Unpickler(pickle.Unpickler):

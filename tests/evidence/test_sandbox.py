@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import io
 import os
+import pickle
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -280,6 +283,22 @@ def test_nothing_but_the_parts_of_an_answer_is_built_from_one(stored: StoredFile
         with pytest.raises(Exception, match="no part of an answer"):
             through_a_pipe(message)
     assert through_a_pipe(stored) == stored
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"K\x01)R.",
+        b"cdetector.errors\nEvidenceAlteredError\n)R.",
+        b"cdetector.evidence.nothing\nNothing\n.",
+    ],
+    ids=["empty", "a call of a number", "an error without its hash", "no module"],
+)
+def test_a_message_that_is_none_is_one_error_whatever_it_does(body: bytes) -> None:
+    message = struct.pack(">QQ", 1, len(body)) + body
+    with pytest.raises(pickle.UnpicklingError):
+        receive(io.BytesIO(message), trusted=False)
 
 
 def through_a_pipe(message: object) -> object:
