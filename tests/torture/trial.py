@@ -51,7 +51,9 @@ class Trials:
         server's services, one the real server and three the command line."""
         chance = random.Random(seed)
         if target is None:
-            target = (WORKER, SERVER, STREAMLIT, WORKER, *COMMANDS[seed % 8 :: 3], *COMMANDS)[seed % 7]
+            round_, place = divmod(seed, 7)
+            commands = (COMMANDS[(3 * round_ + number) % len(COMMANDS)] for number in range(3))
+            target = (WORKER, SERVER, STREAMLIT, WORKER, *commands)[place]
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="framewitness-torture-") as name:
             folder = Path(name)
