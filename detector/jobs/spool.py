@@ -15,15 +15,30 @@ _LANDMARKS = "landmarks.npz"
 
 
 def write_result(spool_dir: Path, job_id: str, analysis: Analysis) -> None:
-    """Put a result where the service will find it, even after a crash between here and the message that says so."""
+    """Put a result where the service will find it, even after a crash between here and the message that says so.
+
+    Raises StoreError, and leaves nothing, where it cannot be written.
+    """
     unfinished = spool_dir / f".{job_id}-{os.getpid()}"
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    (unfinished / _ANALYSIS).write_text(analysis_to_json(analysis), encoding="utf-8")
-    if any(seen.face.landmarks is not None for track in analysis.tracks for seen in track.faces):
-        save_landmarks(analysis, unfinished / _LANDMARKS)
-    shutil.rmtree(spool_dir / job_id, ignore_errors=True)
-    unfinished.rename(spool_dir / job_id)
+    try:
+        unfinished.mkdir(parents=True)
+        (unfinished / _ANALYSIS).write_text(analysis_to_json(analysis), encoding="utf-8")
+        if any(seen.face.landmarks is not None for track in analysis.tracks for seen in track.faces):
+            save_landmarks(analysis, unfinished / _LANDMARKS)
+        shutil.rmtree(spool_dir / job_id, ignore_errors=True)
+        unfinished.rename(spool_dir / job_id)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise not_saved(error) from error
+
+
+def not_saved(error: OSError) -> StoreError:
+    """What is said where a result cannot be written, as on a full disk."""
+    return StoreError(
+        f"The result could not be saved ({error}). Make room on the disk of the case store, or let it be written to; "
+        "then run the analysis again."
+    )
 
 
 def has_result(spool_dir: Path, job_id: str) -> bool:

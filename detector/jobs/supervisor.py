@@ -183,6 +183,8 @@ class WorkerSupervisor:
     def _give_up(self, job: Job, error: Exception) -> None:
         """The service itself failed over a job: say so in the job, and leave the worker in a known state."""
         self._drop_worker()
+        if isinstance(error, OSError):
+            error = spool.not_saved(error)
         code = error.code if isinstance(error, StoreError) else "internal_error"
         said = str(error) if isinstance(error, StoreError) else f"The job service failed ({type(error).__name__})."
         try:

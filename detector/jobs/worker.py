@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -134,11 +135,13 @@ class Worker:
             os._exit(1)
 
     def _log_traceback(self, task: Task) -> Path:
-        self._logs_dir.mkdir(parents=True, exist_ok=True)
         log = self._logs_dir / f"job-{task.job_id}.log"
-        with log.open("a", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(f"{datetime.now(UTC).isoformat()} {task.file.sha256} {','.join(task.model_ids)}\n")
-            stream.write(traceback.format_exc() + "\n")
+        # On a full disk the job must still end with its own reason.
+        with suppress(OSError):
+            self._logs_dir.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(f"{datetime.now(UTC).isoformat()} {task.file.sha256} {','.join(task.model_ids)}\n")
+                stream.write(traceback.format_exc() + "\n")
         return log
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -10,8 +11,8 @@ import pytest
 
 from detector.cases import CaseStore
 from detector.errors import ModelNotFoundError, StoreError
-from detector.jobs import JobRequest, JobService
-from tests.cases.records import make_evidence
+from detector.jobs import JobRequest, JobService, spool
+from tests.cases.records import make_analysis, make_evidence
 from tests.jobs.conftest import SCRIPTED, ended, moving, wait_for
 from tests.jobs.runners import open_gate
 from tests.jobs.workers import worker_processes
@@ -243,3 +244,38 @@ def test_a_file_that_changes_under_an_analysis_leaves_no_record(
     (finding,) = store.findings(job.case_id)
     assert finding.exhibit_id == request.exhibit_id
     assert wait_for(service, service.submit(ask("quick after alters")), ended).state == "done"
+
+
+def test_a_fault_ends_the_job_once_where_no_log_can_be_written(store: CaseStore, service: JobService, ask: Ask) -> None:
+    wait_for(service, service.submit(ask("quick before")), ended)
+    logs = store.layout.logs.rename(store.home / "away")
+    store.layout.logs.touch()
+    job = wait_for(service, service.submit(ask("fault again")), ended)
+    store.layout.logs.unlink()
+    logs.rename(store.layout.logs)
+    assert (job.error_code, job.attempts) == ("internal_error", 1)
+
+
+def test_a_result_without_room_leaves_nothing_in_the_spool(
+    store: CaseStore, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spool, "save_landmarks", full)
+    analysis = make_analysis(store.exhibit(ask("quick").exhibit_id).evidence)
+    with pytest.raises(StoreError, match=r"No space left.*Make room"):
+        spool.write_result(store.layout.spool, "j000000001", analysis)
+    assert list(store.layout.spool.iterdir()) == []
+
+
+def test_a_job_whose_result_cannot_be_saved_says_why(
+    store: CaseStore, service: JobService, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "save_analysis", full)
+    job = wait_for(service, service.submit(ask("quick full")), ended)
+    assert (job.state, job.error_code) == ("failed", "store_error")
+    assert "No space left" in job.message

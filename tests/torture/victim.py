@@ -6,6 +6,7 @@ The processes are forked from one that has imported the program, so that most of
 from __future__ import annotations
 
 import itertools
+import logging
 import multiprocessing
 import os
 import resource
@@ -35,6 +36,8 @@ import detector.registry
 from detector.cases.anchor import Anchor
 from detector.cases.database import Database
 from detector.cases.home import HOME_VARIABLE
+from detector.commands.console import complain
+from detector.errors import FramewitnessError
 from tests.torture.acts import Act
 from tests.torture.scene import Scene
 
@@ -171,6 +174,7 @@ def _child(act: Act, scene: Scene, home: Path, folder: Path, moment: Moment, und
         "FRAMEWITNESS_WEIGHTS": str(scene.root / "weights"),
         "OMP_NUM_THREADS": "1",
     }
+    logging.basicConfig(filename=folder / "log")  # the server's own, in which it may put tracebacks
     _set_clock(under.clock_s)
     if under.file_bytes is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -182,6 +186,9 @@ def _child(act: Act, scene: Scene, home: Path, folder: Path, moment: Moment, und
     started = time.monotonic()
     try:
         status = act.run(scene)
+    except FramewitnessError as error:  # as a page or the server's start would show it
+        complain(error)
+        status = error.exit_status
     except BaseException:
         traceback.print_exc()
         status = 99
