@@ -18,7 +18,7 @@ from asn1crypto.tsp import TimeStampReq
 
 from detector.cases import CaseStore, restore, time_authority, timestamps
 from detector.cases.anchor import Anchor
-from detector.cases.chain import FIRST_PREVIOUS_HASH, event_hash
+from detector.cases.chain import FIRST_PREVIOUS_HASH, STORE_CHAIN, event_hash
 from detector.cases.codec import canonical
 from detector.cases.database import from_column, rows
 from detector.cases.verify_case import verify as verify_alone
@@ -248,6 +248,15 @@ def test_a_log_that_was_rewritten_with_its_anchor_differs(home: Path, authority:
         assert store.warnings == (), "the anchor is beside itself"
         assert "stamped at" in (store.verify(case_id).problem or "")
     assert "the log was rewritten" in problem(home)
+
+
+def test_the_stores_own_log_rewritten_with_its_anchor_differs(home: Path, authority: Authority) -> None:
+    stamped_case(home)
+    rewrite_log(home, STORE_CHAIN)
+    with CaseStore.open(home, actor="E") as store:
+        whole = store.verify_all()
+    assert all(case.ok for case in whole.cases)
+    assert "the log was rewritten" in (whole.problem or "")
 
 
 def test_a_case_that_was_never_there_or_was_removed_differs(home: Path, authority: Authority, tmp_path: Path) -> None:
