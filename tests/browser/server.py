@@ -47,7 +47,7 @@ def running(home: Path, **environment: str) -> Iterator[str]:
     )
     address = f"http://localhost:{port}"
     try:
-        _await_health(process, f"{address}/healthz", Path(log.name))
+        await_health(process, f"{address}/healthz", Path(log.name))
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
@@ -59,7 +59,8 @@ def running(home: Path, **environment: str) -> Iterator[str]:
         log.close()
 
 
-def _await_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def await_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until the server answers; RuntimeError, with the end of its log, where it does not."""
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -86,6 +86,12 @@ def unfinished_jobs(home: Path) -> list[str]:
     return [f"job {job_id} is {state}: {message}" for job_id, state, message in found] + waiting
 
 
+def job_states(home: Path) -> list[str]:
+    """The state of every job, in the order in which they were asked for."""
+    with duckdb.connect(str(home / "cases.duckdb"), read_only=True) as database:
+        return [state for (state,) in database.execute("SELECT state FROM jobs ORDER BY job_id").fetchall()]
+
+
 def missing_titles(home: Path, titles: Sequence[str]) -> list[str]:
     """What an act that was done, or done again, was to leave and did not."""
     with duckdb.connect(str(home / "cases.duckdb"), read_only=True) as database:

@@ -15,16 +15,16 @@ from functools import cache
 from pathlib import Path
 
 from detector.cases.home import HOME_VARIABLE
-from tests.browser.server import ROOT, free_port
+from tests.browser.server import ROOT, await_health, free_port
 from tests.torture.acts import ANALYZE, BACKUP, COMMANDS, EXPORT, IMPORT, NOTE, RESUME, SERVER, WORKER, Act
-from tests.torture.inspection import acknowledged, damaged_outputs, inspect, missing_titles, unfinished_jobs
+from tests.torture.inspection import acknowledged, damaged_outputs, inspect, job_states, missing_titles, unfinished_jobs
 from tests.torture.scene import WEIGHTS_VARIABLE, Scene
 from tests.torture.victim import MARK_VARIABLE, NEVER, Conditions, Ending, Moment, Victim, outlived
 
 DAY_S, YEAR_S = 86_400.0, 365 * 86_400.0
 STREAMLIT = "streamlit run app.py"
-# Of a worker's analysis and of the real server's start with a job; how often they are hit at all is in the table.
-_WORKER_S, _STREAMLIT_S = 5.0, 12.0
+# Of a worker's analysis; of the real server's start, and of a job from when the server is there.
+_WORKER_S, _START_S, _JOB_S = 5.0, 6.0, 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +156,12 @@ class Trials:
 
     def _kill_streamlit(self, folder: Path, chance: random.Random) -> tuple[str, bool, list[str]]:
         home = self._scene.home(folder, empty=False, queued=True)
-        mark, after_s = f"streamlit-{os.getpid()}-{folder.name}", chance.uniform(2.0, _STREAMLIT_S)
+        mark, port = f"streamlit-{os.getpid()}-{folder.name}", free_port()
+        starting = chance.random() < 0.25
+        after_s = chance.uniform(0.0, _START_S if starting else _JOB_S)
         with (folder / "server.log").open("wb") as log:
             server = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(free_port())],
+                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
                 cwd=ROOT,
                 env={
                     **os.environ,
@@ -172,16 +174,19 @@ class Trials:
                 stderr=subprocess.STDOUT,
             )
             try:
-                server.wait(after_s)
-            except subprocess.TimeoutExpired:
+                if not starting:
+                    await_health(server, f"http://localhost:{port}/healthz", folder / "server.log")
+                time.sleep(after_s)
+            finally:
                 server.kill()
-            server.wait()
+                server.wait()
         findings = [f"outlived its server: {one}" for one in outlived(mark)]
         if server.returncode != -9:
             findings.append(f"the server ended by itself with {server.returncode}")
         findings += inspect(home, ())
+        (state,) = job_states(home)
         findings += self.afterwards(RESUME, home, folder, frozenset())
-        return f"{after_s:.2f} s", True, findings
+        return f"{after_s:.2f} s of {'its start' if starting else 'serving'}, job {state}", True, findings
 
     def afterwards(self, act: Act, home: Path, folder: Path, known: frozenset[str]) -> list[str]:
         """Inspect the home, take up what was interrupted, and inspect it again."""
