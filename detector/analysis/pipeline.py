@@ -65,9 +65,8 @@ def analyze(
         raise ModelNotFoundError(
             "An analysis needs at least one model; none was given. See `python -m detector models list`."
         )
-    run = _Run(evidence, models, settings, on_progress, cancelled, components or default_components())
     try:
-        return run.execute()
+        return _Run(evidence, models, settings, on_progress, cancelled, components or default_components()).execute()
     finally:
         return_freed_memory()
 

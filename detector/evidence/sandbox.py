@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import detector
-from detector.errors import CancelledError, EvidenceError, FramewitnessError
+from detector.errors import CancelledError, EvidenceError, FramewitnessError, OversizedError
 from detector.evidence.limits import Limits, usable_cores
 from detector.evidence.sandbox_wire import Request, receive, send
 from detector.evidence.types import Evidence, StoredFile
@@ -133,8 +133,8 @@ class _Child:
             raise self._failure(seconds) from error
         finally:
             done.set()
-        if problem:
-            _log.warning("A contained decoder failed:\n%s", problem)
+        if problem and not isinstance(value, OversizedError):
+            _log.warning("In the process that reads files: %s", problem)
         if isinstance(value, BaseException):
             raise value
         return value, more

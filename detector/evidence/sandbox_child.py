@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from copy import copy
 from typing import IO, Any
 
-from detector.errors import EvidenceError, FramewitnessError, OversizedError
+from detector.errors import EvidenceError, FramewitnessError, OversizedError, describe_fault
 from detector.evidence import limits
 from detector.evidence.sandbox_wire import Request, receive, send
 
@@ -54,7 +53,7 @@ def _serve(request: Request, outbox: IO[bytes]) -> bool:
 
 
 def _answers(request: Request) -> Iterator[tuple[Any, str, bool]]:
-    """(a value or the error to raise; the traceback of what was not foreseen; whether more follow), in that folder."""
+    """(a value or the error to raise; what was not foreseen, in one line; whether more follow), in that folder."""
     try:
         os.chdir(request.folder)
         value = request.function(*request.arguments, **request.named)
@@ -66,14 +65,14 @@ def _answers(request: Request) -> Iterator[tuple[Any, str, bool]]:
     except FramewitnessError as error:
         value = copy(error)  # without the traceback, which would keep the pictures that it was reading
         problem = ""
-    except MemoryError:
-        value, problem = _too_large(), traceback.format_exc()
+    except MemoryError as error:
+        value, problem = _too_large(), describe_fault(error)
     except Exception as error:
         value = EvidenceError(
             f"Expected a file that can be read, found one at which its decoder failed ({type(error).__name__}). The "
             "file is damaged or made to do harm; obtain another copy."
         )
-        problem = traceback.format_exc()
+        problem = describe_fault(error)
     yield value, problem, False
 
 

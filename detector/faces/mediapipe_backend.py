@@ -14,7 +14,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,10 @@ class MediaPipeBackend:
     def __init__(self, *, refined: bool = False) -> None:
         os.environ.setdefault("GLOG_minloglevel", "2")
         with _without_chatter():
+            # On a stack of its own: MediaPipe keeps the error of a sound library that it does not find, and with it
+            # whatever the functions hold that were running when it was imported.
+            with ThreadPoolExecutor(1) as importer:
+                importer.submit(import_module, "mediapipe").result()
             from mediapipe.framework.formats.rect_pb2 import NormalizedRect
 
             self._whole = NormalizedRect(x_center=0.5, y_center=0.5, width=1.0, height=1.0, rotation=0.0)

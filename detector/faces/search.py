@@ -122,7 +122,12 @@ def detect_overall(
     backend: FaceBackend, image: NDArray[np.uint8], min_score: float, *, with_squares: bool
 ) -> list[Candidate]:
     """Candidates of the whole frame and, where asked, of its overlapping squares."""
-    small, scale = overview(image, backend)
+    return _detect_in_overview(backend, *overview(image, backend), min_score, with_squares=with_squares)
+
+
+def _detect_in_overview(
+    backend: FaceBackend, small: NDArray[np.uint8], scale: float, min_score: float, *, with_squares: bool
+) -> list[Candidate]:
     height, width = small.shape[:2]
     windows = whole(width, height) + (squares(width, height) if with_squares else ())
     return detect_in_windows(backend, small, windows, min_score, scale=scale)
@@ -144,10 +149,11 @@ def detect_widened(backend: FaceBackend, image: NDArray[np.uint8], min_score: fl
 def look_turned(backend: FaceBackend, image: NDArray[np.uint8], turn: Turn, min_score: float) -> list[Candidate]:
     """Candidates of the frame turned clockwise by `turn` degrees, for lying or inverted heads; in frame pixels."""
     height, width = image.shape[:2]
-    turned = np.ascontiguousarray(np.rot90(image, k=-(turn // 90)))
+    small, scale = overview(image, backend)  # turned whole, a large picture would need its size again
+    turned = np.ascontiguousarray(np.rot90(small, k=-(turn // 90)))
     back = _turn_back(turn, width, height)
     found = []
-    for candidate in detect_overall(backend, turned, min_score, with_squares=True):
+    for candidate in _detect_in_overview(backend, turned, scale, min_score, with_squares=True):
         x0, y0, x1, y1 = candidate.detection.bbox_xyxy_px
         corners = back(np.array([[x0, y0], [x1, y1]], np.float32))
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)

@@ -414,3 +414,16 @@ print(before - freed, freed - resident_mb())
     by_itself, returned = map(float, shown.stdout.split())
     assert by_itself < 50
     assert returned > 150
+
+
+def test_an_unforeseen_error_is_logged_in_one_line_that_says_where(
+    stored: StoredFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused(recurse, stored)
+    (record,) = [one for one in caplog.records if one.name == "detector.evidence.sandbox"]
+    assert "RecursionError" in record.getMessage()
+    assert "test_sandbox.py, line" in record.getMessage()
+    assert "\n" not in record.getMessage()
+    caplog.clear()
+    refused(fill_memory, stored)
+    assert not caplog.records

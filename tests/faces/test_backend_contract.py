@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,3 +112,23 @@ def test_a_weak_detection_counts_when_nothing_else_is_there_and_the_mesh_fits() 
 def test_the_threshold_is_obeyed_for_faces_without_mesh() -> None:
     assert len(analyse(FakeLibrary(score=0.8, presence=None))) == 1
     assert analyse(FakeLibrary(score=0.8, presence=None), detection_threshold=0.85) == ()
+
+
+def test_what_starts_mediapipe_is_not_kept_alive_by_it() -> None:
+    program = """
+import gc, weakref
+from detector.faces.mediapipe_backend import MediaPipeBackend
+
+class Picture: ...
+
+def analyse():
+    picture = Picture()
+    MediaPipeBackend().close()
+    return weakref.ref(picture)
+
+kept = analyse()
+gc.collect()
+print(kept() is None)
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert shown.stdout.strip() == "True"

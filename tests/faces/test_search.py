@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,24 @@ def test_turned_answers_come_back_in_place(turn: int) -> None:
     x0, y0, x1, y1 = found[0].detection.bbox_xyxy_px
     assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx((310.5, 40.5), abs=1.1)
     assert found[0].detection.keypoints_px[0] == pytest.approx((310.5, 40.5), abs=1.1)
+
+
+def test_a_large_picture_is_turned_without_a_copy_of_its_size() -> None:
+    image = np.zeros((4_000, 5_000, 3), np.uint8)
+    tracemalloc.start()
+    try:
+        assert look_turned(NoFace(), image, 90, 0.5) == []  # type: ignore[arg-type]
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < image.nbytes / 10
+
+
+class NoFace:
+    detector_input_px = 192
+
+    def detect(self, _: Picture) -> tuple[RawDetection, ...]:
+        return ()
 
 
 def test_merge_keeps_the_strongest_of_each_face_and_the_widest_source() -> None:
