@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from detector.analysis.forensics_record import forensics_from_dict, forensics_to_dict, provenance_to_dict
+from detector.errors import EvidenceError
 from detector.evidence import Evidence
 from detector.evidence.forensics import FileForensics, examination, examine_file
 from detector.evidence.forensics.container_tree import read_tree
@@ -184,8 +185,11 @@ def test_every_meaning_says_both_sides_in_whole_sentences(code: str) -> None:
 def test_an_examination_whose_process_is_ended_leaves_a_reason(
     sources: dict[str, Path], admit: Admit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def killed(*_: object) -> FileForensics:
+        raise EvidenceError("The process that decodes it ended.")
+
     evidence = admit(sources["mp4"])
-    monkeypatch.setattr("detector.evidence.sandbox._BASE_S", 0.0)
+    monkeypatch.setattr("detector.evidence.forensics.contained", lambda *_, **__: killed)
     found = examine_file(evidence.file.path, evidence)
     assert found.provenance.state == "unreadable"
-    assert "takes longer" in found.limits[0]
+    assert "process that decodes it ended" in found.limits[0]
