@@ -13,6 +13,7 @@ from pathlib import Path
 
 MEMORY_BYTES = 1_800_000_000  # beside 0.15 GB of programs: below 2 GB
 MAX_OPEN_FILES = 64
+NICENESS = 10  # pages and video playback come first
 
 # linux/prctl.h, linux/seccomp.h, linux/filter.h, linux/audit.h
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
@@ -42,7 +43,14 @@ def confine() -> Limits:
     It may grow by `MEMORY_BYTES` of address space (setrlimit(2), RLIMIT_AS), hold `MAX_OPEN_FILES` files open and write
     to none; on Linux on x86-64 and AArch64 it opens no socket and runs no program (seccomp(2)).
     """
+    yield_processor()
     return Limits(resources=_limit_resources(), no_network=_refuse_network())
+
+
+def yield_processor() -> None:
+    """Leave the processor to pages where it is scarce: a niceness of `NICENESS` at least (nice(2))."""
+    if hasattr(os, "nice"):
+        os.nice(max(0, NICENESS - os.nice(0)))
 
 
 def limit_seconds(seconds: float) -> None:

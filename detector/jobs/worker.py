@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from detector.errors import CancelledError, EvidenceAlteredError, FramewitnessError
-from detector.evidence.limits import limit_data
+from detector.evidence.limits import limit_data, yield_processor
 from detector.evidence.store import unaltered
 from detector.jobs.parent import die_with_parent
 from detector.jobs.protocol import ProgressLike, Runner, Task, decode, encode, task_from_dict
 from detector.jobs.spool import write_result
 
-NICENESS = 5  # pages and video playback come first
 # Six times what the default models and their libraries take for a small video (2.2 GB).
 MEMORY_BYTES = 14_000_000_000
 
@@ -42,8 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     die_with_parent(options.parent)
     faulthandler.enable()
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    yield_processor()
     # A GPU's driver maps what is not this machine's memory.
     if not Path("/dev/nvidiactl").exists():
         limit_data(MEMORY_BYTES)

@@ -30,6 +30,7 @@ from detector.evidence import (
     frame_before,
     frame_times,
     ingest,
+    limits,
     sandbox,
 )
 from detector.evidence.contained_reader import _readings
@@ -58,6 +59,10 @@ def working_folder(_: StoredFile) -> tuple[int, str]:
 
 def kill_itself(_: StoredFile) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def niceness(_: StoredFile) -> int:
+    return os.nice(0)
 
 
 def hang(_: StoredFile) -> None:
@@ -427,3 +432,7 @@ def test_an_unforeseen_error_is_logged_in_one_line_that_says_where(
     caplog.clear()
     refused(fill_memory, stored)
     assert not caplog.records
+
+
+def test_a_child_leaves_the_processor_to_others(stored: StoredFile) -> None:
+    assert contained(niceness)(stored) == max(os.nice(0), limits.NICENESS)
