@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from detector.evidence.types import Evidence, Frame
 from detector.explain.attention import TrackAttentionMaps, attention_of, window_rows
 from detector.explain.cache import ArrayCache
 from detector.explain.channels import ChannelMaps
+from detector.explain.faithfulness import HeatTest, hide_test
 from detector.explain.overlay import Heatmap
 from detector.faces import crop_box, crop_face
 from detector.faces.types import Box, CropSpec, TrackedFace
@@ -50,7 +52,7 @@ class Explainer:
     def heatmap(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
     ) -> Heatmap:
-        """The Grad-CAM heatmap of one face for one model, on the scale of the whole video.
+        """The class activation map of one face for one model, on the scale of the whole video.
 
         Raises StoreError where the analysis holds no such face, was made of another file, or lacks the landmarks that
         the model's crop needs; EvidenceError where the frame no longer decodes; ModelError for a model without a layer
@@ -60,6 +62,19 @@ class Explainer:
         entry = self._entry(evidence, analysis, model, track_id, tracked)
         scale = self.scale(evidence, analysis, model)
         return _heatmap(model, tracked, entry["raw"], entry["crop"], scale, _layer_name(model))
+
+    def heat_test(self, evidence: Evidence, analysis: Analysis, model: LoadedModel, heatmap: Heatmap) -> HeatTest:
+        """Whether that heatmap of `heatmap` marks what the score rests on: the deletion test (`hide_test`), kept like
+        the map. Raises ModelError for a model that is no frame model."""
+        frame_model = expect(model, FrameModel)
+
+        def make() -> dict[str, NDArray[Any]]:
+            test = hide_test(frame_model, heatmap)
+            return {"marked": np.array(test.marked), "drawn": np.array(test.drawn)}
+
+        made_of = {name: _sha256(array) for name, array in (("raw", heatmap.raw), ("crop", heatmap.crop))}
+        entry = self._kept({**self._key(evidence, analysis, model), "what": "deletion test", **made_of}, make)
+        return HeatTest(float(entry["marked"]), tuple(entry["drawn"].tolist()))
 
     def blend_map(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
@@ -187,10 +202,10 @@ class Explainer:
         """`raw` and `crop` of one face, from the cache or made now."""
 
         def make() -> dict[str, NDArray[Any]]:
-            from detector.explain.gradcam import raw_gradcam  # grad-cam takes seconds to import
+            from detector.explain.cam import raw_cam  # grad-cam takes seconds to import
 
             crop = self._crop(evidence, tracked, model)
-            return {"raw": raw_gradcam(model, crop), "crop": crop}
+            return {"raw": raw_cam(model, crop), "crop": crop}
 
         return self._kept(self._face_key(evidence, analysis, model, track_id, tracked), make)
 
@@ -274,6 +289,10 @@ def _heatmap(
     spec = model.card.crop
     box = crop_box(tracked.face.bbox_xyxy_px, spec)
     return Heatmap(raw, crop, box, _turn_deg(tracked, spec), scale, model.card.model_id, layer)
+
+
+def _sha256(array: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def _fingerprint(faces: list[tuple[int, TrackedFace]]) -> list[list[float]]:

@@ -1,12 +1,15 @@
-"""Faithfulness of a heatmap by a deletion test (Petsiuk et al., BMVC 2018) on one face.
+"""Faithfulness of an explanation by a deletion test (Petsiuk et al., BMVC 2018), against explanations drawn at random.
 
-It is done on the features of the layer that the map explains. Hiding places of the picture itself would not do: a
+A heatmap is tested on the features of the layer that it explains. Hiding places of the picture itself would not do: a
 blurred or grey patch in a face is what such models are made to find, and raises their score wherever it lies.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import math
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -19,52 +22,93 @@ if TYPE_CHECKING:
     from detector.registry import FrameModel
 
 SHARE: Final = 0.2
-DRAWS: Final = 16
+DRAWS: Final = 19  # one explanation in twenty that is itself random does better than all of these
+# Hooks live on the network: two threads explaining at once mix their passes or crash the process.
+HOOKS: Final = threading.Lock()
 
 
-class HeatTest(NamedTuple):
-    """By how much the logit changes when the hottest fifth of the layer's cells is replaced by the face's mean (`hot`),
-    and when as many cells elsewhere are (`elsewhere`, the mean of sixteen draws)."""
+@dataclass(frozen=True, slots=True)
+class DeletionTest:
+    """Changes of a logit when the fifth that an explanation marks most is taken away (`marked`), and when as much is at
+    random (`drawn`, one a draw: nineteen, or fewer where there are not that many ways to draw)."""
 
-    hot: float
-    elsewhere: float
+    marked: float
+    drawn: tuple[float, ...]
+
+    @property
+    def mean_drawn(self) -> float:
+        """Mean change over the draws; NaN without any."""
+        return float(np.mean(self.drawn)) if self.drawn else math.nan
+
+    @property
+    def enough(self) -> bool:
+        """Whether there were draws enough for the test to be passed."""
+        return len(self.drawn) >= DRAWS
+
+
+class HeatTest(DeletionTest):
+    """Of a heatmap: `marked` without the hottest fifth of the layer's cells, each replaced by the face's mean."""
+
+    __slots__ = ()
 
     @property
     def faithful(self) -> bool:
-        """Taking away what the map marks lowers the score, and by more than taking away other places does."""
-        return self.hot < min(0.0, self.elsewhere)
+        """Taking away what the map marks lowers the score, and by more than any of the nineteen random fifths does."""
+        return self.enough and self.marked < min(0.0, *self.drawn)
+
+    @property
+    def no_more_than_chance(self) -> bool:
+        """There were draws enough, and the map did not pass."""
+        return self.enough and not self.faithful
+
+
+def random_sets(marked: NDArray[np.int64], count: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Sets of as many of `count` places as `marked` (K,) has: all different, none of them `marked`; nineteen, or all
+    that there are. With equal chances for each, the marked set is the best of twenty one time in twenty."""
+    size = len(marked)
+    seen = {frozenset(marked.tolist())}
+    sets: list[NDArray[np.int64]] = []
+    while len(sets) < min(DRAWS, math.comb(count, size) - 1):
+        drawn = rng.choice(count, size, replace=False)
+        if (places := frozenset(drawn.tolist())) not in seen:
+            seen.add(places)
+            sets.append(drawn)
+    return sets
 
 
 def hide_test(model: FrameModel, heatmap: Heatmap, *, seed: int = 0) -> HeatTest:
-    """Test one heatmap of a frame model on the crop it was made of. Equal arguments give equal numbers; one batch of 18
-    crops. Raises ModelError for a model of another kind, or without a layer to explain.
+    """Test one heatmap of a frame model on the crop it was made of. Equal arguments give equal numbers; one batch of 21
+    crops. Safe from any thread. Raises ModelError for a model of another kind, or without a layer to explain.
     """
     gone: Tensor | None = None
+    own_thread = threading.get_ident()
 
-    def drawn(shape: torch.Size) -> Tensor:
-        """(18, h, w) bool: nothing, the hottest fifth, and sixteen times as many cells elsewhere."""
+    def picked(shape: torch.Size) -> Tensor:
+        """(R, h, w) bool, R up to 21: nothing, the hottest fifth, and nineteen random fifths or as many as there
+        are."""
         height, width = int(shape[-2]), int(shape[-1])
         heat = nn.functional.adaptive_avg_pool2d(torch.from_numpy(heatmap.raw)[None, None], (height, width)).flatten()
-        count = max(1, round(SHARE * heat.numel()))
-        order = torch.argsort(heat, descending=True, stable=True).numpy()
-        rng = np.random.default_rng(seed)
-        picked: list[NDArray[np.int64]] = [order[:0], order[:count]]
-        picked += [rng.choice(order[count:], count, replace=False) for _ in range(DRAWS)]
-        masks = torch.zeros(len(picked), heat.numel(), dtype=torch.bool)
-        for row, cells in enumerate(picked):
+        hottest = torch.argsort(heat, descending=True, stable=True).numpy()[: max(1, round(SHARE * heat.numel()))]
+        sets = [hottest[:0], hottest, *random_sets(hottest, heat.numel(), np.random.default_rng(seed))]
+        masks = torch.zeros(len(sets), heat.numel(), dtype=torch.bool)
+        for row, cells in enumerate(sets):
             masks[row, cells] = True
         return masks.view(-1, height, width)
 
-    def take_away(layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    def take_away(layer: nn.Module, inputs: Any, output: Tensor) -> Tensor | None:
         nonlocal gone
-        gone = drawn(output.shape) if gone is None else gone
-        mean = output.mean((2, 3), keepdim=True)
-        return torch.where(gone[:, None].to(output.device), mean, output)
+        if threading.get_ident() != own_thread:
+            return None  # another thread scores with the same network meanwhile
+        gone = picked(output.shape) if gone is None else gone
+        rows = nn.functional.pad(gone, (0, 0, 0, 0, 0, len(output) - len(gone)))
+        return torch.where(rows[:, None].to(output.device), output.mean((2, 3), keepdim=True), output)
 
-    handle = model.cam_layer.register_forward_hook(take_away)
-    try:
-        logits = model.score(np.repeat(heatmap.crop[None], DRAWS + 2, axis=0)).astype(float)
-    finally:
-        handle.remove()
-    changes = logits[1:] - logits[0]
-    return HeatTest(float(changes[0]), float(changes[1:].mean()))
+    with HOOKS:
+        handle = model.cam_layer.register_forward_hook(take_away)
+        try:
+            logits = model.score(np.repeat(heatmap.crop[None], DRAWS + 2, axis=0)).astype(float)
+        finally:
+            handle.remove()
+    assert gone is not None, "the layer that is explained was not reached"
+    changes = (logits[1 : len(gone)] - logits[0]).tolist()
+    return HeatTest(changes[0], tuple(changes[1:]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 import cv2
 import numpy as np
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 
 from detector.faces.types import Box
 
+CAM_METHOD: Final = "Grad-CAM"  # by what `models cam` measured (docs/models.md)
+
 
 @dataclass(frozen=True, eq=False)
 class Heatmap:
-    """Why a model scored a face as it did. `raw` (S, S) float32 >= 0: un-normalised Grad-CAM of `layer`; `crop`
+    """Why a model scored a face as it did. `raw` (S, S) float32 >= 0: un-normalised map of `layer` by `method`; `crop`
     (S, S, 3) uint8 RGB: exactly what the model saw; `crop_box_xyxy_px`: the square cut from the frame, turned by
     `turn_deg` about its centre (counter-clockwise on screen positive); `scale` > 0: the raw magnitude drawn hottest,
     common to the whole video, or 0 where no sampled face moved the model at all."""
@@ -27,6 +30,7 @@ class Heatmap:
     scale: float
     model_id: str
     layer: str
+    method: str = CAM_METHOD
 
     @property
     def heat(self) -> NDArray[np.float32]:

@@ -394,7 +394,7 @@ def _heat_test(frame: StrongFrame, words: Words) -> list[str]:
     if test is None or frame.overlay_jpeg is None:
         return []
     outcome = "strong.hidden" if test.faithful else "strong.unfaithful"
-    return [words(outcome, hot=wording.logit(test.hot, words), elsewhere=wording.logit(test.elsewhere, words))]
+    return [words(outcome, hot=wording.logit(test.marked, words), random=wording.logit(test.mean_drawn, words))]
 
 
 def _heat_scale(frames: tuple[StrongFrame, ...], words: Words) -> list[HeatScale]:

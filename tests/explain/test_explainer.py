@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from torch import nn
 from detector.analysis import Analysis, analyze
 from detector.errors import StoreError
 from detector.evidence.types import Evidence, Frame
-from detector.explain import Explainer
-from detector.explain.gradcam import raw_gradcam
+from detector.explain import Explainer, hide_test
+from detector.explain.cam import METHODS, RANDOM, raw_cam
 from detector.faces import crop_face
 from detector.faces.types import CropSpec
 from detector.measurement.results import Results
@@ -92,7 +93,7 @@ def analysis() -> Analysis:
 def test_magnitudes_are_those_of_grad_cam() -> None:
     crop = np.full((32, 32, 3), 40, np.uint8)
     crop[:16, :16, 0] = 220
-    raw = raw_gradcam(make_model(gain=3.0), crop)
+    raw = raw_cam(make_model(gain=3.0), crop)
     assert raw.shape == (32, 32)
     assert raw.dtype == np.float32
     # Both channels have gradient +-gain/64 everywhere, and an activation of |red| after normalisation.
@@ -100,14 +101,14 @@ def test_magnitudes_are_those_of_grad_cam() -> None:
     assert raw[4, 4] == pytest.approx(3.0 / 64 * bright, rel=1e-5)
     assert raw[28, 28] == 0  # what speaks against "manipulated" is cut off, not shown as heat
     assert dark > 0.5
-    np.testing.assert_allclose(raw_gradcam(make_model(gain=6.0), crop), 2 * raw, rtol=1e-5)
+    np.testing.assert_allclose(raw_cam(make_model(gain=6.0), crop), 2 * raw, rtol=1e-5)
 
 
 def test_explaining_leaves_the_network_as_it_was() -> None:
     model = make_model()
     crops = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8)
     before = model.score(crops)
-    raw_gradcam(model, crops[0])
+    raw_cam(model, crops[0])
     np.testing.assert_array_equal(model.score(crops), before)
     assert not model.cam_layer._forward_hooks
     assert all(parameter.grad is None for parameter in model.network.parameters())
@@ -121,6 +122,42 @@ def test_a_heatmap_shows_what_the_model_saw(analysis: Analysis, tmp_path: Path) 
     assert heatmap.raw.shape == (32, 32)
     assert heatmap.raw.max() > 0
     assert (heatmap.model_id, heatmap.layer) == ("brightness", "cam_layer")
+
+
+@pytest.mark.parametrize("method", [*METHODS, RANDOM])
+def test_every_method_gives_a_map_of_the_crop_and_leaves_no_hook(method: str) -> None:
+    crop, model = np.full((32, 32, 3), 40, np.uint8), make_model()
+    crop[:16, :16, 0] = 220
+    raw = raw_cam(model, crop, method)
+    assert (raw.shape, raw.dtype) == ((32, 32), np.float32)
+    assert raw.min() >= 0
+    assert not model.cam_layer._forward_hooks
+    if method not in ("Eigen-CAM", RANDOM):  # the others know which way the score goes
+        assert raw[4, 4] > 10 * raw[28, 28]
+
+
+def test_a_map_is_tested_once_and_kept_on_disk(analysis: Analysis, tmp_path: Path) -> None:
+    class Counting(FrameModel):
+        scored: ClassVar[list[int]] = []
+
+        def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+            self.scored.append(len(crops))
+            return super().score(crops)
+
+    plain = make_model()
+    model = Counting(plain.card, plain.network, plain.device)
+    explainer = Explainer(tmp_path, frame_at=Frames())
+    place = (analysis.evidence, analysis, model)
+    heatmap = explainer.heatmap(*place, track_id=0, pts=7)
+    found = explainer.heat_test(*place, heatmap)
+    assert found.faithful
+    assert found == hide_test(model, heatmap)
+    assert model.scored == [21, 21]
+    again = Explainer(tmp_path, frame_at=Frames()).heat_test(*place, heatmap)
+    assert again == found
+    assert len(model.scored) == 2
+    another = explainer.heatmap(*place, track_id=0, pts=8)
+    assert explainer.heat_test(*place, another) != found
 
 
 def test_one_scale_for_the_whole_video(analysis: Analysis, tmp_path: Path) -> None:
@@ -184,7 +221,7 @@ def test_many_threads_get_the_same_maps_as_one(analysis: Analysis, tmp_path: Pat
 
     def explain(place: tuple[int, int]) -> NDArray[np.float32]:
         if sum(place) % 3 == 0:  # past the cache, so that many threads really compute at once
-            return raw_gradcam(model, crop_at(analysis, *place))
+            return raw_cam(model, crop_at(analysis, *place))
         return shared.heatmap(analysis.evidence, analysis, model, track_id=place[0], pts=place[1]).raw
 
     with ThreadPoolExecutor(8) as pool:

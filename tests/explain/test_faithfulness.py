@@ -1,12 +1,15 @@
 """The deletion test: a map that marks what moves the model passes, one that marks something else does not."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from detector.explain import Heatmap, hide_test
+from detector.explain import Heatmap, HeatTest, hide_test
+from detector.explain.faithfulness import random_sets
 
 RNG = np.random.default_rng(3)
 CROP = RNG.integers(0, 60, (80, 80, 3)).astype(np.uint8)
@@ -35,17 +38,57 @@ def heatmap(rows: slice, columns: slice) -> Heatmap:
 def test_taking_away_what_a_true_map_marks_lowers_the_score_more_than_other_places() -> None:
     model = Brightest()
     found = hide_test(model, heatmap(slice(0, 36), slice(0, 36)))  # type: ignore[arg-type]
-    assert model.batches == [18]
-    assert found.hot < -5
-    assert found.elsewhere == pytest.approx(0, abs=0.5)
+    assert model.batches == [21]
+    assert len(found.drawn) == 19
+    assert found.marked < -5
+    assert found.marked < min(found.drawn) < 0  # random fifths take some of the corner away, never all of it
     assert found.faithful
+    assert not found.no_more_than_chance
 
 
 def test_a_map_of_another_corner_is_not_faithful() -> None:
     found = hide_test(Brightest(), heatmap(slice(44, 80), slice(44, 80)))  # type: ignore[arg-type]
-    assert found.hot == pytest.approx(0, abs=0.5)
-    assert found.elsewhere <= found.hot
-    assert not found.faithful
+    assert found.marked == pytest.approx(0, abs=0.5)
+    assert found.mean_drawn < found.marked
+    assert found.no_more_than_chance
+
+
+def test_a_map_that_beats_most_random_ones_but_not_all_explains_no_more_than_chance() -> None:
+    assert HeatTest(-1.0, (-0.5,) * 19).faithful
+    assert HeatTest(-1.0, (-0.5,) * 18 + (-1.2,)).no_more_than_chance
+    assert HeatTest(0.1, (0.5,) * 19).no_more_than_chance  # what it marks did not speak for "manipulated"
+
+
+def test_of_random_maps_one_in_twenty_passes() -> None:
+    rng, passed = np.random.default_rng(0), 0
+    worth = rng.standard_normal(25)
+    for _ in range(1000):
+        marked = rng.choice(25, 5, replace=False)
+        drawn = [worth[places].sum() for places in random_sets(marked, 25, rng)]
+        passed += worth[marked].sum() < min(drawn)
+    assert 30 <= passed <= 70
+
+
+def test_too_few_places_leave_a_map_untested_rather_than_failed() -> None:
+    sets = random_sets(np.array([0]), 4, np.random.default_rng(0))
+    assert sorted(places.tolist() for places in sets) == [[1], [2], [3]]
+    test = HeatTest(-1.0, (-0.5,) * 3)
+    assert not test.faithful
+    assert not test.no_more_than_chance
+
+
+def test_another_thread_that_scores_meanwhile_sees_the_network_as_it_is() -> None:
+    model, scored = Brightest(), []
+    before = model.score(CROP[None])
+
+    class Shared(Brightest):
+        def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+            with ThreadPoolExecutor(1) as pool:
+                scored.append(pool.submit(super().score, CROP[None]).result())
+            return super().score(crops)
+
+    hide_test(Shared(), heatmap(slice(0, 36), slice(0, 36)))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(scored[0], before)
 
 
 def test_equal_arguments_give_equal_numbers_and_the_model_is_left_as_it_was() -> None:

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.analysis import Moment, Reason
+from detector.explain import Explainer, HeatTest
 from detector.registry import ModelCard
 from pages.parts.shared import services
 from pages.parts.shared.readings import Readings
@@ -135,7 +136,70 @@ def test_a_click_on_the_timeline_names_that_face_in_the_address(open_page: OpenP
     assert "Face · track 2" in html_of(app)
 
 
-def test_the_heatmap_is_made_and_its_opacity_can_be_set(open_page: OpenPage, seeded: Seeded) -> None:
+def _decide(monkeypatch: pytest.MonkeyPatch, test: HeatTest) -> None:
+    monkeypatch.setattr(Explainer, "heat_test", lambda *_: test)
+
+
+def test_a_map_that_explains_no_more_than_chance_is_marked_and_folded_away(
+    open_page: OpenPage, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    face = seeded.analysis.tracks[0].faces[2]
+    _decide(monkeypatch, HeatTest(-0.4, (-0.1,) * 18 + (-0.7,)))
+    app = _open(open_page, seeded, track=1, pts=face.pts)
+    shown = html_of(app)
+    assert "This map explains no more than chance" in shown
+    assert "changes by -0.40, without one of 19 random fifths by -0.13 on average and by -0.70 at the lowest" in shown
+    (folded,) = [one for one in app.expander if "no more than chance" in one.label]
+    assert not folded.proto.expanded
+    assert len(folded.get("image")) == 1
+    assert len(app.get("image")) == 3  # frame, crop, and the folded map
+    assert not [toggle for toggle in app.toggle if toggle.key == "heatmap_on_frame"]
+    folded.slider(key="heatmap_opacity").set_value(100).run()
+    assert not app.exception
+
+
+def test_a_map_that_passes_its_test_is_open_with_the_result_in_a_sentence(
+    open_page: OpenPage, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    face = seeded.analysis.tracks[0].faces[2]
+    _decide(monkeypatch, HeatTest(-0.8, (-0.1,) * 19))
+    app = _open(open_page, seeded, track=1, pts=face.pts)
+    assert "falls by 0.80, more than without any of 19 random fifths (-0.10 on average)" in html_of(app)
+    assert not [one for one in app.expander if "chance" in one.label]
+    assert app.toggle(key="heatmap_on_frame").label == "Also on the whole frame"
+
+
+def test_a_map_that_was_not_tested_is_shown_and_says_so(
+    open_page: OpenPage, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    face = seeded.analysis.tracks[0].faces[2]
+    _decide(monkeypatch, HeatTest(-0.8, (-0.1,) * 3))
+    app = _open(open_page, seeded, track=1, pts=face.pts)
+    assert "Not tested: whether the score rests on the places that it marks is unknown." in html_of(app)
+    assert "explains no more than chance" not in html_of(app)
+
+
+def test_a_map_that_explains_no_more_than_chance_is_not_laid_over_the_frame(
+    open_page: OpenPage, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pages.parts.examine import heatmap_panel
+
+    laid: list[object] = []
+    monkeypatch.setattr(heatmap_panel, "overlay_on_frame", lambda image, *_: laid.append(image) or image)
+    _decide(monkeypatch, HeatTest(-0.8, (-0.1,) * 19))
+    face = seeded.analysis.tracks[0].faces[2]
+    app = _open(open_page, seeded, track=1, pts=face.pts)
+    app.toggle(key="heatmap_on_frame").set_value(True).run()
+    assert len(laid) == 1
+    _decide(monkeypatch, HeatTest(-0.8, (-0.9,) * 19))
+    app.run()
+    assert len(laid) == 1
+
+
+def test_the_heatmap_is_made_and_its_opacity_can_be_set(
+    open_page: OpenPage, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _decide(monkeypatch, HeatTest(-0.8, (-0.1,) * 19))
     face = seeded.analysis.tracks[0].faces[2]
     app = _open(open_page, seeded, track=1, pts=face.pts)
     assert "Grad-CAM of tiny" in html_of(app)

@@ -116,11 +116,12 @@ def test_what_testing_a_heatmap_gave_is_printed_with_it(language: str) -> None:
     record = make_record((ExhibitEntry(make_exhibit(evidence), (entry,)),))
     untested = squeezed(text_of(typeset(record, language=language)))
     assert squeezed(words("strong.untested")) in untested
-    tests = [HeatTest(-0.7, 0.2), HeatTest(0.4, -0.1), *[None] * (len(entry.strong_frames) - 2)]
+    tests: list[HeatTest | None] = [HeatTest(-0.7, (0.2,) * 19), HeatTest(-0.4, (0.0,) * 18 + (-1.9,))]
+    tests += [None] * (len(entry.strong_frames) - 2)
     frames = tuple(replace(frame, heat_test=test) for frame, test in zip(entry.strong_frames, tests, strict=True))
     tested = make_record((ExhibitEntry(make_exhibit(evidence), (replace(entry, strong_frames=frames),)),))
     text = squeezed(text_of(typeset(tested, language=language)))
-    assert squeezed(unmarked(words("strong.hidden", hot="−0.700", elsewhere="+0.200"))) in text
-    assert squeezed(unmarked(words("strong.unfaithful", hot="+0.400", elsewhere="−0.100"))) in text
+    assert squeezed(unmarked(words("strong.hidden", hot="−0.700", random="+0.200"))) in text
+    assert squeezed(unmarked(words("strong.unfaithful", hot="−0.400", random="−0.100"))) in text
     assert squeezed(words("strong.tested")) in text
     assert squeezed(words("strong.untested")) not in text

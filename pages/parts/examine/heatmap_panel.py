@@ -1,7 +1,8 @@
-"""Heatmaps over a face: the places a model looked at (Grad-CAM), or those it says were changed (its blend map).
+"""Heatmaps over a face: the places a model looked at (a class activation map), or those it says were changed (its
+blend map).
 
-All Grad-CAM maps of a video share one scale, so a weak frame looks weak; a blend map is a probability. Cividis, because
-it reads the same in grey and with colour-vision deficiency.
+All class activation maps of a video share one scale, so a weak frame looks weak; a blend map is a probability.
+Cividis, because it reads the same in grey and with colour-vision deficiency.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from detector.analysis.kinds import heatmap_models
 from detector.analysis.types import ModelResult
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
-from detector.explain import Heatmap, overlay, overlay_on_frame
+from detector.explain import CAM_METHOD, Heatmap, HeatTest, overlay, overlay_on_frame
 from detector.faces.types import CropSpec
 from pages.parts.examine import frame_images
 from pages.parts.shared import markup, services
 from pages.parts.shared.readings import Readings
 
-_CAM, _BLEND, _BLEND_LAYER = "Grad-CAM", "Blend map", "blend map"
+_CAM, _BLEND, _BLEND_LAYER = CAM_METHOD, "Blend map", "blend map"
 PLAIN_CROP = CropSpec(size_px=256, margin=0.2)
 
 
 def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[CropSpec], NDArray[np.uint8]]) -> None:
-    """Crop and heatmap side by side. Where no heatmap can be made the crop still shows, with the reason."""
+    """Crop and heatmap side by side. Where no heatmap can be made the crop still shows, with the reason; a map that
+    explains no more than chance is folded away under a line that says so."""
     heatmap = _heatmap(readings, frame, track_id)
+    test = None if heatmap is None else _tested(readings, heatmap)
     plain, heat = st.columns(2, gap="small")
     with plain:
         image = crop(PLAIN_CROP) if heatmap is None else heatmap.crop
@@ -36,12 +39,40 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
         markup.note("Face as the model received it." if heatmap else "Face, cropped for display.")
     if heatmap is None:
         return
-    opacity = float(st.session_state.get("heatmap_opacity", 50)) / 100
-    blended = heatmap.layer == _BLEND_LAYER
+    chance = test is not None and test.no_more_than_chance
     with heat:
-        st.image(frame_images.jpeg(overlay(heatmap, opacity)), width="stretch")
-        what = "Blend map" if blended else "Grad-CAM"
-        markup.note(f"{what} of {heatmap.model_id}{'' if blended else f', layer {heatmap.layer}'}.")
+        if chance:
+            markup.empty("casino", "This map explains no more than chance", "It is folded away below.")
+        else:
+            _draw(heatmap)
+    if heatmap.layer != _BLEND_LAYER and heatmap.raw.any():
+        markup.note(_outcome(test))
+    if chance:
+        with st.expander("The map that explains no more than chance"):
+            _draw(heatmap)
+            _choose_opacity()
+            _read(heatmap)
+        return
+    _choose_opacity()
+    st.toggle("Also on the whole frame", key="heatmap_on_frame", persist_state="page")
+    _read(heatmap)
+
+
+def on_frame(readings: Readings, frame: Frame, track_id: int) -> NDArray[np.uint8]:
+    """The frame with the heatmap of the chosen face over it; unchanged where there is none, or one that explains no
+    more than chance."""
+    heatmap = _heatmap(readings, frame, track_id, quiet=True) if (track_id, frame.pts) in readings.faces else None
+    test = None if heatmap is None else _tested(readings, heatmap)
+    if heatmap is None or (test is not None and test.no_more_than_chance):
+        return frame.image
+    return overlay_on_frame(frame.image, heatmap, _opacity())
+
+
+def _opacity() -> float:
+    return float(st.session_state.get("heatmap_opacity", 50)) / 100
+
+
+def _choose_opacity() -> None:
     st.slider(
         "Heatmap opacity, %",
         0,
@@ -52,8 +83,19 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
         persist_state="page",
         help="0 shows the face alone, 100 the map alone.",
     )
-    st.toggle("Also on the whole frame", key="heatmap_on_frame", persist_state="page")
-    if blended:
+
+
+def _draw(heatmap: Heatmap) -> None:
+    """The map over its crop, with the method, the model and the layer."""
+    st.image(frame_images.jpeg(overlay(heatmap, _opacity())), width="stretch")
+    blended = heatmap.layer == _BLEND_LAYER
+    what = _BLEND if blended else heatmap.method
+    markup.note(f"{what} of {heatmap.model_id}{'' if blended else f', layer {heatmap.layer}'}.")
+
+
+def _read(heatmap: Heatmap) -> None:
+    """Its scale, and what it can mean."""
+    if heatmap.layer == _BLEND_LAYER:
         markup.scale("0", "1, probability of having been changed at that place")
         markup.note(
             "It shows where the model sees blending or repainting. It was trained on known masks; it can be wrong."
@@ -66,12 +108,33 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
     markup.note("It shows what moved the model's score, not what was altered.")
 
 
-def on_frame(readings: Readings, frame: Frame, track_id: int) -> NDArray[np.uint8]:
-    """The frame with the heatmap of the chosen face over it; unchanged where there is none."""
-    heatmap = _heatmap(readings, frame, track_id, quiet=True) if (track_id, frame.pts) in readings.faces else None
-    if heatmap is None:
-        return frame.image
-    return overlay_on_frame(frame.image, heatmap, float(st.session_state.get("heatmap_opacity", 50)) / 100)
+def _tested(readings: Readings, heatmap: Heatmap) -> HeatTest | None:
+    """The deletion test of a class activation map; None for a blend map, an empty map, or one that cannot be tested."""
+    if heatmap.layer == _BLEND_LAYER or not heatmap.raw.any():
+        return None
+    result = next(model for model in readings.analysis.models if model.model_id == heatmap.model_id)
+    try:
+        explainer = services.explainer(str(services.current().home))
+        model = services.model(result.model_id, result.weights_sha256)
+        return explainer.heat_test(readings.analysis.evidence, readings.analysis, model, heatmap)
+    except (FramewitnessError, OSError):
+        return None
+
+
+def _outcome(test: HeatTest | None) -> str:
+    """The deletion test in one sentence."""
+    if test is None or not test.enough:
+        return "Not tested: whether the score rests on the places that it marks is unknown."
+    drawn = f"{len(test.drawn)} random fifths"
+    if test.faithful:
+        return (
+            f"Tested: without its hottest fifth the logit falls by {-test.marked:.2f}, more than without any of "
+            f"{drawn} ({test.mean_drawn:+.2f} on average)."
+        )
+    return (
+        f"Tested: without its hottest fifth the logit changes by {test.marked:+.2f}, without one of {drawn} by "
+        f"{test.mean_drawn:+.2f} on average and by {min(test.drawn):+.2f} at the lowest."
+    )
 
 
 def _heatmap(readings: Readings, frame: Frame, track_id: int, *, quiet: bool = False) -> Heatmap | None:
@@ -111,7 +174,7 @@ def _chosen_model(readings: Readings, track_id: int, pts: int, *, quiet: bool) -
             key="heatmap_kind",
             persist_state="page",
             label_visibility="collapsed",
-            help="Grad-CAM: what moved the score. Blend map: where the model itself sees a change.",
+            help=f"{_CAM}: what moved the score. Blend map: where the model itself sees a change.",
         )
     if len(offered) == 1:
         return offered[0]
