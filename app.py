@@ -6,6 +6,8 @@ when it stops, however many browser sessions come and go.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -17,7 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from detector.cases import default_home
-from detector.errors import EvidenceError
+from detector.errors import EvidenceError, FramewitnessError
 from detector.evidence.sandbox import warm_up
 from pages import router  # noqa: F401  seconds of imports, which the first visitor would otherwise wait for
 from pages.parts.shared import media, services
@@ -26,8 +28,13 @@ from pages.parts.shared.guard import Guard
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
-    """Open the store and the worker with the app, and close them with it."""
-    await anyio.to_thread.run_sync(services.open_services, default_home())
+    """Open the store and the worker with the app, and close them with it. A store that cannot be opened ends the server
+    with the reason."""
+    try:
+        await anyio.to_thread.run_sync(services.open_services, default_home())
+    except FramewitnessError as error:
+        print(f"error: {error.code}: {error}", file=sys.stderr, flush=True)
+        os._exit(error.exit_status)  # an exception would put the server's traceback above the reason
     with suppress(EvidenceError):  # /readyz says so
         await anyio.to_thread.run_sync(warm_up)
     try:

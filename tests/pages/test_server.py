@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -22,6 +24,7 @@ from detector.cases import CaseStore
 from detector.errors import EvidenceError, StoreError
 from pages.parts.shared import guard, media, scripts, services
 from pages.parts.shared.guard import Guard
+from tests.browser import server
 from tests.pages.conftest import HandMovedJobs
 from tests.pages.seed import Seeded
 
@@ -299,3 +302,13 @@ def test_the_configuration_keeps_to_this_machine() -> None:
     assert config["server"]["fileWatcherType"] == "none"
     assert {"light", "dark"} <= set(config["theme"])
     assert "http" not in (ROOT / ".streamlit" / "config.toml").read_text()
+
+
+def test_a_store_that_cannot_be_opened_ends_the_server_with_the_reason_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"no folder")
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(server.free_port())]
+    environment = {**os.environ, "FRAMEWITNESS_HOME": str(tmp_path / "file" / "home")}
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == StoreError.exit_status
+    assert "Set FRAMEWITNESS_HOME to a folder you can write" in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
