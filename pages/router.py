@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages import analyse, cases, examine, models, training
+from pages import analyse, cases, compare, examine, models, training
 from pages.parts.shared import actor, navigation, style
 from pages.parts.shared.navigation import PageName
 
@@ -25,6 +25,7 @@ class _Entry(NamedTuple):
 _PAGES: dict[PageName, _Entry] = {
     "analyse": _Entry(analyse.render, "Analyse", ":material/upload_file:"),
     "examine": _Entry(examine.render, "Examine", ":material/frame_inspect:"),
+    "compare": _Entry(compare.render, "Compare", ":material/compare:"),
     "cases": _Entry(cases.render, "Cases", ":material/folder_open:"),
     "models": _Entry(models.render, "Models", ":material/deployed_code:"),
     "training": _Entry(training.render, "Training runs", ":material/monitoring:"),

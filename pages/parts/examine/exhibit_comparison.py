@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 import streamlit as st
 
+from detector.analysis.agreement import side
 from detector.analysis.kinds import kind_of
 from detector.analysis.types import Analysis, ModelResult
 from detector.cases import AnalysisRecord
 from detector.errors import StoreError
 from detector.registry import Thresholds
-from pages.parts.examine import timeline
+from pages.parts.compare import timelines
 from pages.parts.models import model_choice
-from pages.parts.shared import markup, services
+from pages.parts.shared import address, markup, navigation, services
+from pages.parts.shared.address import Place
 from pages.parts.shared.markup import escaped
 from pages.parts.shared.readings import Readings
-from pages.parts.shared.wording import clock, model_colour, score_text
+from pages.parts.shared.wording import SIDES, model_colour, score_text
 
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
-_DASHES = ("solid", "dash", "dot", "dashdot")
-_FIRST_SHOWN = 6
-_ROW_PX = 22
+FIRST_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,7 @@ class Said:
         """The outcome that the model's own thresholds give its score; nothing where they are not at hand."""
         if self.result.logit is None or self.decision is None:
             return ""
-        if self.result.logit >= self.decision.likely_manipulated_logit:
-            return "likely manipulated"
-        return "not found" if self.result.logit <= self.decision.no_manipulation_logit else "undecided"
+        return SIDES[side(self.result.logit, self.decision)].word
 
 
 def show(readings: Readings, exhibit_id: str) -> None:
@@ -60,14 +57,21 @@ def show(readings: Readings, exhibit_id: str) -> None:
     chosen = st.multiselect(
         "Models and analyses",
         list(names),
-        default=list(names)[:_FIRST_SHOWN],
+        default=list(names)[:FIRST_SHOWN],
         key=f"compared_models_{exhibit_id}",
     )
     shown = [names[name] for name in chosen]
     if not shown:
         markup.note("Choose at least one.")
         return
-    _table(shown)
+    show_table(shown)
+    navigation.link(
+        "compare",
+        "Side by side, frame by frame",
+        Place(exhibit=exhibit_id, track=address.read().track, pts=address.read().pts),
+        icon=":material/compare:",
+        help="Heatmaps of the same frame, agreement, and the moments where models differ most",
+    )
     markup.heading("Scores over time", "of the highest-scored face in each frame, 0 to 1")
     st.plotly_chart(figure(readings, shown), key=f"compared_scores_{exhibit_id}", config=_PLOT_CONFIG)
     markup.note(
@@ -102,7 +106,8 @@ def names_of(everything: Sequence[Said]) -> list[str]:
     ]
 
 
-def _table(shown: Sequence[Said]) -> None:
+def show_table(shown: Sequence[Said]) -> None:
+    """A row a model and analysis: its score, what its thresholds make of it, its tracks, when, with which weights."""
     rows = []
     for index, said in enumerate(shown):
         result = said.result
@@ -141,33 +146,8 @@ def highest_scores(result: ModelResult) -> list[tuple[float, float]]:
 
 def figure(readings: Readings, shown: Sequence[Said]) -> go.Figure:
     """One line a model and analysis. A model without scores of single frames has no line."""
-    figure = go.Figure()
-    for index, (said, name) in enumerate(zip(shown, names_of(shown), strict=True)):
-        points = highest_scores(said.result)
-        if not points:
-            continue
-        figure.add_scatter(
-            x=[at for at, _ in points],
-            y=[score for _, score in points],
-            mode="lines",
-            name=name,
-            line={"width": 1.6, "color": model_colour(index), "dash": _DASHES[index % len(_DASHES)]},
-            hovertemplate=[
-                f"{clock(at)}<br>{said.result.model_id} {score_text(score)}<extra></extra>" for at, score in points
-            ],
-        )
-    # Room for every row the legend may have: where it has too little, it is drawn over the lines.
-    legend_px = _ROW_PX * math.ceil(len(figure.data) / 2)
-    figure.update_layout(
-        height=280 + legend_px,
-        margin={**timeline.MARGIN, "t": 10 + legend_px, "b": 40},
-        dragmode=False,
-        hovermode="closest",
-        showlegend=True,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-    )
-    figure.update_xaxes(
-        **timeline.time_axis(readings), title={"text": "time in the file, s", "font": {"size": 11}, "standoff": 4}
-    )
-    figure.update_yaxes(range=[-0.03, 1.03], tickvals=[0, 0.5, 1], zeroline=False, automargin=False, fixedrange=True)
-    return figure
+    lines = [
+        timelines.Line(name, [timelines.Point(*point) for point in highest_scores(said.result)])
+        for said, name in zip(shown, names_of(shown), strict=True)
+    ]
+    return timelines.scores(readings, lines)

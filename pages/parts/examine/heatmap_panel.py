@@ -14,7 +14,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from detector.analysis.kinds import heatmap_models
-from detector.analysis.types import ModelResult
+from detector.analysis.types import Analysis, ModelResult
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
 from detector.explain import CAM_METHOD, Heatmap, HeatTest, overlay, overlay_on_frame
@@ -23,7 +23,8 @@ from pages.parts.examine import frame_images
 from pages.parts.shared import markup, services
 from pages.parts.shared.readings import Readings
 
-_CAM, _BLEND, _BLEND_LAYER = CAM_METHOD, "Blend map", "blend map"
+CAM, BLEND = CAM_METHOD, "Blend map"
+_BLEND_LAYER = "blend map"
 PLAIN_CROP = CropSpec(size_px=256, margin=0.2)
 
 
@@ -31,7 +32,7 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
     """Crop and heatmap side by side. Where no heatmap can be made the crop still shows, with the reason; a map that
     explains no more than chance is folded away under a line that says so."""
     heatmap = _heatmap(readings, frame, track_id)
-    test = None if heatmap is None else _tested(readings, heatmap)
+    test = None if heatmap is None else tested(readings.analysis, heatmap)
     plain, heat = st.columns(2, gap="small")
     with plain:
         image = crop(PLAIN_CROP) if heatmap is None else heatmap.crop
@@ -62,7 +63,7 @@ def on_frame(readings: Readings, frame: Frame, track_id: int) -> NDArray[np.uint
     """The frame with the heatmap of the chosen face over it; unchanged where there is none, or one that explains no
     more than chance."""
     heatmap = _heatmap(readings, frame, track_id, quiet=True) if (track_id, frame.pts) in readings.faces else None
-    test = None if heatmap is None else _tested(readings, heatmap)
+    test = None if heatmap is None else tested(readings.analysis, heatmap)
     if heatmap is None or (test is not None and test.no_more_than_chance):
         return frame.image
     return overlay_on_frame(frame.image, heatmap, _opacity())
@@ -89,7 +90,7 @@ def _draw(heatmap: Heatmap) -> None:
     """The map over its crop, with the method, the model and the layer."""
     st.image(frame_images.jpeg(overlay(heatmap, _opacity())), width="stretch")
     blended = heatmap.layer == _BLEND_LAYER
-    what = _BLEND if blended else heatmap.method
+    what = BLEND if blended else heatmap.method
     markup.note(f"{what} of {heatmap.model_id}{'' if blended else f', layer {heatmap.layer}'}.")
 
 
@@ -108,15 +109,15 @@ def _read(heatmap: Heatmap) -> None:
     markup.note("It shows what moved the model's score, not what was altered.")
 
 
-def _tested(readings: Readings, heatmap: Heatmap) -> HeatTest | None:
+def tested(analysis: Analysis, heatmap: Heatmap) -> HeatTest | None:
     """The deletion test of a class activation map; None for a blend map, an empty map, or one that cannot be tested."""
     if heatmap.layer == _BLEND_LAYER or not heatmap.raw.any():
         return None
-    result = next(model for model in readings.analysis.models if model.model_id == heatmap.model_id)
+    result = next(model for model in analysis.models if model.model_id == heatmap.model_id)
     try:
         explainer = services.explainer(str(services.current().home))
         model = services.model(result.model_id, result.weights_sha256)
-        return explainer.heat_test(readings.analysis.evidence, readings.analysis, model, heatmap)
+        return explainer.heat_test(analysis.evidence, analysis, model, heatmap)
     except (FramewitnessError, OSError):
         return None
 
@@ -143,20 +144,23 @@ def _heatmap(readings: Readings, frame: Frame, track_id: int, *, quiet: bool = F
         if not quiet:
             markup.note("No frame model scored this face, so there is no heatmap.")
         return None
-    home = str(services.current().home)
     try:
         with st.spinner("Making the heatmap…", show_time=False):
-            explainer, model = services.explainer(home), services.model(result.model_id, result.weights_sha256)
-            place = (readings.analysis.evidence, readings.analysis, model)
-            if st.session_state.get("heatmap_kind") == _BLEND:
-                blended = explainer.blend_map(*place, track_id=track_id, pts=frame.pts)
-                if blended is not None:
-                    return blended
-            return explainer.heatmap(*place, track_id=track_id, pts=frame.pts)
+            blended = st.session_state.get("heatmap_kind") == BLEND
+            return make(readings.analysis, result, track_id, frame.pts, blended=blended)
     except (FramewitnessError, OSError) as error:
         if not quiet:
             markup.problem("No heatmap", str(error))
         return None
+
+
+def make(analysis: Analysis, result: ModelResult, track_id: int, pts: int, *, blended: bool) -> Heatmap:
+    """The heatmap of one model of an analysis on one face: with `blended` its blend map where it has one, else its
+    class activation map. Raises FramewitnessError or OSError where there can be none."""
+    explainer = services.explainer(str(services.current().home))
+    place = (analysis.evidence, analysis, services.model(result.model_id, result.weights_sha256))
+    found = explainer.blend_map(*place, track_id=track_id, pts=pts) if blended else None
+    return found or explainer.heatmap(*place, track_id=track_id, pts=pts)
 
 
 def _chosen_model(readings: Readings, track_id: int, pts: int, *, quiet: bool) -> ModelResult | None:
@@ -168,13 +172,13 @@ def _chosen_model(readings: Readings, track_id: int, pts: int, *, quiet: bool) -
     if not quiet:
         st.segmented_control(
             "Map",
-            [_CAM, _BLEND],
-            default=_CAM,
+            [CAM, BLEND],
+            default=CAM,
             required=True,
             key="heatmap_kind",
             persist_state="page",
             label_visibility="collapsed",
-            help=f"{_CAM}: what moved the score. Blend map: where the model itself sees a change.",
+            help=f"{CAM}: what moved the score. Blend map: where the model itself sees a change.",
         )
     if len(offered) == 1:
         return offered[0]

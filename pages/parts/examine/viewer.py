@@ -195,7 +195,7 @@ def _show_steps(readings: Readings, here: FaceKey) -> None:
     evidence = readings.analysis.evidence
     every = bool(st.session_state.get("every_frame"))
     moments = frame_images.every_moment(evidence.file.sha256, evidence) if every else readings.moments
-    stepping.show(moments, pts, lambda to: _step_to(readings, track_id, to))
+    stepping.show(moments, pts, lambda to: step_to(readings, track_id, to))
     st.toggle(
         "Every frame",
         key="every_frame",
@@ -225,7 +225,7 @@ def clicked(key: str) -> None:
         go(*face)
 
 
-def _step_to(readings: Readings, track_id: int, pts: int) -> None:
+def step_to(readings: Readings, track_id: int, pts: int) -> None:
     """Keep to the track where it is present; otherwise go on with a face that is."""
     present = readings.tracks_at(pts)
     go(track_id if not present or track_id in present else present[0], pts)

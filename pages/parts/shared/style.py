@@ -9,11 +9,14 @@ _CSS = """
         --fw-faint: light-dark(#5B6873, #93A0AC); --fw-blue: light-dark(#0072B2, #56B4E9); }
 .stApp .stMainBlockContainer { padding: 4.2rem 2rem 3rem; max-width: 1680px; }
 .stApp [data-testid="stVerticalBlock"] { gap: .7rem; }
-[class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"] {
+[class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"],
+[class*="st-key-differ_line_"] {
   padding: .55rem .7rem .6rem; }
-:is([class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"]) button {
+:is([class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"],
+    [class*="st-key-differ_line_"]) button {
   justify-content: flex-start; text-align: left; padding: 0; min-height: 1.6rem; }
 .stMultiSelect [data-baseweb="tag"], .stMultiSelect [data-baseweb="tag"] span { max-width: 100%; }
+[class*="st-key-differ_line_"] .fw-state { white-space: normal; }
 .fw-icon { font-family: 'Material Symbols Rounded'; font-weight: 400; font-style: normal; line-height: 1;
            display: inline-block; white-space: nowrap; vertical-align: -.2em; font-size: 1.3em;
            font-feature-settings: 'liga'; }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from detector.analysis.agreement import Side
 from detector.analysis.types import Label
 
 _TRACKS = ("#56B4E9", "#E69F00", "#CC79A7", "#F0E442", "#009E73", "#0072B2", "#D55E00", "#7F7F7F")
@@ -54,6 +55,23 @@ LABELS: dict[Label, LabelWords] = {
         "No face was scored, so nothing can be said about manipulation. This is a limit of the analysis, not a finding "
         "about the file.",
     ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SideWords:
+    """A side of a model's own thresholds; `symbol` is Plotly's."""
+
+    word: str
+    icon: str
+    colour: str
+    symbol: str
+
+
+SIDES: dict[Side, SideWords] = {
+    "likely_manipulated": SideWords("likely manipulated", "report", "#D55E00", "triangle-up"),
+    "undecided": SideWords("undecided", "help", "#E69F00", "circle-open"),
+    "no_manipulation_found": SideWords("not found", "search_check", "#0072B2", "square"),
 }
 
 JOB_STATES: dict[str, tuple[str, str]] = {
