@@ -38,6 +38,7 @@ COMMANDS = {
     "baselines": ("detector.commands.training", "measure frame models beside classical detectors on the same crops"),
     "export": ("detector.commands.measure", "turn a finished run into weights with a measured card"),
     "evaluate": ("detector.commands.measure", "measure models on the files of a manifest"),
+    "analyses": ("detector.commands.analyses", "analyse the six specialists on the labelled clips of a manifest"),
     "synthesize": (
         "detector.commands.synthesize",
         "make manipulated twins of a genuine video or still, with their truth",

@@ -23,6 +23,7 @@ NOT_RUN = {
     "average": "takes runs that went on from the same weights",
     "export": "takes a finished run and measures it",
     "evaluate": "takes a folder of labelled footage and minutes",
+    "analyses": "takes a folder of labelled footage and minutes",
     "baselines": "takes the face bank of a training run",
 }
 PROGRAM = re.compile(r"(\.venv/bin/)?(framewitness|python -m detector) ")

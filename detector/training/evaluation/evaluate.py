@@ -128,7 +128,7 @@ def evaluate_models(
     `load_set`.
     """
     models = load_set(model_ids, device)
-    table = _rows_of(use, read_manifest(data_root, extended=use != "validation"))
+    table = rows_of(use, read_manifest(data_root, extended=use != "validation"))
     extended = (table["pool"] == EXTENDED).to_numpy()
     splits = {model.card.model_id: splits_of(table, model, models) for model in models}
     here = table["group"][~extended]
@@ -169,7 +169,8 @@ def evaluate_models(
     return evaluations
 
 
-def _rows_of(use: str, table: pd.DataFrame) -> pd.DataFrame:
+def rows_of(use: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a manifest that one of `USES` names. Raises SettingsError for another use, or one without rows."""
     extended = table["pool"] == EXTENDED
     chosen = {"all": extended | ~extended, "validation": ~extended}.get(use, extended & (table["use"] == use))
     if use not in USES or not chosen.any():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -42,6 +42,7 @@ VIDEO_SETTINGS: Final = AnalysisSettings(max_frames=60)
 PICTURE_SETTINGS: Final = AnalysisSettings()
 _NO_PICTURE, _NO_FACE = "The picture cannot be read.", "No face was found."
 _ONLY_TRACK = 0  # of a picture
+Seen = TypeVar("Seen")
 
 
 class Asked(NamedTuple):
@@ -55,6 +56,14 @@ class Asked(NamedTuple):
 def score_video(asked: Asked, models: Sequence[LoadedModel]) -> ClipRecord:
     """One video, or the columns of it that its key names, through the product's own pipeline. A file that cannot be
     examined has a problem and no prediction."""
+    return score_and_look(asked, models, lambda *_: None)[0]
+
+
+def score_and_look(
+    asked: Asked, models: Sequence[LoadedModel], look: Callable[[Evidence, Evidence, Analysis], Seen]
+) -> tuple[ClipRecord, Seen | None]:
+    """As `score_video`, with what `look` makes of the whole file, of what was analysed of it, and of the analysis while
+    both are there to be read; None for a file that cannot be examined."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         try:
@@ -65,9 +74,10 @@ def score_video(asked: Asked, models: Sequence[LoadedModel]) -> ClipRecord:
             analysis = analyze(evidence, models, VIDEO_SETTINGS)
             deciding = deciding_tracks(analysis.tracks, analysis.settings, still=evidence.kind == "still")
             facts = _facts(given, evidence, deciding)
+            seen = look(given, evidence, analysis)
         except EvidenceError as error:
-            return _record(asked, ClipFacts(problem=str(error)), {})
-    return _record(asked, facts, _predictions(analysis, models, deciding))
+            return _record(asked, ClipFacts(problem=str(error)), {}), None
+    return _record(asked, facts, _predictions(analysis, models, deciding)), seen
 
 
 def _record(asked: Asked, facts: ClipFacts, said: dict[str, Prediction]) -> ClipRecord:
