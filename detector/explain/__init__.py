@@ -3,13 +3,14 @@
 from detector.explain.attention import TrackAttentionMaps
 from detector.explain.channels import ChannelMaps
 from detector.explain.explainer import Explainer
-from detector.explain.faithfulness import HeatTest, hide_test
+from detector.explain.faithfulness import FrameTest, HeatTest, hide_test
 from detector.explain.overlay import CAM_METHOD, Heatmap, overlay, overlay_on_frame
 
 __all__ = [
     "CAM_METHOD",
     "ChannelMaps",
     "Explainer",
+    "FrameTest",
     "HeatTest",
     "Heatmap",
     "TrackAttentionMaps",

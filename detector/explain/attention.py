@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.kinds.sequence.windows import read_of, windows_of
-from detector.analysis.types import TrackScore
+from detector.analysis.types import FrameScore, TrackScore
 from detector.analysis.workers import FaceReading
 from detector.errors import ModelError
 from detector.faces.temporal import thumbnail
@@ -56,16 +56,17 @@ def window_rows(score: TrackScore, length: int, pts: int | None) -> list[int]:
     return min(holding, key=lambda rows: abs(float(rows.mean()) - at)).tolist()
 
 
-def attention_of(
+def window_features(
     model: SequenceModel,
     score: TrackScore,
     rows: Sequence[int],
     crop_at: Callable[[int], NDArray[np.uint8]],
     just_before: Callable[[int], NDArray[np.uint8] | None],
     batch_size: int,
-) -> TrackAttentionMaps:
-    """The maps of one window; `crop_at(pts)` gives the trunk's crop of the track's face, `just_before(pts)` that of the
-    same place in the frame just before, None where there is none. Raises ModelError for a model without a trunk."""
+) -> NDArray[np.float32]:
+    """The model's input (t, D) over one window; `crop_at(pts)` gives the trunk's crop of the track's face,
+    `just_before(pts)` that of the same place in the frame just before, None where there is none. Raises ModelError for
+    a model without a trunk."""
     if model.trunk is None:
         raise ModelError(f"{model.card.model_id} is no sequence model: it has no attention over time.")
     frames = [score.frames[row] for row in rows]
@@ -77,7 +78,13 @@ def attention_of(
         FaceReading(features, thumbnail(crop), None if cut is None else thumbnail(cut))
         for features, crop, cut in zip(np.concatenate(parts), crops, earlier, strict=True)
     ]
-    features = read_of(model, readings, before=before)
+    return read_of(model, readings, before=before)
+
+
+def attention_of(
+    model: SequenceModel, frames: Sequence[FrameScore], features: NDArray[np.float32]
+) -> TrackAttentionMaps:
+    """The maps of one window of `frames` with the model's input (t, D) of them."""
     times_s = np.array([[frame.pts_s - frames[0].pts_s for frame in frames]], np.float32)
     layers, pooling = model.attention(features[None], times_s, np.ones_like(times_s, dtype=bool))
     shape = (0, 1, len(frames), len(frames))

@@ -6,19 +6,19 @@ import hashlib
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.types import Analysis
+from detector.analysis.types import Analysis, FrameScore
 from detector.errors import ModelError, StoreError
 from detector.evidence.types import Evidence, Frame
-from detector.explain.attention import TrackAttentionMaps, attention_of, window_rows
+from detector.explain.attention import TrackAttentionMaps, attention_of, window_features, window_rows
 from detector.explain.cache import ArrayCache
 from detector.explain.channels import ChannelMaps
-from detector.explain.faithfulness import HeatTest, hide_test
+from detector.explain.faithfulness import FrameTest, HeatTest, drop_test, hide_test
 from detector.explain.overlay import Heatmap
 from detector.faces import crop_box, crop_face
 from detector.faces.types import Box, CropSpec, TrackedFace
@@ -33,6 +33,16 @@ SCALE_FACES = 12
 _LAYOUT = 1  # raise when what an entry holds, or how it is computed, changes
 # Corners of the eyes in the 468-point mesh, as `crop_face` uses them; "right" is the person's right.
 _RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
+
+
+class _Window(NamedTuple):
+    """A window of a track before a sequence model: its frames, the model's input over them when asked, and the key of
+    what is kept about it."""
+
+    model: SequenceModel
+    frames: list[FrameScore]
+    features: Callable[[], NDArray[np.float32]]
+    key: dict[str, Any]
 
 
 class Explainer:
@@ -129,40 +139,30 @@ class Explainer:
     ) -> TrackAttentionMaps:
         """Attention per layer and head of a sequence model, over the window of the track that `pts` lies in the middle
         of, or that weighed most. Raises as `heatmap`, and StoreError where the model did not score the track."""
-        _same_file(evidence, analysis)
-        score = next(
-            (
-                track
-                for result in analysis.models
-                if result.model_id == model.card.model_id
-                for track in result.tracks
-                if track.track_id == track_id
-            ),
-            None,
-        )
-        if score is None or not isinstance(model, SequenceModel) or model.trunk is None:
-            raise StoreError(f"{model.card.model_id} scored no track {track_id} over time in this analysis.")
-        trunk = model.trunk
-        if pts is not None and pts not in [frame.pts for frame in score.frames]:
-            raise StoreError(f"{model.card.model_id} scored no face of track {track_id} at PTS {pts}.")
-        rows = window_rows(score, int(model.card.inputs["frames"]), pts)
-        frames = [score.frames[row] for row in rows]
+        window = self._window(evidence, analysis, model, track_id, pts)
 
         def make() -> dict[str, NDArray[Any]]:
-            def crop_at(at: int) -> NDArray[np.uint8]:
-                return self._crop(evidence, _find(evidence, analysis, track_id, at), trunk)
-
-            def just_before(at: int) -> NDArray[np.uint8] | None:
-                return self._crop_before(evidence, analysis, _find(evidence, analysis, track_id, at), trunk)
-
-            maps = attention_of(model, score, rows, crop_at, just_before, analysis.settings.batch_size)
+            maps = attention_of(window.model, window.frames, window.features())
             return {"layers": maps.layers, "pooling": maps.pooling}
 
-        key = {"what": "attention", "track": track_id, "window": [frame.pts for frame in frames]}
-        own = self._key(evidence, analysis, model) | {"trunk": trunk.card.weights_sha256}
-        entry = self._kept(own | key, make)
-        times = (tuple(frame.pts for frame in frames), tuple(frame.pts_s for frame in frames))
+        entry = self._kept({**window.key, "what": "attention"}, make)
+        times = (tuple(frame.pts for frame in window.frames), tuple(frame.pts_s for frame in window.frames))
         return TrackAttentionMaps(*times, entry["layers"], entry["pooling"], model.card.model_id)
+
+    def attention_test(self, evidence: Evidence, analysis: Analysis, model: LoadedModel, track_id: int) -> FrameTest:
+        """Whether a sequence model's score rests on the frames that weighed most, over the window of the track that
+        weighed most: the deletion test (`drop_test`), kept like the maps. Raises as `attention`."""
+        window = self._window(evidence, analysis, model, track_id, None)
+        pts_s = np.array([frame.pts_s for frame in window.frames])
+
+        def make() -> dict[str, NDArray[Any]]:
+            features = window.features()
+            pooling = attention_of(window.model, window.frames, features).pooling
+            test = drop_test(window.model, features, pts_s, pooling)
+            return {"marked": np.array(test.marked), "drawn": np.array(test.drawn)}
+
+        entry = self._kept({**window.key, "what": "attention deletion test"}, make)
+        return FrameTest(float(entry["marked"]), tuple(entry["drawn"].tolist()), tuple(pts_s.tolist()))
 
     def uncertainty(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
@@ -239,6 +239,41 @@ class Explainer:
         if earlier is None or any(earlier.pts_s < start_s <= tracked.pts_s for start_s in analysis.shot_starts_s):
             return None
         return crop_face(earlier.image, tracked.face.bbox_xyxy_px, tracked.face.landmarks, model.card.crop)
+
+    def _window(
+        self, evidence: Evidence, analysis: Analysis, model: LoadedModel, track_id: int, pts: int | None
+    ) -> _Window:
+        """The window of a track as `attention` describes it. Raises StoreError where the model did not score it."""
+        _same_file(evidence, analysis)
+        score = next(
+            (
+                track
+                for result in analysis.models
+                if result.model_id == model.card.model_id
+                for track in result.tracks
+                if track.track_id == track_id
+            ),
+            None,
+        )
+        if score is None or not isinstance(model, SequenceModel) or model.trunk is None:
+            raise StoreError(f"{model.card.model_id} scored no track {track_id} over time in this analysis.")
+        trunk = model.trunk
+        if pts is not None and pts not in [frame.pts for frame in score.frames]:
+            raise StoreError(f"{model.card.model_id} scored no face of track {track_id} at PTS {pts}.")
+        rows = window_rows(score, int(model.card.inputs["frames"]), pts)
+        frames = [score.frames[row] for row in rows]
+
+        def crop_at(at: int) -> NDArray[np.uint8]:
+            return self._crop(evidence, _find(evidence, analysis, track_id, at), trunk)
+
+        def just_before(at: int) -> NDArray[np.uint8] | None:
+            return self._crop_before(evidence, analysis, _find(evidence, analysis, track_id, at), trunk)
+
+        def features() -> NDArray[np.float32]:
+            return window_features(model, score, rows, crop_at, just_before, analysis.settings.batch_size)
+
+        key = {"trunk": trunk.card.weights_sha256, "track": track_id, "window": [frame.pts for frame in frames]}
+        return _Window(model, frames, features, {**self._key(evidence, analysis, model), **key})
 
     def _face_key(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, track_id: int, tracked: TrackedFace

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from detector.explain.overlay import Heatmap
 
 if TYPE_CHECKING:
-    from detector.registry import FrameModel
+    from detector.registry import FrameModel, SequenceModel
 
 SHARE: Final = 0.2
 DRAWS: Final = 19  # one explanation in twenty that is itself random does better than all of these
@@ -47,7 +47,8 @@ class DeletionTest:
 
 
 class HeatTest(DeletionTest):
-    """Of a heatmap: `marked` without the hottest fifth of the layer's cells, each replaced by the face's mean."""
+    """Of a heatmap: `marked` without the hottest fifth of the layer's cells, each replaced by the face's mean. A map
+    that is empty has nothing to test."""
 
     __slots__ = ()
 
@@ -60,6 +61,24 @@ class HeatTest(DeletionTest):
     def no_more_than_chance(self) -> bool:
         """There were draws enough, and the map did not pass."""
         return self.enough and not self.faithful
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTest(DeletionTest):
+    """Of a sequence model's attention over a window whose frames are at `pts_s` (T,) seconds: `marked` without the
+    fifth of its frames that weighed most."""
+
+    pts_s: tuple[float, ...]
+
+    @property
+    def faithful(self) -> bool:
+        """The score moves, up or down, by more than without any of the nineteen random fifths."""
+        return self.enough and abs(self.marked) > max(abs(change) for change in self.drawn)
+
+    @property
+    def mean_moved(self) -> float:
+        """Mean size of the change over the draws; NaN without any."""
+        return float(np.mean(np.abs(self.drawn))) if self.drawn else math.nan
 
 
 def random_sets(marked: NDArray[np.int64], count: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
@@ -84,11 +103,12 @@ def hide_test(model: FrameModel, heatmap: Heatmap, *, seed: int = 0) -> HeatTest
     own_thread = threading.get_ident()
 
     def picked(shape: torch.Size) -> Tensor:
-        """(R, h, w) bool, R up to 21: nothing, the hottest fifth, and nineteen random fifths or as many as there
-        are."""
+        """(R, h, w) bool, R up to 21: nothing, the hottest fifth or all that is hot at all where that is less, and
+        nineteen random sets of as many or as many sets as there are; no set at all for an empty map."""
         height, width = int(shape[-2]), int(shape[-1])
         heat = nn.functional.adaptive_avg_pool2d(torch.from_numpy(heatmap.raw)[None, None], (height, width)).flatten()
-        hottest = torch.argsort(heat, descending=True, stable=True).numpy()[: max(1, round(SHARE * heat.numel()))]
+        count = min(max(1, round(SHARE * heat.numel())), int((heat > 0).sum()))
+        hottest = torch.argsort(heat, descending=True, stable=True).numpy()[:count]
         sets = [hottest[:0], hottest, *random_sets(hottest, heat.numel(), np.random.default_rng(seed))]
         masks = torch.zeros(len(sets), heat.numel(), dtype=torch.bool)
         for row, cells in enumerate(sets):
@@ -112,3 +132,30 @@ def hide_test(model: FrameModel, heatmap: Heatmap, *, seed: int = 0) -> HeatTest
     assert gone is not None, "the layer that is explained was not reached"
     changes = (logits[1 : len(gone)] - logits[0]).tolist()
     return HeatTest(changes[0], tuple(changes[1:]))
+
+
+def drop_test(
+    model: SequenceModel,
+    features: NDArray[np.float32],
+    pts_s: NDArray[np.float64],
+    pooling: NDArray[np.float32],
+    *,
+    seed: int = 0,
+) -> FrameTest:
+    """Test the attention over one window: `features` (T, D) of its frames, `pts_s` (T,) ascending seconds, `pooling`
+    (T,) how much each weighed. Equal arguments give equal numbers; one batch of 21 windows.
+
+    A frame that is dropped is absent, as in a window that is too short; what its neighbours say of how they differ from
+    it stays. Fewer than eight frames leave too few ways to draw, and the test is not `enough`.
+    """
+    count = len(pooling)
+    most = np.argsort(-pooling, kind="stable")[: max(1, round(SHARE * count))]
+    sets = [most[:0], most, *random_sets(most, count, np.random.default_rng(seed))]
+    present = np.ones((len(sets), count), dtype=bool)
+    for row, frames in enumerate(sets):
+        present[row, frames] = False
+    first_s = np.where(present, pts_s, np.inf).min(axis=1, keepdims=True)
+    times_s = np.where(present, pts_s - first_s, 0.0).astype(np.float32)
+    logits = model.score_windows(features * present[..., None], times_s, present).logits.astype(float)
+    changes = (logits[1:] - logits[0]).tolist()
+    return FrameTest(changes[0], tuple(changes[1:]), tuple(pts_s.tolist()))

@@ -181,12 +181,14 @@ class Illustrator:
         with_crop = replace(frame, crop_jpeg=crop_picture(heatmap.crop))
         if heatmap.scale <= 0:
             return replace(with_crop, missing=("No heatmap: no sampled face moved the model towards “manipulated”.",))
+        test = hide_test(expect(model, FrameModel), heatmap)
         return replace(
             with_crop,
             overlay_jpeg=crop_picture(overlay(heatmap, _OPACITY)),
             heat_scale=heatmap.scale,
             heat_layer=heatmap.layer,
-            heat_test=hide_test(expect(model, FrameModel), heatmap),
+            heat_test=test if test.enough else None,
+            missing=() if test.enough else ("The heatmap was not tested: it marks too little of this face.",),
         )
 
     def _model(self, model_id: str, analysis: Analysis) -> LoadedModel:

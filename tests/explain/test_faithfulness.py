@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from detector.explain import Heatmap, HeatTest, hide_test
-from detector.explain.faithfulness import random_sets
+from detector.explain.faithfulness import drop_test, random_sets
+from detector.registry.loaded import WindowScores
 
 RNG = np.random.default_rng(3)
 CROP = RNG.integers(0, 60, (80, 80, 3)).astype(np.uint8)
@@ -59,6 +60,19 @@ def test_a_map_that_beats_most_random_ones_but_not_all_explains_no_more_than_cha
     assert HeatTest(0.1, (0.5,) * 19).no_more_than_chance  # what it marks did not speak for "manipulated"
 
 
+def test_an_empty_map_is_not_tested() -> None:
+    model = Brightest()
+    found = hide_test(model, heatmap(slice(0, 0), slice(0, 0)))  # type: ignore[arg-type]
+    assert (found.marked, found.drawn) == (0.0, ())
+    assert not found.faithful
+    assert not found.no_more_than_chance
+
+
+def test_what_a_small_map_leaves_cold_is_not_counted_as_marked() -> None:
+    found = hide_test(Brightest(), heatmap(slice(72, 80), slice(72, 80)))  # type: ignore[arg-type]
+    assert found.no_more_than_chance  # the bright corner comes first in reading order, and is not marked
+
+
 def test_of_random_maps_one_in_twenty_passes() -> None:
     rng, passed = np.random.default_rng(0), 0
     worth = rng.standard_normal(25)
@@ -89,6 +103,59 @@ def test_another_thread_that_scores_meanwhile_sees_the_network_as_it_is() -> Non
 
     hide_test(Shared(), heatmap(slice(0, 36), slice(0, 36)))  # type: ignore[arg-type]
     np.testing.assert_array_equal(scored[0], before)
+
+
+class Weighted:
+    """A sequence model whose score is the mean of what its present frames say; the first feature says it."""
+
+    def __init__(self) -> None:
+        self.starts_s: list[float] = []
+
+    def score_windows(
+        self, features: NDArray[np.float32], times_s: NDArray[np.float32], present: NDArray[np.bool_]
+    ) -> WindowScores:
+        assert not features[~present].any()
+        self.starts_s += [float(row[here].min()) for row, here in zip(times_s, present, strict=True)]
+        logits = features[..., 0].sum(1) / present.sum(1)
+        return WindowScores(logits, features[..., 0], features[..., 0])
+
+
+def window(length: int) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float32]]:
+    """Frames of which the first fifth says much, their seconds, and attention that knows it."""
+    says = np.where(np.arange(length) < length // 5, 8.0, 0.1 * RNG.random(length)).astype(np.float32)
+    return says[:, None], 3.0 + np.arange(length) / 5, says / says.sum()
+
+
+def test_attention_to_the_frames_that_move_the_score_beats_random_frames() -> None:
+    model, (features, pts_s, pooling) = Weighted(), window(20)
+    found = drop_test(model, features, pts_s, pooling)  # type: ignore[arg-type]
+    assert found.faithful
+    assert found.marked == pytest.approx(-1.6, abs=0.1)
+    assert found.mean_moved < 1.0
+    assert found.pts_s == tuple(pts_s.tolist())
+    assert set(model.starts_s) == {0.0}  # seconds count from the first frame that is left, as in an analysis
+
+
+def test_attention_to_other_frames_explains_no_more_than_chance() -> None:
+    features, pts_s, pooling = window(20)
+    found = drop_test(Weighted(), features, pts_s, pooling[::-1].copy())  # type: ignore[arg-type]
+    assert found.enough
+    assert not found.faithful
+
+
+def test_a_score_that_rises_without_the_attended_frames_rested_on_them_too() -> None:
+    features, pts_s, pooling = window(20)
+    found = drop_test(Weighted(), -features, pts_s, pooling)  # type: ignore[arg-type]
+    assert found.marked > 1
+    assert found.faithful
+
+
+def test_a_window_of_few_frames_cannot_be_told_from_chance() -> None:
+    features, pts_s, pooling = window(7)
+    found = drop_test(Weighted(), features, pts_s, pooling)  # type: ignore[arg-type]
+    assert len(found.drawn) == 6
+    assert not found.enough
+    assert not found.faithful
 
 
 def test_equal_arguments_give_equal_numbers_and_the_model_is_left_as_it_was() -> None:

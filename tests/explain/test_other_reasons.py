@@ -110,6 +110,26 @@ def test_attention_is_that_of_the_window_the_analysis_used(
             explainer.attention(analysis.evidence, analysis, models[model], track_id, pts=pts)
 
 
+def test_attention_is_tested_once_on_the_window_that_weighed_most_and_kept(
+    analysis: Analysis, models: dict[str, LoadedModel], tmp_path: Path
+) -> None:
+    frames = Frames()
+    explainer = Explainer(tmp_path, frame_at=frames, frame_before=lambda *_: None)
+    heaviest = explainer.attention(analysis.evidence, analysis, models["time"], 0)
+    asked = len(frames.asked)
+    found = explainer.attention_test(analysis.evidence, analysis, models["time"], 0)
+    assert found.pts_s == heaviest.pts_s
+    assert len(found.drawn) == 5  # six frames, one left out: not enough to tell from chance
+    assert found.marked != 0
+    assert len(frames.asked) > asked
+    asked = len(frames.asked)
+    again = Explainer(tmp_path, frame_at=frames).attention_test(analysis.evidence, analysis, models["time"], 0)
+    assert again == found
+    assert len(frames.asked) == asked
+    with pytest.raises(StoreError, match="over time"):
+        explainer.attention_test(analysis.evidence, analysis, models["frame"], 0)
+
+
 def test_without_a_frame_the_window_that_weighed_most_is_shown(analysis: Analysis) -> None:
     score = next(result for result in analysis.models if result.kind == "sequence").tracks[0]
     pts = tuple(frame.pts for frame in score.frames)

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.analysis.cue_meaning import CUE_MEANINGS
+from detector.explain import Explainer, FrameTest
 from detector.measurement.results import Measurement, Results
 from detector.registry import ModelCard, weights_dir
 from pages.parts.examine import attention_lane, channel_chart, exhibit_comparison, score_chart, sync_lane
@@ -89,6 +90,25 @@ def test_maps_attention_and_steadiness_are_made_on_request(app: AppTest) -> None
     assert "Grad-CAM of tiny" not in shown
 
 
+@pytest.mark.parametrize(
+    ("marked", "told"),
+    [
+        (0.9, "the logit changes by +0.90, more than without any of 19 random fifths (by 0.20 on average)."),
+        (0.1, "explains no more than chance. Without the fifth that it attended to most of the 10 frames"),
+    ],
+)
+def test_whether_the_attention_beats_chance_stands_below_its_lane(
+    open_page: OpenPage, examined: Seeded, monkeypatch: pytest.MonkeyPatch, marked: float, told: str
+) -> None:
+    test = FrameTest(marked, (-0.2,) * 19, tuple(i / 5 for i in range(10)))
+    monkeypatch.setattr(Explainer, "attention_test", lambda *_: test)
+    app = open_page("examine", record=examined.record.record_id, track=1, pts=examined.analysis.tracks[0].faces[5].pts)
+    assert not app.exception
+    shown = html_of(app)
+    assert told in shown
+    assert shown.index("Attention of tiny-time") < shown.index(told) < shown.index("Sound against mouth")
+
+
 def test_weights_that_are_gone_leave_reasons_and_not_a_broken_page(
     open_page: OpenPage, opened: services.Services, clip: object, cards: dict[str, ModelCard]
 ) -> None:
@@ -101,7 +121,13 @@ def test_weights_that_are_gone_leave_reasons_and_not_a_broken_page(
     app.button(key="uncertainty_tiny").click().run()
     assert not app.exception
     shown = html_of(app)
-    for words in ("No maps", "No attention maps", "The spread was not measured", "No heatmap"):
+    for words in (
+        "Not tested: This analysis was made with weights",
+        "No maps",
+        "No attention maps",
+        "The spread was not measured",
+        "No heatmap",
+    ):
         assert words in shown
 
 

@@ -39,12 +39,13 @@ class FakeExplainer:
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
         self.asked: list[tuple[int, int]] = []
+        self.peak = 0.02
 
     def heatmap(self, evidence: Evidence, analysis: Analysis, model: object, *, track_id: int, pts: int) -> Heatmap:
         self.asked.append((track_id, pts))
         if self.failure:
             raise self.failure
-        raw = np.tile(np.linspace(0, 0.02, 64, dtype=np.float32), (64, 1))
+        raw = np.tile(np.linspace(0, self.peak, 64, dtype=np.float32), (64, 1))
         return Heatmap(raw, np.ascontiguousarray(astronaut()[60:124, 180:244]), FACE, 0.0, 0.02, "frame-b0", "blocks.6")
 
 
@@ -201,6 +202,15 @@ def test_a_heatmap_that_fails_leaves_the_frame_and_says_why(world: World) -> Non
         assert frame.overlay_jpeg is None
         assert frame.missing == ("No heatmap: The frame's landmarks are gone.",)
     assert "landmarks are gone" in world.text()
+
+
+def test_an_empty_heatmap_is_printed_as_not_tested(world: World) -> None:
+    world.explainer.peak = 0.0
+    record = collect(world.store, world.case_id, explainer=world.explainer, models=[world.model])  # type: ignore
+    for frame in record.exhibits[0].analyses[0].strong_frames:
+        assert frame.overlay_jpeg
+        assert frame.heat_test is None
+        assert frame.missing == ("The heatmap was not tested: it marks too little of this face.",)
 
 
 def test_other_weights_never_explain_a_score(world: World) -> None:

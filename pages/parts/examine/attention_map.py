@@ -1,13 +1,15 @@
-"""The frames that a sequence model compared with each other: its attention by layer and head, on request."""
+"""The frames that a sequence model compared with each other: its attention by layer and head, on request, and whether
+the score rests on those that weighed most."""
 
 from __future__ import annotations
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from detector.analysis.types import ModelResult
 from detector.errors import FramewitnessError
-from detector.explain import TrackAttentionMaps
+from detector.explain import FrameTest, TrackAttentionMaps
 from pages.parts.examine import heat_images
 from pages.parts.examine.heat_images import Tile
 from pages.parts.shared import markup, services
@@ -34,6 +36,44 @@ def show(readings: Readings, model: ModelResult, here: FaceKey) -> None:
         markup.problem("No attention maps", str(error))
         return
     _draw(maps)
+
+
+def tell_test(readings: Readings, model: ModelResult, track_id: int, slot: DeltaGenerator) -> None:
+    """Say in `slot`, in one sentence, whether the score rests on the frames that were attended to most."""
+    with slot:
+        try:
+            with st.spinner("Testing the attention…", show_time=False):
+                test = services.explainer(str(services.current().home)).attention_test(
+                    readings.analysis.evidence,
+                    readings.analysis,
+                    services.model(model.model_id, model.weights_sha256),
+                    track_id,
+                )
+        except (FramewitnessError, OSError) as error:
+            markup.note(f"Not tested: {error}")
+            return
+        markup.note(_outcome(test))
+
+
+def _outcome(test: FrameTest) -> str:
+    count = len(test.pts_s)
+    span = f"{count} frames from {clock(test.pts_s[0])} to {clock(test.pts_s[-1])}"
+    if not test.enough:
+        return (
+            f"Not tested: with {count} frames there are too few ways to leave some out to tell attention from chance."
+        )
+    fifth = f"the fifth that it attended to most of the {span}"
+    drawn = f"{len(test.drawn)} random fifths"
+    if test.faithful:
+        return (
+            f"Tested: without {fifth} the logit changes by {test.marked:+.2f}, more than without any of {drawn} "
+            f"(by {test.mean_moved:.2f} on average)."
+        )
+    most = max(test.drawn, key=abs)
+    return (
+        f"Tested: where it attended explains no more than chance. Without {fifth} the logit changes by "
+        f"{test.marked:+.2f}, without one of {drawn} by {test.mean_moved:.2f} on average, by {most:+.2f} at the most."
+    )
 
 
 def _draw(maps: TrackAttentionMaps) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from detector.analysis.kinds import kind_of
+from detector.analysis.types import ModelResult
 from detector.cases import Exhibit
 from pages.parts.examine import (
     attention_lane,
@@ -32,6 +34,7 @@ from pages.parts.shared import address, markup, services
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
 
+Untold = tuple[ModelResult, DeltaGenerator]
 _LINES_AT_ONCE = 3
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
@@ -77,7 +80,7 @@ def show(readings: Readings, record_id: str, exhibit: Exhibit, who: str) -> None
         return
     track_id, pts = here
     with right:
-        _show_charts(readings, record_id, here, bookmarks.on_frames(exhibit))
+        untold = _show_charts(readings, record_id, here, bookmarks.on_frames(exhibit))
         markup.heading("Frame", f"{clock(readings.pts_s(pts))} · PTS {pts}")
         frame = frame_view.decode(readings, pts)
         if frame is not None:
@@ -97,6 +100,8 @@ def show(readings: Readings, record_id: str, exhibit: Exhibit, who: str) -> None
             frame_view.show_face(readings, frame, track_id)
             uncertainty_panel.show(readings, frame, track_id)
     cue_panel.show(readings, frame, track_id)
+    for model, slot in untold:  # last: it decodes a window of frames, and nothing else shall wait for it
+        attention_map.tell_test(readings, model, track_id, slot)
 
 
 def _show_finding(readings: Readings) -> None:
@@ -119,7 +124,8 @@ def case_is_open(case_id: str) -> bool:
     return services.current().store.case(case_id).status != "archived"
 
 
-def _show_charts(readings: Readings, record_id: str, here: FaceKey, shown_marks: Sequence[Mark]) -> None:
+def _show_charts(readings: Readings, record_id: str, here: FaceKey, shown_marks: Sequence[Mark]) -> list[Untold]:
+    """Timeline and lanes; returns the models whose attention is still to be tested, with the place to say so."""
     track_id, pts = here
     shown_model = _choose_colouring(readings)
     event_key = f"timeline_{record_id}"
@@ -142,7 +148,7 @@ def _show_charts(readings: Readings, record_id: str, here: FaceKey, shown_marks:
     )
     if score_chart.has_bands(readings, track_id):
         markup.note("Bands: segments of time that a model over time singles out, in its colour.")
-    _show_attention(readings, record_id, here)
+    untold = _show_attention(readings, record_id, here)
     for model in sync_lane.listening(readings):
         markup.heading(
             f"Sound against mouth · {model.model_id}", "score of being out of sync 0 ", bar_to="1 · hatched: no score"
@@ -153,11 +159,14 @@ def _show_charts(readings: Readings, record_id: str, here: FaceKey, shown_marks:
         markup.note(
             "Below: correlation of lip opening and voice, -1 to 1, which needs no training. Good sync proves nothing."
         )
+    return untold
 
 
-def _show_attention(readings: Readings, record_id: str, here: FaceKey) -> None:
-    """A lane a model that says where in the chosen track it looked; its layers and heads on request."""
+def _show_attention(readings: Readings, record_id: str, here: FaceKey) -> list[Untold]:
+    """A lane a model that says where in the chosen track it looked; its layers and heads on request. Returns each with
+    the place below it for what testing it gives."""
     track_id, pts = here
+    untold: list[Untold] = []
     for model in attention_lane.attending(readings, track_id):
         markup.heading(f"Attention of {model.model_id} · track {track_id}", "share of its result · dotted: even")
         lane_key = f"attention_{record_id}_{model.model_id}"
@@ -168,7 +177,9 @@ def _show_attention(readings: Readings, record_id: str, here: FaceKey) -> None:
             selection_mode="points",
             config=_PLOT_CONFIG,
         )
+        untold.append((model, st.empty()))
         attention_map.show(readings, model, here)
+    return untold
 
 
 def _choose_lines(readings: Readings) -> list[str]:
