@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from detector.commands.console import complain
-from detector.errors import ModelError
+from detector.errors import ModelError, SettingsError
 from detector.measurement.results import CUES_ON_VIDEOS, PER_CUE, DataPath, Measurement, Results
 from detector.measurement.wording import (
     NOT_MEASURED,
@@ -23,6 +25,7 @@ from detector.measurement.wording import (
 )
 
 if TYPE_CHECKING:
+    from detector.explain.cam_comparison import CamComparison, CamFigure
     from detector.registry import ModelCard
 
 _POOLS: Final = {"calibration": "calibration_videos", "train": "extended_train_videos"}
@@ -61,6 +64,25 @@ def add_commands(commands: Any) -> None:
         "all genuine clips, with * where it is worse than chance",
     )
     table.set_defaults(run_command=_table)
+    cam = actions.add_parser(
+        "cam",
+        help="methods of class activation maps side by side on manipulated twins of genuine clips, as Markdown",
+        description="Manipulate parts of genuine clips, and measure of each method's maps of frame models whether they "
+        "point at what was changed and whether the score rests on what they mark.",
+    )
+    cam.add_argument("models", nargs="*", metavar="MODEL", help="frame models (default: all that are installed)")
+    cam.add_argument(
+        "--sources",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="CLIP",
+        help="genuine videos or stills, best 20 or more",
+    )
+    cam.add_argument("--frames", type=int, default=2, help="faces of each twin; default 2")
+    cam.add_argument("--seed", type=int, default=0)
+    cam.add_argument("--out", type=Path, help="write the figures here as JSON")
+    cam.set_defaults(run_command=_cam)
     verify = actions.add_parser(
         "verify", help="check shipped files by their signed list, and hash, format and keys of weights"
     )
@@ -222,6 +244,51 @@ def _card_lines(card: ModelCard) -> Iterator[str]:
     if card.results.facts:
         yield from ("", "How it was measured")
     yield from (f"  {place(fact.data)}: {number_text(fact.value)} {fact.unit}".rstrip() for fact in card.results.facts)
+
+
+def _cam(args: argparse.Namespace) -> int:
+    from detector.explain.cam_comparison import KnownFace, compare_cams
+    from detector.registry import FrameModel, available_models, expect, load_model, loaded_class
+    from detector.synthesis.twin_faces import twin_faces
+
+    ids = args.models or [
+        card.model_id for card in available_models() if issubclass(loaded_class(card.kind), FrameModel)
+    ]
+    if args.frames < 1:
+        raise SettingsError(f"--frames: expected at least 1, found {args.frames}.")
+    models = [expect(load_model(name), FrameModel) for name in ids]
+    known = [
+        KnownFace(one.fake.image, one.face, one.fake.mask, one.source)
+        for one in twin_faces(args.sources, frames=args.frames, seed=args.seed)
+    ]
+    found = []
+    for model in models:
+        found.append(compare_cams(model, known, seed=args.seed))
+        print("\n".join(_cam_lines(found[-1])), flush=True)  # minutes lie between two models
+    if args.out:
+        text = json.dumps([asdict(one) for one in found], indent=2, allow_nan=False)
+        args.out.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def _cam_lines(found: CamComparison) -> Iterator[str]:
+    """A row a method; * where the interval of its gain over Grad-CAM lies above 0."""
+    yield f"`{found.model_id}`, {found.faces} faces of {found.groups} clips:"
+    yield ""
+    yield "| method | pointing game | IoU | ROAD | deletion test passed |"
+    yield "| --- | --- | --- | --- | --- |"
+    for row in found.rows:
+        cells = (_cam_cell(figure) for figure in (row.pointing, row.iou, row.road, row.faithful))
+        yield f"| {row.method} | {' | '.join(cells)} |"
+    yield f"| chance | {found.chance_pointing:.2f} | {found.chance_iou:.2f} | 0 | 0.05 |"
+    yield ""
+
+
+def _cam_cell(figure: CamFigure) -> str:
+    low, high = figure.interval
+    least = figure.gain_interval[0]
+    mark = "*" if least is not None and least > 0 else ""
+    return f"{figure.mean:.2f} ({low:.2f} to {high:.2f}){mark}"
 
 
 def _verify(args: argparse.Namespace) -> int:
