@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages import analyse, cases, compare, examine, models, training
+from pages import analyse, analyses, cases, compare, examine, models, training
 from pages.parts.shared import actor, navigation, style
 from pages.parts.shared.navigation import PageName
 
@@ -29,6 +29,7 @@ _PAGES: dict[PageName, _Entry] = {
     "cases": _Entry(cases.render, "Cases", ":material/folder_open:"),
     "models": _Entry(models.render, "Models", ":material/deployed_code:"),
     "training": _Entry(training.render, "Training runs", ":material/monitoring:"),
+    "analyses": _Entry(analyses.render, "Analyses", ":material/query_stats:"),
 }
 
 

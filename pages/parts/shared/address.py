@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-NAMES = ("case", "exhibit", "record", "track", "pts", "model", "runs", "run")
+NAMES = ("case", "exhibit", "record", "track", "pts", "model", "runs", "run", "analyses", "beside")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Ids as the store gave them, a model's id, a folder of training runs and the name of one in it; None where the
-    address does not say (or says something that is no number)."""
+    """Ids as the store gave them, a model's id, a folder of training runs and the name of one in it, a folder of
+    analyses and another to compare it with; None where the address does not say (or says something that is no
+    number)."""
 
     case: str | None = None
     exhibit: str | None = None
@@ -22,6 +23,8 @@ class Place:
     model: str | None = None
     runs: str | None = None
     run: str | None = None
+    analyses: str | None = None
+    beside: str | None = None
 
     def params(self) -> dict[str, str]:
         """The place as parameters of an address, those not set left out."""
@@ -44,6 +47,8 @@ def read() -> Place:
         model=given.get("model"),
         runs=given.get("runs"),
         run=given.get("run"),
+        analyses=given.get("analyses"),
+        beside=given.get("beside"),
     )
 
 

@@ -87,6 +87,14 @@ RUN_STATES: dict[str, tuple[str, str]] = {
     "finished": ("Finished", "check_circle"),
 }
 
+PRIORITIES: dict[str | None, tuple[str, str, str]] = {
+    "HIGH": ("High", "priority_high", "#D55E00"),
+    "MEDIUM": ("Medium", "drag_handle", "#E69F00"),
+    "LOW": ("Low", "low_priority", "#0072B2"),
+    None: ("Not judged", "help", "#7F7F7F"),
+}
+"""Priority of a model's analysis: word, icon, colour."""
+
 
 def track_colour(track_index: int) -> str:
     """The colour of the n-th track of an analysis, counted from 0; repeats after eight."""

@@ -9,20 +9,17 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from detector.errors import EvidenceError
-from detector.evidence import open_regular
-from pages.parts.shared import intake
+from pages.parts.shared import folders
+from pages.parts.shared.folders import FolderError
 
 VARIABLE = "FRAMEWITNESS_RUNS"
 _CURVES = ("metrics.csv", "log.csv")
-_LARGEST_BYTES = 32 * 2**20
 _MOST_RUNS = 200
 _AXES = ("epoch", "step")
 _SILENCE_MIN = 30.0
@@ -88,23 +85,15 @@ class RunsError(Exception):
 
 def named_folder() -> str:
     """The folder that the environment names, or nothing."""
-    return os.environ.get(VARIABLE, "")
+    return folders.named_folder(VARIABLE)
 
 
 def open_folder(text: str) -> Path:
     """The folder that `text` names. Raises RunsError where it is none, or lies where this server must not read."""
     try:
-        path = intake.named_path(text)
-    except EvidenceError as error:
+        return folders.open_folder(text, VARIABLE, "training runs")
+    except FolderError as error:
         raise RunsError(str(error)) from error
-    allowed = _allowed()
-    if not any(path.resolve().is_relative_to(root) for root in allowed):
-        where = " or ".join(str(root) for root in allowed) or "a folder named by the server's owner"
-        raise RunsError(f"Expected a folder beneath {where}, found {path}.")
-    if not path.is_dir():
-        found = "a file" if path.is_file() else "nothing"
-        raise RunsError(f"Expected a folder of training runs at {path}, found {found}.")
-    return path
 
 
 def list_runs(folder: Path) -> list[str]:
@@ -149,12 +138,6 @@ def read(folder: Path, name: str) -> Run:
     )
 
 
-def _allowed() -> list[Path]:
-    """The folders beneath which this server may read runs."""
-    named = named_folder()
-    return [root for root in (intake.path_root(), Path(named).resolve() if named else None) if root is not None]
-
-
 def _curves(folder: Path) -> Path | None:
     return next((folder / name for name in _CURVES if (folder / name).is_file()), None)
 
@@ -166,7 +149,7 @@ def _changed(folder: Path) -> float:
 
 def _read_curves(path: Path) -> dict[str, tuple[float | None, ...]]:
     try:
-        rows = list(csv.DictReader(_text(path).splitlines()))
+        rows = list(csv.DictReader(folders.read_text(path, VARIABLE).splitlines()))
     except (OSError, csv.Error) as error:
         raise RunsError(f"{path.name} of {path.parent.name} cannot be read: {error}.") from error
     names = [name for name in (rows[0] if rows else {}) if name]
@@ -186,7 +169,7 @@ def _read_json(path: Path, problems: list[str]) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = json.loads(_text(path))
+        values = json.loads(folders.read_text(path, VARIABLE))
     except (OSError, ValueError) as error:
         problems.append(f"{path.name} cannot be read: {error}")
         return {}
@@ -201,23 +184,8 @@ def _config_text(folder: Path, facts: dict[str, Any]) -> str:
     found = next(iter(sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])), None)
     if found is not None:
         try:
-            return _text(found)
+            return folders.read_text(found, VARIABLE)
         except OSError:
             return ""
     config = facts.get("config")
     return json.dumps(config, indent=2, ensure_ascii=False) if config else ""
-
-
-def _text(path: Path) -> str:
-    """A file of a run, where it lies (links followed) beneath a folder that may be read. Raises OSError."""
-    beneath = next((root for root in _allowed() if path.resolve().is_relative_to(root)), None)
-    if beneath is None:
-        raise OSError("it is a link to a place that this server does not read")
-    try:
-        with open_regular(path, beneath=beneath) as stream:
-            content = stream.read(_LARGEST_BYTES + 1)
-    except EvidenceError as error:
-        raise OSError(str(error)) from error
-    if len(content) > _LARGEST_BYTES:
-        raise OSError(f"larger than {_LARGEST_BYTES // 2**20} MiB")
-    return content.decode(encoding="utf-8", errors="replace")
