@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from detector.commands.evaluate_files import evaluate_files
 from detector.errors import SettingsError
 from detector.measurement.wording import number_text, value_text
 
@@ -26,13 +27,21 @@ def add_commands(commands: Any) -> None:
     """Add this module's commands to the parser of `framewitness`."""
     evaluate = commands.add_parser(
         "evaluate",
-        help="measure models on the files of a manifest",
-        description="Examine every labelled file once with all the models named, and with those they build on; report "
-        "each one's figures and where they differ from its card.",
+        help="measure models on labelled files",
+        usage="%(prog)s PATH [MODEL ...] --out FOLDER [options]\n       %(prog)s [MODEL ...] --data FOLDER [options]",
+        description="With PATH, a folder with real and fake in it (or manifest.csv), or a CSV table with path and "
+        "label: measure models on your own files and write metrics.json, scores.parquet and report.html. With --data: "
+        "measure models on the files of a manifest, and report where their figures differ from their cards. Every file "
+        "is examined once with all the models named, and with those they build on.",
     )
-    evaluate.add_argument("models", nargs="*", metavar="MODEL", help="model ids (default: the default set)")
+    evaluate.add_argument(
+        "models",
+        nargs="*",
+        metavar="PATH or MODEL",
+        help="PATH without --data, then model ids (default: the default set)",
+    )
     evaluate.add_argument("--all", action="store_true", help="every model there is")
-    evaluate.add_argument("--data", type=Path, required=True, help="folder with manifest.csv and the files it names")
+    evaluate.add_argument("--data", type=Path, help="folder with manifest.csv and the files it names")
     evaluate.add_argument(
         "--use",
         choices=("all", "validation", "train", "calibration"),
@@ -55,8 +64,17 @@ def add_commands(commands: Any) -> None:
         help="folder of clips of a training run: adds what sequence models make of clips synthesised from people kept "
         "apart",
     )
-    evaluate.add_argument("--predictions", type=Path, help="keep every file's logits here, and go on from them")
-    evaluate.add_argument("--out", type=Path, help="write the report here as JSON, and a table to standard output")
+    evaluate.add_argument(
+        "--predictions",
+        type=Path,
+        help="keep every file's logits here, and go on from them (with PATH: predictions.jsonl in the folder)",
+    )
+    evaluate.add_argument(
+        "--out",
+        type=Path,
+        help="with PATH the folder for the results; with --data the file for the report as JSON; a table goes to "
+        "standard output",
+    )
     evaluate.add_argument("--write-cards", action="store_true", help="put results and thresholds into the cards")
     evaluate.add_argument(
         "--runs",
@@ -84,6 +102,10 @@ def add_commands(commands: Any) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    return evaluate_files(args) if args.data is None else _against_cards(args)
+
+
+def _against_cards(args: argparse.Namespace) -> int:
     from detector.registry import available_models, default_model_ids, weights_dir
     from detector.training.data.facebank import FaceBank
     from detector.training.engine.device import training_device

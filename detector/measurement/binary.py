@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,8 @@ LIMITS: Final = (0.01, 0.05)
 """False positive rates at which the true positive rate is told."""
 
 
-class Confusion(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Confusion:
     """Rows by truth and call; "positive" is fake."""
 
     true_positives: int
@@ -74,6 +75,10 @@ FIGURES: Final = tuple(
     name for name in BinaryMetrics.__slots__ if name not in ("n_real", "n_fake", "threshold_logit", "confusion")
 )
 
+RESAMPLED: Final = tuple(name for name in FIGURES if name not in ("ece", "mce", "cllr_min", "cllr_cal"))
+"""Figures that a bootstrap has intervals of. The others are fitted to the rows at hand, and rows that are drawn twice
+would pass for agreement: their values may lie outside of such an interval."""
+
 
 def measure_binary(
     labels: ArrayLike, logits: ArrayLike, *, threshold_logit: float = 0.0, bins: int = RELIABILITY_BINS
@@ -94,11 +99,12 @@ def measure_binary(
 
 
 def _rates(found: Confusion) -> dict[str, Any]:
-    hits, alarms, passed, missed = found
+    hits, alarms = found.true_positives, found.false_positives
+    passed, missed = found.true_negatives, found.false_negatives
     recall, specificity = _share(hits, hits + missed), _share(passed, passed + alarms)
     balanced = None if recall is None or specificity is None else (recall + specificity) / 2
     return {
-        "accuracy": (hits + passed) / sum(found),
+        "accuracy": (hits + passed) / (hits + alarms + passed + missed),
         "balanced_accuracy": balanced,
         "f1": _share(2 * hits, 2 * hits + alarms + missed),
         "precision": _share(hits, hits + alarms),
@@ -152,7 +158,7 @@ def intervals(
     logits: ArrayLike,
     groups: ArrayLike,
     *,
-    figures: Sequence[str] = FIGURES,
+    figures: Sequence[str] = RESAMPLED,
     threshold_logit: float = 0.0,
     resamples: int = 500,
     seed: int = 7,
@@ -161,9 +167,9 @@ def intervals(
     say people, are drawn again, since their rows are no independent evidence.
 
     Draws that do not define a figure are left out; None where half of them or more do not, and with fewer than two
-    groups. Raises ValueError as `measure_binary`, and for an unknown figure."""
-    if unknown := set(figures) - set(FIGURES):
-        raise ValueError(f"unknown figures {sorted(unknown)}; expected some of {', '.join(FIGURES)}")
+    groups. Raises ValueError as `measure_binary`, and for a figure that is not one of `RESAMPLED`."""
+    if unknown := set(figures) - set(RESAMPLED):
+        raise ValueError(f"no intervals of {sorted(unknown)}; expected some of {', '.join(RESAMPLED)}")
     fake, logit = np.asarray(labels).astype(bool), np.asarray(logits, float)
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     measure_binary(fake, logit)

@@ -17,6 +17,8 @@ ITA_CLASSES: Final = (
 )
 SIZE_EDGES_PX: Final = (80.0, 160.0, 320.0)
 EXPOSURE_EDGES: Final = (0.3, 0.6)
+SHORT_SIDE_EDGES_PX: Final = (480.0, 720.0, 1080.0)
+BITS_EDGES: Final = (0.05, 0.1, 0.2)
 
 
 def skin_class(ita_deg: float) -> str:
@@ -32,6 +34,16 @@ def size_class(size_px: float) -> str:
 def light_class(exposure: float) -> str:
     """`exposure`: mean luma of the face, 0..1."""
     return _band(exposure, EXPOSURE_EDGES, "mean luma")
+
+
+def resolution_class(short_side_px: float) -> str:
+    """The class of a picture's shorter side in pixels."""
+    return _band(short_side_px, SHORT_SIDE_EDGES_PX, "px")
+
+
+def bits_class(bits_per_pixel: float) -> str:
+    """The class of a file's size in bits a pixel of all its pictures."""
+    return _band(bits_per_pixel, BITS_EDGES, "bits per pixel")
 
 
 def _band(value: float, edges: tuple[float, ...], unit: str) -> str:

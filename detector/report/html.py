@@ -56,21 +56,21 @@ def case_html(record: CaseRecord, *, language: str = "en") -> bytes:
     """A case record as HTML in one of the report's languages."""
     words = words_of(language)
     payload = build_payload(record, words)
-    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    page = (
-        environment()
-        .get_template("case.html.j2")
-        .render(
-            d=payload.data,
-            w=words.phrases,
-            phrases=lambda *keys: [words(key) for key in keys],
-            picture_uri=lambda name: _data_uri(name, payload.files[name]),
-            icon_uri=lambda label: _data_uri("icon.svg", (_TEMPLATES / "icons" / f"{label}.svg").read_bytes()),
-            style=Markup(style),  # nosec B704
-            policy=_policy(style),
-        )
+    return inert_page(
+        "case.html.j2",
+        d=payload.data,
+        w=words.phrases,
+        phrases=lambda *keys: [words(key) for key in keys],
+        picture_uri=lambda name: data_uri(name, payload.files[name]),
+        icon_uri=lambda label: data_uri("icon.svg", (_TEMPLATES / "icons" / f"{label}.svg").read_bytes()),
     )
-    return page.encode("utf-8")
+
+
+def inert_page(template: str, **values: object) -> bytes:
+    """A template of assets/report filled with values, the style sheet in it, and a policy that allows nothing else."""
+    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    page = environment().get_template(template)
+    return page.render(**values, style=Markup(style), policy=_policy(style)).encode("utf-8")  # nosec B704
 
 
 @cache
@@ -119,7 +119,8 @@ def _shown(char: str) -> str:
     return f"\\x{code:02x}" if forbidden else char
 
 
-def _data_uri(name: str, content: bytes) -> str:
+def data_uri(name: str, content: bytes) -> str:
+    """A picture as an address that holds it; its name says whether it is an SVG or a JPEG."""
     return f"data:{_TYPES[name.rpartition('.')[2]]};base64,{base64.b64encode(content).decode('ascii')}"
 
 

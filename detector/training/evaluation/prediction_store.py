@@ -49,17 +49,19 @@ class ClipFacts(_Frozen):
     """What was found out about a clip without any model.
 
     `problem`: why nothing could be examined, None where it could. `size_px`: median shorter side of the deciding faces;
-    `exposure`: their median mean luma, 0..1; `ita_deg`: individual typology angle of the best one. `short_side_px` of
-    the picture as shown; `bits_per_pixel` of the file as it was given, before any cut; `sound` whether it has a sound
-    stream. `tracks`: the deciding tracks by number.
+    `exposure`: their median mean luma, 0..1; `sharpness`: their median variance of the Laplacian; `ita_deg`: individual
+    typology angle of the best one. `short_side_px` of the picture as shown; `bits_per_pixel` and `codec` of the file as
+    it was given, before any cut; `sound` whether it has a sound stream. `tracks`: the deciding tracks by number.
     """
 
     problem: str | None = None
     size_px: FiniteFloat | None = None
     exposure: FiniteFloat | None = None
+    sharpness: FiniteFloat | None = None
     ita_deg: FiniteFloat | None = None
     short_side_px: int | None = None
     bits_per_pixel: FiniteFloat | None = None
+    codec: str | None = None
     sound: bool | None = None
     tracks: dict[int, TrackFrames] = Field(default_factory=dict)
 
@@ -145,8 +147,14 @@ class PredictionStore:
         """What the model of that digest said of the clip; None where it was not asked."""
         return self._said.get(key, {}).get((model_id, made_by))
 
-    def add(self, record: ClipRecord) -> None:
-        """Keep a line; it outlives the process from here on."""
+    def add(self, record: ClipRecord, *, lasting: bool = True) -> None:
+        """Keep a line; it outlives the process from here on, unless it is not `lasting`: a fault of the program, say,
+        which may be mended when the clip is asked for again."""
+        if lasting:
+            self._append(record)
+        self._remember(record)
+
+    def _append(self, record: ClipRecord) -> None:
         line = record.model_dump_json(exclude_defaults=True).encode() + b"\n"
         with self._path.open("ab+") as out:
             if out.tell():
@@ -155,7 +163,6 @@ class PredictionStore:
                     line = b"\n" + line
             out.write(line)
             out.flush()
-        self._remember(record)
 
     def _remember(self, record: ClipRecord) -> None:
         """Where the faces were found otherwise than before, by another version of the search, the newest line counts

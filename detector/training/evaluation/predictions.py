@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detector.analysis.kinds.ensemble import NO_MEMBER
 from detector.analysis.results import NO_FACE
+from detector.errors import FramewitnessError, describe_fault
 from detector.faces import FaceAnalyser
 from detector.registry import EnsembleModel, LoadedModel, SpecialistsModel, file_sha256
 from detector.training.data.video_cut import Columns
@@ -36,13 +37,15 @@ from detector.training.evaluation.scoring import (
     reads_pictures,
     score_pictures,
     score_video,
+    unexamined,
 )
 
 FACTS: Final = ("file", "kind", "label", "group", "source", "manipulation")
 POOL_FACTS: Final = ("pool", "use", "family", "generator", "crop_x0", "crop_x1")
 """Columns of a manifest that are kept beside the facts where they are there."""
 _MEASURED: Final = (
-    "problem", "size_px", "exposure", "ita_deg", "short_side_px", "bits_per_pixel", "sound", "frames_scored",
+    "problem", "size_px", "exposure", "sharpness", "ita_deg", "short_side_px", "bits_per_pixel", "codec", "sound",
+    "frames_scored",
 )  # fmt: skip
 _PICTURES_AT_ONCE = 32
 
@@ -72,10 +75,11 @@ def gather(
     lines) and read from there where the same weights and settings made them of the same content, whatever the file is
     called. `wanted` says by model which rows it is asked for, all where it does not name the model.
 
-    Adds `size_px`, `exposure`, `ita_deg` of the face that was scored, `short_side_px`, `bits_per_pixel`, `sound`,
-    `frames_scored` of the clip, `problem`, why nothing could be examined, and `problem_of` each model without a logit.
-    A file that cannot be examined has no logit, never a made-up one. With `crop_x0` and `crop_x1`, the clip is those
-    columns of the file. Raises SettingsError for columns that are none.
+    Adds `sha256` of the file (None where it cannot be read), `size_px`, `exposure`, `sharpness`, `ita_deg` of the face
+    that was scored, `short_side_px`, `bits_per_pixel`, `codec`, `sound`, `frames_scored` of the clip, `problem`, why
+    nothing could be examined, and `problem_of` each model without a logit. A file that cannot be examined has no logit,
+    never a made-up one; nor has a video at which the program stumbles, which is examined again the next time. With
+    `crop_x0` and `crop_x1`, the clip is those columns of the file. Raises SettingsError for columns that are none.
     """
     asked = [asked_of(row, data_root) for _, row in files.iterrows()]
     stills = [kind == "image" for kind in files["kind"]]
@@ -83,6 +87,7 @@ def gather(
     known = _Known(PredictionStore(store), models)
     known.complete(asked, stills, rows, on_file)
     facts = files[[*FACTS, *(name for name in POOL_FACTS if name in files)]].reset_index(drop=True)
+    facts["sha256"] = [None if one.unread else one.key.content for one in asked]
     measured = [[getattr(known.facts(one.key), name) for name in _MEASURED] for one in asked]
     said: dict[str, Any] = {}
     for model in sorted(models, key=lambda one: isinstance(one, EnsembleModel)):
@@ -103,8 +108,18 @@ def asked_of(row: pd.Series, data_root: Path) -> Asked:
     path = data_root / row["file"]
     settings = PICTURE_SETTINGS if row["kind"] == "image" else VIDEO_SETTINGS
     cut = Columns.read(str(row.get("crop_x0", "")), str(row.get("crop_x1", "")))
-    content = file_sha256(path) if path.is_file() else str(path)
-    return Asked(row["file"], path, ClipKey(content, cut and (cut.x0, cut.x1), settings.sha256))
+    content = _content(path)
+    return Asked(
+        row["file"], path, ClipKey(content or str(path), cut and (cut.x0, cut.x1), settings.sha256), content is None
+    )
+
+
+def _content(path: Path) -> str | None:
+    """SHA-256 of a file, None where it cannot be read; why not is found out when it is examined."""
+    try:
+        return file_sha256(path) if path.is_file() else None
+    except OSError:
+        return None
 
 
 def _rows_asked(models: Sequence[LoadedModel], count: int, wanted: Wanted) -> dict[str, NDArray[np.bool_]]:
@@ -141,8 +156,8 @@ class _Known:
             own = clips.setdefault(one.key, (one, still, {}))[2]
             own |= {_id(model): model for model in self._single if rows[_id(model)][number]}
         work = [(one, still, new) for one, still, own in clips.values() if (new := self._new(one.key, own, still))]
-        for done, record in enumerate(_records(work), 1):
-            self._kept.add(record)
+        for done, (record, lasting) in enumerate(_records(work), 1):
+            self._kept.add(record, lasting=lasting)
             on_file(done, len(work), record.file)
         for one, still, own in clips.values():
             # Where faces were found otherwise than before, what was said before is void: once more.
@@ -204,10 +219,11 @@ class _Known:
         return said.whole.tracks if cue is None else said.cues.get(cue, FileLogits()).tracks
 
 
-def _records(work: Sequence[tuple[Asked, bool, list[LoadedModel]]]) -> Iterator[ClipRecord]:
+def _records(work: Sequence[tuple[Asked, bool, list[LoadedModel]]]) -> Iterator[tuple[ClipRecord, bool]]:
+    """Each with whether it lasts."""
     for one, still, models in work:
         if not still:
-            yield score_video(one, models)
+            yield _video_record(one, models)
     pictures = [(one, models) for one, still, models in work if still]
     if not pictures:
         return
@@ -215,7 +231,18 @@ def _records(work: Sequence[tuple[Asked, bool, list[LoadedModel]]]) -> Iterator[
         for start in range(0, len(pictures), _PICTURES_AT_ONCE):
             batch = pictures[start : start + _PICTURES_AT_ONCE]
             together = {_id(model): model for _, models in batch for model in models}
-            yield from score_pictures([one for one, _ in batch], list(together.values()), analyser)
+            for record in score_pictures([one for one, _ in batch], list(together.values()), analyser):
+                yield record, True
+
+
+def _video_record(one: Asked, models: Sequence[LoadedModel]) -> tuple[ClipRecord, bool]:
+    """A fault of the program at one file does not stop the next, and is not held against the file for good."""
+    try:
+        return score_video(one, models), True
+    except (FramewitnessError, OSError):
+        raise
+    except Exception as error:
+        return unexamined(one, describe_fault(error)), False
 
 
 def _floats(logits: Iterable[FileLogits | None]) -> NDArray[np.float64]:

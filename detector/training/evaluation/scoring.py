@@ -46,11 +46,13 @@ Seen = TypeVar("Seen")
 
 
 class Asked(NamedTuple):
-    """A file to be examined: its name in the manifest, where it lies, and the key its record is kept under."""
+    """A file to be examined: its name in the manifest, where it lies, and the key its record is kept under; `unread`
+    where its content could not be hashed, so that the key names the path."""
 
     file: str
     path: Path
     key: ClipKey
+    unread: bool = False
 
 
 def score_video(asked: Asked, models: Sequence[LoadedModel]) -> ClipRecord:
@@ -76,8 +78,13 @@ def score_and_look(
             facts = _facts(given, evidence, deciding)
             seen = look(given, evidence, analysis)
         except EvidenceError as error:
-            return _record(asked, ClipFacts(problem=str(error)), {}), None
+            return unexamined(asked, str(error)), None
     return _record(asked, facts, _predictions(analysis, models, deciding)), seen
+
+
+def unexamined(asked: Asked, problem: str) -> ClipRecord:
+    """The record of a file that could not be examined, for the reason that `problem` gives."""
+    return _record(asked, ClipFacts(problem=problem), {})
 
 
 def _record(asked: Asked, facts: ClipFacts, said: dict[str, Prediction]) -> ClipRecord:
@@ -92,6 +99,7 @@ def _facts(given: Evidence, evidence: Evidence, deciding: Sequence[FaceTrack]) -
     facts = ClipFacts(
         short_side_px=min(evidence.video.width, evidence.video.height),
         bits_per_pixel=_rounded(8 * given.file.size_bytes / pixels) if pixels else None,
+        codec=video.codec,
         sound=evidence.audio is not None,
         tracks={
             track.track_id: TrackFrames(
@@ -106,8 +114,10 @@ def _facts(given: Evidence, evidence: Evidence, deciding: Sequence[FaceTrack]) -
     best = max(faces, key=lambda tracked: (tracked.face.quality.weight, tracked.face.quality.size_px))
     size_px = float(np.median([tracked.face.quality.size_px for tracked in faces]))
     exposure = float(np.median([tracked.face.quality.exposure for tracked in faces]))
+    sharpness = _rounded(float(np.median([tracked.face.quality.sharpness for tracked in faces])))
     ita_deg = skin_ita_deg(frame_at(evidence, best.pts).image, best.face)
-    return facts.model_copy(update={"size_px": size_px, "exposure": exposure, "ita_deg": ita_deg})
+    seen = {"size_px": size_px, "exposure": exposure, "sharpness": sharpness, "ita_deg": ita_deg}
+    return facts.model_copy(update=seen)
 
 
 def _predictions(
@@ -158,7 +168,7 @@ def score_pictures(
     for number, one in enumerate(asked):
         image, face = _largest_face(one.path, number, analyser)
         if image is None or face is None:
-            yield _record(one, ClipFacts(problem=_NO_PICTURE if image is None else _NO_FACE), {})
+            yield unexamined(one, _NO_PICTURE if image is None else _NO_FACE)
             continue
         found.append((one, _picture_facts(image, face)))
         for spec in specs:

@@ -1,0 +1,67 @@
+"""Scores of labelled files as a table: what an evaluation writes, and whoever measures or calibrates on it reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from detector.errors import SettingsError
+
+SCORE_COLUMNS: Final[dict[str, str]] = {
+    "sha256": "string",
+    "file": "string",
+    "cut": "string",
+    "label": "string",
+    "source": "string",
+    "group": "string",
+    "family": "string",
+    "generator": "string",
+    "model": "string",
+    "logit": "float64",
+    "reason": "string",
+    "face_px": "float64",
+    "short_side_px": "Int64",
+    "bits_per_pixel": "float64",
+    "codec": "string",
+    "brightness": "float64",
+    "sharpness": "float64",
+    "frames_scored": "Int64",
+    "sound": "boolean",
+}
+"""Columns with their pandas types: a row a file and model.
+
+`sha256` of the file; `cut` the columns of its picture that were examined, e.g. "0-640", "" for all; `label` real or
+fake; `source`, `group` (what counts once), `family` and `generator` as the table of files says, "" where it says
+nothing; `logit` natural log-odds of "fake", missing where `reason` says why; `face_px` median shorter side of the
+deciding faces; `short_side_px` of the picture, and its `codec`; `brightness` mean luma of the faces, 0..1; `sharpness`
+variance of their Laplacian; `frames_scored` faces that counted; `sound` whether there is a sound stream."""
+
+COUNTED_ONCE: Final = "The same content was there before; it counts once."
+"""The reason of a file whose content an earlier row has."""
+
+
+def score_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with these columns alone, in their types. Raises SettingsError for a column that is missing or is
+    another's, a label that is none, and a row with neither logit nor reason, or with both."""
+    if missing := [name for name in SCORE_COLUMNS if name not in table]:
+        raise SettingsError(f"A table of scores lacks the columns {', '.join(missing)}.")
+    try:
+        typed = table[list(SCORE_COLUMNS)].astype(SCORE_COLUMNS).reset_index(drop=True)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"A table of scores has a column of another type: {error}") from None
+    if not typed["label"].isin(["real", "fake"]).all():
+        raise SettingsError("A table of scores has labels other than real and fake.")
+    if (typed["logit"].isna() == typed["reason"].isna()).any():
+        raise SettingsError("A table of scores needs either a logit or a reason in each row.")
+    return typed
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """A Parquet file of scores. Raises SettingsError as `score_table`, and where it cannot be read."""
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read as a Parquet table of scores: {error}") from None
+    return score_table(table)
