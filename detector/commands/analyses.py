@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,11 @@ def _analyses(args: argparse.Namespace) -> int:
         print(f"{cue}  {one.priority.level or NOT_MEASURED:6}  {shares}  {'; '.join(one.priority.reasons)}")
     for path in written:
         print(path)
+    if problems := one.data.clips.problems:
+        print(
+            f"{len(problems)} of {one.data.clips.examined} clips could not be examined; the files say why.",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from detector.analysis.cue_meaning import CUE_MEANINGS
 from detector.analysis.kinds import kind_named
 from detector.analysis.types import Cue
-from detector.errors import SettingsError
+from detector.errors import EvidenceError, SettingsError
 from detector.registry import LoadedModel, SpecialistsModel, load_set
 from detector.training.analyses.clips import Asking, examine_clips
 from detector.training.analyses.documents import FILE_OF, ClipCounts, DataFacts, ModelAnalysis
@@ -60,7 +60,7 @@ def write_analyses(
 
     Clips that any of the models was fitted to are left out, unless the folder is a laboratory's own, of which the
     models know nothing. Raises SettingsError for a folder without usable clips or a model that does not read its cue,
-    ModelError as `load_set`.
+    EvidenceError where no clip can be examined, ModelError as `load_set`.
     """
     loaded = load_set(dict.fromkeys(request.models[cue] for cue in request.cues), request.device)
     asking = _asking(request, loaded)
@@ -73,6 +73,11 @@ def write_analyses(
     _writable(request.out)
     asked = [asked_of(row, request.data_root) for _, row in rows.iterrows()]
     found = examine_clips(asked, asking, request.kept or request.out / KEPT, on_file=on_file)
+    reasons = [one.problem for one in found]
+    if all(reasons):
+        raise EvidenceError(
+            f"None of {len(found)} clips could be examined, so nothing was written. First: {reasons[0]}"
+        )
     clips = [
         LabelledClip(one.file, label == "fake", group, one.key.content, seen)
         for one, label, group, seen in zip(asked, rows["label"], rows["group"], found, strict=True)

@@ -160,6 +160,10 @@ def test_a_model_that_does_not_read_the_cue_and_a_folder_without_clips_are_refus
     seen = tmp_path / "seen"
     seen.mkdir()
     table = pd.read_csv(lab / "data" / "manifest.csv")
+    table.to_csv(seen / "manifest.csv", index=False)  # and none of its files
+    assert main(["analyses", "tm", "--data", str(seen), "--out", str(tmp_path / "out"), *NAMED]) == 3
+    assert "None of 7 clips could be examined" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("*.json"))
     table.assign(kind="image").to_csv(seen / "manifest.csv", index=False)
     assert main(["analyses", "tm", "--data", str(seen), "--out", str(tmp_path / "out"), *NAMED]) == 2
     assert "no labelled video" in capsys.readouterr().err
