@@ -93,6 +93,14 @@ class StatementRepository:
             case = read_case(cursor, case_of(cursor, exhibit_id))
             return case.blind_first and not _opinions(cursor, exhibit_id=exhibit_id)
 
+    def withheld_files(self) -> frozenset[str]:
+        """SHA-256 of every file whose scores a page should keep back, in whatever case (`scores_withheld`)."""
+        query = """
+            SELECT sha256 FROM exhibits JOIN case_states USING (case_id)
+            WHERE blind_first AND exhibit_id NOT IN (SELECT opinions.exhibit_id FROM opinions)
+        """
+        return self._read(lambda cursor: frozenset(sha256 for (sha256,) in cursor.execute(query).fetchall()))
+
     def give_opinion(self, exhibit_id: str, verdict: Verdict, text: str = "", *, author: str = "") -> Opinion:
         """Record an opinion together with what the log says of who had seen scores by then."""
         _require_one_of("An opinion", verdict, VERDICTS)

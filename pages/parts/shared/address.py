@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-NAMES = ("case", "exhibit", "record", "track", "pts", "model", "runs", "run", "analyses", "beside")
+NAMES = ("case", "exhibit", "record", "track", "pts", "model", "runs", "run", "analyses", "beside", "evaluation")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Ids as the store gave them, a model's id, a folder of training runs and the name of one in it, a folder of
-    analyses and another to compare it with; None where the address does not say (or says something that is no
-    number)."""
+    analyses and another to compare it with, a folder that an evaluation wrote; None where the address does not say (or
+    says something that is no number)."""
 
     case: str | None = None
     exhibit: str | None = None
@@ -25,6 +25,7 @@ class Place:
     run: str | None = None
     analyses: str | None = None
     beside: str | None = None
+    evaluation: str | None = None
 
     def params(self) -> dict[str, str]:
         """The place as parameters of an address, those not set left out."""
@@ -49,6 +50,7 @@ def read() -> Place:
         run=given.get("run"),
         analyses=given.get("analyses"),
         beside=given.get("beside"),
+        evaluation=given.get("evaluation"),
     )
 
 

@@ -40,7 +40,13 @@ def open_folder(text: str, variable: str, what: str) -> Path:
 
 
 def read_text(path: Path, variable: str) -> str:
-    """A file where it lies (links followed) beneath a folder that may be read. Raises OSError."""
+    """A text file where it lies (links followed) beneath a folder that may be read. Raises OSError."""
+    return read_bytes(path, variable).decode(encoding="utf-8", errors="replace")
+
+
+def read_bytes(path: Path, variable: str) -> bytes:
+    """A file where it lies (links followed) beneath a folder that may be read. Raises OSError, also for one of more
+    than `LARGEST_BYTES`."""
     beneath = next((root for root in _allowed(variable) if path.resolve().is_relative_to(root)), None)
     if beneath is None:
         raise OSError("it is a link to a place that this server does not read")
@@ -51,7 +57,7 @@ def read_text(path: Path, variable: str) -> str:
         raise OSError(str(error)) from error
     if len(content) > LARGEST_BYTES:
         raise OSError(f"larger than {LARGEST_BYTES // 2**20} MiB")
-    return content.decode(encoding="utf-8", errors="replace")
+    return content
 
 
 def _allowed(variable: str) -> list[Path]:
