@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from detector.registry import FrameModel
 
 BASE: Final = "Grad-CAM"
+MIDDLE: Final = "middle of the crop"  # what a map has to beat that knows no more than where faces are
 TOLERANCE_PX: Final = 8
 WHOLE_SHARE: Final = 0.8  # a change of more of the crop cannot be missed
 MEASURES: Final = ("pointing", "iou", "road", "faithful")
@@ -84,13 +85,14 @@ class CamComparison:
 
 
 def compare_cams(model: FrameModel, known: Iterable[KnownFace], *, seed: int = 0) -> CamComparison:
-    """Every method of `METHODS`, and channels weighted at random, on the same faces; equal arguments, equal figures.
+    """Every method of `METHODS`, channels weighted at random, and a spot in the middle of the crop, which knows nothing
+    of the model, on the same faces; equal arguments, equal figures.
 
     Faces of which nothing or more than 80 % of the crop was changed are left out. Raises
     EvidenceError where none is left.
     """
     spec, rng = model.card.crop, np.random.default_rng(seed)
-    methods = [*METHODS, RANDOM]
+    methods = [*METHODS, RANDOM, MIDDLE]
     groups: list[str] = []
     chances: list[tuple[float, float]] = []
     values: list[list[list[float]]] = []  # faces x methods x measures
@@ -122,7 +124,7 @@ def _measured(
     model: FrameModel, crop: NDArray[np.uint8], region: NDArray[np.bool_], method: str, rng: np.random.Generator
 ) -> list[float]:
     """The measures of one map, in the order of `MEASURES`."""
-    raw = raw_cam(model, crop, method)
+    raw = _middle(len(crop)) if method == MIDDLE else raw_cam(model, crop, method)
     ranks = _ranks(raw, rng)
     hit = bool(raw.any()) and bool(_near(region).flat[int(raw.argmax())])
     hottest = ranks >= 1 - region.mean()
@@ -131,6 +133,12 @@ def _measured(
     heatmap = Heatmap(raw, crop, box, 0.0, 1.0, model.card.model_id, "", method)
     faithful = bool(raw.any()) and hide_test(model, heatmap).faithful
     return [float(hit), iou, _road(model, crop, ranks), float(faithful)]
+
+
+def _middle(side: int) -> NDArray[np.float32]:
+    """(S, S) a round spot, hottest in the middle and cold in the corners."""
+    along = np.linspace(-1, 1, side, dtype=np.float32)
+    return np.maximum(0.0, 1.41 - np.hypot(along[:, None], along[None])).astype(np.float32)
 
 
 def _near(region: NDArray[np.bool_]) -> NDArray[np.bool_]:

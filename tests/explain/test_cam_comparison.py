@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detector.errors import EvidenceError
 from detector.explain.cam import METHODS, RANDOM
-from detector.explain.cam_comparison import CamComparison, CamRow, KnownFace, compare_cams
+from detector.explain.cam_comparison import MIDDLE, CamComparison, CamRow, KnownFace, compare_cams
 from detector.registry import FrameModel
 from tests.analysis.fakes import make_face
 from tests.explain.test_explainer import bright_square, make_model
@@ -39,7 +39,7 @@ def row_of(found: CamComparison, method: str) -> CamRow:
 
 def test_a_map_of_what_was_changed_is_told_from_chance() -> None:
     found = compared(SQUARE, SQUARE, SQUARE)
-    assert [row.method for row in found.rows] == [*METHODS, RANDOM]
+    assert [row.method for row in found.rows] == [*METHODS, RANDOM, MIDDLE]
     assert (found.faces, found.groups) == (3, 3)
     grad_cam = row_of(found, "Grad-CAM")
     assert grad_cam.pointing.mean == 1.0
@@ -55,6 +55,14 @@ def test_a_map_can_be_faithful_to_the_model_and_miss_what_was_changed() -> None:
     assert grad_cam.pointing.mean == 0.0
     assert grad_cam.iou.mean < 0.2
     assert grad_cam.faithful.mean == 1.0
+
+
+def test_a_spot_in_the_middle_hits_what_lies_there_and_nothing_else() -> None:
+    left, top, right, bottom = FACE.bbox_xyxy_px
+    middle = slice(round((top + bottom) / 2) - 3, round((top + bottom) / 2) + 3)
+    inside = changed(middle, slice(round((left + right) / 2) - 3, round((left + right) / 2) + 3))
+    assert row_of(compared(inside), MIDDLE).pointing.mean == 1.0
+    assert row_of(compared(SQUARE), MIDDLE).iou.mean < row_of(compared(SQUARE), "Grad-CAM").iou.mean
 
 
 def test_faces_that_cannot_be_missed_or_hit_are_left_out() -> None:
