@@ -87,13 +87,13 @@ RUN_STATES: dict[str, tuple[str, str]] = {
     "finished": ("Finished", "check_circle"),
 }
 
+# Priority of a model's analysis: word, icon, colour.
 PRIORITIES: dict[str | None, tuple[str, str, str]] = {
     "HIGH": ("High", "priority_high", "#D55E00"),
     "MEDIUM": ("Medium", "drag_handle", "#E69F00"),
     "LOW": ("Low", "low_priority", "#0072B2"),
     None: ("Not judged", "help", "#7F7F7F"),
 }
-"""Priority of a model's analysis: word, icon, colour."""
 
 
 def track_colour(track_index: int) -> str:
