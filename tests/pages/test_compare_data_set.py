@@ -11,6 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.measurement.binary import measure_binary
+from detector.measurement.score_set import measure_scores
+from detector.measurement.score_table import score_table
 from detector.measurement.thresholds import Thresholds
 from detector.registry import ModelCard
 from pages.parts.compare import differing_files, score_files, score_scatter
@@ -145,6 +147,27 @@ def test_files_whose_scores_are_held_back_are_left_out(open_page: OpenPage, eval
     assert "29 genuine and 29 manipulated files" in shown
     store.statements.give_opinion(seeded.exhibit.exhibit_id, "genuine", author="A. Tester")
     assert store.statements.withheld_files() == frozenset()
+
+
+def test_thresholds_are_those_that_the_evaluation_used(
+    open_page: OpenPage, evaluation: Path, cards: dict[str, ModelCard]
+) -> None:
+    table = scores().assign(**dict.fromkeys(("cut", "source", "family", "codec"), ""), sound=True)
+    table = table.assign(**dict.fromkeys(("face_px", "brightness", "sharpness", "bits_per_pixel"), 0.5))
+    table = score_table(table.assign(short_side_px=480, frames_scored=9))
+    used = Thresholds(3.25, -3.25, "as evaluated")
+    models = {"tiny": ("ab" * 32, used), "other": ("cd" * 32, None)}
+    figures = measure_scores(table, models, program="test", settings_sha256="ef" * 32)
+    (write(evaluation, table) / "metrics.json").write_bytes(figures.as_json())
+    assert score_files.thresholds(evaluation) == {"tiny": used}
+    app = open_page("compare", evaluation=evaluation)
+    assert not app.exception
+    common = score_files.read(evaluation).common(["tiny", "other"])
+    expected = measure_binary(common.fake, common.column("tiny"), threshold_logit=3.25).recall
+    shown = html_of(app)
+    assert f"<td>{expected:.3f} (" in shown[shown.index("recall</th>") :].split("</tr>")[0]
+    (evaluation / "metrics.json").write_text("{}")
+    assert score_files.thresholds(evaluation) == {}
 
 
 def test_too_few_files_are_no_figure(open_page: OpenPage, evaluation: Path) -> None:

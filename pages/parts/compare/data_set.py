@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -71,7 +72,7 @@ def show() -> None:
     if len(chosen) < 2:
         markup.empty("compare", "Choose two models or more", "Pick them in the list above.")
         return
-    _compare(scored, chosen)
+    _compare(scored, chosen, _thresholds(chosen, folder))
 
 
 def _choose_folder() -> str:
@@ -88,7 +89,7 @@ def _choose_folder() -> str:
     ).strip()
 
 
-def _compare(scored: ScoredSet, models: Sequence[str]) -> None:
+def _compare(scored: ScoredSet, models: Sequence[str], limits: Mapping[str, Thresholds]) -> None:
     common = scored.common(models)
     fakes, real = int(common.fake.sum()), int((~common.fake).sum())
     markup.heading("Figures", f"{real} genuine and {fakes} manipulated files that all of them scored")
@@ -104,19 +105,20 @@ def _compare(scored: ScoredSet, models: Sequence[str]) -> None:
             "evaluate more files.",
         )
         return
-    limits = _thresholds(models)
     _show_figures(common, models, limits)
     _show_pairs(common, models)
     _show_scatter(common, models, limits)
 
 
-def _thresholds(models: Sequence[str]) -> dict[str, Thresholds]:
-    """Of the installed cards by those names."""
+def _thresholds(models: Sequence[str], folder: Path) -> dict[str, Thresholds]:
+    """As the evaluation used them; of the installed cards by those names where it does not say."""
+    used = score_files.thresholds(folder)
     try:
         known = {card.model_id: card.thresholds for card in model_choice.cards()}
     except ModelError as error:
         markup.problem("The installed models cannot be listed", str(error))
-        return {}
+        known = {}
+    known |= used
     return {name: known[name] for name in models if name in known}
 
 
@@ -139,7 +141,7 @@ def _show_figures(common: ScoredSet, models: Sequence[str], limits: Mapping[str,
     unknown = [name for name in models if name not in limits]
     markup.note(
         f"With 95 % intervals by bootstrap over {len(set(common.groups.tolist()))} groups. Balanced accuracy, recall "
-        "and specificity: called manipulated from each installed card's threshold on"
+        "and specificity: called manipulated from each model's own threshold on"
         + (f" (score 0.5 for {', '.join(unknown)}, not installed)" if unknown else "")
         + ". Cllr, Brier and ECE take logits for natural log-likelihood ratios and scores for probabilities."
     )

@@ -14,10 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from detector.errors import SettingsError
+from detector.measurement.score_set import SetFigures
+from detector.measurement.thresholds import Thresholds
 from pages.parts.shared import folders
 
 VARIABLE: Final = "FRAMEWITNESS_EVALUATIONS"
 SCORES: Final = "scores.parquet"
+FIGURES: Final = "metrics.json"
 _NEEDED = ("sha256", "file", "label", "model", "logit")
 _OPTIONAL = ("cut", "group", "generator", "reason")
 _MOST_ROWS = 1_000_000
@@ -85,6 +89,15 @@ def read(folder: Path) -> ScoredSet:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ScoresError(f"{SCORES} in {folder} is no table of scores: {error}") from error
     return _by_file(table)
+
+
+def thresholds(folder: Path) -> dict[str, Thresholds]:
+    """Each model's thresholds as the evaluation used them, by the folder's figures; none where it has none."""
+    try:
+        figures = SetFigures.read(folders.read_bytes(folder / FIGURES, VARIABLE))
+    except (OSError, SettingsError):
+        return {}
+    return {one.model: one.thresholds for one in figures.models if one.thresholds is not None}
 
 
 def _table(content: bytes) -> pd.DataFrame:
