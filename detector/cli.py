@@ -37,6 +37,7 @@ COMMANDS = {
     "leakage": ("detector.commands.training", "does a plain property of the files give their label away?"),
     "baselines": ("detector.commands.training", "measure frame models beside classical detectors on the same crops"),
     "export": ("detector.commands.measure", "turn a finished run into weights with a measured card"),
+    "calibration": ("detector.commands.calibration", "turn scores with known truth into strength of evidence"),
     "evaluate": ("detector.commands.measure", "measure models on the files of a manifest"),
     "analyses": ("detector.commands.analyses", "analyse the six specialists on the labelled clips of a manifest"),
     "synthesize": (

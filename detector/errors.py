@@ -161,6 +161,13 @@ class BundleError(FramewitnessError):
     exit_status = 2
 
 
+class CalibrationError(FramewitnessError):
+    """A calibration set or a calibration that cannot be read, made or used."""
+
+    code = "calibration_invalid"
+    exit_status = 2
+
+
 class CancelledError(FramewitnessError):
     """The work was cancelled; nothing of it is kept."""
 

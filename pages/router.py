@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages import analyse, analyses, cases, compare, examine, models, training
+from pages import analyse, analyses, calibration, cases, compare, examine, models, training
 from pages.parts.shared import actor, navigation, style
 from pages.parts.shared.navigation import PageName
 
@@ -27,6 +27,7 @@ _PAGES: dict[PageName, _Entry] = {
     "examine": _Entry(examine.render, "Examine", ":material/frame_inspect:"),
     "compare": _Entry(compare.render, "Compare", ":material/compare:"),
     "cases": _Entry(cases.render, "Cases", ":material/folder_open:"),
+    "calibration": _Entry(calibration.render, "Calibration", ":material/straighten:"),
     "models": _Entry(models.render, "Models", ":material/deployed_code:"),
     "training": _Entry(training.render, "Training runs", ":material/monitoring:"),
     "analyses": _Entry(analyses.render, "Analyses", ":material/query_stats:"),

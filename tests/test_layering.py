@@ -15,19 +15,29 @@ FLOW = [
     "faces",
     "models",
     "measurement",
+    "calibration",
     "registry",
     "runtime",
     "analysis",
     "explain",
-    "calibration",
     "cases",
     "replay",
     "report",
     "jobs",
 ]
 BESIDE = {
-    "synthesis": {"evidence", "faces", "models", "measurement", "registry", "runtime", "analysis"},
-    "training": {"evidence", "faces", "models", "measurement", "registry", "runtime", "analysis", "synthesis"},
+    "synthesis": {"evidence", "faces", "models", "measurement", "calibration", "registry", "runtime", "analysis"},
+    "training": {
+        "evidence",
+        "faces",
+        "models",
+        "measurement",
+        "calibration",
+        "registry",
+        "runtime",
+        "analysis",
+        "synthesis",
+    },
 }
 EVERYONE = {"errors", "settings"}
 DISPATCH = {"cli", "commands", "__main__"}

@@ -20,8 +20,10 @@ import numpy as np
 from detector.analysis.aggregate import USABLE_WEIGHT, mean_weight
 from detector.analysis.kinds import kind_of
 from detector.analysis.moments import Moments, find_moments, peak_reasons, run_reasons, segment_reasons
+from detector.analysis.strength import backing
 from detector.analysis.types import Conclusion, Label, ModelResult, Reason, TrackScore, sigmoid
 from detector.analysis.voting import mean_logit, voting
+from detector.calibration.calibration import Calibration
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.settings import AnalysisSettings
@@ -35,8 +37,9 @@ LOW_COVERAGE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that a conclusion is drawn from. `results` and `decisions` run in parallel, one a model; `deciding` are the
-    tracks entitled to decide; `frames_with_face` counts examined frames in which at least one face was found."""
+    """All that a conclusion is drawn from. `results`, `decisions` and `calibrations` run in parallel, one a model;
+    `deciding` are the tracks entitled to decide; `frames_with_face` counts examined frames in which at least one face
+    was found; of a model without a calibration of these very weights, that is None."""
 
     evidence: Evidence
     settings: AnalysisSettings
@@ -46,6 +49,7 @@ class Findings:
     decisions: tuple[Thresholds, ...]
     frames_examined: int
     frames_with_face: int
+    calibrations: tuple[Calibration | None, ...] = ()
 
     @property
     def still(self) -> bool:
@@ -78,7 +82,8 @@ def conclude(findings: Findings) -> Conclusion:
     worst = _worst_track(findings)
     found = _moments(findings, voters)
     accused = _accused(findings, found, worst if logit >= high else None)
-    caps = min((_caps(findings, track, found) for track in accused or [worst]), key=len)
+    backed = backing(findings, [result for result, _ in voters], logit)
+    caps = [*min((_caps(findings, track, found) for track in accused or [worst]), key=len), *backed.caps]
     label: Label = "likely_manipulated" if accused else "no_manipulation_found" if logit <= low else "inconclusive"
     if label == "inconclusive":
         caps.append(Reason("between_thresholds", _between_text(logit, low, high)))
@@ -90,7 +95,14 @@ def conclude(findings: Findings) -> Conclusion:
         label = "inconclusive"
     decided = [_deciding_reason(findings, worst)]
     why = (*peaks, *segments, *decided) if clear else (*decided, *peaks, *segments)
-    return Conclusion(label, sigmoid(logit), (*caps, *runs, *why, *_caveats(findings)))
+    return Conclusion(
+        label,
+        sigmoid(logit),
+        (*caps, *runs, *why, *backed.reasons, *_caveats(findings)),
+        calibrated=backed.strength is not None,
+        likelihood_ratio=None if backed.strength is None else backed.strength.ratio,
+        interval=None if backed.strength is None else backed.strength.interval,
+    )
 
 
 def _moments(findings: Findings, voters: Sequence[tuple[ModelResult, Thresholds]]) -> Moments:
@@ -248,9 +260,6 @@ def _caveats(findings: Findings) -> list[Reason]:
         caveats.append(Reason("still", "A still gives less evidence than a video: one frame, and no change over time."))
     if not findings.still:
         caveats.extend(_sampling_caveats(findings, settings))
-    if findings.voters:
-        text = "The score is the models' own, not a probability: no calibration set backs it yet."
-        caveats.append(Reason("uncalibrated", text))
     return caveats
 
 

@@ -72,7 +72,7 @@ def identity_of(settings: AnalysisSettings, models: Sequence[LoadedModel]) -> An
         settings_sha256=settings.sha256,
         devices=tuple(sorted({model.device.type for model in used.values()})),
         libraries=library_versions(),
-        models=tuple(ModelIdentity(*key, card_facts(used[key].card)) for key in sorted(used)),
+        models=tuple(ModelIdentity(*key, _facts(used[key])) for key in sorted(used)),
         trust_list=_trust_list_name(),
     )
 
@@ -93,6 +93,22 @@ def card_facts(card: ModelCard) -> dict[str, Any]:
     }
     plain: dict[str, Any] = json.loads(json.dumps(facts))
     return plain
+
+
+def _facts(model: LoadedModel) -> dict[str, Any]:
+    calibration = {} if model.calibration is None else {"calibration": model.calibration.sha256}
+    return {**card_facts(model.card), **calibration}
+
+
+def model_digest(model: LoadedModel) -> str:
+    """16 hex digits of all that changes a model's numbers: its weights and those of the trunk it reads, and of their
+    cards the architecture, the crop and the inputs."""
+    parts = []
+    for one in (model, model.trunk):
+        if one is not None:
+            facts = {name: value for name, value in card_facts(one.card).items() if name != "decision"}
+            parts.append([one.card.model_id, one.card.weights_sha256, facts])
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def differences(earlier: Analysis, later: Analysis) -> tuple[str, ...]:
@@ -147,8 +163,8 @@ def _card_differences(then: AnalysisIdentity, now: AnalysisIdentity, *, said: se
     for old, model in ((cards[one.model_id], one) for one in now.models if one.model_id in cards):
         if old.weights_sha256 != model.weights_sha256 and model.model_id not in said:
             yield f"weights changed: {model.model_id}, which another model reads"
-        for name, value in model.card.items():
-            if old.card.get(name) != value:
+        for name in dict.fromkeys([*old.card, *model.card]):
+            if old.card.get(name) != model.card.get(name):
                 yield f"{_CARD_WORDS.get(name, name)} changed: {model.model_id}"
 
 

@@ -23,13 +23,14 @@ from detector.analysis.components import Components, default_components
 from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.crops import Cutter
 from detector.analysis.environment import environment
-from detector.analysis.identity import analysis_id, identity_of, tool
+from detector.analysis.identity import analysis_id, identity_of, model_digest, tool
 from detector.analysis.kinds import TrackContext
 from detector.analysis.model_run import ModelRun, stage_fractions
 from detector.analysis.progress import Progress, ProgressMeter
 from detector.analysis.thread_group import Channel, ThreadGroup, ThreadGroupStoppedError
 from detector.analysis.types import Analysis, ModelResult
 from detector.analysis.workers import NetworkWorker, crop_readers, identity, workers_of
+from detector.calibration.calibration import Calibration
 from detector.errors import CancelledError, ModelNotFoundError
 from detector.evidence.limits import return_freed_memory
 from detector.evidence.types import Evidence, Frame, Integrity
@@ -238,7 +239,9 @@ class _Run:
             decisions=tuple(model.card.thresholds for model in self.models),
             frames_examined=self.frames_done,
             frames_with_face=self.frames_with_face,
+            calibrations=tuple(_calibration_of(model) for model in self.models),
         )
+        conclusion = conclude(findings)
         made_by = identity_of(self.settings, self.models)
         return Analysis(
             analysis_id=analysis_id(evidence.file.sha256, made_by),
@@ -247,13 +250,26 @@ class _Run:
             evidence=evidence,
             tracks=context.tracks,
             models=findings.results,
-            conclusion=conclude(findings),
+            conclusion=conclusion,
             frames_examined=self.frames_done,
             shot_starts_s=tuple(self.reader.shot_starts_s),
             forensics=self.forensics,
             environment=environment(str(model.device) for model in self.models),
             identity=made_by,
+            calibration=_backing_of(findings) if conclusion.calibrated else None,
         )
+
+
+def _calibration_of(model: LoadedModel) -> Calibration | None:
+    """The model's calibration, None where it is of other weights."""
+    found = model.calibration
+    return found if found is not None and found.made_by == model_digest(model) else None
+
+
+def _backing_of(findings: Findings) -> Calibration | None:
+    ((decides, _),) = findings.voters
+    pairs = zip(findings.results, findings.calibrations, strict=True)
+    return next(found for result, found in pairs if result is decides)
 
 
 def _merge(before: Integrity, reading: Integrity) -> Integrity:

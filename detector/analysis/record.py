@@ -29,6 +29,7 @@ from detector.analysis.types import (
     Reason,
     Tool,
 )
+from detector.calibration.calibration import Calibration
 from detector.errors import StoreError
 from detector.evidence.forensics.types import FileForensics
 from detector.evidence.types import AudioStream, Container, Evidence, Integrity, StoredFile, VideoStream
@@ -61,6 +62,7 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
         "timings": dict(analysis.timings),
         "environment": dict(analysis.environment) or None,
         "identity": None if analysis.identity is None else _identity_to_dict(analysis.identity),
+        "calibration": None if analysis.calibration is None else analysis.calibration.model_dump(mode="json"),
     }
 
 
@@ -87,6 +89,10 @@ def _identity_from_dict(data: dict[str, Any] | None) -> AnalysisIdentity | None:
     models = tuple(ModelIdentity(**model) for model in data["models"])
     known = {name: data[name] for name in (item.name for item in fields(AnalysisIdentity)) if name in data}
     return AnalysisIdentity(**{**known, "devices": tuple(data["devices"]), "models": models})
+
+
+def _calibration_from_dict(data: dict[str, Any] | None) -> Calibration | None:
+    return None if data is None else Calibration.model_validate(data)
 
 
 def _evidence_to_dict(evidence: Evidence, forensics: FileForensics | None) -> dict[str, Any]:
@@ -168,10 +174,11 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
             timings=dict(data["timings"]),
             environment=dict(data.get("environment") or {}),
             identity=_identity_from_dict(data.get("identity")),
+            calibration=_calibration_from_dict(data.get("calibration")),
             forensics=_forensics_from_dict(data["evidence"]),
             schema_version=version,
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise StoreError(f"The analysis record is incomplete or has an unexpected form: {error!r}.") from error
 
 

@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from detector.calibration.calibration import Calibration
 from detector.evidence.forensics.types import FileForensics
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack, Place
 from detector.settings import AnalysisSettings
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 Label = Literal["likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined"]
 
 
@@ -214,8 +215,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """`score` is the ensemble's, None whenever no face was scored. `likelihood_ratio` and `interval` only where a
-    calibration set backs them."""
+    """`score` is the ensemble's, None whenever no face was scored. Where a calibration set backs the score it is
+    `calibrated`: `likelihood_ratio` of the two propositions (`detector.calibration.likelihood`), within what the set
+    supports, and its 95 % `interval`."""
 
     label: Label
     score: float | None
@@ -263,7 +265,7 @@ class Analysis:
     """`analysis_id` is derived from the file's hash and `identity`, so equal work has equal ids; records before schema
     1.3 have no identity, and an id that covers less. `forensics` is None where the file itself was not examined, as in
     records before schema 1.2. `environment` says what it ran on (see `environment`); it is empty for records made
-    before that was kept."""
+    before that was kept. `calibration` is the one that its conclusion rests on, None without one."""
 
     analysis_id: str
     tool: Tool
@@ -278,4 +280,5 @@ class Analysis:
     forensics: FileForensics | None = None
     environment: dict[str, str] = field(default_factory=dict)
     identity: AnalysisIdentity | None = None
+    calibration: Calibration | None = None
     schema_version: str = SCHEMA_VERSION

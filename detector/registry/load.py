@@ -16,13 +16,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from detector.errors import ModelError, ModelNotFoundError, WeightsRefusedError
+from detector.calibration.calibration import Calibration
+from detector.errors import CalibrationError, ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
 from detector.registry.card import ModelCard
 from detector.registry.loaded import FrameModel, LoadedModel, loaded_class
 from detector.registry.optimise import folded, keep_freed_memory, limit_blas_threads
 
 DEFAULT_SET: Final = "default.json"
+CALIBRATIONS_VARIABLE: Final = "FRAMEWITNESS_CALIBRATIONS"
 
 _FOLDER = "FRAMEWITNESS_WEIGHTS"
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
@@ -89,6 +91,20 @@ def find_card(model_id: str) -> ModelCard:
     return cards[model_id]
 
 
+def find_calibration(model_id: str) -> Calibration | None:
+    """The calibration in force of a model: that of the laboratory in the folder FRAMEWITNESS_CALIBRATIONS, else the one
+    beside its weights, else None. Raises CalibrationError for a file that holds none, or that of another model."""
+    name = f"{model_id}.calibration.json"
+    own = os.environ.get(CALIBRATIONS_VARIABLE)
+    for folder in ([Path(own)] if own else []) + [weights_dir()]:
+        if (folder / name).is_file():
+            found = Calibration.read(folder / name)
+            if found.model_id != model_id:
+                raise CalibrationError(f"{name} is the calibration of {found.model_id}; name it for that model.")
+            return found
+    return None
+
+
 def verify_model(model_id: str) -> None:
     """Check file, hash and keys of a model, and the weights of those it builds on, without keeping it. Raises as
     `load_model`."""
@@ -141,8 +157,9 @@ def _device(name: str) -> torch.device:
 
 def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) -> LoadedModel:
     """The model of `card` from `known`, or loaded now and remembered there."""
+    calibration = find_calibration(card.model_id)
     found = known.get(card.model_id)
-    if found is not None and found.card == card:
+    if found is not None and found.card == card and found.calibration == calibration:
         return found
     cls = loaded_class(card.kind)
     trunk = _load(_trunk_card(card), device, known) if cls.needs_trunk else None
@@ -153,7 +170,7 @@ def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) 
     if cls.reads_crops:
         network = folded(network, card.crop.size_px)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    known[card.model_id] = cls(card, network, device, cast("FrameModel | None", trunk))
+    known[card.model_id] = cls(card, network, device, cast("FrameModel | None", trunk), calibration)
     return known[card.model_id]
 
 

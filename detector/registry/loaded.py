@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from detector.calibration.calibration import Calibration
 from detector.errors import ModelError, ModelNotFoundError
 from detector.models import FrameNet
 from detector.models.appearance import APPEARANCE_FEATURES, appearance_of
@@ -55,7 +56,8 @@ class CueScores(NamedTuple):
 class LoadedModel:
     """A network on its device, in evaluation mode, with the card it was verified against.
 
-    `trunk` is the frame model whose features the model reads, None where it reads none.
+    `trunk` is the frame model whose features the model reads, None where it reads none; `calibration` what turns its
+    scores into likelihood ratios, None where there is none.
     """
 
     reads_crops: ClassVar[bool] = False
@@ -69,6 +71,7 @@ class LoadedModel:
     network: nn.Module
     device: torch.device
     trunk: FrameModel | None = None
+    calibration: Calibration | None = None
 
     @property
     def kind(self) -> str:

@@ -243,11 +243,11 @@ def _over_time(analysis: Analysis, writer: _Writer) -> str:
 def conclusion_data(conclusion: Conclusion, words: Words) -> ConclusionData:
     """Reasons stand in the record's English; in another language each follows its own heading."""
     extra = []
+    if conclusion.calibrated and conclusion.likelihood_ratio is not None:
+        extra.append(words("score.ratio", ratio=f"{conclusion.likelihood_ratio:.2g}"))
     if conclusion.interval is not None:
         low, high = conclusion.interval
-        extra.append(words("score.interval", low=f"{low:.3f}", high=f"{high:.3f}"))
-    if conclusion.calibrated and conclusion.likelihood_ratio is not None:
-        extra.append(words("score.ratio", ratio=f"{conclusion.likelihood_ratio:.3g}"))
+        extra.append(words("score.interval", low=f"{low:.2g}", high=f"{high:.2g}"))
     kind = "none" if conclusion.score is None else "calibrated" if conclusion.calibrated else "uncalibrated"
     reasons = []
     for reason in conclusion.reasons:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from detector.analysis.types import Analysis
 from detector.analysis.voting import voting
+from detector.calibration.calibration import Calibration
 from detector.measurement.results import DataPath, Measurement, Results
 from detector.report.language import Words
 from detector.report.parts_payload import Facts
@@ -44,18 +45,31 @@ def strength_data(analysis: Analysis, record: CaseRecord, short: dict[str, str],
     chance on real deepfake videos."""
     conclusion = analysis.conclusion
     backed = conclusion.calibrated and conclusion.likelihood_ratio is not None
-    ratio = f"{conclusion.likelihood_ratio:.3g}" if backed else words("strength.no_ratio")
+    ratio = f"{conclusion.likelihood_ratio:.2g}" if backed else words("strength.no_ratio")
     facts: Facts = [(words("strength.ratio"), ratio)]
     if conclusion.interval is not None:
         low, high = conclusion.interval
-        facts.append((words("strength.interval"), f"{low:.3f} – {high:.3f}"))
-    facts.append((words("strength.error"), words("strength.no_error")))
+        facts.append((words("strength.interval"), f"{low:.2g} – {high:.2g}"))
+    facts += _errors(analysis.calibration, words)
     key = "no_score" if conclusion.score is None else "calibrated" if backed else "uncalibrated"
     used = {(model.model_id, model.weights_sha256) for model in (voting(analysis.models) or analysis.models)}
     entries = [model for model in record.models if (model.model_id, model.weights_sha256) in used]
     models = [_measured(entry, short, words) for entry in entries]
     models += [_specialists(entry, said, short) for entry in record.models if (said := _cues(entry, analysis, words))]
     return StrengthData(words(f"strength.{key}"), facts, models)
+
+
+def _errors(found: Calibration | None, words: Words) -> Facts:
+    """The errors on the calibration set, and the set by name and hash; that they are not known without one."""
+    if found is None:
+        return [(words("strength.error"), words("strength.no_error"))]
+    whole = found.errors[0]
+    counts = {name: f"{getattr(whole, name):,}" for name in ("false_alarms", "n_real", "misses", "n_fake")}
+    named = f"{printable(found.set_name)}, SHA-256 {found.set_sha256}"
+    return [
+        (words("strength.error"), words("strength.error_known", **counts)),
+        (words("strength.calibration_set"), named),
+    ]
 
 
 def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> MeasuredData:

@@ -170,6 +170,7 @@ class FakeModel:
     """A frame model: logit = a x frame number + b x left edge + offset; features are frame number, left edge, logit."""
 
     trunk = None
+    calibration = None
     device = torch.device("cpu")
 
     def __init__(self, *, card: FakeCard | None = None, offset: float = 0.0, delay_s: float = 0.0) -> None:

@@ -11,8 +11,10 @@ from detector.analysis.aggregate import FaceKey, deciding_tracks, track_score
 from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.results import worst
 from detector.analysis.types import Conclusion, Interval, Member, ModelResult
+from detector.calibration.calibration import Calibration, ErrorRow
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
+from detector.measurement.conditions import size_class
 from detector.registry import Thresholds
 from detector.settings import AnalysisSettings
 from tests.analysis.fakes import make_evidence, make_track
@@ -35,6 +37,7 @@ def draw(
     evidence: Evidence | None = None,
     frames_with_face: int = 20,
     kinds: list[str] | None = None,
+    calibrations: tuple[Calibration | None, ...] = (),
 ) -> Conclusion:
     """The conclusion where the n-th model gives `values[n]`, one value a track; thresholds are +1 and -1."""
     evidence = evidence or make_evidence()
@@ -44,7 +47,9 @@ def draw(
         for number, (row, kind) in enumerate(zip(values, kinds or ["frame"] * len(values), strict=True))
     )
     decisions = tuple(Thresholds(1.0, -1.0, "") for _ in values)
-    return conclude(Findings(evidence, SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face))
+    return conclude(
+        Findings(evidence, SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face, calibrations)
+    )
 
 
 def result_of(
@@ -242,3 +247,61 @@ def test_stretches_that_a_model_over_time_singles_out_are_named() -> None:
         ] * bool(count)
         labels[count] = conclusion.label
     assert labels == {0: "no_manipulation_found", 1: "inconclusive", 2: "inconclusive", 5: "inconclusive"}
+
+
+def calibration(*errors: ErrorRow, highest: float = 2.0) -> Calibration:
+    """A calibration that halves logits, on a set of 40 and 60 clips."""
+    whole = ErrorRow(condition="all", value="all", n_real=40, n_fake=60, false_alarms=2, misses=6,
+                     false_alarm_interval=(0.01, 0.17), miss_interval=(0.04, 0.2))  # fmt: skip
+    return Calibration(
+        model_id="model0", made_by="d", set_name="a set", set_sha256="ab" * 32, n_real=40, n_fake=60, sources=5,
+        generators=6, method="temperature", parameters=(2.0,), draws=((1.8,), (2.2,)), tried=(), cllr=0.6,
+        cllr_min=0.55, ece=0.03, lowest=-1.0, highest=highest, thresholds=(-1.0, 1.0), errors=(whole, *errors),
+    )  # fmt: skip
+
+
+def test_a_calibrated_score_has_a_ratio_with_its_interval_its_cap_and_the_errors_of_the_set() -> None:
+    conclusion = draw((make_track(0, 20),), (3.0,), calibrations=(calibration(),))
+    assert conclusion.label == "likely_manipulated"
+    assert conclusion.calibrated
+    assert conclusion.likelihood_ratio == pytest.approx(np.exp(1.5))
+    assert conclusion.interval == pytest.approx((np.exp(3 / 2.2), np.exp(3 / 1.8)))
+    assert "uncalibrated" not in codes(conclusion)
+    said = {reason.code: reason.text for reason in conclusion.reasons}
+    assert "4.5 times as much to be expected if the face was manipulated" in said["strength"]
+    assert "60 manipulated and 40 genuine clips cannot support a ratio above 7.4" in said["strength"]
+    assert "2 of 40 genuine clips (1% to 17%)" in said["error_rates"]
+    capped = draw((make_track(0, 20),), (30.0,), calibrations=(calibration(),))
+    assert capped.likelihood_ratio == pytest.approx(np.exp(2.0))
+    assert "at the least" in next(reason.text for reason in capped.reasons if reason.code == "strength")
+
+
+def test_a_low_score_is_evidence_for_the_other_proposition() -> None:
+    conclusion = draw((make_track(0, 20),), (-1.5,), calibrations=(calibration(),))
+    assert conclusion.label == "no_manipulation_found"
+    assert conclusion.likelihood_ratio == pytest.approx(np.exp(-0.75))
+    assert "2.1 times as much to be expected if the face is genuine" in next(
+        reason.text for reason in conclusion.reasons if reason.code == "strength"
+    )
+
+
+@pytest.mark.parametrize("value", [3.0, -3.0])
+def test_a_file_that_the_set_does_not_cover_is_inconclusive_at_the_most(value: float) -> None:
+    size = make_track(0, 20).faces[0].face.quality.size_px
+    empty = ErrorRow(condition="face_px", value=size_class(size), n_real=0, n_fake=9, false_alarms=0, misses=1)
+    conclusion = draw((make_track(0, 20),), (value,), calibrations=(calibration(empty),))
+    assert conclusion.label == "inconclusive"
+    assert codes(conclusion)[0] == "outside_conditions"
+    assert "0 genuine, 9 manipulated" in conclusion.reasons[0].text
+    covered = empty.model_copy(update={"n_real": 3})
+    assert draw((make_track(0, 20),), (value,), calibrations=(calibration(covered),)).label != "inconclusive"
+
+
+def test_two_models_that_decide_together_and_a_still_have_no_ratio_and_say_why() -> None:
+    both = draw((make_track(0, 20),), (3.0,), (3.0,), calibrations=(calibration(), None))
+    assert both.likelihood_ratio is None
+    assert "several models decide" in both.reasons[-1].text
+    still = make_evidence(kind="still")
+    single = draw((make_track(0, 20),), (3.0,), evidence=still, calibrations=(calibration(),))
+    assert single.interval is None
+    assert any("holds no stills" in reason.text for reason in single.reasons)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from detector.analysis.identity import model_digest
 from detector.registry import LoadedModel
 from detector.training.evaluation.prediction_store import (
     FORM,
@@ -13,7 +14,6 @@ from detector.training.evaluation.prediction_store import (
     FileLogits,
     Prediction,
     TrackFrames,
-    model_digest,
 )
 from detector.training.evaluation.scoring import PICTURE_SETTINGS, VIDEO_SETTINGS
 

@@ -18,6 +18,7 @@ from typing import Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from detector.analysis import Analysis
+from detector.analysis.identity import model_digest
 from detector.analysis.kinds import kind_of
 from detector.analysis.types import Cue, CueResult, ModelResult
 from detector.evidence import Evidence
@@ -25,7 +26,7 @@ from detector.faces.types import FaceTrack
 from detector.registry import LoadedModel
 from detector.training.analyses import measures
 from detector.training.analyses.measures import Numbers
-from detector.training.evaluation.prediction_store import ClipKey, model_digest
+from detector.training.evaluation.prediction_store import ClipKey
 from detector.training.evaluation.scoring import Asked, score_and_look
 
 FORM: Final = 1

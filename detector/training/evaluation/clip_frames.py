@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from detector.analysis.frame_series import FrameSeries
+from detector.analysis.identity import model_digest
 from detector.registry import EnsembleModel, LoadedModel
 from detector.training.evaluation.prediction_store import (
     ClipKey,
     FileLogits,
     PredictionStore,
     TrackFrames,
-    model_digest,
 )
 from detector.training.evaluation.predictions import asked_of, own_cue
 

@@ -8,8 +8,6 @@ cut off in the middle of a write, are passed over.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +15,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from detector.analysis.identity import card_facts
-
 if TYPE_CHECKING:
-    from detector.registry import LoadedModel
+    pass
 
 FORM: Final = 2  # of a line; earlier files had one heading for a whole set of models, and no settings
 
@@ -111,17 +107,6 @@ class ClipRecord(_Frozen):
     def key(self) -> ClipKey:
         """What was examined and how."""
         return ClipKey(self.content, self.cut, self.settings)
-
-
-def model_digest(model: LoadedModel) -> str:
-    """16 hex digits of all that changes a model's numbers: its weights and those of the trunk it reads, and of their
-    cards the architecture, the crop and the inputs."""
-    parts = []
-    for one in (model, model.trunk):
-        if one is not None:
-            facts = {name: value for name, value in card_facts(one.card).items() if name != "decision"}
-            parts.append([one.card.model_id, one.card.weights_sha256, facts])
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class PredictionStore:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from detector.analysis.identity import model_digest
 from detector.analysis.kinds.ensemble import NO_MEMBER
 from detector.analysis.results import NO_FACE
 from detector.errors import FramewitnessError, describe_fault
@@ -28,7 +29,6 @@ from detector.training.evaluation.prediction_store import (
     FileLogits,
     Prediction,
     PredictionStore,
-    model_digest,
 )
 from detector.training.evaluation.scoring import (
     PICTURE_SETTINGS,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detector.analysis import Analysis, analyze
 from detector.analysis.aggregate import deciding_tracks
+from detector.analysis.identity import model_digest
 from detector.analysis.kinds import kind_of
 from detector.analysis.results import AT_THE_EDGE
 from detector.analysis.types import CueResult, ModelResult
@@ -35,7 +36,6 @@ from detector.training.evaluation.prediction_store import (
     FileLogits,
     Prediction,
     TrackFrames,
-    model_digest,
 )
 
 VIDEO_SETTINGS: Final = AnalysisSettings(max_frames=60)

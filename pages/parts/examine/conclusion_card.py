@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from detector.analysis.types import Analysis, Moment, sigmoid
+from detector.calibration.likelihood import verbal
 from detector.registry import Thresholds
 from pages.parts.shared import address, markup
 from pages.parts.shared.markup import escaped
@@ -24,18 +25,22 @@ def show(analysis: Analysis) -> None:
     reasons = "".join(f"<li>{escaped(reason.text)}</li>" for reason in conclusion.reasons)
     score = ""
     if conclusion.score is not None:
-        basis = "calibrated" if conclusion.calibrated else "not calibrated"
+        basis = "the model's own" if conclusion.calibrated else "not calibrated"
         score = (
             f'<span class="fw-score">{score_text(conclusion.score)}'
             f'<span class="fw-sub">score, 0 to 1 · {basis}</span></span>'
         )
     strength = ""
-    if conclusion.likelihood_ratio is not None:
-        strength = f"<p class='fw-note'>Likelihood ratio {conclusion.likelihood_ratio:.3g}</p>"
+    if conclusion.likelihood_ratio is not None and conclusion.interval is not None:
+        low, high = conclusion.interval
+        strength = (
+            f"<p><b>Likelihood ratio {conclusion.likelihood_ratio:.2g}</b> (95 %: {low:.2g} to {high:.2g}), "
+            f"{verbal(conclusion.likelihood_ratio)}</p>"
+        )
     st.html(
         f'<section class="fw-card" style="--fw-accent:{words.colour}" aria-label="Conclusion">'
         f'<div class="fw-verdict">{markup.icon(words.icon)}<span>{escaped(words.word)}</span>{score}</div>'
-        f"<ul>{reasons}</ul>{strength}"
+        f"{strength}<ul>{reasons}</ul>"
         f'<div class="fw-limits"><b>What this does not prove.</b> {escaped(words.limits)}</div></section>'
     )
     _show_moments(analysis)

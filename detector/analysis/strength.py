@@ -1,0 +1,124 @@
+"""How much a score weighs: the likelihood ratio that a calibration set supports, and how often the model errs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from detector.analysis.types import ModelResult, Reason
+from detector.calibration.calibration import CONDITION_WORDS, Calibration, ErrorRow, Strength, condition_classes
+from detector.evidence.types import Evidence
+from detector.faces.types import FaceTrack
+
+if TYPE_CHECKING:
+    from detector.analysis.conclusion import Findings
+
+
+class Backing(NamedTuple):
+    """`strength` None with the reason among `reasons` where no calibration backs the score; `caps` are reasons why the
+    set says nothing of such a file."""
+
+    strength: Strength | None
+    calibration: Calibration | None
+    reasons: tuple[Reason, ...]
+    caps: tuple[Reason, ...] = ()
+
+
+def backing(findings: Findings, voters: Sequence[ModelResult], logit: float) -> Backing:
+    """What backs the score `logit` of the models that decide: a calibration of the one model that does."""
+    known = dict(zip((result.model_id for result in findings.results), findings.calibrations, strict=False))
+    calibration = known.get(voters[0].model_id) if len(voters) == 1 else None
+    if calibration is None or findings.still:
+        return Backing(None, None, (Reason("uncalibrated", _why_not(findings, voters)),))
+    classes = condition_classes(conditions_of(findings.evidence, findings.deciding))
+    rows = [row for name, value in classes.items() if (row := calibration.error_row(name, value)) is not None]
+    unknown = [row for row in rows if not row.n_real or not row.n_fake]
+    strength = calibration.strength(logit)
+    reasons = (
+        Reason("strength", _strength_text(calibration, strength)),
+        Reason("error_rates", _errors_text(calibration, rows)),
+    )
+    caps = (Reason("outside_conditions", _unknown_text(calibration, unknown)),) if unknown else ()
+    return Backing(strength, calibration, reasons, caps)
+
+
+def conditions_of(evidence: Evidence, deciding: Sequence[FaceTrack]) -> dict[str, Any]:
+    """The conditions of a file that calibration sets know; see `detector.calibration.sets.CONDITIONS`."""
+    video = evidence.video
+    pixels = video.width * video.height * video.frame_count
+    qualities = [tracked.face.quality for track in deciding for tracked in track.faces]
+    found: dict[str, Any] = {
+        "short_side_px": min(video.width, video.height),
+        "bits_per_pixel": 8 * evidence.file.size_bytes / pixels if pixels else None,
+        "codec": video.codec,
+        "frames_scored": len(qualities),
+        "sound": evidence.audio is not None,
+    }
+    if qualities:
+        found["face_px"] = float(np.median([quality.size_px for quality in qualities]))
+        found["exposure"] = float(np.median([quality.exposure for quality in qualities]))
+    return found
+
+
+def _why_not(findings: Findings, voters: Sequence[ModelResult]) -> str:
+    if len(voters) > 1:
+        why = "several models decide, and a calibration is of one"
+    elif findings.still:
+        why = "the calibration set holds no stills"
+    else:
+        why = f"no calibration of {voters[0].model_id} with these weights is in force"
+    return f"The score is the models' own, not a probability: {why}."
+
+
+def _strength_text(calibration: Calibration, strength: Strength) -> str:
+    ratio, (low, high) = strength.ratio, strength.interval
+    which = "if the face was manipulated than if it is genuine"
+    if ratio < 1:
+        ratio, low, high = 1 / ratio, 1 / high, 1 / low
+        which = "if the face is genuine than if it was manipulated"
+    most = " at the least, as far as the set supports," if strength.capped else ""
+    return (
+        f"Such a score is {ratio:.2g} times{most} as much to be expected {which} (95 %: {low:.2g} to {high:.2g}): "
+        f"{strength.words}. {calibration.cap_text()} How probable either is depends on everything else that is known."
+    )
+
+
+def _errors_text(calibration: Calibration, rows: Sequence[ErrorRow]) -> str:
+    whole = calibration.errors[0]
+    said = [f"At the thresholds in force, {_errors(whole)} of the set"]
+    if rows:
+        # Where it errs most among clips like this one.
+        worst = max(rows, key=lambda row: _share(row.false_alarms, row.n_real) + _share(row.misses, row.n_fake))
+        said.append(
+            f"; among those like this file in {CONDITION_WORDS[worst.condition]} ({worst.value}), {_errors(worst)}"
+        )
+    return f"{''.join(said)}."
+
+
+def _errors(row: ErrorRow) -> str:
+    alarms = "" if row.false_alarm_interval is None else f" ({_percent(row.false_alarm_interval)})"
+    misses = "" if row.miss_interval is None else f" ({_percent(row.miss_interval)})"
+    return (
+        f"{row.false_alarms} of {row.n_real} genuine clips{alarms} are called manipulated, and in {row.misses} of "
+        f"{row.n_fake} manipulated ones{misses} nothing is found"
+    )
+
+
+def _percent(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.0%} to {interval[1]:.0%}"
+
+
+def _share(hits: int, count: int) -> float:
+    return hits / count if count else 0.0
+
+
+def _unknown_text(calibration: Calibration, rows: Sequence[ErrorRow]) -> str:
+    named = "; ".join(
+        f"{CONDITION_WORDS[row.condition]} {row.value} ({row.n_real} genuine, {row.n_fake} manipulated)" for row in rows
+    )
+    return (
+        f"The calibration set {calibration.set_name} does not cover files like this one, so that errors on them are "
+        f"not known: {named}."
+    )

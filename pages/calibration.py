@@ -1,0 +1,175 @@
+"""Calibration: what a model's scores are worth, on the set whose truth is known and that is in force."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+from scipy.special import expit, logit
+
+from detector.analysis.types import sigmoid
+from detector.calibration.calibration import CONDITION_WORDS, Calibration, ErrorRow
+from detector.calibration.fitting import cross_fitted
+from detector.calibration.likelihood import PROPOSITIONS, verbal
+from detector.calibration.sets import CalibrationSet, find_set
+from detector.errors import CalibrationError, ModelError
+from detector.registry import find_calibration
+from detector.registry.load import CALIBRATIONS_VARIABLE
+from pages.parts.calibration import charts
+from pages.parts.models import model_choice
+from pages.parts.shared import address, markup
+
+_SHIPPED_SETS = Path(__file__).resolve().parents[1] / "assets" / "calibration"
+
+
+def render() -> None:
+    """Show the page: the calibration in force of the chosen model."""
+    try:
+        found = {card.model_id: one for card in model_choice.cards() if (one := find_calibration(card.model_id))}
+        default = model_choice.default_ids()
+    except (ModelError, CalibrationError) as error:
+        markup.problem("The calibrations cannot be read", str(error))
+        return
+    if not found:
+        markup.empty("straighten", "No model is calibrated", "docs/command-line.md says how to fit a calibration.")
+        return
+    wanted = address.read().model
+    first = next((model_id for model_id in (wanted, *default) if model_id in found), next(iter(found)))
+    about, choice = st.columns([5, 3], vertical_alignment="bottom")
+    with choice:
+        chosen = st.selectbox("Model", list(found), index=list(found).index(first), key="calibration_model")
+    if chosen != first:
+        address.go(replace(address.read(), model=chosen))
+    calibration = found[chosen]
+    with about:
+        markup.title(
+            "Calibration",
+            f"{chosen} on {calibration.set_name}: {calibration.n_fake:,} manipulated clips of {calibration.generators} "
+            f"generators, {calibration.n_real:,} genuine ones of {calibration.sources} sources",
+        )
+    _show_summary(calibration)
+    try:
+        of, rows, ratios = _scores(calibration.set_sha256, calibration.model_id, calibration.method)
+    except CalibrationError as error:
+        markup.problem("The scores behind this calibration are not at hand", str(error))
+        return
+    markup.note(of)
+    _show_charts(calibration, rows, ratios)
+    _show_errors(calibration)
+
+
+@st.cache_data(show_spinner="Fitting without each cluster in turn…", max_entries=16)
+def _scores(sha256: str, model_id: str, method: str) -> tuple[str, pd.DataFrame, np.ndarray]:
+    """The provenance of a set, its rows of a model, and their cross-fitted log-likelihood ratios."""
+    own = os.environ.get(CALIBRATIONS_VARIABLE)
+    of: CalibrationSet = find_set(sha256, [_SHIPPED_SETS, *([Path(own)] if own else [])])
+    rows = of.of(model_id)
+    return of.provenance, rows, cross_fitted(rows, method)  # type: ignore[arg-type]
+
+
+def _show_summary(calibration: Calibration) -> None:
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        markup.facts(
+            [
+                (
+                    "Calibrator",
+                    f"{calibration.method.replace('_', '-')}, chosen of {len(calibration.tried)} by log loss",
+                ),
+                (
+                    "Cllr",
+                    f"{calibration.cllr:.3f} bits, of which {calibration.cllr - calibration.cllr_min:.3f} calibration",
+                ),
+                ("Expected calibration error", f"{calibration.ece:.3f}"),
+                ("Set", f"{calibration.set_name}, SHA-256 {calibration.set_sha256[:16]}…"),
+            ]
+        )
+        markup.note(f"Cross-fitted: no clip is judged by what saw its generator or source. {calibration.cap_text()}")
+        with st.expander("All calibrators that were tried"):
+            table = pd.DataFrame([one.model_dump() for one in calibration.tried])
+            st.dataframe(table, hide_index=True, width="stretch")
+    with right:
+        _show_prior(calibration)
+
+
+def _show_prior(calibration: Calibration) -> None:
+    """A score and a prior in, a posterior out; neither is kept."""
+    markup.heading("What a score means to you")
+    low, high = calibration.thresholds
+    score = st.slider("Score of the model", 0.01, 0.99, round(sigmoid(high), 2), 0.01, key="calibration_score")
+    prior = st.slider("Your prior: probability of manipulation before the score, %", 1, 99, 50, key="calibration_prior")
+    strength = calibration.strength(float(logit(score)))
+    posterior = expit(logit(prior / 100) + math.log(strength.ratio))
+    markup.facts(
+        [
+            (
+                "Likelihood ratio",
+                f"{strength.ratio:.2g} (95 %: {strength.interval[0]:.2g} to {strength.interval[1]:.2g})",
+            ),
+            ("In words", verbal(strength.ratio)),
+            ("Posterior", f"{posterior:.0%}"),
+        ]
+    )
+    markup.note(
+        f"The propositions: that {PROPOSITIONS[0]}; and that {PROPOSITIONS[1]}. The prior is yours alone: it is never "
+        f"stored and stands in no report. The thresholds in force are {sigmoid(low):.2f} and {sigmoid(high):.2f}."
+    )
+
+
+def _show_charts(calibration: Calibration, rows: pd.DataFrame, ratios: np.ndarray) -> None:
+    fake = (rows["label"] == "fake").to_numpy()
+    logits = rows["logit"].to_numpy(float)
+    low, high = calibration.thresholds
+    at_set_odds = ratios + math.log(fake.sum() / (~fake).sum())
+    marks = [(low, "nothing found"), (high, "called")]
+    drawn: list[tuple[str, go.Figure, str]] = [
+        (
+            "Reliability",
+            charts.reliability(fake, at_set_odds),
+            "At the odds of the set. Counts stand beside the points.",
+        ),
+        ("Scores by class", charts.histograms(fake, logits, "logit", marks), "The two thresholds are marked."),
+        ("Tippett", charts.tippett(fake, ratios), "Right of 0 speaks for manipulation, left of it against."),
+        ("ROC", charts.roc(fake, logits), "The diagonal is chance."),
+        ("Precision and recall", charts.precision_recall(fake, logits), "The dashed line is chance."),
+        ("DET", charts.det(fake, logits), "Normal-quantile axes: a straight line is a pair of normal distributions."),
+        (
+            "Risk and coverage",
+            charts.risk_coverage(fake, ratios),
+            "Decided by the likelihood ratio; what is nearest to 1 is left undecided first.",
+        ),
+    ]
+    for start in range(0, len(drawn), 2):
+        for column, (title, figure, said) in zip(st.columns(2, gap="large"), drawn[start : start + 2], strict=False):
+            with column:
+                markup.heading(title)
+                st.plotly_chart(figure, key=f"calibration_{title}", config={"displayModeBar": False})
+                markup.note(said)
+
+
+def _show_errors(calibration: Calibration) -> None:
+    markup.heading("Errors by condition", "at the thresholds in force, with 95 % intervals")
+    table = pd.DataFrame([_error_line(row) for row in calibration.errors])
+    st.dataframe(table, hide_index=True, width="stretch")
+    markup.note(
+        "A file in a class without clips of both labels is outside what was calibrated; its conclusion is inconclusive "
+        "at the most."
+    )
+
+
+def _error_line(row: ErrorRow) -> dict[str, str]:
+    def share(hits: int, count: int, interval: tuple[float, float] | None) -> str:
+        return "–" if interval is None else f"{hits} of {count} ({interval[0]:.0%} to {interval[1]:.0%})"
+
+    return {
+        "Condition": CONDITION_WORDS.get(row.condition, "the whole set"),
+        "Class": "" if row.condition == "all" else row.value,
+        "Genuine clips called manipulated": share(row.false_alarms, row.n_real, row.false_alarm_interval),
+        "Manipulated clips, nothing found": share(row.misses, row.n_fake, row.miss_interval),
+    }
