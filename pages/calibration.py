@@ -19,13 +19,10 @@ from detector.calibration.fitting import cross_fitted
 from detector.calibration.likelihood import PROPOSITIONS, verbal
 from detector.calibration.sets import CalibrationSet, find_set
 from detector.errors import CalibrationError, ModelError
-from detector.registry import find_calibration
-from detector.registry.load import CALIBRATIONS_VARIABLE
+from detector.registry import CALIBRATIONS_VARIABLE, SHIPPED_SETS, find_calibration
 from pages.parts.calibration import charts
 from pages.parts.models import model_choice
 from pages.parts.shared import address, markup
-
-_SHIPPED_SETS = Path(__file__).resolve().parents[1] / "assets" / "calibration"
 
 
 def render() -> None:
@@ -68,7 +65,7 @@ def render() -> None:
 def _scores(sha256: str, model_id: str, method: str) -> tuple[str, pd.DataFrame, np.ndarray]:
     """The provenance of a set, its rows of a model, and their cross-fitted log-likelihood ratios."""
     own = os.environ.get(CALIBRATIONS_VARIABLE)
-    of: CalibrationSet = find_set(sha256, [_SHIPPED_SETS, *([Path(own)] if own else [])])
+    of: CalibrationSet = find_set(sha256, [SHIPPED_SETS, *([Path(own)] if own else [])])
     rows = of.of(model_id)
     return of.provenance, rows, cross_fitted(rows, method)  # type: ignore[arg-type]
 

@@ -31,9 +31,40 @@ def add_commands(commands: Any) -> None:
         help="folder for the calibrations; FRAMEWITNESS_CALIBRATIONS names the folder whose calibrations are in force",
     )
     fit.set_defaults(run_command=_fit)
+    make = actions.add_parser("set", help="make a calibration set of a folder that `evaluate PATH --out` wrote")
+    make.add_argument("evaluated", type=Path, help="folder with scores.parquet and metrics.json")
+    make.add_argument("--name", required=True, help="what the set is called in conclusions and reports")
+    make.add_argument("--provenance", required=True, help="where the files come from, and how their truth is known")
+    make.add_argument("--out", type=Path, required=True, help="the set to write, a Parquet file")
+    make.set_defaults(run_command=_make_set)
     show = actions.add_parser("show", help="print the calibrations in force")
     show.add_argument("models", nargs="*", metavar="MODEL", help="model ids (default: every model that has one)")
     show.set_defaults(run_command=_show)
+
+
+def _make_set(args: argparse.Namespace) -> int:
+    from detector.analysis.identity import model_digest
+    from detector.calibration.sets import COLUMNS, CalibrationSet
+    from detector.errors import CalibrationError
+    from detector.measurement.score_set import SetFigures
+    from detector.measurement.score_table import read_scores
+    from detector.registry import load_set
+
+    scores = read_scores(args.evaluated / "scores.parquet").rename(columns={"brightness": "exposure"})
+    figures = SetFigures.read((args.evaluated / "metrics.json").read_bytes())
+    scored = {one.model: one.weights_sha256 for one in figures.models}
+    models = {model.card.model_id: model for model in load_set(scored)}
+    if other := [name for name, weights in scored.items() if models[name].card.weights_sha256 != weights]:
+        raise CalibrationError(f"The weights of {', '.join(other)} are not those that were evaluated. Evaluate again.")
+    # A file that names no person stands for itself.
+    scores["group"] = scores["group"].mask(scores["group"] == "", scores["sha256"])
+    for name in ("source", "generator", "family", "codec"):
+        scores[name] = scores[name].mask(scores[name] == "")
+    made_by = {name: model_digest(models[name]) for name in scored}
+    found = CalibrationSet(args.name, args.provenance, made_by, scores[list(COLUMNS)])
+    args.out.write_bytes(found.to_bytes())
+    print(f"{args.out}: {scores['sha256'].nunique()} files, {len(scored)} models, SHA-256 {found.sha256}")
+    return 0
 
 
 def _fit(args: argparse.Namespace) -> int:

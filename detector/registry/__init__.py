@@ -3,6 +3,8 @@
 from detector.measurement.thresholds import Thresholds
 from detector.registry.card import ModelCard
 from detector.registry.load import (
+    CALIBRATIONS_VARIABLE,
+    SHIPPED_SETS,
     available_models,
     default_model_ids,
     file_sha256,
@@ -37,6 +39,8 @@ from detector.registry.loaded import (
 from detector.registry.shipped import Standing, changed_files, check_shipped_files, signed_list, standing
 
 __all__ = [
+    "CALIBRATIONS_VARIABLE",
+    "SHIPPED_SETS",
     "AudioVisualModel",
     "CueScores",
     "EnsembleModel",

@@ -28,6 +28,7 @@ CALIBRATIONS_VARIABLE: Final = "FRAMEWITNESS_CALIBRATIONS"
 
 _FOLDER = "FRAMEWITNESS_WEIGHTS"
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
+SHIPPED_SETS = SHIPPED.parent / "calibration"
 
 
 def weights_dir() -> Path:
