@@ -26,6 +26,7 @@ Standing = Literal["shipped", "changed", "own", "unsigned"]
 one of these files is another. own: the list has no such model. unsigned: the list itself is missing, damaged or not
 signed by `PUBLIC_KEY`, so nothing can be said."""
 
+_MAY_BE_MISSING: Final = (".held-out.json", ".calibration.json")
 _LINE: Final = re.compile(r"([0-9a-f]{64}) [ *]([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -41,9 +42,9 @@ def standing(card: ModelCard) -> Standing:
 
 
 def changed_files(card: ModelCard, listed: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of a listed model's files that are not those of the list. Held-out scores may be missing."""
-    names = {f"{card.model_id}.card.json", card.weights_file, f"{card.model_id}.held-out.json"}
-    names |= {name for name in listed if name.startswith(f"{card.model_id}.") and not name.endswith(".held-out.json")}
+    """Names of a listed model's files that are not those of the list; see `_MAY_BE_MISSING`."""
+    names = {f"{card.model_id}.card.json", card.weights_file, *(f"{card.model_id}{end}" for end in _MAY_BE_MISSING)}
+    names |= {name for name in listed if name.startswith(f"{card.model_id}.") and not name.endswith(_MAY_BE_MISSING)}
     return tuple(name for name in sorted(names) if not _is(weights_dir() / name, listed.get(name)))
 
 
@@ -75,9 +76,9 @@ def signed_list(folder: Path = SHIPPED) -> dict[str, str]:
 
 
 def _is(path: Path, sha256: str | None) -> bool:
-    """Whether a file is the listed one; of held-out scores, also whether neither is there."""
+    """Whether a file is the listed one; of those that may be missing, also whether it is not there."""
     if not path.is_file():
-        return path.name.endswith(".held-out.json")
+        return path.name.endswith(_MAY_BE_MISSING)
     return sha256 is not None and _has(path, sha256)
 
 

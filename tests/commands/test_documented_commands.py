@@ -23,6 +23,7 @@ NOT_RUN = {
     "average": "takes runs that went on from the same weights",
     "export": "takes a finished run and measures it",
     "evaluate": "takes a folder of labelled footage and minutes",
+    "calibration": "takes an evaluation of many labelled files",
     "analyses": "takes a folder of labelled footage and minutes",
     "baselines": "takes the face bank of a training run",
 }
