@@ -95,10 +95,13 @@ def conclude(findings: Findings) -> Conclusion:
         label = "inconclusive"
     decided = [_deciding_reason(findings, worst)]
     why = (*peaks, *segments, *decided) if clear else (*decided, *peaks, *segments)
+    caveats = _caveats(findings)
+    # What is known comes before the caveats, that nothing is known among them.
+    told = (*backed.reasons, *caveats) if backed.strength else (*caveats, *backed.reasons)
     return Conclusion(
         label,
         sigmoid(logit),
-        (*caps, *runs, *why, *backed.reasons, *_caveats(findings)),
+        (*caps, *runs, *why, *told),
         calibrated=backed.strength is not None,
         likelihood_ratio=None if backed.strength is None else backed.strength.ratio,
         interval=None if backed.strength is None else backed.strength.interval,

@@ -63,7 +63,9 @@ def conditions_of(evidence: Evidence, deciding: Sequence[FaceTrack]) -> dict[str
 
 
 def _why_not(findings: Findings, voters: Sequence[ModelResult]) -> str:
-    if len(voters) > 1:
+    if not any(findings.calibrations):
+        why = "no calibration set backs it yet"
+    elif len(voters) > 1:
         why = "several models decide, and a calibration is of one"
     elif findings.still:
         why = "the calibration set holds no stills"
@@ -78,9 +80,9 @@ def _strength_text(calibration: Calibration, strength: Strength) -> str:
     if ratio < 1:
         ratio, low, high = 1 / ratio, 1 / high, 1 / low
         which = "if the face is genuine than if it was manipulated"
-    most = " at the least, as far as the set supports," if strength.capped else ""
+    least = "at least " if strength.capped else ""
     return (
-        f"Such a score is {ratio:.2g} times{most} as much to be expected {which} (95 %: {low:.2g} to {high:.2g}): "
+        f"Such a score is {least}{ratio:.2g} times as much to be expected {which} (95 %: {low:.2g} to {high:.2g}): "
         f"{strength.words}. {calibration.cap_text()} How probable either is depends on everything else that is known."
     )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,8 @@ def replay(
                 f"The file given is not the one that was analysed: its SHA-256 is {stored.sha256}, the bundle's is "
                 f"{bundle.sha256}. Give the original."
             )
-        models = load_set([model_id for model_id, _, _ in bundle.models], device or _device(bundle))
+        loaded = load_set([model_id for model_id, _, _ in bundle.models], device or _device(bundle))
+        models = tuple(_calibrated_as_recorded(model, bundle.results) for model in loaded)
         with _threads(bundle):
             analysis = analyze(examine(stored), models, bundle.settings, on_progress=on_progress, cancelled=cancelled)
     found = json.loads(analysis_to_json(analysis))
@@ -92,6 +93,22 @@ def replay(
         surroundings=tuple(_surroundings(bundle, found)),
         cards=tuple(_card_changes(bundle, models)),
     )
+
+
+def _calibrated_as_recorded(model: LoadedModel, results: Mapping[str, Any]) -> LoadedModel:
+    """The model with the calibration that it had: none in records of before, the record's own where another is in force
+    now; the one in force where the record does not hold it, which the comparison then shows."""
+    from detector.calibration.calibration import Calibration
+
+    listed = (results.get("identity") or {}).get("models", ())
+    facts: Mapping[str, Any] = next((one["card"] for one in listed if one["model_id"] == model.card.model_id), {})
+    sha256 = facts.get("calibration")
+    if sha256 is None:
+        return replace(model, calibration=None)
+    if results.get("calibration") is not None and (model.calibration is None or model.calibration.sha256 != sha256):
+        recorded = Calibration.model_validate(results["calibration"])
+        return replace(model, calibration=recorded) if recorded.sha256 == sha256 else model
+    return model
 
 
 def _check_models(bundle: ReplayBundle) -> None:

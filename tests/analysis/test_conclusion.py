@@ -273,7 +273,7 @@ def test_a_calibrated_score_has_a_ratio_with_its_interval_its_cap_and_the_errors
     assert "2 of 40 genuine clips (1% to 17%)" in said["error_rates"]
     capped = draw((make_track(0, 20),), (30.0,), calibrations=(calibration(),))
     assert capped.likelihood_ratio == pytest.approx(np.exp(2.0))
-    assert "at the least" in next(reason.text for reason in capped.reasons if reason.code == "strength")
+    assert "at least 7.4 times" in next(reason.text for reason in capped.reasons if reason.code == "strength")
 
 
 def test_a_low_score_is_evidence_for_the_other_proposition() -> None:

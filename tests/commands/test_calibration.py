@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -10,23 +11,32 @@ from detector.calibration.calibration import Calibration
 from detector.calibration.sets import CalibrationSet
 from detector.cli import main
 from detector.registry import SHIPPED_SETS, find_calibration, find_card, load_set
+from detector.registry.load import SHIPPED
+from detector.replay.rerun import _calibrated_as_recorded
 
 SET = SHIPPED_SETS / "public-2026.parquet"
 
 
 @pytest.fixture
-def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def shipped_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FRAMEWITNESS_WEIGHTS", raising=False)
 
 
-@pytest.mark.usefixtures("shipped")
+@pytest.mark.usefixtures("shipped_models")
 def test_the_shipped_calibration_is_what_the_shipped_set_gives(tmp_path: Path) -> None:
     assert main(["calibration", "fit", str(SET), "residual-patches", "--out", str(tmp_path)]) == 0
     made = Calibration.read(tmp_path / "residual-patches.calibration.json")
-    assert made == find_calibration("residual-patches")
+    shipped = find_calibration("residual-patches")
+    assert shipped is not None
+    assert (made.set_sha256, made.made_by, made.method) == (shipped.set_sha256, shipped.made_by, shipped.method)
+    assert made.errors == shipped.errors
+    figures = ("parameters", "cllr", "cllr_min", "ece", "lowest", "highest")
+    assert [getattr(made, name) for name in figures] == [
+        pytest.approx(getattr(shipped, name), abs=2e-3) for name in figures
+    ]
 
 
-@pytest.mark.usefixtures("shipped")
+@pytest.mark.usefixtures("shipped_models")
 def test_what_the_laboratory_fitted_goes_before_what_is_shipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -40,7 +50,7 @@ def test_what_the_laboratory_fitted_goes_before_what_is_shipped(
     assert load_set(["frame-lite0"])[0].calibration == changed
 
 
-@pytest.mark.usefixtures("shipped")
+@pytest.mark.usefixtures("shipped_models")
 def test_scores_of_other_weights_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     of = CalibrationSet.read(SET)
     CalibrationSet("old", "old", {**of.made_by, "frame-lite0": "0" * 16}, of.table).write(tmp_path / "old.parquet")
@@ -50,7 +60,7 @@ def test_scores_of_other_weights_are_refused(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_the_calibration_of_another_model_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shipped: None, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shipped_models: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = find_calibration("frame-lite0")
     assert found is not None
@@ -65,3 +75,28 @@ def test_the_shipped_set_names_no_person_and_holds_no_picture() -> None:
     assert table["group"].str.fullmatch(r"g\d{3}").all()
     assert table["sha256"].str.fullmatch(r"[0-9a-f]{64}").all()
     assert find_card("ensemble-default").model_id in set(table["model"])
+
+
+@pytest.mark.usefixtures("shipped_models")
+def test_the_page_on_models_says_what_the_shipped_calibrations_say() -> None:
+    text = (SHIPPED_SETS.parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
+    for path in sorted(SHIPPED.glob("*.calibration.json")):
+        found = Calibration.read(path)
+        ratios = f"{math.exp(found.lowest):.2g} to {math.exp(found.highest):.2g}"
+        row = f"| `{found.model_id}` | {found.n_real} / {found.n_fake} | {found.method.replace('_', '-')} | "
+        assert f"{row}{found.cllr:.3f} | {found.cllr_min:.3f} | {found.ece:.3f} | {ratios} |" in text
+
+
+@pytest.mark.usefixtures("shipped_models")
+def test_a_replay_uses_the_calibration_that_the_record_rests_on() -> None:
+    (model,) = load_set(["frame-lite0"])
+    in_force = model.calibration
+    assert in_force is not None
+    then = in_force.model_copy(update={"set_name": "of then"})
+    recorded = {
+        "identity": {"models": [{"model_id": "frame-lite0", "card": {"calibration": then.sha256}}]},
+        "calibration": then.model_dump(mode="json"),
+    }
+    assert _calibrated_as_recorded(model, recorded).calibration == then
+    assert _calibrated_as_recorded(model, {"identity": None}).calibration is None
+    assert _calibrated_as_recorded(model, {**recorded, "calibration": None}).calibration == in_force
