@@ -206,17 +206,18 @@ def test_a_likelihood_ratio_is_printed_only_with_a_calibration_set_behind_it(ful
     assert "No calibration set backs the scores" in " ".join(text_of(typeset(full_record)).split())
     (entry,) = full_record.exhibits
     (one,) = entry.analyses
-    backed = replace(one.analysis.conclusion, calibrated=True, likelihood_ratio=7.25, interval=(0.7, 0.9))
+    backed = replace(one.analysis.conclusion, calibrated=True, likelihood_ratio=7.6, interval=(4.1, 9.2))
     changed = replace(one, analysis=replace(one.analysis, conclusion=backed))
     text = " ".join(text_of(typeset(replace(full_record, exhibits=(replace(entry, analyses=(changed,)),)))).split())
     assert "A calibration set backs the score" in text
-    assert "7.25" in text
+    assert "Likelihood ratio 7.6" in text
+    assert "4.1 – 9.2" in text
     assert "No calibration set backs the scores" not in text
     bare = replace(backed, calibrated=False)
     changed = replace(one, analysis=replace(one.analysis, conclusion=bare))
     text = " ".join(text_of(typeset(replace(full_record, exhibits=(replace(entry, analyses=(changed,)),)))).split())
     assert "not stated: it needs a calibration set" in text
-    assert "7.25" not in text
+    assert "Likelihood ratio 7.6" not in text
 
 
 def test_statements_are_printed_with_how_they_came_about(full_record: CaseRecord) -> None:
