@@ -89,7 +89,7 @@ def _strength_text(calibration: Calibration, strength: Strength) -> str:
 
 def _errors_text(calibration: Calibration, rows: Sequence[ErrorRow]) -> str:
     whole = calibration.errors[0]
-    said = [f"At the thresholds in force, {_errors(whole)} of the set"]
+    said = [f"At the thresholds in force, of the set {_errors(whole)}"]
     if rows:
         # Where it errs most among clips like this one.
         worst = max(rows, key=lambda row: _share(row.false_alarms, row.n_real) + _share(row.misses, row.n_fake))
