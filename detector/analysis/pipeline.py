@@ -27,8 +27,10 @@ from detector.analysis.identity import analysis_id, identity_of, model_digest, t
 from detector.analysis.kinds import TrackContext
 from detector.analysis.model_run import ModelRun, stage_fractions
 from detector.analysis.progress import Progress, ProgressMeter
+from detector.analysis.strength import calibration_behind
 from detector.analysis.thread_group import Channel, ThreadGroup, ThreadGroupStoppedError
 from detector.analysis.types import Analysis, ModelResult
+from detector.analysis.voting import voting
 from detector.analysis.workers import NetworkWorker, crop_readers, identity, workers_of
 from detector.calibration.calibration import Calibration
 from detector.errors import CancelledError, ModelNotFoundError
@@ -256,7 +258,7 @@ class _Run:
             forensics=self.forensics,
             environment=environment(str(model.device) for model in self.models),
             identity=made_by,
-            calibration=_backing_of(findings) if conclusion.calibrated else None,
+            calibration=calibration_behind(findings, voting(results)) if conclusion.calibrated else None,
         )
 
 
@@ -264,12 +266,6 @@ def _calibration_of(model: LoadedModel) -> Calibration | None:
     """The model's calibration, None where it is of other weights."""
     found = model.calibration
     return found if found is not None and found.made_by == model_digest(model) else None
-
-
-def _backing_of(findings: Findings) -> Calibration | None:
-    ((decides, _),) = findings.voters
-    pairs = zip(findings.results, findings.calibrations, strict=True)
-    return next(found for result, found in pairs if result is decides)
 
 
 def _merge(before: Integrity, reading: Integrity) -> Integrity:

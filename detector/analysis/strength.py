@@ -21,17 +21,21 @@ class Backing(NamedTuple):
     set says nothing of such a file."""
 
     strength: Strength | None
-    calibration: Calibration | None
     reasons: tuple[Reason, ...]
     caps: tuple[Reason, ...] = ()
 
 
+def calibration_behind(findings: Findings, voters: Sequence[ModelResult]) -> Calibration | None:
+    """The calibration of the one model that decides; None of a still, and where several decide together."""
+    known = dict(zip((result.model_id for result in findings.results), findings.calibrations, strict=False))
+    return known.get(voters[0].model_id) if len(voters) == 1 and not findings.still else None
+
+
 def backing(findings: Findings, voters: Sequence[ModelResult], logit: float) -> Backing:
     """What backs the score `logit` of the models that decide: a calibration of the one model that does."""
-    known = dict(zip((result.model_id for result in findings.results), findings.calibrations, strict=False))
-    calibration = known.get(voters[0].model_id) if len(voters) == 1 else None
-    if calibration is None or findings.still:
-        return Backing(None, None, (Reason("uncalibrated", _why_not(findings, voters)),))
+    calibration = calibration_behind(findings, voters)
+    if calibration is None:
+        return Backing(None, (Reason("uncalibrated", _why_not(findings, voters)),))
     classes = condition_classes(conditions_of(findings.evidence, findings.deciding))
     rows = [row for name, value in classes.items() if (row := calibration.error_row(name, value)) is not None]
     unknown = [row for row in rows if not row.n_real or not row.n_fake]
@@ -41,7 +45,7 @@ def backing(findings: Findings, voters: Sequence[ModelResult], logit: float) -> 
         Reason("error_rates", _errors_text(calibration, rows)),
     )
     caps = (Reason("outside_conditions", _unknown_text(calibration, unknown)),) if unknown else ()
-    return Backing(strength, calibration, reasons, caps)
+    return Backing(strength, reasons, caps)
 
 
 def conditions_of(evidence: Evidence, deciding: Sequence[FaceTrack]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -26,7 +25,7 @@ from detector.faces.types import FaceTrack
 from detector.registry import LoadedModel
 from detector.training.analyses import measures
 from detector.training.analyses.measures import Numbers
-from detector.training.evaluation.prediction_store import ClipKey
+from detector.training.evaluation.prediction_store import ClipKey, append_line
 from detector.training.evaluation.scoring import Asked, score_and_look
 
 FORM: Final = 1
@@ -195,15 +194,8 @@ class _ClipStore:
 
     def add(self, line: ClipLine) -> None:
         """Keep a line; it outlives the process from here on."""
-        text = line.model_dump_json(exclude_defaults=True).encode() + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab+") as out:
-            if out.tell():
-                out.seek(-1, os.SEEK_END)
-                if out.read(1) != b"\n":  # the last write was cut off
-                    text = b"\n" + text
-            out.write(text)
-            out.flush()
+        append_line(self._path, line)
         self._remember(line)
 
     def _remember(self, line: ClipLine) -> None:

@@ -109,6 +109,18 @@ class ClipRecord(_Frozen):
         return ClipKey(self.content, self.cut, self.settings)
 
 
+def append_line(path: Path, line: BaseModel) -> None:
+    """Append a JSON line to a file, behind whatever an earlier write that was cut off has left."""
+    text = line.model_dump_json(exclude_defaults=True).encode() + b"\n"
+    with path.open("ab+") as out:
+        if out.tell():
+            out.seek(-1, os.SEEK_END)
+            if out.read(1) != b"\n":
+                text = b"\n" + text
+        out.write(text)
+        out.flush()
+
+
 class PredictionStore:
     """The kept predictions of `path`, which need not exist, and the place to keep more."""
 
@@ -136,18 +148,8 @@ class PredictionStore:
         """Keep a line; it outlives the process from here on, unless it is not `lasting`: a fault of the program, say,
         which may be mended when the clip is asked for again."""
         if lasting:
-            self._append(record)
+            append_line(self._path, record)
         self._remember(record)
-
-    def _append(self, record: ClipRecord) -> None:
-        line = record.model_dump_json(exclude_defaults=True).encode() + b"\n"
-        with self._path.open("ab+") as out:
-            if out.tell():
-                out.seek(-1, os.SEEK_END)
-                if out.read(1) != b"\n":  # the last write was cut off
-                    line = b"\n" + line
-            out.write(line)
-            out.flush()
 
     def _remember(self, record: ClipRecord) -> None:
         """Where the faces were found otherwise than before, by another version of the search, the newest line counts
