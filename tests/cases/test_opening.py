@@ -121,10 +121,8 @@ def test_a_home_that_is_read_only_is_named_and_not_taken_for_damaged(
         CaseStore.open(tmp_path)
 
 
-def test_an_unreadable_write_ahead_log_is_set_aside_and_said(tmp_path: Path) -> None:
-    with CaseStore.open(tmp_path) as store:
-        kept = store.create_case("Kept")
-    # A process that ends without closing leaves its last change in the log.
+def a_change_only_in_the_log(home: Path) -> Path:
+    """Return the write-ahead log that a process leaves which ends without closing the store."""
     code = """
 import os, sys
 from pathlib import Path
@@ -133,10 +131,28 @@ store = CaseStore.open(Path(sys.argv[1]))
 store.create_case("Only in the log")
 os._exit(0)
 """
-    assert in_another_process(code, tmp_path).returncode == 0
-    wal = tmp_path / "cases.duckdb.wal"
+    assert in_another_process(code, home).returncode == 0
+    return home / "cases.duckdb.wal"
+
+
+def test_the_loss_of_a_write_ahead_log_cut_short_is_said(tmp_path: Path) -> None:
+    with CaseStore.open(tmp_path) as store:
+        kept = store.create_case("Kept")
+    wal = a_change_only_in_the_log(tmp_path)
+    wal.write_bytes(wal.read_bytes()[:-10])
+
+    with CaseStore.open(tmp_path) as store:
+        assert [found.case.case_id for found in store.cases()] == [kept.case_id]
+        assert "Newer events are missing" in store.warnings[0]
+        assert "which the store no longer holds" in store.verify_all().problem
+
+
+def test_an_unreadable_write_ahead_log_is_set_aside_and_said(tmp_path: Path) -> None:
+    with CaseStore.open(tmp_path) as store:
+        kept = store.create_case("Kept")
+    wal = a_change_only_in_the_log(tmp_path)
     damaged = bytearray(wal.read_bytes())
-    damaged[len(damaged) // 2] ^= 0xFF
+    damaged[damaged.index(b"Only in the log")] ^= 0xFF  # content: the log's checksum differs
     wal.write_bytes(damaged)
 
     with CaseStore.open(tmp_path) as store:
