@@ -16,17 +16,22 @@ from pages.parts.shared.navigation import PageName
 _PICTURES = Path(__file__).parent / "parts"
 
 
+# Narrow windows have room for the way of an exhibit alone: what is known of the models opens as one menu.
+_WORK, _MODELS = "", "About the models"
+
+
 class _Entry(NamedTuple):
     render: Callable[[], None]
     title: str
     icon: str
+    section: str = _MODELS
 
 
 _PAGES: dict[PageName, _Entry] = {
-    "analyse": _Entry(analyse.render, "Analyse", ":material/upload_file:"),
-    "examine": _Entry(examine.render, "Examine", ":material/frame_inspect:"),
-    "compare": _Entry(compare.render, "Compare", ":material/compare:"),
-    "cases": _Entry(cases.render, "Cases", ":material/folder_open:"),
+    "analyse": _Entry(analyse.render, "Analyse", ":material/upload_file:", _WORK),
+    "examine": _Entry(examine.render, "Examine", ":material/frame_inspect:", _WORK),
+    "compare": _Entry(compare.render, "Compare", ":material/compare:", _WORK),
+    "cases": _Entry(cases.render, "Cases", ":material/folder_open:", _WORK),
     "calibration": _Entry(calibration.render, "Calibration", ":material/straighten:"),
     "models": _Entry(models.render, "Models", ":material/deployed_code:"),
     "training": _Entry(training.render, "Training runs", ":material/monitoring:"),
@@ -43,11 +48,14 @@ def main(first: PageName | None = None) -> None:
         name: st.Page(entry.render, title=entry.title, icon=entry.icon, url_path=name, default=name == first)
         for name, entry in _PAGES.items()
     }
-    listed = list(pages.values())
+    listed = {
+        section: [pages[name] for name, entry in _PAGES.items() if entry.section == section]
+        for section in (_WORK, _MODELS)
+    }
     if first is None:
         # Streamlit serves its default page at the bare address only: were Analyse the default, /analyse would not be
         # found.
-        listed.append(st.Page(_start, title="Framewitness", url_path="start", default=True, visibility="hidden"))
+        listed[_WORK].append(st.Page(_start, title="Framewitness", url_path="start", default=True, visibility="hidden"))
     navigation.register(pages)
     page = st.navigation(listed, position="top")
     actor.show()

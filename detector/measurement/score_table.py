@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from detector.errors import SettingsError
 
@@ -42,9 +46,13 @@ COUNTED_ONCE: Final = "The same content was there before; it counts once."
 """The reason of a file whose content an earlier row has."""
 
 
+_MOST_ROWS: Final = 1_000_000
+
+
 def score_table(table: pd.DataFrame) -> pd.DataFrame:
     """The table with these columns alone, in their types. Raises SettingsError for a column that is missing or is
-    another's, a label that is none, and a row with neither logit nor reason, or with both."""
+    another's, a label that is none, a logit that is not finite, a row with neither logit nor reason, or with both, and
+    two logits of one file and model."""
     if missing := [name for name in SCORE_COLUMNS if name not in table]:
         raise SettingsError(f"A table of scores lacks the columns {', '.join(missing)}.")
     try:
@@ -53,15 +61,32 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
         raise SettingsError(f"A table of scores has a column of another type: {error}") from None
     if not typed["label"].isin(["real", "fake"]).all():
         raise SettingsError("A table of scores has labels other than real and fake.")
+    if np.isinf(typed["logit"]).any():
+        raise SettingsError("A table of scores has logits that are not finite.")
     if (typed["logit"].isna() == typed["reason"].isna()).any():
         raise SettingsError("A table of scores needs either a logit or a reason in each row.")
+    if typed[typed["logit"].notna()].duplicated(["sha256", "file", "cut", "model"]).any():
+        raise SettingsError("A table of scores names one file and model twice.")
     return typed
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """A Parquet file of scores. Raises SettingsError as `score_table`, and where it cannot be read."""
+    """A Parquet file of scores. Raises SettingsError as `parse_scores`, and where it cannot be read."""
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise SettingsError(f"{path} cannot be read as a Parquet table of scores: {error}") from None
+    return parse_scores(content, str(path))
+
+
+def parse_scores(content: bytes, name: str) -> pd.DataFrame:
+    """The scores in a Parquet file's content; `name` is what errors call it. Raises SettingsError as `score_table`, for
+    what is no Parquet table, and for more than a million rows."""
+    try:
+        parquet = pq.ParquetFile(io.BytesIO(content))
+        if parquet.metadata.num_rows > _MOST_ROWS:
+            raise SettingsError(f"{name} has {parquet.metadata.num_rows:,} rows; at most {_MOST_ROWS:,} are read.")
+        table = parquet.read([name for name in SCORE_COLUMNS if name in parquet.schema_arrow.names]).to_pandas()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise SettingsError(f"{name} cannot be read as a Parquet table of scores: {error}") from None
     return score_table(table)

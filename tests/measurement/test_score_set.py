@@ -142,6 +142,10 @@ def test_a_table_of_scores_is_held_to_its_columns(table: pd.DataFrame, tmp_path:
         score_table(table.assign(label="genuine"))
     with pytest.raises(SettingsError, match="another type"):
         score_table(table.assign(face_px="large"))
+    with pytest.raises(SettingsError, match="not finite"):
+        score_table(table.assign(logit=np.inf))
+    with pytest.raises(SettingsError, match="names one file and model twice"):
+        score_table(pd.concat([table, table[:1]]))
     (tmp_path / "bad.parquet").write_text("no table")
     with pytest.raises(SettingsError, match="cannot be read"):
         read_scores(tmp_path / "bad.parquet")

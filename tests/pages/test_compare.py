@@ -14,6 +14,7 @@ from detector.explain import HeatTest
 from detector.registry import ModelCard
 from pages.parts.compare import timelines
 from pages.parts.examine import exhibit_comparison, heatmap_panel
+from pages.parts.models import model_choice
 from pages.parts.shared import services
 from pages.parts.shared.readings import Readings
 from tests.pages import family, seed
@@ -73,6 +74,19 @@ def test_models_of_all_analyses_stand_side_by_side(app: AppTest, examined: Seede
     opened_by = services.current().store.statements.scores_opened_by(examined.exhibit.exhibit_id)
     assert opened_by
     assert app.query_params["exhibit"] == [examined.exhibit.exhibit_id]
+
+
+def test_a_comparison_opens_with_the_default_ensemble_and_its_members(
+    cards: dict[str, ModelCard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_choice, "default_ids", lambda: ("tiny-together", "tiny-av"))
+    newest, older = ("other", "tiny", "tiny-av", "tiny-time", "tiny-cues", "tiny-together"), ("tiny", "tiny-together")
+    offered = {f"new {name}": name for name in newest} | {f"old {name}": name for name in older}
+    fused = ["new tiny", "new tiny-time", "new tiny-cues", "new tiny-together"]
+    assert model_choice.preselected(offered, 2) == fused
+    assert model_choice.preselected(offered, 5) == ["new other", *fused]
+    monkeypatch.setattr(model_choice, "default_ids", lambda: ("tiny",))  # none that fuses
+    assert model_choice.preselected(offered, 2) == ["new other", "new tiny"]
 
 
 def test_fewer_than_two_models_are_asked_to_be_more(app: AppTest) -> None:

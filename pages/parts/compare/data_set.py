@@ -68,7 +68,12 @@ def show() -> None:
             "compare", "Fewer than two models have scores", "Evaluate the same files with more than one model."
         )
         return
-    chosen = st.multiselect("Models", models, default=models[:_FIRST_SHOWN], key=f"compare_set_models_{folder}")
+    chosen = st.multiselect(
+        "Models",
+        models,
+        default=model_choice.preselected({name: name for name in models}, _FIRST_SHOWN),
+        key=f"compare_set_models_{folder}",
+    )
     if len(chosen) < 2:
         markup.empty("compare", "Choose two models or more", "Pick them in the list above.")
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,21 +9,18 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from detector.errors import SettingsError
 from detector.measurement.score_set import SetFigures
+from detector.measurement.score_table import COUNTED_ONCE, parse_scores
 from detector.measurement.thresholds import Thresholds
 from pages.parts.shared import folders
 
 VARIABLE: Final = "FRAMEWITNESS_EVALUATIONS"
 SCORES: Final = "scores.parquet"
 FIGURES: Final = "metrics.json"
-_NEEDED = ("sha256", "file", "label", "model", "logit")
-_OPTIONAL = ("cut", "group", "generator", "reason")
-_MOST_ROWS = 1_000_000
+_KEY = ["sha256", "file", "cut"]
 
 
 class ScoresError(Exception):
@@ -85,10 +81,9 @@ def read(folder: Path) -> ScoredSet:
             f"{SCORES} in {folder} cannot be read: {error} python -m detector evaluate PATH --out FOLDER writes it."
         ) from error
     try:
-        table = _table(content)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ScoresError(f"{SCORES} in {folder} is no table of scores: {error}") from error
-    return _by_file(table)
+        return _by_file(parse_scores(content, SCORES))
+    except SettingsError as error:
+        raise ScoresError(f"The scores in {folder} cannot be used: {error}") from error
 
 
 def thresholds(folder: Path) -> dict[str, Thresholds]:
@@ -100,36 +95,14 @@ def thresholds(folder: Path) -> dict[str, Thresholds]:
     return {one.model: one.thresholds for one in figures.models if one.thresholds is not None}
 
 
-def _table(content: bytes) -> pd.DataFrame:
-    """The columns that are needed, in their types. Raises ValueError for a table that is another."""
-    parquet = pq.ParquetFile(io.BytesIO(content))
-    there = parquet.schema_arrow.names
-    if missing := [name for name in _NEEDED if name not in there]:
-        raise ValueError(f"it lacks the columns {', '.join(missing)}.")
-    if parquet.metadata.num_rows > _MOST_ROWS:
-        raise ValueError(f"it has {parquet.metadata.num_rows:,} rows; at most {_MOST_ROWS:,} are read.")
-    table = parquet.read([name for name in (*_NEEDED, *_OPTIONAL) if name in there]).to_pandas()
-    texts = [name for name in (*_NEEDED[:4], *_OPTIONAL) if name in table]
-    table[texts] = table[texts].astype("string").fillna("")
-    for name in _OPTIONAL:
-        if name not in table:
-            table[name] = ""
-    table["logit"] = pd.to_numeric(table["logit"]).astype("Float64").astype(float)
-    if not table["label"].isin(["real", "fake"]).all():
-        raise ValueError("it has labels other than real and fake.")
-    if np.isinf(table["logit"]).any():
-        raise ValueError("it has logits that are not finite.")
-    key = ["sha256", "file", "cut", "model"]
-    if table.duplicated(key).any():
-        raise ValueError("it names one file and model twice.")
-    return table
-
-
 def _by_file(table: pd.DataFrame) -> ScoredSet:
-    keys = ["sha256", "file", "cut"]
-    files = table.drop_duplicates(keys).reset_index(drop=True)
-    wide = table.pivot(index=keys, columns="model", values="logit")
-    logits = wide.reindex(pd.MultiIndex.from_frame(files[keys]))[list(dict.fromkeys(table["model"]))]
+    """What counts once is there once: rows of content that an earlier row has are left out."""
+    table = table[(table["reason"] != COUNTED_ONCE).fillna(True)]
+    texts = [*_KEY, "group", "generator"]
+    table = table.assign(**{name: table[name].fillna("") for name in texts}).reset_index(drop=True)
+    files = table.drop_duplicates(_KEY).reset_index(drop=True)
+    wide = table.groupby([*_KEY, "model"], sort=False)["logit"].first().unstack("model")
+    logits = wide.reindex(pd.MultiIndex.from_frame(files[_KEY]))[list(dict.fromkeys(table["model"]))]
     logits = logits.reset_index(drop=True)
     logits.columns.name = None
     facts = files.assign(fake=files["label"] == "fake")[["sha256", "file", "fake", "group", "generator"]]

@@ -12,7 +12,7 @@ from detector.analysis.types import Analysis
 from detector.cases import Exhibit
 from pages.parts.compare import agreement_view, heatmap_grid, timelines
 from pages.parts.examine import exhibit_comparison, stepping, viewer
-from pages.parts.examine.exhibit_comparison import FIRST_SHOWN, Said
+from pages.parts.examine.exhibit_comparison import Said
 from pages.parts.shared import markup, navigation, services, view_log
 from pages.parts.shared.address import NOWHERE, Place
 from pages.parts.shared.readings import FaceKey, Readings
@@ -55,7 +55,7 @@ def show(exhibit: Exhibit, who: str) -> None:
     chosen = st.multiselect(
         "Models and analyses",
         list(offered),
-        default=list(offered)[:FIRST_SHOWN],
+        default=exhibit_comparison.opening(offered),
         key=f"compare_models_{exhibit.exhibit_id}",
     )
     if len(chosen) < 2:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -23,7 +23,7 @@ from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import SIDES, model_colour, score_text
 
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
-FIRST_SHOWN = 6
+_FIRST_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def show(readings: Readings, exhibit_id: str) -> None:
     chosen = st.multiselect(
         "Models and analyses",
         list(names),
-        default=list(names)[:FIRST_SHOWN],
+        default=opening(names),
         key=f"compared_models_{exhibit_id}",
     )
     shown = [names[name] for name in chosen]
@@ -78,6 +78,11 @@ def show(readings: Readings, exhibit_id: str) -> None:
         "Scores of different models are not one scale: read each against its own thresholds. Analyses with other "
         "settings examined other frames."
     )
+
+
+def opening(names: Mapping[str, Said]) -> list[str]:
+    """The names that a comparison opens with."""
+    return model_choice.preselected({name: said.result.model_id for name, said in names.items()}, _FIRST_SHOWN)
 
 
 def gather(exhibit_id: str) -> list[Said]:

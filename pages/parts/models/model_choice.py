@@ -47,6 +47,30 @@ def default_ids() -> tuple[str, ...]:
     return own or default_model_ids()
 
 
+def preselected(models: Mapping[str, str], least: int) -> list[str]:
+    """What a comparison of `models` (name -> model id, the newest first) opens with: the ensemble of the default set
+    and its members, each once, and of the rest as many as make `least` in all; in their own order."""
+    wanted = _fused_by_default()
+    first: dict[str, str] = {}
+    for name, model_id in models.items():
+        if model_id in wanted:
+            first.setdefault(model_id, name)
+    chosen = set(first.values())
+    rest = [name for name in models if name not in chosen]
+    chosen.update(rest[: max(0, least - len(chosen))])
+    return [name for name in models if name in chosen]
+
+
+def _fused_by_default() -> set[str]:
+    """The ensembles of the default set with their members; none where the installed models cannot be listed."""
+    try:
+        known, default = {card.model_id: card for card in cards()}, default_ids()
+    except ModelError:
+        return set()
+    members = {name: known[name].inputs.get("members", ()) for name in default if name in known}
+    return {id_ for name, own in members.items() if own for id_ in (name, *(str(one["model_id"]) for one in own))}
+
+
 def choose() -> tuple[str, ...]:
     """Let the user pick the default set, one model or several; each with what was measured about it."""
     try:
