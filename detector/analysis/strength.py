@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -48,22 +48,39 @@ def backing(findings: Findings, voters: Sequence[ModelResult], logit: float) -> 
     return Backing(strength, reasons, caps)
 
 
-def conditions_of(evidence: Evidence, deciding: Sequence[FaceTrack]) -> dict[str, Any]:
-    """The conditions of a file that calibration sets know; see `detector.calibration.sets.CONDITIONS`."""
+class Conditions(TypedDict):
+    """The conditions of a file: a row of `detector.calibration.sets.CONDITIONS`, and `sharpness`, the median variance
+    of the Laplacian of the deciding faces. None where there is nothing to measure."""
+
+    face_px: float | None
+    short_side_px: int
+    bits_per_pixel: float | None
+    exposure: float | None
+    sharpness: float | None
+    codec: str | None
+    frames_scored: int
+    sound: bool
+
+
+def conditions_of(evidence: Evidence, deciding: Sequence[FaceTrack]) -> Conditions:
+    """The conditions under which the faces of the deciding tracks were seen."""
     video = evidence.video
     pixels = video.width * video.height * video.frame_count
     qualities = [tracked.face.quality for track in deciding for tracked in track.faces]
-    found: dict[str, Any] = {
+
+    def middle(values: list[float]) -> float | None:
+        return float(np.median(values)) if values else None
+
+    return {
+        "face_px": middle([quality.size_px for quality in qualities]),
         "short_side_px": min(video.width, video.height),
         "bits_per_pixel": 8 * evidence.file.size_bytes / pixels if pixels else None,
+        "exposure": middle([quality.exposure for quality in qualities]),
+        "sharpness": middle([quality.sharpness for quality in qualities]),
         "codec": video.codec,
         "frames_scored": len(qualities),
         "sound": evidence.audio is not None,
     }
-    if qualities:
-        found["face_px"] = float(np.median([quality.size_px for quality in qualities]))
-        found["exposure"] = float(np.median([quality.exposure for quality in qualities]))
-    return found
 
 
 def _why_not(findings: Findings, voters: Sequence[ModelResult]) -> str:

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 
 _TEMPLATES: Final = Path(__file__).resolve().parents[2] / "assets" / "report"
 _TYPES: Final = {"svg": "image/svg+xml", "jpg": "image/jpeg"}
-_MARKED: Final = {LTR_MARK: '<bdi dir="ltr">', RTL_MARK: '<bdi dir="rtl">', SOFT_BREAK: "<wbr>"}
+_MARKED: Final = {
+    LTR_MARK: Markup('<bdi dir="ltr">'),
+    RTL_MARK: Markup('<bdi dir="rtl">'),
+    SOFT_BREAK: Markup("<wbr>"),
+}
+_END: Final = Markup("</bdi>")
 
 
 def render_case_html(
@@ -70,7 +75,8 @@ def inert_page(template: str, **values: object) -> bytes:
     """A template of assets/report filled with values, the style sheet in it, and a policy that allows nothing else."""
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     page = environment().get_template(template)
-    return page.render(**values, style=Markup(style), policy=_policy(style)).encode("utf-8")  # nosec B704
+    own = Markup(style)  # nosec B704
+    return page.render(**values, style=own, policy=_policy(style)).encode("utf-8")
 
 
 @cache
@@ -93,18 +99,19 @@ def marked_up(value: object) -> Markup:
     template made is markup already and stays as it is."""
     if isinstance(value, Markup):
         return value
-    out, inside = [], 0
+    out: list[Markup] = []
+    inside = 0
     for char in str(value):
         if char == END_MARK:
             if inside:
-                out.append("</bdi>")
+                out.append(_END)
                 inside -= 1
         elif char in _MARKED:
             inside += char != SOFT_BREAK
             out.append(_MARKED[char])
         else:
             out.append(escape(_shown(char)))
-    return Markup("".join(out) + "</bdi>" * inside)  # nosec B704
+    return Markup("").join([*out, *[_END] * inside])
 
 
 def plain(text: str) -> Markup:

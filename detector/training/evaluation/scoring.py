@@ -18,6 +18,7 @@ from detector.analysis.aggregate import deciding_tracks
 from detector.analysis.identity import model_digest
 from detector.analysis.kinds import kind_of
 from detector.analysis.results import AT_THE_EDGE
+from detector.analysis.strength import conditions_of
 from detector.analysis.types import CueResult, ModelResult
 from detector.errors import EvidenceError
 from detector.evidence import Evidence, Frame, examine, frame_at, ingest
@@ -93,14 +94,18 @@ def _record(asked: Asked, facts: ClipFacts, said: dict[str, Prediction]) -> Clip
 
 def _facts(given: Evidence, evidence: Evidence, deciding: Sequence[FaceTrack]) -> ClipFacts:
     """`given` is the whole file, `evidence` what was analysed of it."""
-    video = given.video
-    pixels = video.width * video.height * video.frame_count
+    whole, seen = conditions_of(given, deciding), conditions_of(evidence, deciding)
     faces = [tracked for track in deciding for tracked in track.faces]
-    facts = ClipFacts(
-        short_side_px=min(evidence.video.width, evidence.video.height),
-        bits_per_pixel=_rounded(8 * given.file.size_bytes / pixels) if pixels else None,
-        codec=video.codec,
-        sound=evidence.audio is not None,
+    best = max(faces, key=lambda tracked: (tracked.face.quality.weight, tracked.face.quality.size_px), default=None)
+    return ClipFacts(
+        size_px=seen["face_px"],
+        exposure=seen["exposure"],
+        sharpness=_rounded(seen["sharpness"]),
+        ita_deg=None if best is None else skin_ita_deg(frame_at(evidence, best.pts).image, best.face),
+        short_side_px=seen["short_side_px"],
+        bits_per_pixel=_rounded(whole["bits_per_pixel"]),
+        codec=whole["codec"],
+        sound=seen["sound"],
         tracks={
             track.track_id: TrackFrames(
                 pts_s=tuple(round(face.pts_s, 2) for face in track.faces),
@@ -109,15 +114,6 @@ def _facts(given: Evidence, evidence: Evidence, deciding: Sequence[FaceTrack]) -
             for track in deciding
         },
     )
-    if not faces:
-        return facts
-    best = max(faces, key=lambda tracked: (tracked.face.quality.weight, tracked.face.quality.size_px))
-    size_px = float(np.median([tracked.face.quality.size_px for tracked in faces]))
-    exposure = float(np.median([tracked.face.quality.exposure for tracked in faces]))
-    sharpness = _rounded(float(np.median([tracked.face.quality.sharpness for tracked in faces])))
-    ita_deg = skin_ita_deg(frame_at(evidence, best.pts).image, best.face)
-    seen = {"size_px": size_px, "exposure": exposure, "sharpness": sharpness, "ita_deg": ita_deg}
-    return facts.model_copy(update=seen)
 
 
 def _predictions(
