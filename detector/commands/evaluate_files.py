@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -24,7 +25,8 @@ _OF_CARDS: Final = {
 
 
 def evaluate_files(args: argparse.Namespace) -> int:
-    """Score the files of PATH with all the models and write metrics.json, scores.parquet and report.html to --out.
+    """Score the files of PATH with all the models and write metrics.json, scores.parquet, parts.parquet and report.html
+    to --out.
 
     Raises SettingsError for a wrong use or a PATH without labelled files, ModelError as `load_set`.
     """
@@ -33,7 +35,7 @@ def evaluate_files(args: argparse.Namespace) -> int:
     from detector.report.evaluation_html import evaluation_html
     from detector.training.engine.device import training_device
     from detector.training.engine.progress import Progress, shown
-    from detector.training.evaluation.own_files import read_own_files, score_own_files
+    from detector.training.evaluation.own_files import read_own_files, score_own_files, score_parts
     from detector.training.evaluation.scoring import VIDEO_SETTINGS
 
     path, ids, out = _asked(args)
@@ -43,19 +45,21 @@ def evaluate_files(args: argparse.Namespace) -> int:
     models = load_set(ids or default_model_ids(), training_device(args.device))
     out.mkdir(parents=True, exist_ok=True)
     print(f"{len(own.table)} files, {len(models)} models; results in {plain(str(out))}", file=sys.stderr)
+    store = args.predictions or out / PREDICTIONS
     with shown():
-        progress = Progress("examining files")
-        scores = score_own_files(own, models, args.predictions or out / PREDICTIONS, on_file=progress)
+        scores = score_own_files(own, models, store, on_file=Progress("examining files"))
+    parts = score_parts(scores, models, store)
     found = measure_scores(
         scores,
         {model.card.model_id: (model.card.weights_sha256, model.card.thresholds) for model in models},
+        parts=parts,
         program=f"framewitness {__version__}",
         settings_sha256=VIDEO_SETTINGS.sha256,
     )
-    scores_path = out / "scores.parquet"
-    partly = _partly(scores_path)
-    scores.to_parquet(partly, index=False)
-    os.replace(partly, scores_path)
+    for name, table in (("scores", scores), ("parts", parts)):
+        content = io.BytesIO()
+        table.to_parquet(content, index=False)
+        _write(out / f"{name}.parquet", content.getvalue())
     _write(out / "report.html", evaluation_html(found, scores))
     _write(out / "metrics.json", found.as_json())  # last: where it is, the others are
     print(summary(found))
@@ -72,19 +76,15 @@ def _asked(args: argparse.Namespace) -> tuple[Path, list[str], Path]:
     if args.all and len(args.models) > 1:
         raise SettingsError("Name models or give --all, not both.")
     if args.out is None:
-        raise SettingsError("Give --out FOLDER for metrics.json, scores.parquet and report.html.")
+        raise SettingsError("Give --out FOLDER for metrics.json, scores.parquet, parts.parquet and report.html.")
     if args.out.exists() and not args.out.is_dir():
         raise SettingsError(f"--out: {args.out} is a file; expected a folder.")
     return Path(args.models[0]), list(args.models[1:]), args.out
 
 
-def _partly(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partly")
-
-
 def _write(path: Path, content: bytes) -> None:
     """Whole or not at all."""
-    partly = _partly(path)
+    partly = path.with_name(f".{path.name}.partly")
     partly.write_bytes(content)
     os.replace(partly, path)
 

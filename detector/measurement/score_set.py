@@ -51,11 +51,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of the set: `name` is what its rows share of `dimension` (source, generator, family or a condition).
+    """A part of the set: `name` is what its rows share of `dimension` (source, generator, family or a condition). Those
+    of the dimension "level" are the whole set, with a row a file, a face track, or one face of a track ("frame").
 
     `false_positives` of its real rows and `true_positives` of its fakes, at the model's threshold. `auc` 0..1 is of its
     fakes against its real rows, or, with `against_all`, since it has rows of one label only, against all of the other;
     None with fewer than three of either. `interval` holds its 95 %, by bootstrap over groups; None with one group.
+    `metrics`, of sources and levels alone, are every figure of its own rows; None with fewer than three of either.
     """
 
     dimension: str
@@ -66,6 +68,7 @@ class Slice:
     auc: float | None = None
     interval: Interval | None = None
     against_all: bool = False
+    metrics: BinaryMetrics | None = None
 
     @property
     def inverted(self) -> bool:
@@ -161,10 +164,12 @@ def measure_scores(
     *,
     program: str,
     settings_sha256: str,
+    parts: pd.DataFrame | None = None,
     resamples: int = 500,
 ) -> SetFigures:
     """From a table of `score_table.SCORE_COLUMNS`, every model's rows in the same order of files. `models`: of each its
-    weights' SHA-256 and its thresholds. `resamples`: draws of each bootstrap."""
+    weights' SHA-256 and its thresholds. `parts` of `score_table.PART_COLUMNS`: what lies within the files, measured
+    with the label, the group and the threshold of the file. `resamples`: draws of each bootstrap."""
     files = scores[scores["model"] == next(iter(models))]
     listed = files[["sha256", "file", "cut", "label", "source", "group", "family", "generator"]].fillna("")
     counted = files[(files["reason"] != COUNTED_ONCE).fillna(True)]
@@ -176,17 +181,40 @@ def measure_scores(
         int((counted["label"] == "fake").sum()),
         int(counted["group"].nunique()),
         tuple(
-            _model(scores[scores["model"] == name], name, weights, thresholds, resamples)
+            _model(scores[scores["model"] == name], _within(parts, name), name, weights, thresholds, resamples)
             for name, (weights, thresholds) in models.items()
         ),
         tuple(_comparisons(scores, list(models), resamples)),
     )
 
 
-def _model(rows: pd.DataFrame, name: str, weights: str, thresholds: Thresholds | None, resamples: int) -> ModelFigures:
+def _within(parts: pd.DataFrame | None, name: str) -> dict[str, pd.DataFrame]:
+    """A model's rows of each level below the file."""
+    if parts is None:
+        return {}
+    own = parts[parts["model"] == name]
+    return {level: own[own["level"] == level] for level in ("track", "frame")}
+
+
+def _columns(scored: pd.DataFrame) -> tuple[Mask, NDArray[np.float64], NDArray[np.str_]]:
+    """Whether each row is a fake, its logit and its group."""
+    return (
+        (scored["label"] == "fake").to_numpy(bool),
+        scored["logit"].to_numpy(float),
+        scored["group"].to_numpy(str),
+    )
+
+
+def _model(
+    rows: pd.DataFrame,
+    within: Mapping[str, pd.DataFrame],
+    name: str,
+    weights: str,
+    thresholds: Thresholds | None,
+    resamples: int,
+) -> ModelFigures:
     scored = rows[rows["logit"].notna()]
-    fake, logit = (scored["label"] == "fake").to_numpy(bool), scored["logit"].to_numpy(float)
-    groups = scored["group"].to_numpy(str)
+    fake, logit, groups = _columns(scored)
     threshold = 0.0 if thresholds is None else thresholds.likely_manipulated_logit
     reasons = rows["reason"].dropna().value_counts()
     figures = ModelFigures(
@@ -194,7 +222,10 @@ def _model(rows: pd.DataFrame, name: str, weights: str, thresholds: Thresholds |
         weights_sha256=weights,
         groups=len(np.unique(groups)),
         calls=() if thresholds is None else tuple(_calls(fake, logit, thresholds)),
-        slices=tuple(_slices(scored, fake, logit, groups, threshold, resamples)),
+        slices=(
+            *_levels({"file": scored, **within} if within else {}, threshold, resamples),
+            *_slices(scored, fake, logit, groups, threshold, resamples),
+        ),
         not_scored={str(reason): int(reasons[reason]) for reason in sorted(reasons.index)},
         thresholds=thresholds,
     )
@@ -212,6 +243,12 @@ def _calls(fake: Mask, logit: NDArray[np.float64], thresholds: Thresholds) -> It
     high, low = logit >= thresholds.likely_manipulated_logit, logit <= thresholds.no_manipulation_logit
     for label, own in (("real", ~fake), ("fake", fake)):
         yield Calls(label, int((own & high).sum()), int((own & ~high & ~low).sum()), int((own & low).sum()))
+
+
+def _levels(rows_of: Mapping[str, pd.DataFrame], threshold: float, resamples: int) -> Iterator[Slice]:
+    for level, rows in rows_of.items():
+        if len(rows):
+            yield _slice("level", level, np.ones(len(rows), bool), *_columns(rows), threshold, resamples, whole=True)
 
 
 def _slices(
@@ -234,7 +271,8 @@ def _slices(
         for name in values.cat.categories:
             own = among & (values == name).to_numpy()
             if own.any():
-                yield _slice(dimension, str(name), own, fake, logit, groups, threshold, resamples)
+                whole = dimension == "source"
+                yield _slice(dimension, str(name), own, fake, logit, groups, threshold, resamples, whole=whole)
 
 
 def _said(column: pd.Series) -> pd.Series:
@@ -259,11 +297,17 @@ def _slice(
     groups: NDArray[np.str_],
     threshold: float,
     resamples: int,
+    *,
+    whole: bool,
 ) -> Slice:
+    """`whole`: with every figure."""
     called = logit >= threshold
     one_label = not (own & fake).any() or not (own & ~fake).any()
     against = own | (fake != fake[own][0]) if one_label else own
     auc, interval = _auc(fake[against], logit[against], groups[against], resamples)
+    metrics = None
+    if whole and min((own & fake).sum(), (own & ~fake).sum()) >= LEAST_FOR_AUC:
+        metrics = measure_binary(fake[own], logit[own], threshold_logit=threshold)
     return Slice(
         dimension,
         name,
@@ -273,6 +317,7 @@ def _slice(
         auc,
         interval,
         one_label and auc is not None,
+        metrics,
     )
 
 

@@ -42,6 +42,15 @@ nothing; `logit` natural log-odds of "fake", missing where `reason` says why; `f
 deciding faces; `short_side_px` of the picture, and its `codec`; `brightness` mean luma of the faces, 0..1; `sharpness`
 variance of their Laplacian; `frames_scored` faces that counted; `sound` whether there is a sound stream."""
 
+PART_COLUMNS: Final[dict[str, str]] = {
+    **{name: SCORE_COLUMNS[name] for name in ("sha256", "file", "cut", "label", "source", "group", "family")},
+    **{"generator": "string", "model": "string", "level": "string", "track": "Int64", "pts_s": "float64"},
+    "logit": "float64",
+}
+"""Columns of a table of what lies within files, a row a model and part: what the file is, as in `SCORE_COLUMNS`;
+`level` "track" for a face track as a whole, "frame" for one face of it, at `pts_s` seconds; the `track`'s number in the
+file; `logit` of the part, never missing, of a face to four significant digits. Every part bears its file's label."""
+
 COUNTED_ONCE: Final = "The same content was there before; it counts once."
 """The reason of a file whose content an earlier row has."""
 

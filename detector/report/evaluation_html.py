@@ -45,6 +45,7 @@ class ModelPart(NamedTuple):
     figures: list[tuple[str, str, str]]
     calls: list[tuple[str, ...]]
     plots: list[tuple[str, str]]
+    parts: list[tuple[str, list[tuple[str, ...]]]]
     slices: list[tuple[str, list[tuple[str, ...]]]]
     not_scored: list[tuple[str, str]]
 
@@ -122,9 +123,11 @@ def _part(number: int, model: ModelFigures, scores: pd.DataFrame) -> ModelPart:
             for c in model.calls
         ],
         [(name, data_uri("plot.svg", content)) for name, content in plots.items()],
+        [(title, rows) for title, rows in _parts(model) if len(rows) > 1],
         [
             (name, [_slice_row(one) for one in model.of(name)])
             for name in dict.fromkeys(s.dimension for s in model.slices)
+            if name != "level"
         ],
         [(str(file), str(reason)) for file, reason in zip(missing["file"], missing["reason"], strict=True)],
     )
@@ -164,6 +167,26 @@ def _slice_row(one: Slice) -> tuple[str, ...]:
         _share(one.true_positives),
         f"{_with_interval(one.auc, one.interval)}{against}",
         _INVERTED if one.inverted else "",
+    )
+
+
+def _parts(model: ModelFigures) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
+    """Tables of what has every figure of its own: file, track and frame, and each data set."""
+    yield "Per file, face track and frame", [_whole_row(one) for one in model.of("level")]
+    yield "Per data set", [_whole_row(one) for one in model.of("source") if one.metrics is not None]
+
+
+def _whole_row(one: Slice) -> tuple[str, ...]:
+    figures = {} if one.metrics is None else one.metrics.figures()
+    names = ("eer", "tpr_at_fpr_1", "tpr_at_fpr_5", "cllr", "ece")
+    return (
+        one.name,
+        f"{one.false_positives.rows} + {one.true_positives.rows}",
+        f"{one.groups}",
+        _with_interval(one.auc, one.interval),
+        _share(one.false_positives),
+        _share(one.true_positives),
+        *(_with_interval(figures.get(name), None) for name in names),
     )
 
 

@@ -29,7 +29,7 @@ from tests.registry.shipping import ship
 
 ROOT = Path(__file__).parents[2]
 FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
-RESULTS = ("metrics.json", "scores.parquet", "report.html")
+RESULTS = ("metrics.json", "scores.parquet", "parts.parquet", "report.html")
 TEXT = "no video\n"
 
 pytestmark = pytest.mark.slow
@@ -91,6 +91,21 @@ def test_a_foreign_folder_is_evaluated_whole(whole: Path) -> None:
     assert page.count("data:image/svg+xml") == 8
     assert "real/notes.txt" in page
     assert "<swap>" not in page  # a folder's name is text
+
+
+def test_tracks_and_frames_are_kept_and_measured_beside_their_files(whole: Path) -> None:
+    parts = pd.read_parquet(whole / "parts.parquet")
+    files = read_scores(whole / "scores.parquet").dropna(subset="logit").set_index("file")
+    assert set(parts["file"]) == set(files.index)
+    tracks, frames = (parts[parts["level"] == level].set_index("file") for level in ("track", "frame"))
+    assert tracks.loc[files.index, "logit"].tolist() == files["logit"].tolist()  # one face in each
+    assert frames.index.value_counts().to_dict() == files["frames_scored"].to_dict()
+    assert frames.loc["real/studio/0.mp4", "pts_s"].tolist() == [0.0, 0.2]
+    faces = frames.groupby("file")["logit"].mean()
+    assert faces[files.index].tolist() == pytest.approx(files["logit"].tolist(), rel=1e-3)  # kept to four digits
+    found = SetFigures.read((whole / "metrics.json").read_bytes()).models[0].of("level")
+    sizes = {one.name: (one.false_positives.rows, one.true_positives.rows, one.groups) for one in found}
+    assert sizes == {"file": (5, 5, 10), "track": (5, 5, 10), "frame": (10, 9, 10)}
 
 
 def test_killed_half_way_and_resumed_it_comes_to_the_identical_result(lab: Path, whole: Path, tmp_path: Path) -> None:

@@ -80,6 +80,33 @@ def test_parts_of_the_set_stand_by_themselves(found: SetFigures) -> None:
     assert small.false_positives.interval is not None
 
 
+def test_sources_with_both_labels_and_parts_of_files_have_every_figure_and_a_group_counts_once() -> None:
+    both = scored(LABELS, {"good": GOOD}, source=np.where(np.arange(40) < 20, "old", "new"))
+    # Three faces of one track in each file, apart from their mean by a noise of their own.
+    frames = pd.concat([both.assign(logit=both["logit"] + shift, level="frame") for shift in (-0.5, 0.0, 0.5)])
+    parts = pd.concat([both.assign(level="track"), frames]).assign(track=0, pts_s=0.0)
+    found = measure_scores(
+        both, {"good": ("ab" * 32, THRESHOLDS)}, parts=parts, program="test", settings_sha256="", resamples=40
+    ).models[0]
+    file, track, frame = found.of("level")
+    assert (file.name, track.name, frame.name) == ("file", "track", "frame")
+    assert file.metrics == track.metrics == found.metrics
+    assert frame.metrics is not None
+    assert (frame.metrics.n_real, frame.metrics.n_fake, frame.groups) == (60, 60, 40)
+    faces = np.concatenate([GOOD - 0.5, GOOD, GOOD + 0.5])
+    assert frame.metrics.roc_auc == frame.auc == pytest.approx(rank_auc(np.tile(FAKE, 3).astype(int), faces))
+    alone, thrice = file.false_positives, frame.false_positives
+    assert alone.interval is not None
+    assert thrice.interval is not None
+    # No surer for the threefold rows: as many trials as groups.
+    assert thrice.interval[1] - thrice.interval[0] > 0.8 * (alone.interval[1] - alone.interval[0])
+    old, new = (next(one for one in found.of("source") if one.name == name) for name in ("old", "new"))
+    assert old.metrics is not None
+    assert new.metrics is not None
+    assert old.metrics.roc_auc == pytest.approx(rank_auc(FAKE[:20].astype(int), GOOD[:20]))
+    assert new.metrics.confusion.true_positives == int((GOOD[20:][FAKE[20:]] >= 1).sum())
+
+
 def test_too_few_of_a_label_are_no_figure(found: SetFigures) -> None:
     few = measured(scored(["real"] * 5 + ["fake"] * 2, {"one": [0.0] * 7}))
     (one,) = few.models

@@ -28,7 +28,9 @@ def drawn() -> tuple[SetFigures, pd.DataFrame, str]:
     table["source"] = table["source"].replace("lab", EVIL)
     thresholds = Thresholds(0.4, -0.5, "twenty clips")
     models = dict.fromkeys(("good", "turned", "few"), ("ab" * 32, thresholds))
-    found = measure_scores(table, models, program="test", settings_sha256="cd" * 32, resamples=40)
+    scored_rows = table[table["logit"].notna()].assign(track=0, pts_s=0.0)
+    parts = pd.concat([scored_rows.assign(level=level) for level in ("track", "frame", "frame")])
+    found = measure_scores(table, models, parts=parts, program="test", settings_sha256="cd" * 32, resamples=40)
     return found, table, evaluation_html(found, table).decode()
 
 
@@ -59,6 +61,12 @@ def test_every_model_has_its_figures_plots_and_parts(drawn: tuple[SetFigures, pd
         drawing = ElementTree.fromstring(base64.b64decode(uri))
         assert len(list(drawing.iter("{http://www.w3.org/2000/svg}path"))) > 5
     assert re.findall(r"<h3>By (.+?)</h3>", good)[:3] == ["source", "generator", "family"]
+
+
+def test_frames_and_tracks_stand_beside_files(drawn: tuple[SetFigures, pd.DataFrame, str]) -> None:
+    rows = section(drawn[2], 1).split("<h3>Per file, face track and frame</h3>")[1].split("</table>")[0]
+    assert re.findall(r"\d+ \+ \d+", rows) == ["12 + 12", "12 + 12", "24 + 24"]
+    assert "Per data set" not in drawn[2]  # the only source has genuine files alone
 
 
 def test_what_is_inverted_too_few_or_not_scored_is_said(drawn: tuple[SetFigures, pd.DataFrame, str]) -> None:

@@ -60,44 +60,56 @@ def clip_frames(
 
     Clips without a logit are left out: they are not called anything, and there is nothing to be mended."""
     kept = PredictionStore(store)
-    reader = _Reader(kept, model, models)
-    deciding = reader if decided_by is None else _Reader(kept, decided_by, models)
+    reader = LogitReader(kept, model, models)
+    deciding = reader if decided_by is None else LogitReader(kept, decided_by, models)
     found = []
     for _, row in files[files["kind"] != "image"].iterrows():
         key = asked_of(row, data_root).key
-        own, decisive = reader.read(key), deciding.read(key)
+        own, decisive = reader.series(key), deciding.series(key)
         if own is not None and decisive is not None:
             found.append(ClipFrames(row["label"], row["group"], decisive[0], own[1], row["manipulation"]))
     return found
 
 
-class _Reader:
-    """What the store holds of one model."""
+class LogitReader:
+    """What a store holds of one model; of an ensemble, what it holds of its members among `models`, fused."""
 
     def __init__(self, kept: PredictionStore, model: LoadedModel, models: Sequence[LoadedModel]) -> None:
         self._kept, self._model = kept, model
         self._made_by = {one.card.model_id: model_digest(one) for one in (*models, model)}
 
-    def read(self, key: ClipKey) -> tuple[float, tuple[FrameSeries, ...]] | None:
+    def series(self, key: ClipKey) -> tuple[float, tuple[FrameSeries, ...]] | None:
         """The model's logit of a clip and its frames; None where it has no logit."""
+        facts, said = self._kept.facts(key), self.logits(key)
+        if facts is None or said is None or said.logit is None:
+            return None
+        return said.logit, tuple(
+            _series(track, said.frames[number]) for number, track in facts.tracks.items() if number in said.frames
+        )
+
+    def logits(self, key: ClipKey) -> FileLogits | None:
+        """The model's logits of a clip, its tracks and their faces, fused as the pipeline does it
+        (`detector.analysis.kinds.ensemble`); None where it has none of the clip."""
         facts = self._kept.facts(key)
         if facts is None or facts.problem is not None:
             return None
         if not isinstance(self._model, EnsembleModel):
             own = self._said(key, {"model_id": self._model.card.model_id})
-            if own.logit is None:
-                return None
-            return own.logit, tuple(
-                _series(track, own.frames[number]) for number, track in facts.tracks.items() if number in own.frames
-            )
+            return None if own.logit is None else own
         said = [self._said(key, member) for member in self._model.card.inputs["members"]]
-        logits, tracks = [], []
+        tracks, frames = {}, {}
         for number, track in facts.tracks.items():
-            logits += _fused(self._model, [[one.tracks.get(number) for one in said]])
-            frames = [one.frames.get(number) or (None,) * len(track.pts_s) for one in said]
-            tracks.append(_series(track, _fused(self._model, list(zip(*frames, strict=True)))))
-        known = [logit for logit in logits if logit is not None]
-        return (max(known), tuple(tracks)) if known else None
+            (logit,) = _fused(self._model, [[one.tracks.get(number) for one in said]])
+            if logit is not None:
+                tracks[number] = logit
+            rows = [one.frames.get(number) or (None,) * len(track.pts_s) for one in said]
+            frames[number] = tuple(_fused(self._model, list(zip(*rows, strict=True))))
+        return FileLogits(logit=max(tracks.values()), tracks=tracks, frames=frames) if tracks else None
+
+    def times_s(self, key: ClipKey) -> dict[int, tuple[float, ...]]:
+        """The seconds of each deciding track's faces, beside the frames of `logits`."""
+        facts = self._kept.facts(key)
+        return {} if facts is None else {number: track.pts_s for number, track in facts.tracks.items()}
 
     def _said(self, key: ClipKey, member: Mapping[str, Any]) -> FileLogits:
         """The logits of a model or of its cue; none where it was not asked or has none."""

@@ -11,14 +11,18 @@ import numpy as np
 import pandas as pd
 
 from detector.errors import SettingsError
-from detector.measurement.score_table import COUNTED_ONCE, SCORE_COLUMNS, score_table
+from detector.measurement.score_table import COUNTED_ONCE, PART_COLUMNS, SCORE_COLUMNS, score_table
 from detector.registry import LoadedModel, file_sha256
 from detector.training.data.manifest import family_of
+from detector.training.evaluation.clip_frames import LogitReader
+from detector.training.evaluation.prediction_store import ClipKey, PredictionStore
 from detector.training.evaluation.predictions import column_of, gather, problem_of
+from detector.training.evaluation.scoring import VIDEO_SETTINGS
 
 LABELS: Final = ("real", "fake")
 _OPTIONAL: Final = ("source", "group", "family", "generator", "crop_x0", "crop_x1")
 _MANY: Final = 10
+_OF_PART: Final = ("level", "track", "pts_s", "logit")
 
 
 class OwnFiles(NamedTuple):
@@ -154,3 +158,38 @@ def score_own_files(
         reason = reason.fillna("The model had nothing to score.").where(logit.isna(), None)
         parts.append(known.assign(model=model_id, logit=logit, reason=reason)[list(SCORE_COLUMNS)])
     return score_table(pd.concat(parts, ignore_index=True))
+
+
+def score_parts(scores: pd.DataFrame, models: Sequence[LoadedModel], store: Path) -> pd.DataFrame:
+    """What lies within the files of `score_own_files`, read from its `store`: the columns of
+    `measurement.score_table.PART_COLUMNS`, for each file with a logit a row a track that may decide, and a row a face
+    that the model scored by itself. Of an ensemble both are fused from its members'."""
+    kept = PredictionStore(store)
+    found: list[pd.DataFrame] = []
+    for model in models:
+        reader = LogitReader(kept, model, models)
+        rows = scores[(scores["model"] == model.card.model_id) & scores["logit"].notna()]
+        places: list[int] = []
+        parts: list[tuple[str, int, float | None, float]] = []
+        for place, (content, cut) in enumerate(zip(rows["sha256"], rows["cut"], strict=True)):
+            x0, dash, x1 = str(cut).partition("-")
+            key = ClipKey(str(content), (int(x0), int(x1)) if dash else None, VIDEO_SETTINGS.sha256)
+            own = list(_parts(reader, key))
+            parts += own
+            places += [place] * len(own)
+        facts = rows[[name for name in PART_COLUMNS if name in rows]].iloc[places].reset_index(drop=True)
+        found.append(facts.assign(**dict(zip(_OF_PART, zip(*parts, strict=True), strict=True))) if parts else facts)
+    return pd.concat(found, ignore_index=True).reindex(columns=list(PART_COLUMNS)).astype(PART_COLUMNS)
+
+
+def _parts(reader: LogitReader, key: ClipKey) -> Iterator[tuple[str, int, float | None, float]]:
+    """Level, track, seconds and logit."""
+    said, times_s = reader.logits(key), reader.times_s(key)
+    if said is None:
+        return
+    for track, logit in said.tracks.items():
+        yield "track", track, None, logit
+    for track, logits in said.frames.items():
+        for pts_s, face in zip(times_s[track], logits, strict=True):
+            if face is not None:
+                yield "frame", track, pts_s, face
