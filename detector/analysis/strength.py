@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 import numpy as np
 
-from detector.analysis.types import ModelResult, Reason
+from detector.analysis.aggregate import deciding_tracks
+from detector.analysis.types import Analysis, ModelResult, Reason
 from detector.calibration.calibration import CONDITION_WORDS, Calibration, ErrorRow, Strength, condition_classes
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
     from detector.analysis.conclusion import Findings
+
+
+_LEAST_CLIPS: Final = 10
+"""Clips of a class below which its error rate does not stand for files like it."""
 
 
 class Backing(NamedTuple):
@@ -36,8 +41,7 @@ def backing(findings: Findings, voters: Sequence[ModelResult], logit: float) -> 
     calibration = calibration_behind(findings, voters)
     if calibration is None:
         return Backing(None, (Reason("uncalibrated", _why_not(findings, voters)),))
-    classes = condition_classes(conditions_of(findings.evidence, findings.deciding))
-    rows = [row for name, value in classes.items() if (row := calibration.error_row(name, value)) is not None]
+    rows = _rows_like(calibration, conditions_of(findings.evidence, findings.deciding))
     unknown = [row for row in rows if not row.n_real or not row.n_fake]
     strength = calibration.strength(logit)
     reasons = (
@@ -46,6 +50,30 @@ def backing(findings: Findings, voters: Sequence[ModelResult], logit: float) -> 
     )
     caps = (Reason("outside_conditions", _unknown_text(calibration, unknown)),) if unknown else ()
     return Backing(strength, reasons, caps)
+
+
+def error_row_like(analysis: Analysis, *, manipulated: bool) -> ErrorRow | None:
+    """Among the classes of conditions that a file is in, the one in which the calibration behind its conclusion errs
+    most: of `manipulated` clips it misses most, or of genuine ones it calls most. Classes of fewer than ten such clips
+    are passed over; the whole set where nothing is left. None without a calibration."""
+    calibration = analysis.calibration
+    if calibration is None:
+        return None
+    still = analysis.evidence.kind == "still"
+    deciding = deciding_tracks(analysis.tracks, analysis.settings, still=still)
+    rows = _rows_like(calibration, conditions_of(analysis.evidence, deciding))
+
+    def errors(row: ErrorRow) -> tuple[int, int]:
+        return (row.misses, row.n_fake) if manipulated else (row.false_alarms, row.n_real)
+
+    enough = [row for row in rows if errors(row)[1] >= _LEAST_CLIPS]
+    return max(enough, key=lambda row: _share(*errors(row)), default=calibration.errors[0])
+
+
+def _rows_like(calibration: Calibration, conditions: Conditions) -> list[ErrorRow]:
+    """The errors in each class that a file of these conditions is in."""
+    classes = condition_classes(conditions)
+    return [row for name, value in classes.items() if (row := calibration.error_row(name, value)) is not None]
 
 
 class Conditions(TypedDict):

@@ -18,6 +18,11 @@ VERBAL_SCALE: Final = (
     (2.0, "weak support"),
 )
 NO_SUPPORT: Final = "no support either way"
+SUPPORT_CODES: Final = {
+    NO_SUPPORT: "none",
+    **{words: words.removesuffix(" support").replace(" ", "_") for _, words in VERBAL_SCALE},
+}
+"""The words of the scale by the names that translations have of them."""
 PROPOSITIONS: Final = (
     "the deciding face was manipulated or synthesised, in a way that the calibration set represents",
     "the deciding face was recorded by a camera and changed by common processing only",

@@ -10,6 +10,7 @@ from detector.analysis.types import Analysis, Conclusion, ModelResult
 from detector.analysis.voting import voting
 from detector.report import wording
 from detector.report.language import Words
+from detector.report.lead import lead_sentence
 from detector.report.over_time import over_time_svg
 from detector.report.parts_payload import (
     CueData,
@@ -45,11 +46,13 @@ class ReasonData:
 
 @dataclass(frozen=True, slots=True)
 class ConclusionData:
-    """The label with its word and meaning, the score as it is written, and the reasons."""
+    """The label with its word and meaning, in one sentence what it comes to (`lead`), the score as it is written, and
+    the reasons."""
 
     label: str
     word: str
     meaning: str
+    lead: str
     score: str
     scored: bool
     score_kind: str
@@ -204,7 +207,7 @@ def analysis_data(
             for name, value in analysis.settings.to_dict().items()
         ],
         settings_sha256=analysis.settings.sha256,
-        conclusion=conclusion_data(analysis.conclusion, words),
+        conclusion=conclusion_data(analysis, words),
         models=[_model_row(model, analysis.conclusion, writer) for model in analysis.models],
         tracks=_tracks(analysis, writer),
         timeline=_timeline(entry, writer) if figures else TimelineData("", ""),
@@ -240,8 +243,9 @@ def _over_time(analysis: Analysis, writer: _Writer) -> str:
     return name
 
 
-def conclusion_data(conclusion: Conclusion, words: Words) -> ConclusionData:
+def conclusion_data(analysis: Analysis, words: Words) -> ConclusionData:
     """Reasons stand in the record's English; in another language each follows its own heading."""
+    conclusion = analysis.conclusion
     extra = []
     if conclusion.calibrated and conclusion.likelihood_ratio is not None:
         extra.append(words("score.ratio", ratio=f"{conclusion.likelihood_ratio:.2g}"))
@@ -257,6 +261,7 @@ def conclusion_data(conclusion: Conclusion, words: Words) -> ConclusionData:
         label=conclusion.label,
         word=words(f"label.{conclusion.label}"),
         meaning=words(f"meaning.{conclusion.label}"),
+        lead=lead_sentence(analysis, words),
         score=wording.score(conclusion.score, words),
         scored=conclusion.score is not None,
         score_kind=words(f"score.{kind}"),

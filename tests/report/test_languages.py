@@ -33,6 +33,7 @@ ENGLISH = words_of("en").phrases
 SAME_EVERYWHERE = {
     "overview.sha256", "strong.pts", "strength.auc", "exhibit.frame_size_value", "alternatives.cue", "analysis.logit",
     "unit.bytes", "no", "custody.hash", "exhibit.rate_variable", "truth.unknown",
+    "lead.join",
 }  # fmt: skip
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 import streamlit as st
 
 from detector.analysis.types import Analysis, Moment, sigmoid
-from detector.calibration.likelihood import verbal
 from detector.registry import Thresholds
+from detector.report.language import unmarked
+from detector.report.lead import lead_text
+from detector.report.wording import ENGLISH
 from pages.parts.shared import address, markup
 from pages.parts.shared.markup import escaped
 from pages.parts.shared.wording import LABELS, clock, model_colour, score_text
@@ -18,32 +20,41 @@ _JUMPS = 8
 
 
 def show(analysis: Analysis) -> None:
-    """Label (icon, word, colour), score, reasons and limits; below, a button for each moment that a reason names. For
-    use in a fragment."""
-    conclusion = analysis.conclusion
-    words = LABELS[conclusion.label]
-    reasons = "".join(f"<li>{escaped(reason.text)}</li>" for reason in conclusion.reasons)
-    score = ""
-    if conclusion.score is not None:
-        basis = "the model's own" if conclusion.calibrated else "not calibrated"
-        score = (
-            f'<span class="fw-score">{score_text(conclusion.score)}'
-            f'<span class="fw-sub">score, 0 to 1 · {basis}</span></span>'
-        )
-    strength = ""
-    if conclusion.likelihood_ratio is not None and conclusion.interval is not None:
-        low, high = conclusion.interval
-        strength = (
-            f"<p><b>Likelihood ratio {conclusion.likelihood_ratio:.2g}</b> (95 %: {low:.2g} to {high:.2g}), "
-            f"{verbal(conclusion.likelihood_ratio)}</p>"
-        )
+    """The conclusion in one sentence; score, reasons and limits folded behind it; below, a button for each moment that
+    a reason names. For use in a fragment."""
+    words = LABELS[analysis.conclusion.label]
+    sentence = unmarked(lead_text(analysis, ENGLISH))
     st.html(
         f'<section class="fw-card" style="--fw-accent:{words.colour}" aria-label="Conclusion">'
-        f'<div class="fw-verdict">{markup.icon(words.icon)}<span>{escaped(words.word)}</span>{score}</div>'
-        f"{strength}<ul>{reasons}</ul>"
-        f'<div class="fw-limits"><b>What this does not prove.</b> {escaped(words.limits)}</div></section>'
+        f'<div class="fw-verdict">{markup.icon(words.icon)}'
+        f"<p><b>{escaped(words.word)}</b> — {escaped(sentence)}.</p></div>"
+        f"<details><summary>Score, reasons, and what this does not prove</summary>{_behind(analysis)}</details>"
+        "</section>"
     )
     _show_moments(analysis)
+
+
+def _behind(analysis: Analysis) -> str:
+    """The score, the likelihood ratio, the reasons, and the limits of the label."""
+    conclusion = analysis.conclusion
+    numbers = []
+    if conclusion.score is not None:
+        basis = "the model's own" if conclusion.calibrated else "not calibrated"
+        numbers.append(
+            f'Score <b class="fw-score">{score_text(conclusion.score)}</b> <span class="fw-sub">0 to 1 · {basis}</span>'
+        )
+    if conclusion.likelihood_ratio is not None and conclusion.interval is not None:
+        low, high = conclusion.interval
+        numbers.append(
+            f"Likelihood ratio <b>{conclusion.likelihood_ratio:.2g}</b> "
+            f'<span class="fw-sub">95 %: {low:.2g} to {high:.2g}</span>'
+        )
+    reasons = "".join(f"<li>{escaped(reason.text)}</li>" for reason in conclusion.reasons)
+    limits = escaped(LABELS[conclusion.label].limits)
+    return (
+        f"{''.join(f'<p>{one}</p>' for one in numbers)}<ul>{reasons}</ul>"
+        f'<div class="fw-limits"><b>What this does not prove.</b> {limits}</div>'
+    )
 
 
 def _show_moments(analysis: Analysis) -> None:

@@ -60,11 +60,12 @@ _CSS = """
                             .fw-line .fw-note { text-align: left; } }
 .fw-card { border: 1px solid var(--fw-line); border-left: 5px solid var(--fw-accent); border-radius: 4px;
            padding: .8rem 1rem .9rem; background: var(--fw-soft); }
-.fw-verdict { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; font-size: 1.3rem; font-weight: 600; }
-.fw-verdict .fw-icon { font-size: 1.9rem; color: var(--fw-accent); }
-.fw-verdict .fw-score { margin-left: auto; font-variant-numeric: tabular-nums; font-size: 1.5rem; line-height: 1.1;
-                        text-align: right; }
-.fw-verdict .fw-sub { display: block; white-space: nowrap; }
+.fw-verdict { display: flex; gap: .7rem; }
+.fw-verdict .fw-icon { font-size: 1.9rem; color: var(--fw-accent); flex: none; }
+.fw-verdict p { margin: 0; font-size: 1.05rem; line-height: 1.5; overflow-wrap: anywhere; }
+.fw-verdict b { font-size: 1.15rem; }
+.fw-card summary { cursor: pointer; margin-top: .6rem; color: var(--fw-faint); font-size: .9rem; }
+.fw-card details p { margin: .4rem 0 0; font-variant-numeric: tabular-nums; }
 .fw-card .fw-sub { color: var(--fw-faint); font-size: .86rem; font-weight: 400; }
 .fw-card ul { margin: .5rem 0 .6rem; padding-left: 1.15rem; line-height: 1.5; font-size: .95rem; }
 .fw-card .fw-limits { border-top: 1px solid var(--fw-line); padding-top: .5rem; font-size: .88rem; line-height: 1.5;
