@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from detector.calibration.calibration import CONDITION_WORDS, Calibration, Error
 from detector.calibration.fitting import cross_fitted
 from detector.calibration.likelihood import PROPOSITIONS, verbal
 from detector.calibration.sets import CalibrationSet, find_set
-from detector.errors import CalibrationError, ModelError
+from detector.errors import CalibrationError, ModelError, StoreError
 from detector.registry import CALIBRATIONS_VARIABLE, SHIPPED_SETS, find_calibration
-from pages.parts.calibration import charts
+from pages.parts.calibration import charts, drift_panel, labelling
 from pages.parts.models import model_choice
-from pages.parts.shared import address, markup
+from pages.parts.shared import actor, address, markup, navigation
+from pages.parts.shared.address import Place
 
 
 def render() -> None:
@@ -36,7 +38,11 @@ def render() -> None:
     if not found:
         markup.empty("straighten", "No model is calibrated", "docs/command-line.md says how to fit a calibration.")
         return
-    wanted = address.read().model
+    place = address.read()
+    if place.exhibit is not None:
+        _label(place.exhibit, found)
+        return
+    wanted = place.model
     first = next((model_id for model_id in (wanted, *default) if model_id in found), next(iter(found)))
     about, choice = st.columns([5, 3], vertical_alignment="bottom")
     with choice:
@@ -59,6 +65,16 @@ def render() -> None:
     markup.note(of)
     _show_charts(calibration, rows, ratios)
     _show_errors(calibration)
+    drift_panel.show(calibration, actor.name())
+    labelling.show_list(found)
+
+
+def _label(exhibit_id: str, found: Mapping[str, Calibration]) -> None:
+    try:
+        labelling.show(exhibit_id, found)
+    except StoreError as error:
+        markup.problem("This file cannot be labelled", str(error))
+        navigation.link("calibration", "Calibration", Place(), icon=":material/straighten:")
 
 
 @st.cache_data(show_spinner="Fitting without each cluster in turn…", max_entries=16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,8 @@ from detector.settings import AnalysisSettings
 if TYPE_CHECKING:
     from detector.registry import LoadedModel, ModelCard
 
+# The facts of a card that change a model's numbers; the others change what is concluded from them.
+_NUMBERS = ("architecture", "crop", "inputs")
 _CARD_WORDS = {"decision": "thresholds", "inputs": "inputs (fusion, margins)"}
 
 
@@ -103,11 +105,22 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
 def model_digest(model: LoadedModel) -> str:
     """16 hex digits of all that changes a model's numbers: its weights and those of the trunk it reads, and of their
     cards the architecture, the crop and the inputs."""
-    parts = []
-    for one in (model, model.trunk):
-        if one is not None:
-            facts = {name: value for name, value in card_facts(one.card).items() if name != "decision"}
-            parts.append([one.card.model_id, one.card.weights_sha256, facts])
+    used = (one for one in (model, model.trunk) if one is not None)
+    return _digest(ModelIdentity(one.card.model_id, one.card.weights_sha256, card_facts(one.card)) for one in used)
+
+
+def recorded_digests(identity: AnalysisIdentity) -> dict[str, str]:
+    """The `model_digest` of each model that an analysis used, by its id."""
+    used = {one.model_id: one for one in identity.models}
+    trunks = {name: used.get(one.card.get("inputs", {}).get("trunk")) for name, one in used.items()}
+    return {name: _digest(model for model in (one, trunks[name]) if model is not None) for name, one in used.items()}
+
+
+def _digest(models: Iterable[ModelIdentity]) -> str:
+    parts = [
+        [one.model_id, one.weights_sha256, {name: fact for name, fact in one.card.items() if name in _NUMBERS}]
+        for one in models
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

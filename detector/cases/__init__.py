@@ -2,7 +2,9 @@
 file that an anchor file beside it watches."""
 
 from detector.cases.backup import restore
+from detector.cases.drift_log import DriftReport, ModelDrift, drift_of
 from detector.cases.home import ANCHOR_VARIABLE, HOME_VARIABLE, default_home
+from detector.cases.scored_files import ScoredFiles, Window
 from detector.cases.similarity import Match, SeenBefore
 from detector.cases.statements import (
     ROLES,
@@ -40,6 +42,7 @@ from detector.cases.types import (
     Timestamp,
     Verification,
 )
+from detector.cases.uncertain_files import UncertainFile, UncertainFiles, most_uncertain
 
 __all__ = [
     "ANCHOR_VARIABLE",
@@ -57,6 +60,7 @@ __all__ = [
     "CasePage",
     "CaseStore",
     "CaseSummary",
+    "DriftReport",
     "Event",
     "Exhibit",
     "Facets",
@@ -69,15 +73,22 @@ __all__ = [
     "JobState",
     "LabelledAnalysis",
     "Match",
+    "ModelDrift",
     "Note",
     "Opinion",
+    "ScoredFiles",
     "SeenBefore",
     "SignOff",
     "Signature",
     "StoreVerification",
     "StrayFile",
     "Timestamp",
+    "UncertainFile",
+    "UncertainFiles",
     "Verification",
+    "Window",
     "default_home",
+    "drift_of",
+    "most_uncertain",
     "restore",
 ]

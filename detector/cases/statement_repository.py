@@ -150,6 +150,14 @@ class StatementRepository:
         """Oldest first: of each exhibit the last one counts."""
         return self._read(lambda cursor: _truths(cursor, case_id=case_id, exhibit_id=exhibit_id), case_id)
 
+    def files_with_truth(self) -> frozenset[str]:
+        """SHA-256 of every file whose truth is recorded, and not withdrawn, for one of its exhibits at least."""
+        query = """
+            SELECT sha256 FROM exhibits JOIN truths USING (exhibit_id)
+            GROUP BY exhibits.exhibit_id, sha256 HAVING arg_max(truth, truth_id) <> 'unknown'
+        """
+        return self._read(lambda cursor: frozenset(sha256 for (sha256,) in cursor.execute(query).fetchall()))
+
     def labelled_analyses(self) -> list[LabelledAnalysis]:
         """Every analysis in the store of an exhibit whose truth is known, for calibration; the same file and analysis
         recorded in several cases comes once."""

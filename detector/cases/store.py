@@ -20,6 +20,7 @@ from detector.cases.case_metadata import CaseMetadata
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database
+from detector.cases.drift_log import DriftReport, record_drift
 from detector.cases.entries import (
     change_case,
     insert_analysis,
@@ -37,6 +38,7 @@ from detector.cases.job_table import JobTable
 from detector.cases.opening import open_store, system_user
 from detector.cases.reader import CaseReader
 from detector.cases.records import read_case, read_notes
+from detector.cases.scored_files import ScoredFiles, Window, read_scored_files
 from detector.cases.similarity import SimilaritySearch
 from detector.cases.statement_repository import StatementRepository
 from detector.cases.timestamps import TimestampLine, Timestamps
@@ -219,6 +221,19 @@ class CaseStore(CaseReader):
             append_event(cursor, case_id, action, storable(actor) or self._actor, details)
 
         self._database.write(change)
+
+    def scored_files(self, window: Window) -> ScoredFiles:
+        """What the newest analysis of each file of the window says, for statistics over many: files whose scores are
+        withheld (`statements.withheld_files`) are left out."""
+        withheld = self.statements.withheld_files()
+        with self._database.snapshot() as cursor:
+            return read_scored_files(cursor, self.artefact_dir, window, withheld)
+
+    def log_drift(self, report: DriftReport, *, only_news: bool = False, author: str = "") -> bool:
+        """Put a measurement of drift into the store's log; with `only_news` only where other quantities have drifted
+        than the log says already (`drift_log.record_drift`). Returns whether there is an event."""
+        who = storable(author) or self._actor
+        return self._database.write(lambda cursor: record_drift(cursor, report, who, only_news=only_news))
 
     def acknowledge(self, text: str, *, case_id: str = STORE_CHAIN, author: str = "") -> None:
         """Put on record, in words, that the open findings of a case or of the store itself were looked into; from then

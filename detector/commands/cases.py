@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands import statements
+from detector.commands import monitoring, statements
 from detector.commands.console import add_home, open_store, plain
 from detector.commands.find_case import require_case
 from detector.errors import SettingsError
@@ -73,6 +73,7 @@ def add_commands(commands: Any) -> None:
         add_home(action)
         action.set_defaults(run_command=run)
     statements.add_actions(actions)
+    monitoring.add_actions(actions)
 
 
 def _wanted(args: argparse.Namespace) -> CaseFilter:

@@ -15,6 +15,7 @@ from detector.registry.load import (
     load_weights,
     models_in,
     save_weights,
+    set_behind,
     verify_model,
     weights_dir,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "loaded_class",
     "models_in",
     "save_weights",
+    "set_behind",
     "signed_list",
     "standing",
     "verify_model",

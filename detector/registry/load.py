@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from detector.calibration.calibration import Calibration
+from detector.calibration.sets import CalibrationSet, find_set
 from detector.errors import CalibrationError, ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
 from detector.registry.card import ModelCard
@@ -104,6 +105,13 @@ def find_calibration(model_id: str) -> Calibration | None:
                 raise CalibrationError(f"{name} is the calibration of {found.model_id}; name it for that model.")
             return found
     return None
+
+
+def set_behind(calibration: Calibration) -> CalibrationSet:
+    """The set that a calibration was fitted to, which lies beside the laboratory's calibrations or is a shipped one.
+    Raises CalibrationError where it is not at hand."""
+    own = os.environ.get(CALIBRATIONS_VARIABLE)
+    return find_set(calibration.set_sha256, [SHIPPED_SETS, *([Path(own)] if own else [])])
 
 
 def verify_model(model_id: str) -> None:

@@ -10,7 +10,16 @@ import torch
 
 from detector import __version__
 from detector.analysis import Analysis, analyze
-from detector.analysis.identity import analysis_id, code_sha256, commit_of, differences, identity_of, tool
+from detector.analysis.identity import (
+    analysis_id,
+    code_sha256,
+    commit_of,
+    differences,
+    identity_of,
+    model_digest,
+    recorded_digests,
+    tool,
+)
 from detector.registry import Thresholds
 from tests.analysis.fakes import (
     SETTINGS,
@@ -18,6 +27,7 @@ from tests.analysis.fakes import (
     FakeCard,
     FakeModel,
     FakeReader,
+    FakeSequence,
     fake_components,
     make_evidence,
 )
@@ -118,6 +128,15 @@ def test_a_change_of_a_trunk_is_another_id_and_is_named() -> None:
     one = analysed()
     named = differences(replace(one, identity=before), replace(one, identity=after))
     assert named == ("weights changed: trunk, which another model reads",)
+
+
+def test_what_made_a_models_scores_follows_from_the_record_alone() -> None:
+    trunk = FakeModel(card=FakeCard(thresholds=Thresholds(1.5, -1.0, "not of the numbers")))
+    sequence = FakeSequence(trunk)
+    recorded = recorded_digests(identity_of(SETTINGS, [trunk, sequence]))
+    assert recorded == {"fake": model_digest(FakeModel()), "tm": model_digest(sequence)}  # type: ignore[arg-type]
+    others = identity_of(SETTINGS, [FakeSequence(FakeModel(card=FakeCard(weights_sha256="55" * 32)))])
+    assert recorded_digests(others)["tm"] != recorded["tm"]
 
 
 def test_changed_code_is_another_id_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

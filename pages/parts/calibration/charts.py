@@ -14,7 +14,7 @@ from detector.measurement import curves
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
-FAKE, REAL = "#D55E00", "#0072B2"
+FAKE, REAL, RECENT = "#D55E00", "#0072B2", "#E69F00"
 _GREY: Final = "rgba(128,140,152,.8)"
 _DET_RATES: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
 
@@ -55,6 +55,25 @@ def histograms(fake: Truth, values: Floats, title: str, marks: Sequence[tuple[fl
             marker={"color": colour, "opacity": 0.55},
         )  # fmt: skip
     figure.update_layout(barmode="overlay")
+    for value, words in marks:
+        figure.add_vline(x=value, line=_dashed(), annotation={"text": words, "font": {"size": 10}})
+    return figure
+
+
+def recent_over_set(of_set: Floats, recent: Floats, marks: Sequence[tuple[float, str]] = ()) -> go.Figure:
+    """How recent logits are spread over those of the set, as shares of either; `marks` as in `histograms`."""
+    figure = _empty("logit", "share of either")
+    edges = np.histogram_bin_edges(np.r_[of_set, recent], bins=24)
+    shares = [np.histogram(values, edges)[0] / max(1, len(values)) for values in (of_set, recent)]
+    centres = (edges[:-1] + edges[1:]) / 2
+    figure.add_bar(
+        x=centres, y=shares[0], width=np.diff(edges), name=f"set ({len(of_set)})",
+        marker={"color": _GREY, "opacity": 0.55},
+    )  # fmt: skip
+    figure.add_scatter(
+        x=centres, y=shares[1], mode="lines", name=f"recent ({len(recent)})",
+        line={"color": RECENT, "width": 2, "shape": "hvh"},
+    )  # fmt: skip
     for value, words in marks:
         figure.add_vline(x=value, line=_dashed(), annotation={"text": words, "font": {"size": 10}})
     return figure

@@ -40,7 +40,7 @@ def show(case: Case, exhibit: Exhibit, who: str, *, withheld: bool) -> None:
         else:
             statements.opinion_form(exhibit, who)
     with right:
-        _frames(case, exhibit, who)
+        show_frames(case, exhibit, who)
         evidence_facts.show_player(exhibit.evidence)
 
 
@@ -57,7 +57,8 @@ def here(exhibit: Exhibit) -> Place:
 
 
 @st.fragment
-def _frames(case: Case, exhibit: Exhibit, who: str) -> None:
+def show_frames(case: Case, exhibit: Exhibit, who: str) -> None:
+    """The frame that the address names, as it is, with the ways to the others."""
     evidence = exhibit.evidence
     try:
         moments = frame_images.every_moment(exhibit.sha256, evidence)

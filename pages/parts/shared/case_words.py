@@ -68,6 +68,7 @@ EVENT: dict[str, str] = {
     "truth_recorded": "Ground truth recorded",
     "signed": "Signed",
     "report_rendered": "Report made",
+    "drift_measured": "Drift measured",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from detector.cases import TRUTHS, VERDICTS, Case, Exhibit, Opinion
@@ -22,11 +24,12 @@ def show(case: Case, exhibit: Exhibit, who: str) -> None:
         show_truth(exhibit, who)
 
 
-def show_truth(exhibit: Exhibit, who: str) -> None:
-    """The truths recorded of the exhibit, newest first, and the form that adds to it."""
+def show_truth(exhibit: Exhibit, who: str, *, then: Callable[[], None] = lambda: None) -> None:
+    """The truths recorded of the exhibit, newest first, and the form that adds to it; `then` is called when it did,
+    before the page is drawn anew."""
     markup.heading("Ground truth", "learned later")
     _show_truths(exhibit)
-    _truth_form(exhibit, who)
+    _truth_form(exhibit, who, then)
 
 
 def show_opinions(exhibit: Exhibit) -> None:
@@ -93,7 +96,7 @@ def _show_truths(exhibit: Exhibit) -> None:
         markup.note("Not known. Once it is, record it here: later calibrations of the models can use it.")
 
 
-def _truth_form(exhibit: Exhibit, who: str) -> None:
+def _truth_form(exhibit: Exhibit, who: str, then: Callable[[], None]) -> None:
     key = f"truth_{exhibit.exhibit_id}"
     with st.form(f"{key}_form", border=True, clear_on_submit=True):
         truth = st.radio(
@@ -117,4 +120,5 @@ def _truth_form(exhibit: Exhibit, who: str) -> None:
     except StoreError as error:
         markup.problem("The ground truth was not recorded", str(error))
         return
+    then()
     st.rerun()
