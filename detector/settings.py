@@ -1,12 +1,48 @@
-"""Settings of an analysis: typed, frozen, validated, and hashed into every result."""
+"""Settings of an analysis, typed, frozen, validated and hashed into every result; and the folder of the record."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 from detector.errors import SettingsError
+
+HOME_VARIABLE = "FRAMEWITNESS_HOME"
+
+
+def default_home() -> Path:
+    """The folder that holds every case: FRAMEWITNESS_HOME if set, else `framewitness` in the user's data folder
+    (XDG Base Directory on Linux, Application Support on macOS, LOCALAPPDATA on Windows)."""
+    if chosen := os.environ.get(HOME_VARIABLE):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library" / "Application Support"
+    else:
+        root = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return root / "framewitness"
+
+
+@contextmanager
+def home_at(folder: Path | None) -> Iterator[None]:
+    """Within the block, the default home is `folder`, for the whole process; nothing changes where that is None."""
+    before = os.environ.get(HOME_VARIABLE)
+    if folder is not None:
+        os.environ[HOME_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(HOME_VARIABLE, None)
+        else:
+            os.environ[HOME_VARIABLE] = before
 
 
 @dataclass(frozen=True, slots=True)

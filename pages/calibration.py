@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,13 +13,13 @@ import streamlit as st
 from scipy.special import expit, logit
 
 from detector.analysis.types import sigmoid
-from detector.calibration.calibration import CONDITION_WORDS, Calibration, ErrorRow
+from detector.calibration.calibration import CONDITION_WORDS, Calibration, ErrorRow, Policy
 from detector.calibration.fitting import cross_fitted
 from detector.calibration.likelihood import PROPOSITIONS, verbal
 from detector.calibration.sets import CalibrationSet, find_set
 from detector.errors import CalibrationError, ModelError, StoreError
-from detector.registry import CALIBRATIONS_VARIABLE, SHIPPED_SETS, find_calibration
-from pages.parts.calibration import charts, drift_panel, labelling
+from detector.registry import find_calibration, set_folders
+from pages.parts.calibration import charts, drift_panel, labelling, set_choice
 from pages.parts.models import model_choice
 from pages.parts.shared import actor, address, markup, navigation
 from pages.parts.shared.address import Place
@@ -34,9 +32,11 @@ def render() -> None:
         default = model_choice.default_ids()
     except (ModelError, CalibrationError) as error:
         markup.problem("The calibrations cannot be read", str(error))
+        set_choice.show()
         return
     if not found:
         markup.empty("straighten", "No model is calibrated", "docs/command-line.md says how to fit a calibration.")
+        set_choice.show()
         return
     place = address.read()
     if place.exhibit is not None:
@@ -57,6 +57,7 @@ def render() -> None:
             f"generators, {calibration.n_real:,} genuine ones of {calibration.sources} sources",
         )
     _show_summary(calibration)
+    set_choice.show()
     try:
         of, rows, ratios = _scores(calibration.set_sha256, calibration.model_id, calibration.method)
     except CalibrationError as error:
@@ -80,8 +81,7 @@ def _label(exhibit_id: str, found: Mapping[str, Calibration]) -> None:
 @st.cache_data(show_spinner="Fitting without each cluster in turn…", max_entries=16)
 def _scores(sha256: str, model_id: str, method: str) -> tuple[str, pd.DataFrame, np.ndarray]:
     """The provenance of a set, its rows of a model, and their cross-fitted log-likelihood ratios."""
-    own = os.environ.get(CALIBRATIONS_VARIABLE)
-    of: CalibrationSet = find_set(sha256, [SHIPPED_SETS, *([Path(own)] if own else [])])
+    of: CalibrationSet = find_set(sha256, set_folders())
     rows = of.of(model_id)
     return of.provenance, rows, cross_fitted(rows, method)  # type: ignore[arg-type]
 
@@ -101,6 +101,7 @@ def _show_summary(calibration: Calibration) -> None:
                 ),
                 ("Expected calibration error", f"{calibration.ece:.3f}"),
                 ("Set", f"{calibration.set_name}, SHA-256 {calibration.set_sha256[:16]}…"),
+                *_thresholds(calibration),
             ]
         )
         markup.note(f"Cross-fitted: no clip is judged by what saw its generator or source. {calibration.cap_text()}")
@@ -109,6 +110,25 @@ def _show_summary(calibration: Calibration) -> None:
             st.dataframe(table, hide_index=True, width="stretch")
     with right:
         _show_prior(calibration)
+
+
+def _thresholds(calibration: Calibration) -> list[tuple[str, str]]:
+    """What decides, as scores: the limits and the thresholds, with their intervals where they are known."""
+    ends = calibration.threshold_intervals or (None, None)
+    low, high = (
+        f"{sigmoid(value):.3f}"
+        + ("" if spread is None else f" (95 % by these limits: {sigmoid(spread[0]):.3f} to {sigmoid(spread[1]):.3f})")
+        for value, spread in zip(calibration.thresholds, ends, strict=True)
+    )
+    policy = calibration.policy or Policy()
+    whose = (
+        "the card's, set by these limits on more than this set" if calibration.policy is None else "of the laboratory"
+    )
+    return [
+        ("Limits", f"{policy.words} ({whose})"),
+        ("Called manipulated from", high),
+        ("Nothing found to", low),
+    ]
 
 
 def _show_prior(calibration: Calibration) -> None:
@@ -154,8 +174,9 @@ def _show_charts(calibration: Calibration, rows: pd.DataFrame, ratios: np.ndarra
         ("DET", charts.det(fake, logits), "Normal-quantile axes: a straight line is a pair of normal distributions."),
         (
             "Risk and coverage",
-            charts.risk_coverage(fake, ratios),
-            "Decided by the likelihood ratio; what is nearest to 1 is left undecided first.",
+            charts.risk_coverage(fake, ratios, _in_force(fake, logits, low, high)),
+            "Decided by the likelihood ratio; what is nearest to 1 is left undecided first. The mark: what the two "
+            "thresholds decide, and how often wrongly.",
         ),
     ]
     for start in range(0, len(drawn), 2):
@@ -164,6 +185,14 @@ def _show_charts(calibration: Calibration, rows: pd.DataFrame, ratios: np.ndarra
                 markup.heading(title)
                 st.plotly_chart(figure, key=f"calibration_{title}", config={"displayModeBar": False})
                 markup.note(said)
+
+
+def _in_force(fake: np.ndarray, logits: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """(share of the clips that the thresholds decide, share of errors among these)."""
+    called, cleared = logits >= high, logits <= low
+    decided = int((called | cleared).sum())
+    wrong = int((called & ~fake).sum() + (cleared & fake).sum())
+    return decided / len(logits), wrong / max(1, decided)
 
 
 def _show_errors(calibration: Calibration) -> None:

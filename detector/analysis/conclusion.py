@@ -20,7 +20,7 @@ import numpy as np
 from detector.analysis.aggregate import USABLE_WEIGHT, mean_weight
 from detector.analysis.kinds import kind_of
 from detector.analysis.moments import Moments, find_moments, peak_reasons, run_reasons, segment_reasons
-from detector.analysis.strength import backing
+from detector.analysis.strength import backing, calibration_behind, thresholds_in_force
 from detector.analysis.types import Conclusion, Label, ModelResult, Reason, TrackScore, sigmoid
 from detector.analysis.voting import mean_logit, voting
 from detector.calibration.calibration import Calibration
@@ -57,11 +57,19 @@ class Findings:
         return self.evidence.kind == "still"
 
     @property
+    def decided(self) -> list[tuple[ModelResult, Thresholds]]:
+        """Every model with its thresholds: the card's or, of one whose calibration backs the score, those in force."""
+        behind = calibration_behind(self, voting(self.results))
+        return [
+            (result, thresholds_in_force(result.model_id, decision, behind))
+            for result, decision in zip(self.results, self.decisions, strict=True)
+        ]
+
+    @property
     def voters(self) -> list[tuple[ModelResult, Thresholds]]:
         """The models that decide, with their thresholds."""
         deciding = {id(result) for result in voting(self.results)}
-        pairs = zip(self.results, self.decisions, strict=True)
-        return [(result, decision) for result, decision in pairs if id(result) in deciding]
+        return [(result, decision) for result, decision in self.decided if id(result) in deciding]
 
 
 def _logit(result: ModelResult) -> float:
@@ -112,8 +120,7 @@ def _moments(findings: Findings, voters: Sequence[tuple[ModelResult, Thresholds]
     """A still has none."""
     if findings.still:
         return Moments()
-    pairs = list(zip(findings.results, findings.decisions, strict=True))
-    return find_moments(pairs, {result.model_id for result, _ in voters}, findings.deciding)
+    return find_moments(findings.decided, {result.model_id for result, _ in voters}, findings.deciding)
 
 
 def _accused(findings: Findings, found: Moments, by_score: FaceTrack | None) -> list[FaceTrack]:

@@ -105,8 +105,13 @@ def _facts(model: LoadedModel) -> dict[str, Any]:
 def model_digest(model: LoadedModel) -> str:
     """16 hex digits of all that changes a model's numbers: its weights and those of the trunk it reads, and of their
     cards the architecture, the crop and the inputs."""
-    used = (one for one in (model, model.trunk) if one is not None)
-    return _digest(ModelIdentity(one.card.model_id, one.card.weights_sha256, card_facts(one.card)) for one in used)
+    return card_digest(model.card, None if model.trunk is None else model.trunk.card)
+
+
+def card_digest(card: ModelCard, trunk: ModelCard | None) -> str:
+    """`model_digest` of the model with that card, which reads the model with the card `trunk`."""
+    used = (one for one in (card, trunk) if one is not None)
+    return _digest(ModelIdentity(one.model_id, one.weights_sha256, card_facts(one)) for one in used)
 
 
 def recorded_digests(identity: AnalysisIdentity) -> dict[str, str]:

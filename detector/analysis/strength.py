@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 import numpy as np
@@ -15,6 +16,7 @@ from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
     from detector.analysis.conclusion import Findings
+    from detector.measurement.thresholds import Thresholds
 
 
 _LEAST_CLIPS: Final = 10
@@ -34,6 +36,22 @@ def calibration_behind(findings: Findings, voters: Sequence[ModelResult]) -> Cal
     """The calibration of the one model that decides; None of a still, and where several decide together."""
     known = dict(zip((result.model_id for result in findings.results), findings.calibrations, strict=False))
     return known.get(voters[0].model_id) if len(voters) == 1 and not findings.still else None
+
+
+def thresholds_in_force(model_id: str, thresholds: Thresholds, calibration: Calibration | None) -> Thresholds:
+    """The thresholds that decide about a model's score: those of its card or, where the calibration that backs the
+    conclusion is the model's and has a policy, what the policy's limits come to. Levels within a track stay the card's;
+    but a run needs no less than a whole track does, since the limits would not hold otherwise."""
+    if calibration is None or calibration.model_id != model_id or calibration.policy is None:
+        return thresholds
+    low, high = calibration.thresholds
+    return replace(
+        thresholds,
+        likely_manipulated_logit=high,
+        no_manipulation_logit=low,
+        basis=f"{calibration.set_name} by the laboratory's policy: {calibration.policy.words}",
+        run_logit=None if thresholds.run_logit is None else max(thresholds.run_logit, high),
+    )
 
 
 def backing(findings: Findings, voters: Sequence[ModelResult], logit: float) -> Backing:
@@ -138,7 +156,8 @@ def _strength_text(calibration: Calibration, strength: Strength) -> str:
 
 def _errors_text(calibration: Calibration, rows: Sequence[ErrorRow]) -> str:
     whole = calibration.errors[0]
-    said = [f"At the thresholds in force, of the set {_errors(whole)}"]
+    policy = "" if calibration.policy is None else f" by the laboratory's policy ({calibration.policy.words})"
+    said = [f"At the thresholds in force{policy}, of the set {_errors(whole)}"]
     if rows:
         # Where it errs most among clips like this one.
         worst = max(rows, key=lambda row: _share(row.false_alarms, row.n_real) + _share(row.misses, row.n_fake))

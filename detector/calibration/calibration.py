@@ -14,11 +14,18 @@ from detector.calibration.calibrators import Calibrator, Method
 from detector.calibration.likelihood import verbal
 from detector.errors import CalibrationError
 from detector.measurement.conditions import light_class, size_class
+from detector.measurement.thresholds import FALSE_ALARM_SHARE, MISS_SHARE
 
 Share = Annotated[FiniteFloat, Field(ge=0, le=1)]
+Limit = Annotated[FiniteFloat, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]
+_Ends = tuple[FiniteFloat, FiniteFloat]
 _RESOLUTION_EDGES_PX: Final = (480, 720, 1080)
 _BITS_EDGES: Final = (0.05, 0.15)
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class _Frozen(BaseModel):
@@ -32,6 +39,33 @@ class MethodTried(_Frozen):
     log_loss: FiniteFloat
     cllr: FiniteFloat
     ece: Share
+
+
+class Policy(_Frozen):
+    """The errors that a laboratory allows, as shares of a calibration set's clips: `false_alarms` of genuine ones that
+    are called manipulated, `misses` of manipulated ones in which nothing is found."""
+
+    false_alarms: Limit = FALSE_ALARM_SHARE
+    misses: Limit = MISS_SHARE
+
+    @classmethod
+    def of(cls, false_alarms: float, misses: float) -> Self:
+        """The policy with these limits. Raises CalibrationError for one that is not above 0 and below 1."""
+        try:
+            return cls(false_alarms=false_alarms, misses=misses)
+        except ValidationError as error:
+            raise CalibrationError(
+                f"Expected limits above 0 and below 1, such as 0.05, found {false_alarms:g} for false alarms and "
+                f"{misses:g} for misses."
+            ) from error
+
+    @property
+    def words(self) -> str:
+        """Both limits in a phrase."""
+        return (
+            f"at most {100 * self.false_alarms:.3g} % of the genuine clips are called manipulated, and in at most "
+            f"{100 * self.misses:.3g} % of the manipulated ones nothing is found"
+        )
 
 
 class ErrorRow(_Frozen):
@@ -57,7 +91,10 @@ class Calibration(_Frozen):
     `parameters` of the calibrator of `method`, and `draws` of it fitted to groups drawn again, for intervals; `tried`
     all methods. `cllr`, `cllr_min` (bits) and `ece` are of the chosen one, cross-fitted. `lowest` and `highest` are the
     natural log-likelihood ratios that the set supports (`likelihood.bounds`). `thresholds` (no manipulation, likely
-    manipulated) are those that `errors` hold for.
+    manipulated) are those that `errors` hold for: with a `policy` what its limits come to on the set, and then they
+    decide in place of the card's; without one the card's. `threshold_intervals` are 95 % intervals, by clusters drawn
+    again, of the thresholds that the limits come to on the set (without a policy: the default ones); None in older
+    calibrations.
     """
 
     form: Literal["framewitness.calibration/1"] = "framewitness.calibration/1"
@@ -78,8 +115,11 @@ class Calibration(_Frozen):
     ece: Share
     lowest: Annotated[FiniteFloat, Field(le=0)]
     highest: Annotated[FiniteFloat, Field(ge=0)]
-    thresholds: tuple[FiniteFloat, FiniteFloat]
+    thresholds: _Ends
     errors: tuple[ErrorRow, ...]
+    # Left out of the JSON where there is none, so that the hash of an older calibration stays what it was.
+    policy: Annotated[Policy | None, Field(exclude_if=_is_none)] = None
+    threshold_intervals: Annotated[tuple[_Ends, _Ends] | None, Field(exclude_if=_is_none)] = None
 
     @property
     def sha256(self) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from detector.calibration.calibration import Calibration, ErrorRow, MethodTried, condition_classes
+from detector.calibration.calibration import Calibration, ErrorRow, MethodTried, Policy, condition_classes
 from detector.calibration.calibrators import (
     METHODS,
     Calibrator,
@@ -25,18 +25,23 @@ from detector.errors import CalibrationError
 from detector.measurement.curves import calibration_errors
 from detector.measurement.likelihood_ratio import cllr, cllr_min
 from detector.measurement.metrics import share_interval
+from detector.measurement.thresholds import calling_threshold, clearing_threshold, rounded_thresholds
 
 LEAST_OF_EACH: Final = 10
 """Clips and groups of either label below which nothing is fitted."""
 _FOLDS: Final = 5
 _REPEATS: Final = 5
 _DRAWS: Final = 100
+_THRESHOLD_DRAWS: Final = 1000
 _TIE_NATS: Final = 0.005
 _DRAWN: Final[frozenset[Method]] = frozenset({"temperature", "platt", "beta"})
 
 
-def fit_calibration(of: CalibrationSet, model_id: str, thresholds: tuple[float, float], seed: int = 7) -> Calibration:
-    """The calibration of a model on a set. `thresholds` (no manipulation, likely manipulated) are those of its card.
+def fit_calibration(
+    of: CalibrationSet, model_id: str, thresholds: tuple[float, float], policy: Policy | None = None, seed: int = 7
+) -> Calibration:
+    """The calibration of a model on a set. `thresholds` (no manipulation, likely manipulated) are those of its card;
+    with a `policy` they are what its limits come to on the set (`policy_thresholds`).
 
     Of methods that are as good as the best one, within `_TIE_NATS`, the one with the fewest parameters is chosen. Folds
     and draws go by `clusters`. Raises CalibrationError with fewer than `LEAST_OF_EACH` scored clips or five clusters of
@@ -58,6 +63,8 @@ def fit_calibration(of: CalibrationSet, model_id: str, thresholds: tuple[float, 
     runs = crossed[best.method]
     ratios = np.mean(runs, axis=0)
     low, high = bounds(ratios, fake)
+    if policy is not None:
+        thresholds = policy_thresholds(logits, fake, policy)
     return Calibration(
         model_id=model_id,
         made_by=of.made_by[model_id],
@@ -78,7 +85,30 @@ def fit_calibration(of: CalibrationSet, model_id: str, thresholds: tuple[float, 
         highest=round(high, 4),
         thresholds=thresholds,
         errors=tuple(_errors(rows, logits, fake, thresholds)),
+        policy=policy,
+        threshold_intervals=_threshold_intervals(logits, fake, groups, policy or Policy(), seed),
     )
+
+
+def policy_thresholds(logits: Floats, fake: Truth, policy: Policy) -> tuple[float, float]:
+    """The logits (no manipulation, likely manipulated) that a policy comes to on logits (N,) of known truth: the least
+    of genuine clips and the most of manipulated ones that keep its limits there."""
+    calling = calling_threshold(logits[~fake], policy.false_alarms)
+    return rounded_thresholds(clearing_threshold(logits[fake], policy.misses, calling), calling)
+
+
+def _threshold_intervals(
+    logits: Floats, fake: Truth, groups: NDArray[np.object_], policy: Policy, seed: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """95 % intervals of both thresholds (percentile bootstrap): clusters are drawn again within either label."""
+    rng = np.random.default_rng(seed)
+    parts = [[np.flatnonzero(groups == name) for name in sorted(set(groups[side]))] for side in (fake, ~fake)]
+    drawn = []
+    for _ in range(_THRESHOLD_DRAWS):
+        own = np.concatenate([part[place] for part in parts for place in rng.integers(0, len(part), len(part))])
+        drawn.append(policy_thresholds(logits[own], fake[own], policy))
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0).round(3).T.tolist()
+    return tuple(low), tuple(high)
 
 
 def clusters(rows: pd.DataFrame) -> NDArray[np.object_]:

@@ -24,6 +24,8 @@ COLUMNS: Final = (*FACTS, "model", "logit", *CONDITIONS)
 """One row a file and model: the file's SHA-256, "real" or "fake", where it comes from, who is in it (`group`), what
 made it; the model and its logit, None where it had none; the shorter side of the deciding face and of the picture in
 pixels, bits a pixel, mean luma of the face (0..1), codec, examined faces, whether there is a sound stream."""
+_NUMBERS: Final = ("face_px", "short_side_px", "bits_per_pixel", "exposure", "frames_scored")
+_KINDS: Final = "numbers for logit and measured conditions, true or false for sound, and text otherwise"
 _KEY: Final = b"framewitness"
 
 
@@ -76,7 +78,19 @@ class CalibrationSet:
             ) from error
         if not set(table["label"]) <= {"real", "fake"}:
             raise CalibrationError(f"Expected the labels of {path.name} to be real or fake.")
+        if wrong := [name for name in COLUMNS if not _holds(found.schema.field(name).type, name)]:
+            raise CalibrationError(f"Expected {path.name} to hold {_KINDS}; these columns do not: {', '.join(wrong)}.")
         return made
+
+
+def _holds(found: pa.DataType, name: str) -> bool:
+    if pa.types.is_null(found):
+        return True
+    if name == "sound":
+        return bool(pa.types.is_boolean(found))
+    if name == "logit" or name in _NUMBERS:
+        return bool(pa.types.is_floating(found) or pa.types.is_integer(found))
+    return bool(pa.types.is_string(found) or pa.types.is_large_string(found))
 
 
 def find_set(sha256: str, folders: Iterable[Path]) -> CalibrationSet:

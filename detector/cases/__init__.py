@@ -3,7 +3,7 @@ file that an anchor file beside it watches."""
 
 from detector.cases.backup import restore
 from detector.cases.drift_log import DriftReport, ModelDrift, drift_of
-from detector.cases.home import ANCHOR_VARIABLE, HOME_VARIABLE, default_home
+from detector.cases.home import ANCHOR_VARIABLE
 from detector.cases.scored_files import ScoredFiles, Window
 from detector.cases.similarity import Match, SeenBefore
 from detector.cases.statements import (
@@ -43,6 +43,7 @@ from detector.cases.types import (
     Verification,
 )
 from detector.cases.uncertain_files import UncertainFile, UncertainFiles, most_uncertain
+from detector.settings import HOME_VARIABLE, default_home
 
 __all__ = [
     "ANCHOR_VARIABLE",

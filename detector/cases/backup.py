@@ -3,12 +3,14 @@
 database/       DuckDB's EXPORT DATABASE: the schema as SQL and each table as Parquet, readable without this program
 evidence/       the originals
 artefacts/      saved results
+calibration/    calibration sets, and which one is in force
 cases.anchor    the anchor file
 cases.timestamps  the time stamps, where there are any
 backup.json     the schema's steps, the program's version, and the SHA-256 of every other file
 
-Automatic backups lie in the home's `backups` and hold all but the two folders: originals and results are files
-that never change, and restoring leaves them where they are.
+Automatic backups lie in the home's `backups` and hold all but these three folders: originals, results, sets and choices
+are files that never change, and restoring leaves them where they are; which set is in force the log says (see
+`calibration_choice`).
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ from pathlib import Path
 import duckdb
 
 from detector import __version__
+from detector.calibration.in_force import CALIBRATION_FOLDER
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database, utc_now
 from detector.cases.home import BACKUP_MANIFEST, Layout, backup_number
 from detector.cases.migrations import MIGRATIONS, applied, migrate
 from detector.errors import StoreDamagedError, StoreError
 
-_FILES = ("evidence", "artefacts")
+_FILES = ("evidence", "artefacts", CALIBRATION_FOLDER)
 _ANCHOR, _TIMESTAMPS = "cases.anchor", "cases.timestamps"
 _DAILY = "daily"
 _DAILY_KEPT, _OTHERS_KEPT = 7, 3

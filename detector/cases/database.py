@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 
-from detector.cases.home import HOME_VARIABLE, Layout
+from detector.cases.home import Layout
 from detector.errors import StoreDamagedError, StoreError
+from detector.settings import HOME_VARIABLE
 
 T = TypeVar("T")
 

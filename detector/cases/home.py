@@ -6,32 +6,18 @@ import errno
 import hashlib
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from detector.calibration.in_force import CALIBRATION_FOLDER
 from detector.errors import StoreError
+from detector.settings import HOME_VARIABLE
 
-HOME_VARIABLE = "FRAMEWITNESS_HOME"
 ANCHOR_VARIABLE = "FRAMEWITNESS_ANCHOR"
 BACKUP_NAME = "[0-9]*T[0-9]*Z-*"
 BACKUP_MANIFEST = "backup.json"
 # A database that is still being made beside the one that it will be.
 UNFINISHED_DATABASE = ".*.duckdb*"
-
-
-def default_home() -> Path:
-    """The folder that holds every case: FRAMEWITNESS_HOME if set, else `framewitness` in the user's data folder
-    (XDG Base Directory on Linux, Application Support on macOS, LOCALAPPDATA on Windows)."""
-    if chosen := os.environ.get(HOME_VARIABLE):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        root = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        root = Path.home() / "Library" / "Application Support"
-    else:
-        root = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return root / "framewitness"
 
 
 def backup_number(manifest: Path) -> int:
@@ -45,7 +31,8 @@ def backup_number(manifest: Path) -> int:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The folders of one home: `evidence` originals, `artefacts` content-named results, `spool` results that wait to
-    be imported, `logs` of the workers, `backups` those made by themselves."""
+    be imported, `logs` of the workers, `backups` those made by themselves, `calibration` sets and what was made of
+    them."""
 
     home: Path
 
@@ -104,17 +91,26 @@ class Layout:
         return self.home / "spool"
 
     @property
+    def calibration(self) -> Path:
+        """The folder of calibration sets and of the choice that is in force (see `detector.calibration.in_force`)."""
+        return self.home / CALIBRATION_FOLDER
+
+    @property
     def logs(self) -> Path:
         """The folder of the worker's logs."""
         return self.home / "logs"
 
+    @property
+    def _written(self) -> tuple[Path, ...]:
+        return (self.home, self.evidence, self.artefacts, self.calibration, self.spool, self.logs)
+
     def make(self) -> None:
         """Create what is missing. Raises StoreError where the folder cannot be written."""
         try:
-            for folder in (self.home, self.evidence, self.artefacts, self.spool, self.logs, self.anchor.parent):
+            for folder in (*self._written, self.anchor.parent):
                 # Case material is nobody else's business on a shared machine.
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for place in (self.home, self.evidence, self.artefacts, self.spool, self.logs, self.database):
+            for place in (*self._written, self.database):
                 if place.exists() and not os.access(place, os.W_OK):
                     raise PermissionError(errno.EACCES, "it is read-only", str(place))
         except OSError as error:

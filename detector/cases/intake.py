@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import duckdb
 
+from detector.calibration.in_force import UNFINISHED
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.database import Database
 from detector.cases.entries import storable
@@ -110,7 +111,7 @@ def named_files(cursor: duckdb.DuckDBPyConnection) -> frozenset[str]:
 
 def find_strays(cursor: duckdb.DuckDBPyConnection, layout: Layout) -> tuple[StrayFile, ...]:
     """The files that nothing names: in the evidence folder those of no exhibit, among the saved results those of no
-    record, and what a database or a backup in the making left when its process was killed; by path."""
+    record, and what a database, a backup or a calibration in the making left when its process was killed; by path."""
     named = {stored_path(layout.evidence, sha256) for sha256 in named_files(cursor)}
     named |= {layout.artefacts / path for (path,) in cursor.execute("SELECT path FROM artefacts").fetchall()}
     looked_at = (
@@ -118,6 +119,7 @@ def find_strays(cursor: duckdb.DuckDBPyConnection, layout: Layout) -> tuple[Stra
         *layout.artefacts.rglob("*"),
         *layout.unfinished_backup.rglob("*"),
         *layout.home.glob(UNFINISHED_DATABASE),
+        *layout.calibration.glob(f"{UNFINISHED}*"),
     )
     found = []
     for path in sorted(looked_at):

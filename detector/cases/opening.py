@@ -8,6 +8,7 @@ import duckdb
 
 from detector.cases.anchor import Anchor
 from detector.cases.backup import keep_backup, keep_daily_backup
+from detector.cases.calibration_choice import put_right
 from detector.cases.chain import STORE_CHAIN, append_event, last_change, read_events, read_head
 from detector.cases.database import Database
 from detector.cases.findings import ANCHOR_DIFFERS
@@ -52,6 +53,7 @@ def open_store(layout: Layout, actor: str) -> tuple[Database, Anchor, Timestamps
             *_check_anchor(database, anchor, actor, expected),
             *_check_timestamps(database, timestamps, actor),
             *_report_wal(database, actor),
+            *put_right(database, layout, actor),
         ]
         if failed := keep_daily_backup(database, layout):
             warnings.append(failed)

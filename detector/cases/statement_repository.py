@@ -158,9 +158,9 @@ class StatementRepository:
         """
         return self._read(lambda cursor: frozenset(sha256 for (sha256,) in cursor.execute(query).fetchall()))
 
-    def labelled_analyses(self) -> list[LabelledAnalysis]:
+    def labelled_analyses(self, *, closed_only: bool = False) -> list[LabelledAnalysis]:
         """Every analysis in the store of an exhibit whose truth is known, for calibration; the same file and analysis
-        recorded in several cases comes once."""
+        recorded in several cases comes once. `closed_only`: of exhibits in closed cases."""
 
         def read(cursor: duckdb.DuckDBPyConnection) -> list[LabelledAnalysis]:
             newest = {found.exhibit_id: found for found in _truths(cursor)}
@@ -169,9 +169,11 @@ class StatementRepository:
             for exhibit_id, found in newest.items():
                 if found.truth != "unknown":
                     said.setdefault(files[exhibit_id], set()).add(found.truth)
+            query = "SELECT case_id FROM case_states WHERE status = 'closed'"
+            closed = {case_id for (case_id,) in cursor.execute(query).fetchall()}
             once: dict[tuple[str, str], LabelledAnalysis] = {}
             for exhibit_id, found in newest.items():
-                if found.truth == "unknown":
+                if found.truth == "unknown" or (closed_only and found.case_id not in closed):
                     continue
                 sha256 = files[exhibit_id]
                 for record in read_analyses(cursor, self._layout.artefacts, exhibit_id=exhibit_id):

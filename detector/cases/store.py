@@ -16,6 +16,8 @@ from detector.cases.anchor import Anchor
 from detector.cases.artefacts import keep_analysis
 from detector.cases.backup import back_up
 from detector.cases.bundle import import_bundle
+from detector.cases.calibration_cases import CaseSet, set_from_cases
+from detector.cases.calibration_choice import CalibrationChoice
 from detector.cases.case_metadata import CaseMetadata
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.codec import file_sha256
@@ -56,7 +58,8 @@ class CaseStore(CaseReader):
     """Safe to share between threads: reads take a cursor each, writes wait for one another.
 
     `jobs` is the job table; `metadata` keeps status, tags, stars, exhibit names and bookmarks; `statements` opinions,
-    ground truth, signatures and views; `similarity` finds what was seen before; `intake` is the way in for files.
+    ground truth, signatures and views; `calibration` puts a calibration set in force; `similarity` finds what was seen
+    before; `intake` is the way in for files.
     `timestamps` has the logs' newest events stamped by an authority, where one is named.
     `warnings` are plain sentences on what happened at opening. Every method raises StoreError for an id that the store
     does not hold.
@@ -77,6 +80,7 @@ class CaseStore(CaseReader):
         self.jobs = JobTable(database, actor)
         self.metadata = CaseMetadata(database, actor)
         self.statements = StatementRepository(database, layout, actor, self.verify)
+        self.calibration = CalibrationChoice(database, layout, actor)
         self.similarity = SimilaritySearch(database, layout, actor)
         self.intake = EvidenceIntake(database, layout, actor)
         self._actor = actor
@@ -294,6 +298,20 @@ class CaseStore(CaseReader):
         who = storable(author) or self._actor
         with self.intake.running():
             return self.case(import_bundle(self._database, self.layout, path, who, large=large))
+
+    def set_from_cases(self, name: str, provenance: str, *, author: str = "") -> CaseSet:
+        """A calibration set of closed cases whose ground truth is recorded (see `calibration_cases`), with an event in
+        the store's log that names it and its exhibits' files. Raises CalibrationError where there are none."""
+        made = set_from_cases(self, name, provenance)
+        told = {
+            "set": storable(made.of.name),
+            "set_sha256": made.of.sha256,
+            "files": sorted(set(made.of.table["sha256"])),
+            "models": sorted(made.of.made_by),
+        }
+        who = storable(author) or self._actor
+        self._database.write(lambda cursor: append_event(cursor, STORE_CHAIN, "calibration_set_made", who, told))
+        return made
 
     def back_up(self, folder: Path, *, author: str = "") -> Path:
         """Copy the whole store to an empty folder (see `backup`), and say so in the store's log."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from detector.cases.anchor import Anchor, AnchorLine, anchor_problem
+from detector.cases.calibration_choice import choice_problem
 from detector.cases.chain import STORE_CHAIN, chain_problem, clock_warnings, head_problem, read_events, read_head
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database
@@ -84,7 +85,7 @@ def verify_store(
         if lost is not None:
             own = own or f"A time stamp knows the case {lost}, which the store no longer holds: it was removed."
         # The file is read once more, after the log: a time stamp may have been taken between the two.
-        own = own or unstamped or lost_token(events, layout.timestamps)
+        own = own or unstamped or lost_token(events, layout.timestamps) or choice_problem(events, layout)
         problem = known.problem or own or _stray(cursor) or finding_problem(read_findings(cursor))
         named = named_files(cursor)
         strays = find_strays(cursor, layout)

@@ -17,7 +17,7 @@ from detector.commands.forensics import lines_of
 from detector.commands.interrupts import Interrupts
 from detector.commands.meter import Meter
 from detector.errors import EvidenceAlteredError, StoreError
-from detector.settings import AnalysisSettings
+from detector.settings import AnalysisSettings, home_at
 
 if TYPE_CHECKING:
     from detector.analysis import Analysis
@@ -55,7 +55,8 @@ def add_commands(commands: Any) -> None:
 
 def _analyze(args: argparse.Namespace) -> int:
     settings = AnalysisSettings(**{field.name: getattr(args, field.name) for field in fields(AnalysisSettings)})
-    models = load_models(args.models, args.device)
+    with home_at(args.home):  # which calibration is in force is kept there
+        models = load_models(args.models, args.device)
     each = FileByFile()
     with ExitStack() as closing:
         interrupts = closing.enter_context(Interrupts())

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 from pydantic.dataclasses import dataclass
 
+FALSE_ALARM_SHARE: Final = 0.05
+"""The share of genuine clips that may be called manipulated, unless a laboratory sets another."""
+MISS_SHARE: Final = 0.10
+"""The share of manipulated clips of which may be said that nothing was found, unless a laboratory sets another."""
+_LEAST_GAP: Final = 0.1
 Logit = Annotated[FiniteFloat, Field(ge=-1000, le=1000)]
 """A finite logit; no model reaches the ends, so a threshold there is one that is never passed."""
 
@@ -43,3 +51,21 @@ class Thresholds:
     def as_json(self) -> dict[str, Any]:
         """As cards and records have it: a rule that is not set is left out."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def calling_threshold(real: NDArray[np.float64], share: float) -> float:
+    """The lowest logit that at most a `share` (0..1, 1 excluded) of genuine clips' logits (N,), N > 0, reaches."""
+    allowed = int(share * len(real) + 1e-9)
+    return math.nextafter(float(np.sort(real)[-1 - allowed]), math.inf)
+
+
+def clearing_threshold(fake: NDArray[np.float64], share: float, calling: float) -> float:
+    """The highest logit to which at most a `share` (0..1) of manipulated clips' logits (N,), N > 0, falls; just under
+    the threshold `calling` where the two would cross, so that the promise about genuine clips holds."""
+    return min(-calling_threshold(-fake, share), calling - _LEAST_GAP)
+
+
+def rounded_thresholds(clearing: float, calling: float) -> tuple[float, float]:
+    """Both thresholds to three places, each put beyond a logit that lies on such a place itself, so that the promises
+    hold."""
+    return (math.ceil(clearing * 1000 - 1e-6) - 1) / 1000, (math.floor(calling * 1000 + 1e-6) + 1) / 1000

@@ -4,6 +4,7 @@ from detector.measurement.thresholds import Thresholds
 from detector.registry.card import ModelCard
 from detector.registry.load import (
     CALIBRATIONS_VARIABLE,
+    SHIPPED_SET,
     SHIPPED_SETS,
     available_models,
     default_model_ids,
@@ -16,6 +17,8 @@ from detector.registry.load import (
     models_in,
     save_weights,
     set_behind,
+    set_folders,
+    trunk_card,
     verify_model,
     weights_dir,
 )
@@ -41,6 +44,7 @@ from detector.registry.shipped import Standing, changed_files, check_shipped_fil
 
 __all__ = [
     "CALIBRATIONS_VARIABLE",
+    "SHIPPED_SET",
     "SHIPPED_SETS",
     "AudioVisualModel",
     "CueScores",
@@ -74,8 +78,10 @@ __all__ = [
     "models_in",
     "save_weights",
     "set_behind",
+    "set_folders",
     "signed_list",
     "standing",
+    "trunk_card",
     "verify_model",
     "weights_dir",
 ]

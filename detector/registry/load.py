@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final, cast
@@ -17,12 +18,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from detector.calibration.calibration import Calibration
+from detector.calibration.in_force import CALIBRATION_FOLDER, choice_in_force
 from detector.calibration.sets import CalibrationSet, find_set
 from detector.errors import CalibrationError, ModelError, ModelNotFoundError, WeightsRefusedError
 from detector.models import build_network
 from detector.registry.card import ModelCard
 from detector.registry.loaded import FrameModel, LoadedModel, loaded_class
 from detector.registry.optimise import folded, keep_freed_memory, limit_blas_threads
+from detector.settings import default_home
 
 DEFAULT_SET: Final = "default.json"
 CALIBRATIONS_VARIABLE: Final = "FRAMEWITNESS_CALIBRATIONS"
@@ -30,6 +33,7 @@ CALIBRATIONS_VARIABLE: Final = "FRAMEWITNESS_CALIBRATIONS"
 _FOLDER = "FRAMEWITNESS_WEIGHTS"
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
 SHIPPED_SETS = SHIPPED.parent / "calibration"
+SHIPPED_SET = SHIPPED_SETS / "public-2026.parquet"
 
 
 def weights_dir() -> Path:
@@ -94,24 +98,37 @@ def find_card(model_id: str) -> ModelCard:
 
 
 def find_calibration(model_id: str) -> Calibration | None:
-    """The calibration in force of a model: that of the laboratory in the folder FRAMEWITNESS_CALIBRATIONS, else the one
-    beside its weights, else None. Raises CalibrationError for a file that holds none, or that of another model."""
-    name = f"{model_id}.calibration.json"
+    """The calibration in force of a model: that in the folder FRAMEWITNESS_CALIBRATIONS, else that of the set which was
+    chosen for the default home, else the one beside its weights, else None. Raises CalibrationError for a file that
+    holds none, or that of another model, and where what was chosen is missing or was changed."""
     own = os.environ.get(CALIBRATIONS_VARIABLE)
-    for folder in ([Path(own)] if own else []) + [weights_dir()]:
-        if (folder / name).is_file():
-            found = Calibration.read(folder / name)
-            if found.model_id != model_id:
-                raise CalibrationError(f"{name} is the calibration of {found.model_id}; name it for that model.")
-            return found
-    return None
+    if own and (found := _calibration_in(Path(own), model_id)):
+        return found
+    chosen = choice_in_force(default_home() / CALIBRATION_FOLDER)
+    return (chosen and chosen.of(model_id)) or _calibration_in(weights_dir(), model_id)
+
+
+def _calibration_in(folder: Path, model_id: str) -> Calibration | None:
+    name = f"{model_id}.calibration.json"
+    if not (folder / name).is_file():
+        return None
+    found = Calibration.read(folder / name)
+    if found.model_id != model_id:
+        raise CalibrationError(f"{name} is the calibration of {found.model_id}; name it for that model.")
+    return found
 
 
 def set_behind(calibration: Calibration) -> CalibrationSet:
-    """The set that a calibration was fitted to, which lies beside the laboratory's calibrations or is a shipped one.
-    Raises CalibrationError where it is not at hand."""
+    """The set that a calibration was fitted to, in one of `set_folders`. Raises CalibrationError where it is not at
+    hand."""
+    return find_set(calibration.set_sha256, set_folders())
+
+
+def set_folders() -> tuple[Path, ...]:
+    """Where calibration sets lie: those shipped, those beside the calibrations that FRAMEWITNESS_CALIBRATIONS names,
+    and those of the default home."""
     own = os.environ.get(CALIBRATIONS_VARIABLE)
-    return find_set(calibration.set_sha256, [SHIPPED_SETS, *([Path(own)] if own else [])])
+    return (SHIPPED_SETS, *([Path(own)] if own else []), default_home() / CALIBRATION_FOLDER)
 
 
 def verify_model(model_id: str) -> None:
@@ -119,8 +136,8 @@ def verify_model(model_id: str) -> None:
     `load_model`."""
     card = find_card(model_id)
     _build(card)
-    if loaded_class(card.kind).needs_trunk:
-        _build(_trunk_card(card))
+    if (trunk := trunk_card(card)) is not None:
+        _build(trunk)
     for member in _member_cards(card):
         verify_model(member.model_id)
 
@@ -168,10 +185,15 @@ def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) 
     """The model of `card` from `known`, or loaded now and remembered there."""
     calibration = find_calibration(card.model_id)
     found = known.get(card.model_id)
-    if found is not None and found.card == card and found.calibration == calibration:
+    reads = trunk_card(card)
+    trunk = None if reads is None else _load(reads, device, known)
+    if found is not None and found.card == card:
+        if found.calibration != calibration or found.trunk is not trunk:
+            # Another set was put in force: the weights stay what they are.
+            found = replace(found, calibration=calibration, trunk=cast("FrameModel | None", trunk))
+            known[card.model_id] = found
         return found
     cls = loaded_class(card.kind)
-    trunk = _load(_trunk_card(card), device, known) if cls.needs_trunk else None
     _member_cards(card)
     keep_freed_memory()
     limit_blas_threads()
@@ -183,8 +205,11 @@ def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) 
     return known[card.model_id]
 
 
-def _trunk_card(card: ModelCard) -> ModelCard:
-    """The card of the frame model that a sequence model reads. Raises WeightsRefusedError where it is another model."""
+def trunk_card(card: ModelCard) -> ModelCard | None:
+    """The card of the frame model whose features a model reads, None where it reads none. Raises ModelNotFoundError,
+    and WeightsRefusedError where it is another model."""
+    if not loaded_class(card.kind).needs_trunk:
+        return None
     return _required(card, card.inputs.get("trunk"), card.inputs.get("trunk_weights_sha256"), "reads the features of")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from detector.analysis.family import family_statement
+from detector.analysis.strength import thresholds_in_force
 from detector.analysis.types import Analysis, Conclusion, ModelResult
 from detector.analysis.voting import voting
 from detector.report import wording
@@ -338,7 +339,7 @@ def _timeline(entry: AnalysisEntry, writer: _Writer) -> TimelineData:
         return TimelineData("", words("timeline.no_face"))
     cards = {(model.model_id, model.weights_sha256): model.card for model in writer.record.models}
     decisions = {
-        model.model_id: card.thresholds
+        model.model_id: thresholds_in_force(model.model_id, card.thresholds, analysis.calibration)
         for model in analysis.models
         if (card := cards.get((model.model_id, model.weights_sha256))) is not None
     }

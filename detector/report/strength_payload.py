@@ -11,6 +11,7 @@ from detector.analysis.types import Analysis
 from detector.analysis.voting import voting
 from detector.calibration.calibration import Calibration
 from detector.measurement.results import DataPath, Measurement, Results
+from detector.report import wording
 from detector.report.language import Words
 from detector.report.parts_payload import Facts
 from detector.report.printable import printable, shortened
@@ -66,10 +67,15 @@ def _errors(found: Calibration | None, words: Words) -> Facts:
     whole = found.errors[0]
     counts = {name: f"{getattr(whole, name):,}" for name in ("false_alarms", "n_real", "misses", "n_fake")}
     named = f"{printable(found.set_name)}, SHA-256 {found.set_sha256}"
-    return [
+    facts = [
         (words("strength.error"), words("strength.error_known", **counts)),
         (words("strength.calibration_set"), named),
     ]
+    if found.policy is not None:
+        low, high = (wording.logit(one) for one in found.thresholds)
+        shares = {name: f"{100 * share:.3g}" for name, share in found.policy.model_dump().items()}
+        facts.append((words("strength.policy"), words("strength.policy_limits", **shares, low=low, high=high)))
+    return facts
 
 
 def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> MeasuredData:

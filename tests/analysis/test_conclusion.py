@@ -10,8 +10,9 @@ import pytest
 from detector.analysis.aggregate import FaceKey, deciding_tracks, track_score
 from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.results import worst
+from detector.analysis.strength import thresholds_in_force
 from detector.analysis.types import Conclusion, Interval, Member, ModelResult
-from detector.calibration.calibration import Calibration, ErrorRow
+from detector.calibration.calibration import Calibration, ErrorRow, Policy
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.measurement.conditions import size_class
@@ -38,6 +39,7 @@ def draw(
     frames_with_face: int = 20,
     kinds: list[str] | None = None,
     calibrations: tuple[Calibration | None, ...] = (),
+    decision: Thresholds | None = None,
 ) -> Conclusion:
     """The conclusion where the n-th model gives `values[n]`, one value a track; thresholds are +1 and -1."""
     evidence = evidence or make_evidence()
@@ -46,7 +48,7 @@ def draw(
         result_of(f"model{number}", kind, tracks, deciding, row)
         for number, (row, kind) in enumerate(zip(values, kinds or ["frame"] * len(values), strict=True))
     )
-    decisions = tuple(Thresholds(1.0, -1.0, "") for _ in values)
+    decisions = tuple(decision or Thresholds(1.0, -1.0, "") for _ in values)
     return conclude(
         Findings(evidence, SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face, calibrations)
     )
@@ -249,14 +251,20 @@ def test_stretches_that_a_model_over_time_singles_out_are_named() -> None:
     assert labels == {0: "no_manipulation_found", 1: "inconclusive", 2: "inconclusive", 5: "inconclusive"}
 
 
-def calibration(*errors: ErrorRow, highest: float = 2.0) -> Calibration:
+def calibration(
+    *errors: ErrorRow,
+    highest: float = 2.0,
+    thresholds: tuple[float, float] = (-1.0, 1.0),
+    policy: Policy | None = None,
+) -> Calibration:
     """A calibration that halves logits, on a set of 40 and 60 clips."""
     whole = ErrorRow(condition="all", value="all", n_real=40, n_fake=60, false_alarms=2, misses=6,
                      false_alarm_interval=(0.01, 0.17), miss_interval=(0.04, 0.2))  # fmt: skip
     return Calibration(
         model_id="model0", made_by="d", set_name="a set", set_sha256="ab" * 32, n_real=40, n_fake=60, sources=5,
         generators=6, method="temperature", parameters=(2.0,), draws=((1.8,), (2.2,)), tried=(), cllr=0.6,
-        cllr_min=0.55, ece=0.03, lowest=-1.0, highest=highest, thresholds=(-1.0, 1.0), errors=(whole, *errors),
+        cllr_min=0.55, ece=0.03, lowest=-1.0, highest=highest, thresholds=thresholds, errors=(whole, *errors),
+        policy=policy,
     )  # fmt: skip
 
 
@@ -305,3 +313,37 @@ def test_two_models_that_decide_together_and_a_still_have_no_ratio_and_say_why()
     single = draw((make_track(0, 20),), (3.0,), evidence=still, calibrations=(calibration(),))
     assert single.interval is None
     assert any("holds no stills" in reason.text for reason in single.reasons)
+
+
+@pytest.mark.parametrize(
+    ("logit", "label"),
+    [(2.4, "inconclusive"), (2.5, "likely_manipulated"), (-1.4, "inconclusive"), (-1.5, "no_manipulation_found")],
+)
+def test_the_thresholds_of_a_laboratory_s_policy_decide_in_place_of_the_card_s(logit: float, label: str) -> None:
+    found = calibration(thresholds=(-1.5, 2.5), policy=Policy(false_alarms=0.02, misses=0.03))
+    conclusion = draw((make_track(0, 20),), (logit,), calibrations=(found,))
+    assert conclusion.label == label
+    said = {reason.code: reason.text for reason in conclusion.reasons}
+    assert "by the laboratory's policy (at most 2 % of the genuine clips" in said["error_rates"]
+    # Without a policy the card's thresholds decide, whatever the calibration's errors were counted at.
+    apart = calibration(thresholds=(-1.5, 2.5))
+    assert draw((make_track(0, 20),), (logit,), calibrations=(apart,)).label != "inconclusive"
+
+
+def test_a_policy_of_a_model_that_does_not_decide_alone_or_of_a_still_changes_nothing() -> None:
+    found = calibration(thresholds=(-9.0, 9.0), policy=Policy())
+    both = draw((make_track(0, 20),), (3.0,), (3.0,), calibrations=(found, None))
+    still = draw((make_track(0, 20),), (3.0,), evidence=make_evidence(kind="still"), calibrations=(found,))
+    assert (both.label, still.label) == ("likely_manipulated", "likely_manipulated")
+
+
+def test_a_run_within_a_track_needs_no_less_than_the_policy_asks_of_a_whole_one() -> None:
+    card = Thresholds(1.0, -1.0, "", run_logit=1.5, peak_logit=0.5)
+    strict = calibration(thresholds=(-1.5, 2.5), policy=Policy())
+    lenient = calibration(thresholds=(-1.5, 0.7), policy=Policy())
+    found = thresholds_in_force("model0", card, strict)
+    assert (found.run_logit, found.peak_logit, found.likely_manipulated_logit) == (2.5, 0.5, 2.5)
+    assert thresholds_in_force("model0", card, lenient).run_logit == 1.5
+    assert thresholds_in_force("model1", card, strict) == card
+    run = draw((make_track(0, 20),), (2.0,), calibrations=(strict,), decision=card)
+    assert (run.label, "run" in codes(run)) == ("inconclusive", False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -10,9 +12,10 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from detector.calibration.calibration import Calibration, condition_classes
+from detector.calibration import fitting
+from detector.calibration.calibration import Calibration, Policy, condition_classes
 from detector.calibration.calibrators import METHODS, Calibrator, Floats, Method, Truth, fit
-from detector.calibration.fitting import cross_fitted, fit_calibration
+from detector.calibration.fitting import cross_fitted, fit_calibration, policy_thresholds
 from detector.calibration.likelihood import NO_SUPPORT, bounds, verbal
 from detector.calibration.sets import COLUMNS, CalibrationSet, find_set
 from detector.errors import CalibrationError
@@ -181,6 +184,71 @@ def test_errors_are_counted_at_the_thresholds_by_condition() -> None:
     assert empty is not None
     assert (empty.n_real, empty.n_fake, empty.miss_interval) == (0, 0, None)
     assert found.error_row("weather", "rain") is None
+
+
+@pytest.mark.parametrize(("false_alarms", "misses"), [(0.05, 0.10), (0.01, 0.02), (0.3, 0.2)])
+def test_a_policy_s_thresholds_keep_its_limits_and_no_clip_more_could_be_called(
+    false_alarms: float, misses: float
+) -> None:
+    logits, fake, _ = scores(400)
+    logits = logits.round(2)  # on the places that thresholds are rounded to
+    real, made = logits[~fake], logits[fake]
+    low, high = policy_thresholds(logits, fake, Policy(false_alarms=false_alarms, misses=misses))
+    assert (real >= high).sum() <= false_alarms * 200 < (real >= real[real < high].max()).sum()
+    assert (made <= low).sum() <= misses * 200
+    assert low < high
+    assert (made <= made[made > low].min()).sum() > misses * 200 or low > high - 0.11
+
+
+@pytest.fixture
+def one_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thresholds do not hang on the calibrator; to try them all takes seconds."""
+    monkeypatch.setattr(fitting, "METHODS", ("temperature",))
+
+
+@pytest.mark.usefixtures("one_method")
+def test_a_policy_sets_the_thresholds_with_intervals_and_errors_are_counted_there() -> None:
+    of = made_set(400)
+    found = fit_calibration(of, "frame-a", (-9.0, 9.0), Policy(false_alarms=0.1, misses=0.2))
+    whole = found.errors[0]
+    assert (whole.false_alarms, whole.misses) == (20, 40)
+    assert found.policy == Policy(false_alarms=0.1, misses=0.2)
+    assert found.threshold_intervals is not None
+    for threshold, (low, high) in zip(found.thresholds, found.threshold_intervals, strict=True):
+        assert low < threshold < high < low + 1.5
+    assert Calibration.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.usefixtures("one_method")
+def test_without_a_policy_the_card_s_thresholds_stay_and_have_the_intervals_of_the_default_limits() -> None:
+    of = made_set(400)
+    card, policy = (fit_calibration(of, "frame-a", (-9.0, 9.0), limits) for limits in (None, Policy()))
+    assert (card.thresholds, card.policy) == ((-9.0, 9.0), None)
+    assert card.threshold_intervals == policy.threshold_intervals
+    assert policy.thresholds != card.thresholds
+
+
+@pytest.mark.usefixtures("one_method")
+def test_a_calibration_made_before_policies_keeps_its_hash() -> None:
+    before = fit_calibration(made_set(100), "frame-a", (-1.0, 1.0)).model_copy(update={"threshold_intervals": None})
+    told = json.loads(before.model_dump_json())
+    assert not {"policy", "threshold_intervals"} & set(told)
+    assert hashlib.sha256(before.model_dump_json().encode()).hexdigest() == before.sha256
+    assert Calibration.model_validate(told) == before
+
+
+@pytest.mark.parametrize("limit", [0.0, 1.0, -0.1, float("nan")])
+def test_a_limit_that_is_no_share_is_refused(limit: float) -> None:
+    with pytest.raises(CalibrationError, match="above 0 and below 1"):
+        Policy.of(limit, 0.1)
+
+
+def test_a_set_whose_columns_hold_something_else_is_refused(tmp_path: Path) -> None:
+    of = made_set(40)
+    wrong = of.table.assign(logit=[str(value) for value in of.table["logit"]], sound="yes")
+    CalibrationSet("wrong", "made up", of.made_by, wrong).write(tmp_path / "wrong.parquet")
+    with pytest.raises(CalibrationError, match="these columns do not: logit, sound"):
+        CalibrationSet.read(tmp_path / "wrong.parquet")
 
 
 def test_too_little_is_no_calibration() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from detector.calibration import fitting
 from detector.calibration.calibration import Calibration
 from detector.calibration.sets import CalibrationSet
 from detector.cli import main
-from detector.registry import SHIPPED_SETS, find_calibration, find_card, load_set
+from detector.registry import SHIPPED_SET, SHIPPED_SETS, find_calibration, find_card, load_set
 from detector.registry.load import SHIPPED
 from detector.replay.rerun import _calibrated_as_recorded
 
@@ -44,10 +45,13 @@ def test_what_the_laboratory_fitted_goes_before_what_is_shipped(
     assert own is not None
     changed = own.model_copy(update={"set_name": "of the laboratory"})
     (tmp_path / "frame-lite0.calibration.json").write_text(changed.model_dump_json(), encoding="utf-8")
+    loaded = load_set(["frame-lite0"])
     monkeypatch.setenv("FRAMEWITNESS_CALIBRATIONS", str(tmp_path))
     assert main(["calibration", "show", "frame-lite0"]) == 0
     assert "of the laboratory" in capsys.readouterr().out
-    assert load_set(["frame-lite0"])[0].calibration == changed
+    (again,) = load_set(["frame-lite0"], loaded=loaded)
+    assert again.calibration == changed
+    assert again.network is loaded[0].network
 
 
 @pytest.mark.usefixtures("shipped_models")
@@ -100,3 +104,48 @@ def test_a_replay_uses_the_calibration_that_the_record_rests_on() -> None:
     assert _calibrated_as_recorded(model, recorded).calibration == then
     assert _calibrated_as_recorded(model, {"identity": None}).calibration is None
     assert _calibrated_as_recorded(model, {**recorded, "calibration": None}).calibration == in_force
+
+
+@pytest.mark.usefixtures("shipped_models")
+def test_a_set_is_put_in_force_shown_and_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fitting, "METHODS", ("temperature",))  # to try them all takes seconds
+    shipped = CalibrationSet.read(SHIPPED_SET)
+    rows = shipped.table[shipped.table["model"] == "frame-lite0"].reset_index(drop=True)
+    made_by = {"frame-lite0": shipped.made_by["frame-lite0"], "blend-lite0": "0" * 16}
+    path, home = tmp_path / "ours.parquet", ["--home", str(tmp_path / "home")]
+    CalibrationSet("ours", "for a test", made_by, rows).write(path)
+    assert main(["calibration", "show", "frame-lite0", *home]) == 0
+    assert "In force: shipped" in capsys.readouterr().out
+    assert main(["calibration", "use", str(path), "--false-alarms", "0.02", "--author", "Ada", *home]) == 0
+    said = capsys.readouterr()
+    assert "left out: blend-lite0" in said.err
+    assert main(["calibration", "show", "frame-lite0", *home]) == 0
+    told = capsys.readouterr().out
+    for line in (said.out, told):
+        assert "In force: ours" in line
+        assert "at most 2 % of the genuine clips" in line
+        assert "chosen by Ada" in line
+        assert "Thresholds by policy" in line
+    assert main(["calibration", "use", str(path), "--misses", "1.5", *home]) == 2
+    assert "above 0 and below 1" in capsys.readouterr().err
+    assert main(["calibration", "use", "shipped", "--author", "Bea", *home]) == 0
+    assert main(["calibration", "show", "frame-lite0", *home]) == 0
+    told = capsys.readouterr().out
+    assert "In force: shipped" in told
+    assert "chosen by Bea" in told
+    assert "frame-lite0: " in told
+    assert "on public-2026" in told
+    assert main(["cases", "verify", "--all", *home]) == 0
+
+
+def test_a_set_of_cases_needs_cases_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "ours.parquet"
+    named = ["--name", "ours", "--provenance", "closed cases", "--out", str(out), "--home", str(tmp_path / "home")]
+    assert main(["calibration", "set", *named]) == 2
+    assert main(["calibration", "set", str(tmp_path), "--from-cases", *named]) == 2
+    assert "--from-cases, not both" in capsys.readouterr().err
+    assert main(["calibration", "set", "--from-cases", *named]) == 2
+    assert "No closed case has a scored video" in capsys.readouterr().err
+    assert not out.exists()

@@ -10,7 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from detector.registry import find_calibration
 from pages import calibration
-from tests.pages.conftest import html_of
+from pages.parts.shared import services
+from tests.pages.conftest import EXAMINER, html_of
 
 Open = Callable[..., AppTest]
 
@@ -30,6 +31,12 @@ def test_the_shipped_calibration_of_the_default_ensemble_is_shown_with_its_limit
     assert found.cap_text() in shown
     assert f"{found.errors[0].false_alarms} of {found.n_real}" in app.dataframe[-1].value.iloc[0].to_string()
     assert len(app.get("plotly_chart")) == 7
+    assert "at most 5 % of the genuine clips" in shown
+    app.button(key="set_choice_put").click().run()
+    assert not app.exception
+    event = services.current().store.events()[-1]
+    assert (event.action, event.actor) == ("calibration_chosen", EXAMINER)
+    assert f"chosen by {EXAMINER}" in html_of(app)
 
 
 def test_a_prior_and_a_score_make_a_posterior_that_is_kept_nowhere(open_page: Open) -> None:
@@ -47,14 +54,16 @@ def test_a_prior_and_a_score_make_a_posterior_that_is_kept_nowhere(open_page: Op
 
 def test_without_any_calibration_the_page_says_what_to_do(open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pages.calibration.find_calibration", lambda _: None)
-    assert "No model is calibrated" in html_of(open_page("calibration"))
+    app = open_page("calibration")
+    assert "No model is calibrated" in html_of(app)
+    assert not app.button(key="set_choice_put").disabled
 
 
 def test_a_set_that_is_gone_leaves_the_figures_and_says_so(
     open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calibration._scores.clear()
-    monkeypatch.setattr(calibration, "SHIPPED_SETS", tmp_path)
+    monkeypatch.setattr("detector.registry.load.SHIPPED_SETS", tmp_path)
     app = open_page("calibration")
     assert not app.exception
     assert "is not at hand" in html_of(app)

@@ -35,9 +35,9 @@ import detector.faces
 import detector.registry
 from detector.cases.anchor import Anchor
 from detector.cases.database import Database
-from detector.cases.home import HOME_VARIABLE
 from detector.commands.console import complain
 from detector.errors import FramewitnessError
+from detector.settings import HOME_VARIABLE
 from tests.torture.acts import Act
 from tests.torture.scene import Scene
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import SettingsError
+from detector.measurement.thresholds import (
+    FALSE_ALARM_SHARE,
+    MISS_SHARE,
+    calling_threshold,
+    clearing_threshold,
+    rounded_thresholds,
+)
 from detector.registry import Thresholds
 
-FALSE_ALARM_SHARE: Final = 0.05
-MISS_SHARE: Final = 0.10
 LEAST_CLIPS: Final = 10
 LEAST_HELD_OUT: Final = 20
-_LEAST_GAP = 0.1
 Clip = dict[str, Any]
 NEVER: Final = -1e3  # a lower threshold that no clip reaches
 
@@ -27,9 +30,9 @@ def choose_thresholds(
     """Thresholds from scored clips (rows with `label` real or fake, `logit`, None where unscored, and perhaps `split`).
 
     The upper one lets at most 5 % of genuine clips pass it, of all of them and, where there are twenty or more, of
-    those of people the model never saw; the lower one lies where 10 % of manipulated clips fall below. Where the two
-    would cross, the lower one is put just under the upper one, so that the upper promise holds. Of further sets of
-    clips, `also` by what they are called, each with ten scored genuine ones or more keeps the upper promise by itself,
+    those of people the model never saw; to the lower one fall at most 10 % of manipulated clips. Where the two would
+    cross, the lower one is put just under the upper one, so that the upper promise holds. Of further sets of clips,
+    `also` by what they are called, each with ten scored genuine ones or more keeps the upper promise by itself,
     and the lower one is that of the manipulated clips of all sets together. A `one_sided` model never says that nothing
     was found, and needs no manipulated clips.
     Raises SettingsError with fewer than ten scored clips of a label that is needed among `clips`.
@@ -48,20 +51,19 @@ def choose_thresholds(
     each = " of each" if others else ""
     basis += f": at most {FALSE_ALARM_SHARE:.0%} of the genuine ones{each} reach the upper threshold"
     if one_sided:
-        return Thresholds(round(upper + 5e-4, 3), NEVER, f"{basis}; it never says that nothing was found")
-    lower = min(float(np.quantile(fakes, MISS_SHARE)), upper - _LEAST_GAP)
+        return Thresholds(rounded_thresholds(upper, upper)[1], NEVER, f"{basis}; it never says that nothing was found")
+    lower, upper = rounded_thresholds(clearing_threshold(fakes, MISS_SHARE, upper), upper)
     together = " of all together" if others else ""
-    basis += (
-        f", about {MISS_SHARE:.0%} of the manipulated ones{together} fall below the lower one or it lies just under "
-        "the upper one"
-    )
-    return Thresholds(round(upper + 5e-4, 3), round(lower, 3), basis)
+    basis += f", at most {MISS_SHARE:.0%} of the manipulated ones{together} fall to the lower one"
+    return Thresholds(upper, lower, basis)
 
 
 def _upper(clips: list[Clip]) -> float:
     held_out = _held_out(clips)
-    everybody = _above(_logits(clips, "real"))
-    return max(everybody, _above(held_out)) if len(held_out) >= LEAST_HELD_OUT else everybody
+    everybody = calling_threshold(_logits(clips, "real"), FALSE_ALARM_SHARE)
+    return (
+        max(everybody, calling_threshold(held_out, FALSE_ALARM_SHARE)) if len(held_out) >= LEAST_HELD_OUT else everybody
+    )
 
 
 def _held_out(clips: list[Clip]) -> NDArray[np.float64]:
@@ -74,8 +76,3 @@ def _sizes(clips: list[Clip]) -> str:
 
 def _logits(clips: list[Clip], label: str) -> NDArray[np.float64]:
     return np.array([row["logit"] for row in clips if row["label"] == label and row["logit"] is not None], float)
-
-
-def _above(real: NDArray[np.float64]) -> float:
-    """The quantile "higher" and a step beyond: at most 5 % of the clips at hand reach the threshold."""
-    return math.nextafter(float(np.quantile(real, 1 - FALSE_ALARM_SHARE, method="higher")), math.inf)

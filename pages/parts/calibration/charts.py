@@ -114,11 +114,17 @@ def det(fake: Truth, logits: Floats) -> go.Figure:
     return figure
 
 
-def risk_coverage(fake: Truth, log_ratios: Floats) -> go.Figure:
-    """Errors among what is still decided by the likelihood ratio, as more and more is left undecided."""
+def risk_coverage(fake: Truth, log_ratios: Floats, in_force: tuple[float, float]) -> go.Figure:
+    """Errors among what is still decided by the likelihood ratio, as more and more is left undecided; `in_force` is the
+    point (coverage, risk) of the thresholds that decide."""
     found = curves.risk_coverage(fake, log_ratios)
     figure = _empty("share decided", "share of errors among these")
     _line(figure, found.coverage, found.risk)
+    figure.add_scatter(
+        x=[in_force[0]], y=[in_force[1]], mode="markers+text", text=["thresholds in force"], showlegend=False,
+        textposition="top center", textfont={"size": 10}, marker={"color": FAKE, "size": 10, "symbol": "diamond"},
+        hovertemplate="decided %{x:.1%}, errors %{y:.1%}<extra></extra>",
+    )  # fmt: skip
     figure.update_xaxes(range=[-0.02, 1.02])
     figure.update_yaxes(rangemode="tozero")
     return figure

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from detector.analysis.kinds import kind_of
+from detector.analysis.strength import thresholds_in_force
 from detector.analysis.types import Analysis, ModelResult
 from detector.errors import ModelError
 from detector.evidence.text import revealed
@@ -31,10 +32,11 @@ def card_of(result: ModelResult) -> ModelCard | None:
 
 
 def decisions(analysis: Analysis) -> dict[str, Thresholds]:
-    """Decision thresholds of the analysis's models, for those whose installed weights are still the same."""
+    """Decision thresholds of the analysis's models, for those whose installed weights are still the same; of the one
+    that decided by a laboratory's policy those that were in force."""
     known = {card.model_id: card for card in cards()}
     return {
-        result.model_id: known[result.model_id].thresholds
+        result.model_id: thresholds_in_force(result.model_id, known[result.model_id].thresholds, analysis.calibration)
         for result in analysis.models
         if result.model_id in known and known[result.model_id].weights_sha256 == result.weights_sha256
     }

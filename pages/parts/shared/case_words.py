@@ -69,6 +69,9 @@ EVENT: dict[str, str] = {
     "signed": "Signed",
     "report_rendered": "Report made",
     "drift_measured": "Drift measured",
+    "calibration_chosen": "Calibration set put in force",
+    "calibration_put_back": "Calibration put back",
+    "calibration_set_made": "Calibration set made of cases",
 }
 
 
