@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import duckdb
 
 from detector.calibration.calibration import CONDITION_WORDS, Calibration
 from detector.calibration.sets import CalibrationSet
-from detector.cases.chain import STORE_CHAIN, append_event, read_events
+from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.scored_files import ScoredFiles, Window
 from detector.measurement.drift import Drift, measure_drift
 
@@ -77,31 +78,32 @@ def drift_of(model_id: str, calibration: Calibration, of: CalibrationSet, recent
     return ModelDrift(model_id, of.name, of.sha256, score, tuple(conditions), int((~same).sum()))
 
 
-def record_drift(cursor: duckdb.DuckDBPyConnection, report: DriftReport, actor: str, *, only_news: bool) -> bool:
-    """Put a report into the store's log. With `only_news` not where, for each of its models, the newest event on the
-    same window and set names the same quantities; one that names none is no news where there is no event yet."""
-    told = report.to_dict()
-    if only_news and not _is_news(read_events(cursor, STORE_CHAIN), told):
-        return False
+def record_drift(cursor: duckdb.DuckDBPyConnection, report: DriftReport, actor: str) -> None:
+    """Put a report into the store's log."""
+    named = [f"{one.model_id} {quantity_words(name)}" for one in report.models for name in one.drifted]
+    told = {"of": report.window.words, "files": report.files, "drifted": named, "figures": report.to_dict()}
     append_event(cursor, STORE_CHAIN, DRIFT_MEASURED, actor, told)
-    return True
 
 
-def _is_news(events: Iterable[Any], told: Mapping[str, Any]) -> bool:
+def is_news(cursor: duckdb.DuckDBPyConnection, report: DriftReport) -> bool:
+    """Whether, for one of its models, other quantities have drifted than the newest event in the store's log on the
+    same window and set names; where there is none, whether any has."""
+    query = "SELECT details_json FROM events WHERE case_id = ? AND action = ? ORDER BY sequence"
     known: dict[tuple[str, str], list[str]] = {}
-    for event in events:
-        if event.action == DRIFT_MEASURED and event.details["window"] == told["window"]:
-            known |= _by_model(event.details)
-    return any(drifted != known.get(model, []) for model, drifted in _by_model(told).items())
+    for (details,) in cursor.execute(query, [STORE_CHAIN, DRIFT_MEASURED]).fetchall():
+        figures = json.loads(details)["figures"]
+        if figures["window"] == report.to_dict()["window"]:
+            known |= _by_model(figures)
+    return any(drifted != known.get(model, []) for model, drifted in _by_model(report.to_dict()).items())
 
 
-def _by_model(told: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
+def _by_model(figures: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     """The quantities that drifted, by model and set."""
     return {
         (one["model_id"], one["set_sha256"]): [
             found["quantity"] for found in (one["score"], *one["conditions"]) if found["drifted"]
         ]
-        for one in told["models"]
+        for one in figures["models"]
     }
 
 

@@ -22,7 +22,7 @@ from detector.cases.case_metadata import CaseMetadata
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.codec import file_sha256
 from detector.cases.database import Database
-from detector.cases.drift_log import DriftReport, record_drift
+from detector.cases.drift_log import DriftReport, is_news, record_drift
 from detector.cases.entries import (
     change_case,
     insert_analysis,
@@ -235,9 +235,20 @@ class CaseStore(CaseReader):
 
     def log_drift(self, report: DriftReport, *, only_news: bool = False, author: str = "") -> bool:
         """Put a measurement of drift into the store's log; with `only_news` only where other quantities have drifted
-        than the log says already (`drift_log.record_drift`). Returns whether there is an event."""
+        than the log says already (`drift_log.is_news`). Returns whether there is an event."""
         who = storable(author) or self._actor
-        return self._database.write(lambda cursor: record_drift(cursor, report, who, only_news=only_news))
+        if only_news:
+            with self._database.read() as cursor:
+                if not is_news(cursor, report):  # nearly always: a page that is drawn again need not wait to write
+                    return False
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> bool:
+            if only_news and not is_news(cursor, report):
+                return False
+            record_drift(cursor, report, who)
+            return True
+
+        return self._database.write(change)
 
     def acknowledge(self, text: str, *, case_id: str = STORE_CHAIN, author: str = "") -> None:
         """Put on record, in words, that the open findings of a case or of the store itself were looked into; from then

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from detector.calibration.calibration import Calibration
@@ -13,6 +13,8 @@ from detector.cases.scored_files import ScoredFiles
 
 _EQUAL: Final = 2
 """Decimals within which two posteriors count as equally near to even odds."""
+# A hundred calibrators stand behind each interval, and a page asks for the same ones again and again.
+_strength = lru_cache(maxsize=4096)(Calibration.strength)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +54,33 @@ def most_uncertain(
     width of its interval, widest first. The posterior is that of the calibration in force of the one model that the
     conclusion rests on. No file here is in the set that it was fitted to: it is cross-fitted by itself.
     """
+    table = scored.table
+    files = set(table["sha256"])
+    deciding = table[table["decides"] & ~table["sha256"].isin(known)]
     found: list[UncertainFile] = []
-    left_out = Counter(scored.left_out)
-    for sha256, rows in scored.table.groupby("sha256", sort=True):
-        if sha256 in known:
-            left_out["whose truth is known"] += 1
+    for row in deciding.to_dict("records"):
+        calibration = calibrations.get(row["model"])
+        if calibration is None or calibration.made_by != row["made_by"]:
             continue
-        deciding = rows[rows["decides"]]
-        row = None if deciding.empty else deciding.iloc[0]
-        calibration = None if row is None else calibrations.get(row["model"])
-        if row is None or calibration is None or calibration.made_by != row["made_by"]:
-            left_out["whose score no calibration in force backs"] += 1
-            continue
-        strength = calibration.strength(float(row["logit"]))
+        strength = _strength(calibration, float(row["logit"]))
         posterior, low, high = (ratio / (1 + ratio) for ratio in (strength.ratio, *strength.interval))
         found.append(
             UncertainFile(
                 exhibit_id=row["exhibit_id"],
                 case_id=row["case_id"],
-                sha256=str(sha256),
+                sha256=row["sha256"],
                 model_id=row["model"],
                 uncertainty=1 - 2 * abs(posterior - 0.5),
                 interval_width=high - low,
             )
         )
     found.sort(key=lambda one: (-round(one.uncertainty / 2, _EQUAL), -one.interval_width, one.sha256))
-    return UncertainFiles(tuple(found[:count]), len(found), dict(left_out))
+    unlabelled = files.difference(known)
+    left_out = {
+        **scored.left_out,
+        "whose truth is known": len(files) - len(unlabelled),
+        "whose score no calibration in force backs": len(unlabelled) - len(found),
+    }
+    return UncertainFiles(
+        tuple(found[:count]), len(found), {reason: number for reason, number in left_out.items() if number}
+    )

@@ -70,7 +70,8 @@ def _tell_drift(report: DriftReport) -> None:
     for model in report.models:
         if model.other_weights:
             print(f"{model.model_id}\t{model.other_weights} files scored by other weights or inputs: not compared")
-        for one in (model.score, *model.conditions):
+        # Where the score has too few files, no condition has enough.
+        for one in (model.score, *(model.conditions if model.score.psi is not None else ())):
             print(_drift_line(model, one))
 
 

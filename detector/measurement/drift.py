@@ -3,9 +3,10 @@
 The population stability index (PSI; Siddiqi, Credit Risk Scorecards, 2006) compares shares in bins: the sum of
 (recent - reference) * ln(recent / reference), in nats. Bins of numbers are deciles of the reference; a value that fills
 more than one of them is a bin of its own. Every bin's count is raised by a half (Krichevsky & Trofimov, 1981), so that
-an empty one is no infinity. Without drift the index of n recent and m reference values in k bins is about
-(1/n + 1/m) times chi-squared of k - 1 degrees of freedom (Yurdakul & Naranjo, Journal of Risk Model Validation, 2020):
-few values alone give high ones. Numbers are also compared by the two-sample Kolmogorov-Smirnov test.
+an empty one is no infinity. Few values alone give a high index: without drift it is about (1/n + 1/m) times chi-squared
+of k - 1 degrees of freedom for n recent and m reference values in k bins (Yurdakul & Naranjo, Journal of Risk Model
+Validation, 2020). As smoothing lowers that for small n, pairs of samples are drawn from the shares of both together.
+Numbers are also compared by the two-sample Kolmogorov-Smirnov test.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import chi2, ks_2samp
+from scipy.stats import ks_2samp
 
 LEAST_RECENT: Final = 20
 """Recent values below which nothing is measured."""
@@ -29,6 +30,8 @@ Reading = Literal["stable", "moderate", "large"]
 _DECILES: Final = np.arange(1, 10) / 10
 _SMOOTHING: Final = 0.5
 _BY_CHANCE: Final = 0.95
+_DRAWS: Final = 2000
+_SEED: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,8 @@ def numeric_drift(quantity: str, of_set: NDArray[np.float64], recent: NDArray[np
         quantity,
         len(recent),
         len(of_set),
-        psi=population_stability_index(*counts),
-        psi_by_chance=_by_chance(*counts),
+        psi=float(population_stability_index(*counts)),
+        psi_by_chance=psi_by_chance(*counts),
         ks=float(test.statistic),
         ks_p=float(test.pvalue),
     )
@@ -101,8 +104,8 @@ def categorical_drift(quantity: str, of_set: Sequence[str], recent: Sequence[str
         quantity,
         len(recent),
         len(of_set),
-        psi=population_stability_index(*counts),
-        psi_by_chance=_by_chance(*counts),
+        psi=float(population_stability_index(*counts)),
+        psi_by_chance=psi_by_chance(*counts),
     )
 
 
@@ -114,16 +117,20 @@ def bin_edges(of_set: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.unique(np.r_[deciles, np.nextafter(repeated, -np.inf)])
 
 
-def population_stability_index(of_set: NDArray[np.int64], recent: NDArray[np.int64]) -> float:
-    """The PSI in nats, 0 and above, of counts (K,) in the same bins, each raised by a half."""
-    shares = [(counts + _SMOOTHING) / (counts.sum() + _SMOOTHING * len(counts)) for counts in (of_set, recent)]
-    return float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+def population_stability_index(of_set: NDArray[np.int64], recent: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The PSI in nats, 0 and above, of counts (..., K) in the same bins, each raised by a half: (...)."""
+    raised = [counts + _SMOOTHING for counts in (of_set, recent)]
+    before, after = (counts / counts.sum(-1, keepdims=True) for counts in raised)
+    return np.asarray(((after - before) * np.log(after / before)).sum(-1), np.float64)
 
 
-def _by_chance(of_set: NDArray[np.int64], recent: NDArray[np.int64]) -> float:
-    if len(of_set) < 2:
-        return 0.0
-    return float((1 / of_set.sum() + 1 / recent.sum()) * chi2.ppf(_BY_CHANCE, len(of_set) - 1))
+def psi_by_chance(of_set: NDArray[np.int64], recent: NDArray[np.int64]) -> float:
+    """The PSI that 95 of 100 pairs of samples stay below which have as many values as these counts (K,) and are drawn
+    from the shares of both together; the same for the same counts."""
+    rng = np.random.default_rng(_SEED)
+    shares = (of_set + recent) / (of_set.sum() + recent.sum())
+    drawn = [rng.multinomial(counts.sum(), shares, _DRAWS) for counts in (of_set, recent)]
+    return float(np.quantile(population_stability_index(*drawn), _BY_CHANCE))
 
 
 def _too_few(of_set: int, recent: int) -> str | None:

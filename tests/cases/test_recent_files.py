@@ -127,8 +127,9 @@ def test_a_drift_is_news_once_and_every_run_of_the_command_is_an_event(
     assert store.log_drift(moved, only_news=True)  # it is back
     event = next(one for one in store.events() if one.action == "drift_measured")
     assert event.actor == "Ada"
-    assert event.details["models"][0]["score"]["drifted"] is True
-    assert event.details["window"] == {"since": None, "last": 20}
+    assert event.details["drifted"] == ["frame-a score"]
+    assert event.details["figures"]["models"][0]["score"]["drifted"] is True
+    assert event.details["figures"]["window"] == {"since": None, "last": 20}
     assert store.verify_all().ok
 
 
@@ -196,7 +197,8 @@ def test_the_commands_tell_drift_and_the_least_certain_files(
     told = json.loads(said("drift", "--last", "20", "--since", "2020-01-01", "--format", "json"))
     assert told["models"][0]["score"]["drifted"]
     assert told["window"] == {"since": "2020-01-01T00:00:00+00:00", "last": 20}
-    assert "too few: 5 recent files" in said("drift", "--last", "5")
+    (_, few) = said("drift", "--last", "5").splitlines()
+    assert "frame-a\tscore\ttoo few: 5 recent files" in few
     assert "1 or more, found 0" in said("drift", "--last", "0", status=2)
     assert "found 0" in said("uncertain", "-n", "0", status=2)
     line, total = said("uncertain", "-n", "1").splitlines()

@@ -14,6 +14,7 @@ from detector.measurement.drift import (
     measure_drift,
     numeric_drift,
     population_stability_index,
+    psi_by_chance,
 )
 
 HUNDRED = np.arange(1.0, 101.0)
@@ -35,8 +36,6 @@ def test_recent_scores_that_all_lie_in_the_lowest_decile_have_drifted() -> None:
     assert found.ks == pytest.approx(0.9)
     assert found.ks_p is not None
     assert found.ks_p < 1e-6
-    # (1/100 + 1/20) times 16.919, the 95 % point of chi-squared of nine degrees of freedom.
-    assert found.psi_by_chance == pytest.approx(1.0151, abs=1e-4)
     assert (found.reading, found.drifted, found.reason) == ("large", True, None)
     assert (found.n_recent, found.n_set) == (20, 100)
 
@@ -49,11 +48,22 @@ def test_a_value_that_fills_several_deciles_is_a_bin_of_its_own() -> None:
     assert not numeric_drift("short_side_px", tall, np.repeat([720.0, 1080.0], [27, 3])).drifted
 
 
+def test_what_chance_gives_is_known_for_many_values_and_less_than_that_for_few() -> None:
+    # (1/n + 1/m) times 16.919, the 95 % point of chi-squared of nine degrees of freedom.
+    many = psi_by_chance(np.full(10, 40_000), np.full(10, 20_000))
+    assert many == pytest.approx((1 / 400_000 + 1 / 200_000) * 16.919, rel=0.06)
+    few = psi_by_chance(np.full(10, 30), np.full(10, 2))
+    assert 0.6 < few < (1 / 300 + 1 / 20) * 16.919 == pytest.approx(0.902, abs=1e-3)
+    assert few == psi_by_chance(np.full(10, 30), np.full(10, 2))
+
+
 def test_a_high_index_of_few_files_is_no_drift_where_chance_gives_it() -> None:
     rng = np.random.default_rng(1)
-    found = [numeric_drift("logit", rng.normal(size=300), rng.normal(size=20)) for _ in range(100)]
+    found = [numeric_drift("logit", rng.normal(size=300), rng.normal(size=20)) for _ in range(60)]
     assert sum(one.reading == "large" for one in found) > 30
-    assert sum(one.drifted for one in found) <= 8
+    assert sum(one.drifted for one in found) <= 7
+    moved = [numeric_drift("logit", rng.normal(size=300), rng.normal(1.5, size=20)) for _ in range(20)]
+    assert all(one.drifted for one in moved)
 
 
 def test_categories_are_compared_by_the_index_alone() -> None:

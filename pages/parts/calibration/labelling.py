@@ -94,18 +94,21 @@ def show(exhibit_id: str, calibrations: Mapping[str, Calibration]) -> None:
 
 def _files(calibrations: Mapping[str, Calibration]) -> tuple[UncertainFile, ...]:
     store = services.current().store
-    in_sets = [_in_set(one.set_sha256, one) for one in calibrations.values()]
-    known = store.statements.files_with_truth().union(*in_sets)
+    known = store.statements.files_with_truth().union(*map(_in_set, calibrations.values()))
     return most_uncertain(store.scored_files(Window()), calibrations, known, _LISTED).shuffled()
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def _in_set(sha256: str, _calibration: Calibration) -> frozenset[str]:
-    """The files of a set, none where it is not at hand."""
+def _in_set(calibration: Calibration) -> frozenset[str]:
+    """The files of the set behind a calibration, none where it is not at hand."""
     try:
-        return frozenset(set_behind(_calibration).table["sha256"])
+        return _files_of(calibration.set_sha256, calibration)
     except CalibrationError:
         return frozenset()
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _files_of(sha256: str, _calibration: Calibration) -> frozenset[str]:
+    return frozenset(set_behind(_calibration).table["sha256"])
 
 
 def _after(ids: Sequence[str], exhibit_id: str) -> str | None:
