@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Final
 
 from detector.errors import SettingsError
 
 HOME_VARIABLE = "FRAMEWITNESS_HOME"
+LATER: Final = frozenset({"test_time_augmentation", "dropout_passes", "sensitivity"})
+"""Settings that came after the first records, all of which are off by default."""
 
 
 def default_home() -> Path:
@@ -56,6 +59,11 @@ class AnalysisSettings:
     centre of frames in which no face was found (a conclusion that rests on it is at most inconclusive);
     `detection_threshold` minimum detector confidence, in [0, 1]; `max_faces` strongest faces kept per frame;
     `batch_size` crops per forward pass.
+
+    Three cost time and are off unless asked for: `test_time_augmentation` scores the mirror image of each crop too and
+    takes the mean of both logits; `dropout_passes` score each face that often with parts of a network switched off, for
+    the spread of a track's logit (0 for none, else 2 to 256); `sensitivity` repeats the analysis on small changes of
+    the file and of how it is examined (`detector.analysis.sensitivity`).
     """
 
     frames_per_second: float = 5.0
@@ -67,6 +75,9 @@ class AnalysisSettings:
     detection_threshold: float = 0.5
     max_faces: int = 8
     batch_size: int = 32
+    test_time_augmentation: bool = False
+    dropout_passes: int = 0
+    sensitivity: bool = False
 
     def __post_init__(self) -> None:
         limits = {
@@ -77,18 +88,22 @@ class AnalysisSettings:
             "detection_threshold": (0.0, 1.0),
             "max_faces": (1, 64),
             "batch_size": (1, 1_024),
+            "dropout_passes": (0, 256),
         }
         problems = [
             f"{name} = {getattr(self, name)!r} is outside {low} to {high}"
             for name, (low, high) in limits.items()
             if not low <= getattr(self, name) <= high
         ]
+        if self.dropout_passes == 1:
+            problems.append("dropout_passes = 1 has no spread (0 for none, or at least 2)")
         if problems:
             raise SettingsError("Settings out of range: " + "; ".join(problems))
 
     def to_dict(self) -> dict[str, float | int | bool]:
-        """Every setting by name, as stored with an analysis."""
-        return asdict(self)
+        """The settings by name, as stored with an analysis; those of `LATER` only where they are on, so that settings
+        from before are written, and hashed, as they were."""
+        return {name: value for name, value in asdict(self).items() if value or name not in LATER}
 
     @classmethod
     def from_dict(cls, values: dict[str, object]) -> AnalysisSettings:

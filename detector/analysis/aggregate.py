@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.analysis.types import FrameScore, TrackScore
 from detector.faces.types import Box, FaceTrack, TrackedFace
@@ -40,6 +41,15 @@ def track_score(track: FaceTrack, logits: Mapping[FaceKey, float]) -> TrackScore
     values = np.array([frame.logit for frame in frames])
     weights = np.maximum([frame.weight for frame in frames], WEIGHT_FLOOR)
     return TrackScore(track.track_id, float(np.average(values, weights=weights)), tuple(frames))
+
+
+def track_mean(track: FaceTrack, rows: Mapping[FaceKey, NDArray[np.float32]]) -> NDArray[np.float64] | None:
+    """The mean (P,) of the faces' rows (P,), weighted as `track_score` weights them; None where no face has one."""
+    read = [(rows[key], one.face.quality.weight) for one in track.faces if (key := face_key(one)) in rows]
+    if not read:
+        return None
+    values, weights = zip(*read, strict=True)
+    return np.asarray(np.average(np.stack(values), axis=0, weights=np.maximum(weights, WEIGHT_FLOOR)), np.float64)
 
 
 def deciding_rank(track: FaceTrack, settings: AnalysisSettings, *, still: bool) -> int:

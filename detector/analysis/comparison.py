@@ -23,8 +23,11 @@ _NAMED_BY: Final[dict[str, tuple[str, ...]]] = {
     "specialists": ("cue",),
     "members": ("model_id", "cue"),
     "readings": ("track_id",),
+    "spreads": ("track_id",),
+    "variants": ("name",),
 }
-_KEPT_APART: Final = frozenset({"models", "specialists", "members"})  # the rest of a path's names become a star
+# The rest of a path's names become a star.
+_KEPT_APART: Final = frozenset({"models", "specialists", "members", "variants"})
 _ABSENT: Final = object()
 
 

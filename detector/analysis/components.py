@@ -86,15 +86,17 @@ class ExamineFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """`open_frames` takes the file, the settings and whether each frame brings the one just before it. The file itself
+    """`open_frames` takes the file, the settings, whether each frame brings the one just before it, and `frame_offset`:
+    by what share of the distance between examined frames the first of each shot is passed over, 0..1. The file itself
     is not examined where `examine_file` is None. `kinds` are those of the models, by name."""
 
-    open_frames: Callable[[Evidence, AnalysisSettings, bool], FrameSource]
+    open_frames: Callable[[Evidence, AnalysisSettings, bool, float], FrameSource]
     open_faces: Callable[[AnalysisSettings], AbstractContextManager[FaceSearch]]
     new_tracker: Callable[[], FaceTracker]
     crop_face: CropFace
     examine_file: ExamineFile | None = None
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
+    frame_offset: float = 0.0
 
 
 def default_components() -> Components:
@@ -103,8 +105,12 @@ def default_components() -> Components:
     from detector.evidence.forensics import examine_file
     from detector.faces import FaceAnalyser, Tracker, crop_face  # MediaPipe takes seconds to import
 
-    def open_frames(evidence: Evidence, settings: AnalysisSettings, with_before: bool) -> ContainedFrameReader:
+    def open_frames(
+        evidence: Evidence, settings: AnalysisSettings, with_before: bool, offset: float
+    ) -> ContainedFrameReader:
         rate, most = settings.frames_per_second, settings.max_frames
-        return ContainedFrameReader(evidence, frames_per_second=rate, max_frames=most, with_before=with_before)
+        return ContainedFrameReader(
+            evidence, frames_per_second=rate, max_frames=most, with_before=with_before, offset=offset
+        )
 
     return Components(open_frames, FaceAnalyser, Tracker, crop_face, examine_file)

@@ -113,6 +113,7 @@ def conclude(findings: Findings) -> Conclusion:
         calibrated=backed.strength is not None,
         likelihood_ratio=None if backed.strength is None else backed.strength.ratio,
         interval=None if backed.strength is None else backed.strength.interval,
+        member_spread=voters[0][0].member_spread if len(voters) == 1 else None,
     )
 
 

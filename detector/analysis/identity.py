@@ -137,7 +137,7 @@ def differences(earlier: Analysis, later: Analysis) -> tuple[str, ...]:
 
 
 def _differences(earlier: Analysis, later: Analysis) -> Iterator[str]:
-    before, after = earlier.settings.to_dict(), later.settings.to_dict()
+    before, after = asdict(earlier.settings), asdict(later.settings)
     for name, value in after.items():
         if value != before[name]:
             yield f"settings changed: {name.replace('_', ' ')} {before[name]} → {value}"

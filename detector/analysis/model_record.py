@@ -16,8 +16,10 @@ from detector.analysis.types import (
     Member,
     ModelResult,
     PlaceReading,
+    Repeats,
     SyncWindow,
     TrackScore,
+    TrackSpread,
 )
 
 
@@ -35,6 +37,8 @@ def model_to_dict(result: ModelResult) -> dict[str, Any]:
         "specialists": [_cue_to_dict(cue, result) for cue in result.specialists] or None,
         "members": [asdict(member) for member in result.members] or None,
         "sync": [asdict(window) for window in result.sync] or None,
+        "member_spread": result.member_spread,
+        "repeats": None if result.repeats is None else asdict(result.repeats),
     }
 
 
@@ -77,7 +81,14 @@ def model_from_dict(data: dict[str, Any]) -> ModelResult:
         tuple(_cue_from_dict(cue, tracks) for cue in data.get("specialists") or ()),
         tuple(Member(**member) for member in data.get("members") or ()),
         tuple(SyncWindow(**window) for window in data.get("sync") or ()),
+        _repeats_from_dict(data.get("repeats")),
     )
+
+
+def _repeats_from_dict(data: dict[str, Any] | None) -> Repeats | None:
+    if data is None:
+        return None
+    return Repeats(**{**data, "spreads": tuple(TrackSpread(**spread) for spread in data["spreads"])})
 
 
 def _track_from_dict(track: dict[str, Any]) -> TrackScore:

@@ -27,6 +27,7 @@ from detector.analysis.identity import analysis_id, identity_of, model_digest, t
 from detector.analysis.kinds import TrackContext
 from detector.analysis.model_run import ModelRun, stage_fractions
 from detector.analysis.progress import Progress, ProgressMeter
+from detector.analysis.sensitivity import Report, with_sensitivity
 from detector.analysis.strength import calibration_behind
 from detector.analysis.thread_group import Channel, ThreadGroup, ThreadGroupStoppedError
 from detector.analysis.types import Analysis, ModelResult
@@ -68,10 +69,17 @@ def analyze(
         raise ModelNotFoundError(
             "An analysis needs at least one model; none was given. See `python -m detector models list`."
         )
-    try:
-        return _Run(evidence, models, settings, on_progress, cancelled, components or default_components()).execute()
-    finally:
-        return_freed_memory()
+    parts, stopped = components or default_components(), cancelled or (lambda: False)
+
+    def once(file: Evidence, how: AnalysisSettings, with_parts: Components, report: Report | None) -> Analysis:
+        try:
+            return _Run(file, models, how, report, stopped, with_parts).execute()
+        finally:
+            return_freed_memory()
+
+    if not settings.sensitivity:
+        return once(evidence, settings, parts, on_progress)
+    return with_sensitivity(once, evidence, settings, parts, on_progress=on_progress, cancelled=stopped)
 
 
 def _share_of(frame: Frame) -> int:
@@ -86,11 +94,11 @@ class _Run:
         models: Sequence[LoadedModel],
         settings: AnalysisSettings,
         on_progress: Callable[[Progress], None] | None,
-        cancelled: Callable[[], bool] | None,
+        cancelled: Callable[[], bool],
         components: Components,
     ) -> None:
         self.evidence, self.settings, self.components = evidence, settings, components
-        self.cancelled = cancelled or (lambda: False)
+        self.cancelled = cancelled
         self.meter = ProgressMeter(on_progress)
         self.group = ThreadGroup()
         self.frames: Channel[Frame] = Channel(self.group, BYTES_AHEAD, _share_of)
@@ -98,9 +106,10 @@ class _Run:
         kinds = components.kinds
         specs = dict.fromkeys(reader.card.crop for reader in crop_readers(models, kinds))
         cutters = {spec: Cutter(spec, settings.batch_size, components.crop_face) for spec in specs}
-        self.cutters, self.workers = tuple(cutters.values()), workers_of(self.group, models, cutters, kinds)
-        self.reader = components.open_frames(evidence, settings, any(one.over_time for one in self.cutters))
-        self.runs = [ModelRun(self.group, model, kinds[model.kind], self._worker(model)) for model in models]
+        self.cutters, self.workers = tuple(cutters.values()), workers_of(self.group, models, cutters, kinds, settings)
+        over_time = any(one.over_time for one in self.cutters)
+        self.reader = components.open_frames(evidence, settings, over_time, components.frame_offset)
+        self.runs = [ModelRun(self.group, model, kinds[model.kind], self._worker(model), settings) for model in models]
         self.staged = [(stage, run) for run in self.runs if (stage := run.kind.stage) is not None]
         self.busy_s = {"decode": 0.0, "faces": 0.0, "tracks": 0.0, "crops": 0.0}
         self.frames_done = self.frames_with_face = 0

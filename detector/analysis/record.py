@@ -4,6 +4,7 @@ The contract's keys are kept as they are named there; what a round trip needs be
 Schema 1.1 added to models: kind, attention, intervals, specialists, members, sync. Records of 1.0 are still read.
 Schema 1.2 added to evidence: forensics, and the content credentials to provenance; before, neither was examined.
 Schema 1.3 added identity, which is null for records made before.
+Schema 1.4 added calibration and sensitivity, to conclusions member_spread, to models repeats and member_spread.
 `environment` came later than 1.1 and is null where it is not known; `moments` of reasons came later than 1.3 and is
 empty where a reason is not about times.
 """
@@ -27,7 +28,9 @@ from detector.analysis.types import (
     ModelIdentity,
     Moment,
     Reason,
+    Sensitivity,
     Tool,
+    Variant,
 )
 from detector.calibration.calibration import Calibration
 from detector.errors import StoreError
@@ -57,12 +60,14 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
             "calibrated": analysis.conclusion.calibrated,
             "likelihood_ratio": analysis.conclusion.likelihood_ratio,
             "interval": None if analysis.conclusion.interval is None else list(analysis.conclusion.interval),
+            "member_spread": analysis.conclusion.member_spread,
             "reasons": [_reason_to_dict(reason) for reason in analysis.conclusion.reasons],
         },
         "timings": dict(analysis.timings),
         "environment": dict(analysis.environment) or None,
         "identity": None if analysis.identity is None else _identity_to_dict(analysis.identity),
         "calibration": None if analysis.calibration is None else analysis.calibration.model_dump(mode="json"),
+        "sensitivity": None if analysis.sensitivity is None else asdict(analysis.sensitivity),
     }
 
 
@@ -93,6 +98,12 @@ def _identity_from_dict(data: dict[str, Any] | None) -> AnalysisIdentity | None:
 
 def _calibration_from_dict(data: dict[str, Any] | None) -> Calibration | None:
     return None if data is None else Calibration.model_validate(data)
+
+
+def _sensitivity_from_dict(data: dict[str, Any] | None) -> Sensitivity | None:
+    if data is None:
+        return None
+    return Sensitivity(data["lowest"], data["highest"], tuple(Variant(**one) for one in data["variants"]))
 
 
 def _evidence_to_dict(evidence: Evidence, forensics: FileForensics | None) -> dict[str, Any]:
@@ -168,6 +179,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
                 calibrated=conclusion["calibrated"],
                 likelihood_ratio=conclusion["likelihood_ratio"],
                 interval=None if conclusion["interval"] is None else tuple(conclusion["interval"]),
+                member_spread=conclusion.get("member_spread"),
             ),
             frames_examined=data["frames_examined"],
             shot_starts_s=tuple(data["shot_starts_s"]),
@@ -175,6 +187,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
             environment=dict(data.get("environment") or {}),
             identity=_identity_from_dict(data.get("identity")),
             calibration=_calibration_from_dict(data.get("calibration")),
+            sensitivity=_sensitivity_from_dict(data.get("sensitivity")),
             forensics=_forensics_from_dict(data["evidence"]),
             schema_version=version,
         )

@@ -33,7 +33,10 @@ class Backing(NamedTuple):
 
 
 def calibration_behind(findings: Findings, voters: Sequence[ModelResult]) -> Calibration | None:
-    """The calibration of the one model that decides; None of a still, and where several decide together."""
+    """The calibration of the one model that decides; None of a still, where several decide together, and with test-time
+    augmentation, since the scores of a set are of plain crops."""
+    if findings.settings.test_time_augmentation:
+        return None
     known = dict(zip((result.model_id for result in findings.results), findings.calibrations, strict=False))
     return known.get(voters[0].model_id) if len(voters) == 1 and not findings.still else None
 
@@ -134,6 +137,8 @@ def _why_not(findings: Findings, voters: Sequence[ModelResult]) -> str:
         why = "no calibration set backs it yet"
     elif len(voters) > 1:
         why = "several models decide, and a calibration is of one"
+    elif findings.settings.test_time_augmentation:
+        why = "the calibration set was scored without test-time augmentation"
     elif findings.still:
         why = "the calibration set holds no stills"
     else:

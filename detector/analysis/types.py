@@ -166,10 +166,32 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackSpread:
+    """Standard deviation `std_logit` of a track's logit over passes with parts of the network switched off."""
+
+    track_id: int
+    std_logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Scoring repeated by the settings. `views` of each crop were averaged: 2 with test-time augmentation, the crop and
+    its mirror image, else 1; `views_reason` says why 1 where 2 were asked for. `passes` with dropout were asked for,
+    `spreads` hold what came of them, a track each; none with a `spread_reason`."""
+
+    views: int
+    passes: int
+    spreads: tuple[TrackSpread, ...] = ()
+    views_reason: str | None = None
+    spread_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelResult:
     """One model on the whole file. `logit` is that of the worst deciding track; None with a `reason` where nothing was
     scored. `specialists` are the cues of a specialists model; a sequence model that serves as TM and an audio-visual
-    model that serves as AV hold that one cue. `members` are an ensemble's, `sync` an audio-visual model's."""
+    model that serves as AV hold that one cue. `members` are an ensemble's, `sync` an audio-visual model's. `repeats` is
+    None unless the settings asked for any."""
 
     model_id: str
     weights_sha256: str
@@ -180,11 +202,22 @@ class ModelResult:
     specialists: tuple[CueResult, ...] = ()
     members: tuple[Member, ...] = ()
     sync: tuple[SyncWindow, ...] = ()
+    repeats: Repeats | None = None
 
     @property
     def score(self) -> float | None:
         """P(fake), 0..1; None where the model has no score."""
         return None if self.logit is None else sigmoid(self.logit)
+
+    @property
+    def member_spread(self) -> float | None:
+        """Root of the mean squared distance of the members' logits from the ensemble's, weighted by their shares: how
+        far they disagree, no interval of anything. None with fewer than two members that count."""
+        counted = [(one.logit, one.weight) for one in self.members if one.logit is not None and one.weight]
+        if self.logit is None or len(counted) < 2:
+            return None
+        total = sum(weight for _, weight in counted)
+        return math.sqrt(sum(weight * (logit - self.logit) ** 2 for logit, weight in counted) / total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +250,8 @@ class Reason:
 class Conclusion:
     """`score` is the ensemble's, None whenever no face was scored. Where a calibration set backs the score it is
     `calibrated`: `likelihood_ratio` of the two propositions (`detector.calibration.likelihood`), within what the set
-    supports, and its 95 % `interval`."""
+    supports, and its 95 % `interval`. `member_spread` is that of the ensemble that decides, in logits
+    (`ModelResult.member_spread`), None without one."""
 
     label: Label
     score: float | None
@@ -225,6 +259,35 @@ class Conclusion:
     calibrated: bool = False
     likelihood_ratio: float | None = None
     interval: tuple[float, float] | None = None
+    member_spread: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The same analysis after the small change `name` (`detector.analysis.sensitivity`). `score` and `label` are None,
+    with a `reason`, where it came to none. It `flips` where the scores say something else than without the change; a
+    label that is weaker only for a limit which the change brought on, a smaller face, is no flip."""
+
+    name: str
+    score: float | None
+    label: Label | None
+    flips: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What small changes of the file, and of how it is examined, make of the score: `lowest` and `highest` of all,
+    the unchanged one included, None where nothing was scored. A range of what was tried, no interval of confidence."""
+
+    lowest: float | None
+    highest: float | None
+    variants: tuple[Variant, ...]
+
+    @property
+    def flips(self) -> tuple[Variant, ...]:
+        """Those that flip the label."""
+        return tuple(one for one in self.variants if one.flips)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +328,8 @@ class Analysis:
     """`analysis_id` is derived from the file's hash and `identity`, so equal work has equal ids; records before schema
     1.3 have no identity, and an id that covers less. `forensics` is None where the file itself was not examined, as in
     records before schema 1.2. `environment` says what it ran on (see `environment`); it is empty for records made
-    before that was kept. `calibration` is the one that its conclusion rests on, None without one."""
+    before that was kept. `calibration` is the one that its conclusion rests on, None without one; `sensitivity` is None
+    unless the settings asked for it."""
 
     analysis_id: str
     tool: Tool
@@ -281,4 +345,5 @@ class Analysis:
     environment: dict[str, str] = field(default_factory=dict)
     identity: AnalysisIdentity | None = None
     calibration: Calibration | None = None
+    sensitivity: Sensitivity | None = None
     schema_version: str = SCHEMA_VERSION

@@ -16,11 +16,13 @@ from detector.analysis.kinds.kind import Kind
 from detector.analysis.thread_group import Channel, ThreadGroup
 from detector.faces.temporal import Picture, thumbnail
 from detector.faces.types import CropSpec
+from detector.settings import AnalysisSettings
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel
 
 BATCHES_AHEAD = 2
+_DROPOUT = "/dropout"  # after the name of a logit: the array of its passes
 
 
 class FaceReading(NamedTuple):
@@ -40,7 +42,14 @@ class NetworkWorker:
     """
 
     def __init__(
-        self, group: ThreadGroup, model: LoadedModel, kind: Kind, cutter: Cutter, *, keep_features: bool
+        self,
+        group: ThreadGroup,
+        model: LoadedModel,
+        kind: Kind,
+        cutter: Cutter,
+        *,
+        keep_features: bool,
+        settings: AnalysisSettings,
     ) -> None:
         self.model, self.cutter = model, cutter
         self.channel: Channel[Batch] = Channel(group, BATCHES_AHEAD)
@@ -50,6 +59,9 @@ class NetworkWorker:
         self.busy_s = 0.0
         self.failure: str | None = None
         self._kind, self._keep_features = kind, keep_features
+        self._mirrors = settings.test_time_augmentation and kind.why_one_view(model) is None
+        spreads = settings.dropout_passes > 0 and kind.why_no_spread(model) is None
+        self._passes = settings.dropout_passes if spreads else 0
         self._said: dict[str, list[NDArray[Any]]] = {}
         self._thumbnails: list[tuple[Picture, Picture | None]] = []
 
@@ -77,6 +89,10 @@ class NetworkWorker:
         """Each face's value of a named array of logits, in double precision; empty after a failure."""
         return {key: float(value) for key, value in self.rows(name).items()}
 
+    def dropout_rows(self) -> list[dict[FaceKey, NDArray[np.float32]]]:
+        """Of each of its logits every face's row (P,), a pass with dropout each; empty after a failure."""
+        return [self.rows(name) for name in self._said if name.endswith(_DROPOUT)] if self.failure is None else []
+
     def face_readings(self) -> dict[FaceKey, FaceReading]:
         """The input of models over time, by face; empty after a failure or where no features were kept."""
         features = self.rows("features")
@@ -85,15 +101,34 @@ class NetworkWorker:
 
     def _run(self, batch: Batch) -> None:
         count = len(batch.crops)
-        said = self._kind.read_crops(self.model, batch.crops, keep_features=self._keep_features)
+        said = self._kind.read_crops(self.model, batch.crops, keep_features=self._keep_features or self._passes > 0)
         for name, values in said.items():
-            is_logit = name == "logits" or name.endswith("/logits")
-            if values.shape[:1] != (count,) or (is_logit and values.ndim != 1):
+            if values.shape[:1] != (count,) or (_is_logit(name) and values.ndim != 1):
                 raise ValueError(f"{name} of shape {values.shape} for {count} crops")
+        if self._passes or self._mirrors:
+            said = self._repeated(batch.crops, said)
         for name, values in said.items():
             self._said.setdefault(name, []).append(values)
         if self._keep_features:
             self._thumbnails.extend(zip(map(thumbnail, batch.crops), batch.just_before, strict=True))
+
+    def _repeated(self, crops: NDArray[np.uint8], said: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """What was said, with the logits of the passes with dropout, and averaged with those of the mirrored crops."""
+        found = dict(said)
+        if self._passes:
+            for name, logits in self._kind.dropout_logits(self.model, crops, said, self._passes).items():
+                found[name + _DROPOUT] = logits
+            if not self._keep_features:
+                found = {name: values for name, values in found.items() if name.split("/")[-1] != "features"}
+        if self._mirrors:
+            mirrored = np.ascontiguousarray(crops[:, :, ::-1])
+            other = self._kind.read_crops(self.model, mirrored, keep_features=False)
+            found |= {name: (values + other[name]) / 2 for name, values in said.items() if _is_logit(name)}
+        return found
+
+
+def _is_logit(name: str) -> bool:
+    return name == "logits" or name.endswith("/logits")
 
 
 def describe_failure(model_id: str, error: BaseException) -> str:
@@ -106,6 +141,7 @@ def workers_of(
     models: Sequence[LoadedModel],
     cutters: Mapping[CropSpec, Cutter],
     kinds: Mapping[str, Kind],
+    settings: AnalysisSettings,
 ) -> dict[tuple[str, str], NetworkWorker]:
     """A worker for each distinct network that reads crops, by id and weights."""
     kept = {
@@ -115,7 +151,12 @@ def workers_of(
     }
     return {
         identity(reader): NetworkWorker(
-            group, reader, kinds[reader.kind], cutters[reader.card.crop], keep_features=identity(reader) in kept
+            group,
+            reader,
+            kinds[reader.kind],
+            cutters[reader.card.crop],
+            keep_features=identity(reader) in kept,
+            settings=settings,
         )
         for reader in crop_readers(models, kinds)
     }

@@ -35,12 +35,18 @@ class ContainedFrameReader:
     """
 
     def __init__(
-        self, evidence: Evidence, *, frames_per_second: float, max_frames: int, with_before: bool = False
+        self,
+        evidence: Evidence,
+        *,
+        frames_per_second: float,
+        max_frames: int,
+        with_before: bool = False,
+        offset: float = 0.0,
     ) -> None:
         self.shot_starts_s: list[float] = []
         self.expected_frames, self.progress, self.busy_s = 0, 0.0, 0.0
         self.integrity = evidence.integrity
-        self._readings = streamed(_readings)(evidence, frames_per_second, max_frames, with_before)
+        self._readings = streamed(_readings)(evidence, frames_per_second, max_frames, with_before, offset)
 
     def __iter__(self) -> Iterator[Frame]:
         for reading in self._readings:
@@ -55,7 +61,9 @@ class ContainedFrameReader:
         self._readings.close()
 
 
-def _readings(evidence: Evidence, frames_per_second: float, max_frames: int, with_before: bool) -> Iterator[Reading]:
+def _readings(
+    evidence: Evidence, frames_per_second: float, max_frames: int, with_before: bool, offset: float
+) -> Iterator[Reading]:
     shots_told = 0
     told_s = time.monotonic()
 
@@ -66,7 +74,7 @@ def _readings(evidence: Evidence, frames_per_second: float, max_frames: int, wit
         return Reading(frame, new, reader.expected_frames, reader.progress, reader.integrity, reader.busy_s)
 
     with FrameReader(
-        evidence, frames_per_second=frames_per_second, max_frames=max_frames, with_before=with_before
+        evidence, frames_per_second=frames_per_second, max_frames=max_frames, with_before=with_before, offset=offset
     ) as reader:
         for frame in reader.steps():
             if frame is not None or time.monotonic() - told_s > _TELL_EVERY_S:

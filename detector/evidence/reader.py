@@ -27,17 +27,23 @@ class FrameReader:
 
     Every decoded frame is looked at as a thumbnail for shot changes; only sampled ones become RGB pictures. With
     `with_before` each carries the picture displayed just before it: at most a tenth of a second earlier, in the same
-    shot and of the same size. Memory does not grow with the length of the file. Use as a context manager; one thread
-    at a time. A damaged part does not end the iteration, it is counted in `integrity`. Raises `SettingsError` for a
-    rate or bound that is not positive, `EvidenceError` if the stored file is gone, `NoFramesError` at the end if
-    nothing decoded.
+    shot and of the same size. `offset` as in `Sampler`. Memory does not grow with the length of the file. Use as a
+    context manager; one thread at a time. A damaged part does not end the iteration, it is counted in `integrity`.
+    Raises `SettingsError` for a rate or bound that is not positive, `EvidenceError` if the stored file is gone,
+    `NoFramesError` at the end if nothing decoded.
 
     Attributes: `shot_starts_s` the seconds at which shots begin, so far, the first included; `busy_s` the seconds that
     reading, decoding and converting took so far.
     """
 
     def __init__(
-        self, evidence: Evidence, *, frames_per_second: float, max_frames: int, with_before: bool = False
+        self,
+        evidence: Evidence,
+        *,
+        frames_per_second: float,
+        max_frames: int,
+        with_before: bool = False,
+        offset: float = 0.0,
     ) -> None:
         if not frames_per_second > 0 or max_frames < 1:
             raise SettingsError(
@@ -66,6 +72,7 @@ class FrameReader:
             start_s=float(int(timeline.pts[0]) * timeline.time_base) if len(timeline.pts) else 0.0,
             duration_s=timeline.duration_s,
             interval_s=float(timeline.interval * timeline.time_base),
+            offset=offset,
         )
         self._iterator = self._sampled_frames(self._sequential, timeline)
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from detector.errors import ModelError
 from detector.faces.types import Box
-from detector.models import FrameNet
 from detector.registry import FrameModel, LoadedModel
 
 SHIFT_SHARE: Final = 0.04
@@ -64,7 +60,7 @@ def moved_boxes(box: Box) -> list[Box]:
 
 
 def uncertainty_of(
-    model: LoadedModel, crop_box: Callable[[Box], NDArray[np.uint8]], box: Box, *, passes: int = 32, seed: int = 0
+    model: LoadedModel, crop_box: Callable[[Box], NDArray[np.uint8]], box: Box, *, passes: int = 32
 ) -> Uncertainty:
     """Both spreads of one face; `crop_box(box)` cuts it. Raises ModelError for a model that scores no single crops."""
     if not isinstance(model, FrameModel):
@@ -75,7 +71,7 @@ def uncertainty_of(
     plain_s = time.perf_counter() - start_s
     return Uncertainty(
         view_spread(model, [crop_box(one) for one in moved_boxes(box)]),
-        dropout_spread(model, crop, passes=passes, seed=seed),
+        dropout_spread(model, crop, passes=passes),
         plain_s,
     )
 
@@ -88,31 +84,12 @@ def view_spread(model: FrameModel, crops: Sequence[NDArray[np.uint8]]) -> Spread
     return Spread(tuple(logits.tolist()), time.perf_counter() - start_s)
 
 
-def dropout_spread(model: FrameModel, crop: NDArray[np.uint8], *, passes: int = 32, seed: int = 0) -> Spread | None:
-    """The plain logit, then `passes` with the label head's dropout on (Gal & Ghahramani, ICML 2016). The features are
-    computed once; the network itself is left alone, so other threads may score meanwhile."""
-    if not isinstance(model.network, FrameNet):
-        return None
-    head = deepcopy(model.network.label_head)
-    dropouts = [module for module in head.modules() if isinstance(module, nn.Dropout) and module.p > 0]
-    if not dropouts:
+def dropout_spread(model: FrameModel, crop: NDArray[np.uint8], *, passes: int = 32) -> Spread | None:
+    """The plain logit, then `passes` with parts of the label head off (Gal & Ghahramani, ICML 2016); None where it has
+    no dropout. The features are computed once."""
+    if not model.has_dropout:
         return None
     start_s = time.perf_counter()
     plain, features = model.features(crop[None])
-    for module in dropouts:
-        module.train()
-    generator_state = torch.random.get_rng_state()
-    try:
-        torch.manual_seed(seed)
-        with torch.inference_mode():
-            rests_on = torch.from_numpy(features[:, : model.network.feature_dim])
-            repeated = rests_on.to(model.device).expand(passes, -1)
-            logits = _as_logit(head(repeated)).float().cpu().numpy()
-    finally:
-        torch.random.set_rng_state(generator_state)
+    logits = model.dropout_logits(features, passes)[0]
     return Spread((float(plain[0]), *logits.tolist()), time.perf_counter() - start_s)
-
-
-def _as_logit(output: torch.Tensor) -> torch.Tensor:
-    """(B, 1) one logit, or (B, 2) genuine and manipulated whose difference is the logit."""
-    return output[:, 0] if output.shape[1] == 1 else output[:, 1] - output[:, 0]

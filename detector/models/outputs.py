@@ -28,11 +28,13 @@ class SequenceOutput(NamedTuple):
 
 
 class SpecialistOutput(NamedTuple):
-    """One cue: `logit` (B,); `map_logit` (B, h, w); `channels` (B, C, h, w), the named channels as maps."""
+    """One cue: `logit` (B,); `map_logit` (B, h, w); `channels` (B, C, h, w), the named channels as maps; `features`
+    (B, L, F), what the label rests on in each of L looks, whose logits' mean is the logit."""
 
     logit: Tensor
     map_logit: Tensor
     channels: Tensor
+    features: Tensor
 
 
 class AudioVisualOutput(NamedTuple):

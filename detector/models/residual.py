@@ -85,11 +85,15 @@ class PatchReader(nn.Module):
 
     def forward(self, residuals: Tensor) -> Tensor:
         """The logits, the last layer in single precision whatever is computed in around it."""
-        maps = self.trunk(residuals).float()
-        pooled = torch.cat([maps.mean(dim=(2, 3)), (maps.var(dim=(2, 3), correction=0) + 1e-4).sqrt()], dim=1)
+        pooled = self.pooled(residuals)
         with torch.autocast(pooled.device.type, enabled=False):
             logits: Tensor = self.label(pooled).squeeze(1)
             return logits
+
+    def pooled(self, residuals: Tensor) -> Tensor:
+        """What the label rests on, (B, 2 x the last width)."""
+        maps = self.trunk(residuals).float()
+        return torch.cat([maps.mean(dim=(2, 3)), (maps.var(dim=(2, 3), correction=0) + 1e-4).sqrt()], dim=1)
 
 
 class _Block(nn.Module):
@@ -129,5 +133,13 @@ class ResidualNet(nn.Module):
 
     def forward(self, rgb: Tensor) -> Tensor:
         """The logits of the patches."""
-        residuals = self.residuals(video_planes(rgb)).contiguous(memory_format=torch.channels_last)
+        residuals = self._seen(rgb)
         return torch.stack([member(residuals) for member in self.members]).mean(0)
+
+    def features(self, rgb: Tensor) -> Tensor:
+        """What the labels of the members rest on, (B, members, 2 x the last width)."""
+        residuals = self._seen(rgb)
+        return torch.stack([member.pooled(residuals) for member in self.members], dim=1)  # type: ignore[operator]
+
+    def _seen(self, rgb: Tensor) -> Tensor:
+        return self.residuals(video_planes(rgb)).contiguous(memory_format=torch.channels_last)

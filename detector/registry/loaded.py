@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from detector.models import FrameNet
 from detector.models.appearance import APPEARANCE_FEATURES, appearance_of
 from detector.models.frame_pair import FramePairNet
 from detector.models.specialists.signals import face_mean
+from detector.models.thinned import has_dropout, thinned
 from detector.registry.card import ModelCard
 
 PATCHES_AT_ONCE: Final = 32
@@ -46,10 +47,12 @@ class MotionScores(NamedTuple):
 
 
 class CueScores(NamedTuple):
-    """One cue on N crops, float32: `logits` (N,), `readings` (N, C): each named channel's mean over the face."""
+    """One cue on N crops, float32: `logits` (N,), `readings` (N, C): each named channel's mean over the face, and
+    `features` (N, L, F): what the label rests on in each of L looks."""
 
     logits: NDArray[np.float32]
     readings: NDArray[np.float32]
+    features: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,22 @@ class FrameModel(LoadedModel):
         features = torch.cat([output.features, appearance_of(prepared)], dim=1)
         return FrameFeatures(_array(output.logit), _array(features))
 
+    @property
+    def has_dropout(self) -> bool:
+        """Whether its label head has dropout, for `dropout_logits`."""
+        return isinstance(self.network, FrameNet) and has_dropout(self.network.label_head)
+
+    @torch.inference_mode()
+    def dropout_logits(self, features: NDArray[np.float32], passes: int) -> NDArray[np.float32]:
+        """Logits (N, `passes`) of the crops of `features` (N, D + 64), with other parts of the label head's dropout
+        off in each pass (`detector.models.thinned`). Raises ModelError for a network that keeps no features."""
+        network = self.network
+        if not isinstance(network, FrameNet):
+            raise ModelError(f"{self.card.model_id} has no features to score again.")
+        rests_on = torch.from_numpy(np.ascontiguousarray(features[:, : network.feature_dim])).to(self.device)
+        heads = thinned(network.label_head, passes)
+        return _array(torch.stack([_as_logit(head(rests_on)) for head in heads], dim=1))
+
     @torch.inference_mode()
     def blend_map(self, crops: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Probability of manipulation per place, (N, S/8, S/8) float32, or None for a network without a map head."""
@@ -188,9 +207,26 @@ class SpecialistsModel(LoadedModel):
         """Every cue on (N, S, S, 3) uint8 crops, in one pass."""
         outputs = self._any.forward_all(self.prepare(crops))
         return {
-            cue: CueScores(_array(one.logit), _array(face_mean(one.channels).flatten(1)))
+            cue: CueScores(_array(one.logit), _array(face_mean(one.channels).flatten(1)), _array(one.features))
             for cue, one in outputs.items()
         }
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether its scores are means over crop and mirror image in any case."""
+        return bool(self._any.mirrored)
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether its label heads have dropout, for `dropout_logits`."""
+        return any(has_dropout(head.label_head) for head in self._any.heads.values())
+
+    @torch.inference_mode()
+    def dropout_logits(self, cue: str, features: NDArray[np.float32], passes: int) -> NDArray[np.float32]:
+        """One cue's logits (N, `passes`) of the crops of `features` (N, L, F), as `FrameModel.dropout_logits`."""
+        rests_on = torch.from_numpy(features).to(self.device)
+        heads = thinned(self._any.heads[cue].label_head, passes)
+        return _array(torch.stack([head(rests_on)[..., 0].mean(1) for head in heads], dim=1))
 
     @torch.inference_mode()
     def channels(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -208,11 +244,31 @@ class ResidualModel(LoadedModel):
     def patches(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (N, P) float32 of (N, P·S, S, 3) uint8 columns (`detector.faces.native`), a patch at each of
         `detector.faces.types.PLACES`."""
+        logits = torch.cat([self.network(part) for part in self._rows(crops)])
+        return _array(logits).reshape(len(crops), -1)
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether its label heads have dropout, for `dropout_logits`."""
+        return any(has_dropout(member.label) for member in self._any.members)
+
+    @torch.inference_mode()
+    def dropout_logits(self, crops: NDArray[np.uint8], passes: int) -> NDArray[np.float32]:
+        """Logits (N, `passes`) of the faces, means over their patches, as `FrameModel.dropout_logits`; reads the crops
+        once."""
+        features = torch.cat([self._any.features(part) for part in self._rows(crops)])  # (N · P, members, C)
+        said = [
+            torch.stack([head(features[:, number])[:, 0] for head in thinned(member.label, passes, seed=number)], dim=1)
+            for number, member in enumerate(self._any.members)
+        ]
+        return _array(torch.stack(said).mean(0)).reshape(len(crops), -1, passes).mean(1)
+
+    def _rows(self, crops: NDArray[np.uint8]) -> tuple[torch.Tensor, ...]:
+        """The patches of all crops (B, 3, S, S), some at a time."""
         self._check(crops)
         side = self.card.crop.size_px
         rows = torch.from_numpy(crops.reshape(-1, side, side, 3)).permute(0, 3, 1, 2).to(self.device)
-        logits = torch.cat([self.network(part) for part in rows.split(PATCHES_AT_ONCE)])
-        return _array(logits).reshape(len(crops), -1)
+        return rows.split(PATCHES_AT_ONCE)
 
 
 @loaded_as("sequence")
@@ -228,6 +284,17 @@ class SequenceModel(LoadedModel):
         """Scores of N windows: `features` (N, T, D) of the trunk, `times_s` (N, T), `present` (N, T)."""
         output = self._forward(features, times_s, present)
         return WindowScores(_array(output.logit), _array(output.frame_logit), _array(output.pooling))
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether its network has dropout."""
+        return has_dropout(self.network)
+
+    def thinned(self, passes: int) -> Iterator[SequenceModel]:
+        """The model with other parts of its dropout off in each of `passes` (`detector.models.thinned`); each changes
+        the one before."""
+        for network in thinned(self.network, passes):
+            yield replace(self, network=network)
 
     @property
     def reads_pairs(self) -> bool:
@@ -303,6 +370,11 @@ class EnsembleModel(LoadedModel):
         one of them; NaN for a row without members. Arguments as for `fuse`. Raises ValueError where it reads none."""
         values = torch.from_numpy(np.where(present, logits, 0.0)).float().to(self.device)
         return _array(self._any.families(values, torch.from_numpy(present).to(self.device)))
+
+
+def _as_logit(output: torch.Tensor) -> torch.Tensor:
+    """(B,) of a label head's output: (B, 1) one logit, or (B, 2) genuine and manipulated whose difference it is."""
+    return output[:, 0] if output.shape[1] == 1 else output[:, 1] - output[:, 0]
 
 
 def _array(value: torch.Tensor) -> NDArray[np.float32]:

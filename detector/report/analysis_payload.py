@@ -29,6 +29,7 @@ from detector.report.parts_payload import (
 )
 from detector.report.printable import SOFT_BREAK, printable, shortened
 from detector.report.record import AnalysisEntry, CaseRecord, StrongFrame
+from detector.report.sensitivity_payload import SensitivityData, repeats_text, sensitivity_data
 from detector.report.strength_payload import StrengthData, strength_data
 from detector.report.strongest import deciding
 from detector.report.timeline import drawn_models, ranked_tracks, thinned_lanes, timeline_svg
@@ -63,7 +64,8 @@ class ConclusionData:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model's result on the whole file; `family` says which family it reads, empty where that is not told."""
+    """One model's result on the whole file; `family` says which family it reads, `repeats` what repeating the scoring
+    gave, each empty where that is not told."""
 
     label: str
     model_id: str
@@ -73,6 +75,7 @@ class ModelRow:
     faces: str
     reason: str
     family: str
+    repeats: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ class AnalysisData:
     provenance: ProvenanceData
     strength: StrengthData
     scores: ScoresData
+    sensitivity: SensitivityData
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +235,7 @@ def analysis_data(
         provenance=provenance_data(analysis.forensics.provenance if analysis.forensics else None, words),
         strength=strength_data(analysis, record, short, words),
         scores=scores_data(analysis, short, words),
+        sensitivity=sensitivity_data(analysis, words),
     )
 
 
@@ -253,6 +258,8 @@ def conclusion_data(analysis: Analysis, words: Words) -> ConclusionData:
     if conclusion.interval is not None:
         low, high = conclusion.interval
         extra.append(words("score.interval", low=f"{low:.2g}", high=f"{high:.2g}"))
+    if conclusion.member_spread is not None:
+        extra.append(words("score.members", spread=f"{conclusion.member_spread:.2f}"))
     kind = "none" if conclusion.score is None else "calibrated" if conclusion.calibrated else "uncalibrated"
     reasons = []
     for reason in conclusion.reasons:
@@ -281,6 +288,7 @@ def _model_row(model: ModelResult, conclusion: Conclusion, writer: _Writer) -> M
         faces=f"{sum(len(track.frames) for track in model.tracks):,}",
         reason=printable(model.reason) if model.reason else "",
         family=_family(model, conclusion, writer),
+        repeats=repeats_text(model, writer.words),
     )
 
 

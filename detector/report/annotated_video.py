@@ -20,8 +20,8 @@ from detector.analysis.types import Analysis
 from detector.errors import CancelledError, EvidenceError, FramewitnessError, ModelError, WeightsRefusedError
 from detector.evidence import displayed_frames, frame_times, sound_blocks
 from detector.evidence.types import Evidence, Frame
+from detector.evidence.video_writer import VideoWriter
 from detector.report.video_canvas import LABEL, Canvas, Layout, Moments
-from detector.report.video_writer import VideoWriter
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel

@@ -235,7 +235,8 @@ class FakeSpecialists(FakeModel):
 
     def specialists(self, crops: NDArray[np.uint8]) -> dict[str, CueScores]:
         logits, features = self.features(crops)
-        return {"BG": CueScores(logits, features[:, :2]), "CM": CueScores(-logits, features[:, 1:2])}
+        deep = features[:, None]
+        return {"BG": CueScores(logits, features[:, :2], deep), "CM": CueScores(-logits, features[:, 1:2], deep)}
 
 
 class FakeEnsemble(FakeModel):

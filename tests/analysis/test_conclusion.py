@@ -40,6 +40,7 @@ def draw(
     kinds: list[str] | None = None,
     calibrations: tuple[Calibration | None, ...] = (),
     decision: Thresholds | None = None,
+    settings: AnalysisSettings | None = None,
 ) -> Conclusion:
     """The conclusion where the n-th model gives `values[n]`, one value a track; thresholds are +1 and -1."""
     evidence = evidence or make_evidence()
@@ -50,7 +51,9 @@ def draw(
     )
     decisions = tuple(decision or Thresholds(1.0, -1.0, "") for _ in values)
     return conclude(
-        Findings(evidence, SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face, calibrations)
+        Findings(
+            evidence, settings or SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face, calibrations
+        )
     )
 
 
@@ -282,6 +285,15 @@ def test_a_calibrated_score_has_a_ratio_with_its_interval_its_cap_and_the_errors
     capped = draw((make_track(0, 20),), (30.0,), calibrations=(calibration(),))
     assert capped.likelihood_ratio == pytest.approx(np.exp(2.0))
     assert "at least 7.4 times" in next(reason.text for reason in capped.reasons if reason.code == "strength")
+
+
+def test_scores_with_mirrored_crops_have_no_ratio_of_a_set_of_plain_ones() -> None:
+    mirrored = replace(SETTINGS, test_time_augmentation=True)
+    conclusion = draw((make_track(0, 20),), (3.0,), calibrations=(calibration(),), settings=mirrored)
+    assert (conclusion.calibrated, conclusion.likelihood_ratio) == (False, None)
+    assert "without test-time augmentation" in next(
+        one.text for one in conclusion.reasons if one.code == "uncalibrated"
+    )
 
 
 def test_a_low_score_is_evidence_for_the_other_proposition() -> None:

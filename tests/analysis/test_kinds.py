@@ -105,7 +105,7 @@ def test_a_sequence_model_reads_what_changed_since_the_frame_just_before() -> No
     asked: list[bool] = []
 
     def read(*models: object, step: int = 0) -> list[np.ndarray]:
-        def open_frames(_: object, __: object, with_before: bool) -> FakeReader:
+        def open_frames(_: object, __: object, with_before: bool, ___: float) -> FakeReader:
             asked.append(with_before)
             return FakeReader(20, with_before=with_before, step=step)
 

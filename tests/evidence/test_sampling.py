@@ -123,3 +123,11 @@ def test_a_rate_or_budget_of_nothing_is_refused(rate: float, most: int, tmp_path
     evidence = admit(make_video(tmp_path / "a.mp4", frames=2))
     with pytest.raises(SettingsError, match="positive"):
         FrameReader(evidence, frames_per_second=rate, max_frames=most)
+
+
+def test_with_an_offset_each_shots_grid_begins_behind_its_first_frame() -> None:
+    times = [number / 50 for number in range(200)]
+    sampler = Sampler(frames_per_second=5, max_frames=900, start_s=0, duration_s=4, interval_s=1 / 50, offset=0.5)
+    taken = _run(sampler, times, {2.26})
+    assert taken[:3] == pytest.approx([0.1, 0.3, 0.5])
+    assert [time for time in taken if time >= 2.2][:2] == pytest.approx([2.36, 2.56])

@@ -67,6 +67,14 @@ class EnsembleKind(Kind):
         return ModelResult(*name, highest.logit, tuple(scored), None, self.name, members=members)
 
     @override
+    def why_one_view(self, model: LoadedModel) -> str | None:
+        return "It fuses its members' scores; what they averaged is in them already."
+
+    @override
+    def why_no_spread(self, model: LoadedModel) -> str | None:
+        return "It fuses its members' scores and has no dropout of its own."
+
+    @override
     def input_text(self, card: ModelCard) -> str:
         return f"the scores of {len(card.inputs.get('members', []))} members"
 

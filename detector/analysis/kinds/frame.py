@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -40,6 +40,20 @@ class FrameKind(Kind):
             return {"logits": frame.score(crops)}
         logits, features = frame.features(crops)
         return {"logits": logits, "features": features}
+
+    @override
+    def why_one_view(self, model: LoadedModel) -> str | None:
+        return None
+
+    @override
+    def why_no_spread(self, model: LoadedModel) -> str | None:
+        return None if cast("FrameModel", model).has_dropout else super().why_no_spread(model)
+
+    @override
+    def dropout_logits(
+        self, model: LoadedModel, crops: NDArray[np.uint8], said: Mapping[str, NDArray[Any]], passes: int
+    ) -> dict[str, NDArray[np.float32]]:
+        return {"logits": cast("FrameModel", model).dropout_logits(said["features"], passes)}
 
     @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:

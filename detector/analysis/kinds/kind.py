@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.analysis.aggregate import track_mean
 from detector.analysis.kinds.diagram import Diagram, plain_diagram
 from detector.analysis.results import failed_result
 from detector.analysis.types import Cue, ModelResult
@@ -96,6 +97,34 @@ class Kind(ABC):
         """Named arrays (N, …) of (N, S, S, 3) uint8 crops, of a model that is a crop reader; names of logits (N,) are
         "logits" or end in "/logits"."""
         raise NotImplementedError(f"models of kind {self.name!r} read no crops")
+
+    def why_one_view(self, model: LoadedModel) -> str | None:
+        """Why test-time augmentation leaves this model's scores as they are; None where the logits of a crop and of its
+        mirror image can be averaged."""
+        return "It scores no single face crops, so there is no mirror image to score."
+
+    def why_no_spread(self, model: LoadedModel) -> str | None:
+        """Why passes with dropout say nothing of this model; None where they do."""
+        return "It has no dropout to switch parts of it off with."
+
+    def dropout_logits(
+        self, model: LoadedModel, crops: NDArray[np.uint8], said: Mapping[str, NDArray[Any]], passes: int
+    ) -> dict[str, NDArray[np.float32]]:
+        """Logits (N, `passes`) of crops (N, S, S, 3) with parts of the network off, of a crop reader with a spread, one
+        array for each of its logits; `said` is what `read_crops` said of them, with features."""
+        raise NotImplementedError(f"models of kind {self.name!r} have no dropout that is repeated")
+
+    def track_passes(self, model: LoadedModel, context: TrackContext, passes: int) -> dict[int, NDArray[np.float64]]:
+        """The logit (`passes`,) of each track in each pass, by its id, of a model with a spread. Here of a crop reader:
+        the quality-weighted mean over the track's faces, and of several logits the highest."""
+        assert context.worker is not None
+        arrays = context.worker.dropout_rows()
+        found = {}
+        for track in context.tracks:
+            means = [mean for rows in arrays if (mean := track_mean(track, rows)) is not None]
+            if means:
+                found[track.track_id] = np.max(means, axis=0)
+        return found
 
     @abstractmethod
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -46,6 +46,20 @@ class ResidualKind(Kind):
             "logits": patches.mean(1),
             **{f"{place}/logits": patches[:, index] for index, place in enumerate(PLACES)},
         }
+
+    @override
+    def why_one_view(self, model: LoadedModel) -> str | None:
+        return None
+
+    @override
+    def why_no_spread(self, model: LoadedModel) -> str | None:
+        return None if cast("ResidualModel", model).has_dropout else super().why_no_spread(model)
+
+    @override
+    def dropout_logits(
+        self, model: LoadedModel, crops: NDArray[np.uint8], said: Mapping[str, NDArray[Any]], passes: int
+    ) -> dict[str, NDArray[np.float32]]:
+        return {"logits": cast("ResidualModel", model).dropout_logits(crops, passes)}
 
     @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:

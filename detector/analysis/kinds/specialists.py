@@ -41,7 +41,28 @@ class SpecialistsKind(Kind):
         said: dict[str, NDArray[Any]] = {}
         for cue, scores in cast("SpecialistsModel", model).specialists(crops).items():
             said |= {f"{cue}/logits": scores.logits, f"{cue}/readings": scores.readings}
+            if keep_features:
+                said[f"{cue}/features"] = scores.features
         return said
+
+    @override
+    def why_one_view(self, model: LoadedModel) -> str | None:
+        mirrored = cast("SpecialistsModel", model).mirrored
+        return "Its scores are means over crop and mirror image in any case." if mirrored else None
+
+    @override
+    def why_no_spread(self, model: LoadedModel) -> str | None:
+        return None if cast("SpecialistsModel", model).has_dropout else super().why_no_spread(model)
+
+    @override
+    def dropout_logits(
+        self, model: LoadedModel, crops: NDArray[np.uint8], said: Mapping[str, NDArray[Any]], passes: int
+    ) -> dict[str, NDArray[np.float32]]:
+        specialists = cast("SpecialistsModel", model)
+        return {
+            f"{cue}/logits": specialists.dropout_logits(cue, said[f"{cue}/features"], passes)
+            for cue in specialists.channel_names
+        }
 
     @override
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:

@@ -81,7 +81,8 @@ class Specialist(nn.Module):
         across = face_mean(hidden).flatten(1).float()
         peak = torch.logsumexp(heat * 4, dim=1, keepdim=True) / 4
         pooled = [difference, difference.abs(), local, across, hidden.mean((2, 3)).float(), peak, heat.mean(1, True)]
-        return SpecialistOutput(self.label_head(torch.cat(pooled, dim=1)).squeeze(1).float(), map_logit, channels)
+        features = torch.cat(pooled, dim=1)
+        return SpecialistOutput(self.label_head(features).squeeze(1).float(), map_logit, channels, features[:, None])
 
 
 @architecture("specialists")
@@ -145,7 +146,10 @@ class SpecialistsNet(nn.Module):
         other = self._look(x.flip(-1))
         return {
             cue: SpecialistOutput(
-                (own.logit + other[cue].logit) / 2, (own.map_logit + other[cue].map_logit.flip(-1)) / 2, own.channels
+                (own.logit + other[cue].logit) / 2,
+                (own.map_logit + other[cue].map_logit.flip(-1)) / 2,
+                own.channels,
+                torch.cat([own.features, other[cue].features], dim=1),
             )
             for cue, own in outputs.items()
         }

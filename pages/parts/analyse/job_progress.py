@@ -58,12 +58,13 @@ def _draw(run_every: float | None) -> None:
         if not listed:
             markup.empty("inbox", "Nothing queued", "Choose a file and start an analysis; its progress shows here.")
         for job in listed:
-            _show_job(job)
+            show_job(job)
 
     queue()
 
 
-def _show_job(job: Job) -> None:
+def show_job(job: Job) -> None:
+    """One job: how it stands, cancel while it moves, the way to its result."""
     open_services = services.current()
     word, icon = JOB_STATES[job.state]
     try:

@@ -49,6 +49,11 @@ def _behind(analysis: Analysis) -> str:
             f"Likelihood ratio <b>{conclusion.likelihood_ratio:.2g}</b> "
             f'<span class="fw-sub">95 %: {low:.2g} to {high:.2g}</span>'
         )
+    if conclusion.member_spread is not None:
+        numbers.append(
+            f"The members' logits scatter by <b>{conclusion.member_spread:.2f}</b> about the ensemble's, weighted by "
+            "their shares: how far the members disagree, and no margin of error."
+        )
     reasons = "".join(f"<li>{escaped(reason.text)}</li>" for reason in conclusion.reasons)
     limits = escaped(LABELS[conclusion.label].limits)
     return (

@@ -23,6 +23,7 @@ from pages.parts.examine import (
     motion_readings,
     patch_readings,
     score_chart,
+    sensitivity_panel,
     stepping,
     sync_lane,
     timeline,
@@ -68,6 +69,7 @@ def show(readings: Readings, record_id: str, exhibit: Exhibit, who: str) -> None
     left, right = st.columns([5, 8], gap="medium")
     with left:
         _show_finding(readings)
+        sensitivity_panel.show(readings.analysis, exhibit, who, may_ask=case_is_open(exhibit.case_id))
     here = current(readings)
     if here is None:
         with right:

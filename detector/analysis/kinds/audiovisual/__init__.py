@@ -57,6 +57,10 @@ class AudioVisualKind(Kind):
         return sync_result(model, found.logit, found.track_id, found.reason, found.windows)
 
     @override
+    def why_no_spread(self, model: LoadedModel) -> str | None:
+        return "Its dropout stays off: each pass would read sound and mouths from the file again."
+
+    @override
     def cue(self, card: ModelCard) -> Cue:
         return "AV"
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from detector.analysis.kinds.diagram import Block, Diagram, Options, options_of, plain_options
@@ -55,6 +57,23 @@ class SequenceKind(Kind):
             context.report((number + 1) / len(context.tracks))
         nothing = TOO_SHORT if context.tracks else NO_FACE
         return tracks_result(model, scores, context.deciding, nothing, cue=self.cue(model.card))
+
+    @override
+    def why_no_spread(self, model: LoadedModel) -> str | None:
+        return None if cast("SequenceModel", model).has_dropout else super().why_no_spread(model)
+
+    @override
+    def track_passes(self, model: LoadedModel, context: TrackContext, passes: int) -> dict[int, NDArray[np.float64]]:
+        from detector.analysis.kinds.sequence.windows import dropout_logits
+
+        assert context.worker is not None
+        readings, found = context.worker.face_readings(), {}
+        for track in context.tracks:
+            context.check()
+            logits = dropout_logits(cast("SequenceModel", model), track, readings, passes)
+            if logits is not None:
+                found[track.track_id] = logits
+        return found
 
     @override
     def input_text(self, card: ModelCard) -> str:

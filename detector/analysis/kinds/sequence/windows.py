@@ -98,6 +98,30 @@ def read_track(
     return TrackScore(track.track_id, float(np.mean(logits)), frames, attention, intervals)
 
 
+def dropout_logits(
+    model: SequenceModel, track: FaceTrack, readings: Mapping[FaceKey, FaceReading], passes: int
+) -> NDArray[np.float64] | None:
+    """The track's logit (`passes`,) with other parts of the network off in each pass; None as for `read_track`."""
+    faces = scored_faces(track, readings)
+    if len(faces) < LEAST_FRAMES:
+        return None
+    table = read_of(model, [readings[face_key(face)] for face in faces])
+    rows, times_s, present = windows_of([face.pts_s for face in faces], int(model.card.inputs["frames"]))
+    windows = table[rows] * present[..., None]
+    parts = [slice(start, start + WINDOWS_AT_ONCE) for start in range(0, len(rows), WINDOWS_AT_ONCE)]
+    return np.array(
+        [
+            np.mean(
+                np.concatenate(
+                    [one.score_windows(windows[part], times_s[part], present[part]).logits for part in parts]
+                ),
+                dtype=np.float64,
+            )
+            for one in model.thinned(passes)
+        ]
+    )
+
+
 def read_of(
     model: SequenceModel, readings: Sequence[FaceReading], *, before: Picture | None = None
 ) -> NDArray[np.float32]:

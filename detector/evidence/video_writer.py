@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -19,7 +20,7 @@ _SOUND_FRAME = 1024  # samples of an AAC frame
 
 class VideoWriter:
     """A context manager. Pictures come with their time in seconds, ascending; sound in seamless blocks, asked for as
-    the pictures advance, so that memory does not grow with the length of the video."""
+    the pictures advance, so that memory does not grow with the length of the video. `coding` are options of libx264."""
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class VideoWriter:
         sound: Iterator[Sound],
         comment: str,
         title: str,
+        coding: Mapping[str, str] = MappingProxyType({"preset": "veryfast", "crf": "21", "profile": "high"}),
     ) -> None:
         self._start_s = start_s
         self._blocks = sound
@@ -43,7 +45,7 @@ class VideoWriter:
         self._video: Any = self._container.add_stream("libx264", rate=rate)
         self._video.width, self._video.height = size
         self._video.pix_fmt = "yuv420p"
-        self._video.options = {"preset": "veryfast", "crf": "21", "profile": "high"}
+        self._video.options = dict(coding)
         self._video.codec_context.time_base = _TIME_BASE
         # Pictures are RGB; saying which matrix they are coded with keeps players from guessing by size.
         self._video.codec_context.colorspace = 5  # BT.470BG / BT.601, as the converter below uses
