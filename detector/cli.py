@@ -40,6 +40,7 @@ COMMANDS = {
     "calibration": ("detector.commands.calibration", "turn scores with known truth into strength of evidence"),
     "evaluate": ("detector.commands.measure", "measure models on the files of a manifest"),
     "analyses": ("detector.commands.analyses", "analyse the six specialists on the labelled clips of a manifest"),
+    "validate": ("detector.commands.validate", "verify the method on this installation and write a dated record"),
     "synthesize": (
         "detector.commands.synthesize",
         "make manipulated twins of a genuine video or still, with their truth",

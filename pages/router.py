@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages import analyse, analyses, calibration, cases, compare, examine, models, training
+from pages import analyse, analyses, calibration, cases, compare, examine, models, training, validation
 from pages.parts.shared import actor, navigation, style
 from pages.parts.shared.navigation import PageName
 
@@ -35,6 +35,7 @@ _PAGES: dict[PageName, _Entry] = {
     "calibration": _Entry(calibration.render, "Calibration", ":material/straighten:"),
     "models": _Entry(models.render, "Models", ":material/deployed_code:"),
     "training": _Entry(training.render, "Training runs", ":material/monitoring:"),
+    "validation": _Entry(validation.render, "Validation", ":material/verified:"),
     "analyses": _Entry(analyses.render, "Analyses", ":material/query_stats:"),
 }
 

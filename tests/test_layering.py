@@ -38,6 +38,7 @@ BESIDE = {
         "analysis",
         "synthesis",
     },
+    "validation": {*FLOW[:-1], "synthesis", "training"},
 }
 EVERYONE = {"errors", "settings"}
 DISPATCH = {"cli", "commands", "__main__"}

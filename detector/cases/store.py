@@ -218,10 +218,12 @@ class CaseStore(CaseReader):
             return read_notes(cursor, note_id=note_id)[0]
 
     def log(self, case_id: str, action: str, details: dict[str, Any], *, actor: str = "") -> None:
-        """Add to the case's log something that happened outside the store, such as an export to PDF."""
+        """Add to the case's log, or to the store's own (`STORE_CHAIN`), something that happened outside the store, such
+        as an export to PDF."""
 
         def change(cursor: duckdb.DuckDBPyConnection) -> None:
-            read_case(cursor, case_id)
+            if case_id != STORE_CHAIN:
+                read_case(cursor, case_id)
             append_event(cursor, case_id, action, storable(actor) or self._actor, details)
 
         self._database.write(change)

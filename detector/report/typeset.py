@@ -28,7 +28,7 @@ FORMS: Final[tuple[Form, ...]] = ("full", "short")
 SHORT_PAGES: Final = 2
 _log = logging.getLogger(__name__)
 _TEMPLATES = Path(__file__).resolve().parents[2] / "assets" / "report"
-_STANDARDS: list[typst.PDFStandard] = ["a-3a", "ua-1"]
+STANDARDS: Final[list[typst.PDFStandard]] = ["a-3a", "ua-1"]
 _SQUEEZES = 4  # how often the short form may leave out more until it fits
 
 
@@ -51,10 +51,10 @@ def typeset(record: CaseRecord, *, form: str = "full", language: str = "en") -> 
     stamp = int(record.recorded_at.timestamp())
     for squeeze in range(_SQUEEZES):
         data = {**asdict(payload.data), "squeeze": squeeze}
-        pages = _compile(form, data, payload.files, attached, "pdf", pdf_standards=_STANDARDS, timestamp=stamp)
-        packed, page_count = _packed(pages[0])
+        pages = compile_pages(form, data, payload.files, attached, "pdf", pdf_standards=STANDARDS, timestamp=stamp)
+        smaller, page_count = packed(pages[0])
         if form != "short" or page_count <= SHORT_PAGES:
-            return packed
+            return smaller
     raise AssertionError(f"The short form took {page_count} pages.")  # the last squeeze has no part without a bound
 
 
@@ -64,7 +64,7 @@ def page_pictures(record: CaseRecord, *, form: str = "full", language: str = "en
     require_form(form)
     attached = attachments_of(record, form, words)
     payload = build_payload(record, words, attached, figures=form == "full" or len(record.exhibits) == 1)
-    return _compile(form, {**asdict(payload.data), "squeeze": 0}, payload.files, attached, "png", ppi=ppi)
+    return compile_pages(form, {**asdict(payload.data), "squeeze": 0}, payload.files, attached, "png", ppi=ppi)
 
 
 def require_form(form: str) -> None:
@@ -73,7 +73,7 @@ def require_form(form: str) -> None:
         raise SettingsError(f"The report has the forms {' and '.join(FORMS)}; {form!r} is neither.")
 
 
-def _compile(
+def compile_pages(
     form: str,
     data: dict[str, Any],
     files: dict[str, bytes],
@@ -81,6 +81,9 @@ def _compile(
     output: Literal["pdf", "png"],
     **options: Any,
 ) -> list[bytes]:
+    """A template of assets/report, `form`.typ, filled with `data` (read from data.json): one PDF, or a PNG a page.
+
+    `files` are pictures that the template names, `attached` what it embeds; `options` are the compiler's."""
     with tempfile.TemporaryDirectory(prefix="framewitness-report-") as name:
         root = Path(name) / "root"
         shutil.copytree(_TEMPLATES, root)
@@ -103,7 +106,7 @@ def _compile(
     return made if isinstance(made, list) else [made]
 
 
-def _packed(pdf: bytes) -> tuple[bytes, int]:
+def packed(pdf: bytes) -> tuple[bytes, int]:
     """The same document with its objects in compressed streams (a tagged table holds one object a cell), and its number
     of pages. The file identifier follows from the content, so equal documents stay equal."""
     out = io.BytesIO()

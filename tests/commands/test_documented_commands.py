@@ -24,6 +24,7 @@ NOT_RUN = {
     "export": "takes a finished run and measures it",
     "evaluate": "takes a folder of labelled footage and minutes",
     "calibration": "takes an evaluation of many labelled files",
+    "validate": "takes the shipped models and minutes",
     "analyses": "takes a folder of labelled footage and minutes",
     "baselines": "takes the face bank of a training run",
 }

@@ -10,7 +10,9 @@ from streamlit.navigation.page import StreamlitPage
 
 from pages.parts.shared.address import Place
 
-PageName = Literal["analyse", "examine", "compare", "cases", "calibration", "models", "training", "analyses"]
+PageName = Literal[
+    "analyse", "examine", "compare", "cases", "calibration", "models", "training", "validation", "analyses"
+]
 _KEY = "navigation_pages"
 
 

@@ -17,6 +17,7 @@ from detector.cases import CaseStore
 from detector.errors import StoreError
 from detector.jobs import JobService
 from pages.parts.cases import video_making
+from pages.parts.validation import running
 
 if TYPE_CHECKING:
     from detector.analysis.types import Analysis
@@ -63,6 +64,7 @@ def close_services() -> None:
         closing, _current = _current, None
         try:
             video_making.stop_all()
+            running.stop_all()
             closing.jobs.stop()
         finally:
             closing.store.close()

@@ -1,0 +1,145 @@
+"""One validation from the command to the record: whole, interrupted and asked for wrongly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from detector.cases import CaseStore
+from detector.cases.chain import STORE_CHAIN
+from detector.cli import main
+from detector.errors import SettingsError
+from detector.evidence import hash_file
+from detector.measurement.score_table import read_scores
+from detector.training.evaluation import predictions
+from detector.validation import observe, run, suite
+from detector.validation.documents import Criteria, Expected, SourceSpec, SuiteSpec, ValidationRecord
+from detector.validation.files import EVENT, read_written
+from tests.evidence.media import make_video
+from tests.registry.shipping import ship
+
+FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+SPEC = SuiteSpec(
+    seconds=0.5,
+    strength=1,
+    sources=(SourceSpec(seed=1, size_px=240, crf=20, twins=("self_blend", "jpeg")),),
+    kinds_of={},
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A tiny model, one tiny sample, criteria that expect what this model says, and a supplied suite of four clips."""
+    home = tmp_path_factory.mktemp("validation")
+    (home / "weights").mkdir()
+    ship(home / "weights", "a", "frame", FRAME, {})
+    for folder in ("samples", "own/real", "own/fake"):
+        (home / folder).mkdir(parents=True)
+    for number, name in enumerate(("samples/clip.mp4", "own/real/0.mp4", "own/fake/0.mp4")):
+        make_video(home / name, frames=2, fps=5, size=(64, 48 + 16 * number))
+    (home / "samples" / "samples.json").write_text(json.dumps([{"file": "clip.mp4", "label": "genuine"}]))
+    nothing = Expected(
+        measured_on="", repeated="clip.mp4", sample_logits={}, figures=(), clips=0, clips_scored={}, files={}
+    )
+    made = Criteria(version=1, rules={}, least_per_label=10, tolerance_logit=0.01, suite=SPEC, expected=nothing)
+    (home / "criteria.json").write_text(made.model_dump_json())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRAMEWITNESS_WEIGHTS", str(home / "weights"))
+        patch.setenv("FRAMEWITNESS_HOME", str(home / "home"))
+        patch.setattr(observe, "SAMPLES", home / "samples")
+        command = ["validate", "--measure", str(home / "criteria.json"), "--out", str(home / "measured")]
+        assert main(command) == 0
+        yield home
+
+
+@pytest.fixture(scope="module")
+def whole(lab: Path) -> Path:
+    """The folder of a validation with the supplied suite."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            run.validate, "__kwdefaults__", {**run.validate.__kwdefaults__, "criteria_path": lab / "criteria.json"}
+        )
+        out = lab / "whole"
+        shutil.copytree(lab / "measured", out)  # the clips are made once for all tests
+        command = ["validate", "--suite", str(lab / "own"), "--out", str(out), "--examiner", "A. Tester"]
+        assert main(command) == 1
+    return out
+
+
+def test_the_record_says_what_was_checked_and_with_what(lab: Path, whole: Path) -> None:
+    record = ValidationRecord.read((whole / "validation.json").read_bytes())
+    assert record.result == "fail"  # the model is none of those that were shipped
+    found = {row.measure: row for row in record.criteria if row.part != "supplied_suite"}
+    assert found["models_as_shipped"].detail == ("a: own",)
+    for measure in ("repeated_analysis", "signed_files", "locked_versions", "clips_scored"):
+        assert found[measure].verdict == "pass", measure
+    assert [(row.verdict, row.reason) for row in record.criteria if row.part == "supplied_suite"] == [
+        ("not_checked", "no_figure")
+    ]
+    made, supplied = record.suites
+    assert made.n_real + made.n_fake == made.identical_to_shipped == 4
+    assert (supplied.n_real, supplied.n_fake) == (1, 1)
+    assert {one.file: one.sha256 for one in supplied.files}["real/0.mp4"] == hash_file(lab / "own/real/0.mp4")[0]
+    assert record.scores_sha256 == hash_file(whole / "scores.parquet")[0]
+    assert len(read_scores(whole / "scores.parquet")) == 6
+    assert "A. Tester" in PdfReader(whole / "validation.pdf").pages[0].extract_text()
+
+
+def test_it_is_an_event_of_the_stores_log(lab: Path, whole: Path) -> None:
+    with CaseStore.open(lab / "home") as store:
+        (event,) = [one for one in store.events(STORE_CHAIN) if one.action == EVENT]
+        assert store.verify_all().problem is None
+    assert event.actor == "A. Tester"
+    assert event.details["result"] == "fail"
+    assert event.details["record_sha256"] == read_written(whole).record_sha256
+
+
+def test_an_interrupted_one_goes_on_and_comes_to_the_same_figures(
+    lab: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(whole, out)
+    for name in ("validation.json", "validation.pdf", "scores.parquet"):
+        (out / name).unlink()
+    begun = json.loads((out / "request.json").read_text())["begun_at"]
+
+    def refused(*_: object) -> None:
+        raise AssertionError("examined or made again")
+
+    monkeypatch.setattr(predictions, "score_video", refused)
+    monkeypatch.setattr(suite, "read_source", refused)
+    written = run.validate(out, supplied=lab / "own", criteria_path=lab / "criteria.json", device="cpu")
+    before = ValidationRecord.read((whole / "validation.json").read_bytes())
+    assert written.record.criteria == before.criteria
+    assert written.record.suites == before.suites
+    assert written.record.examiner == "A. Tester"
+    assert written.record.begun_at.isoformat().startswith(begun[:19])
+    assert (out / "scores.parquet").read_bytes() == (whole / "scores.parquet").read_bytes()
+
+
+def test_a_record_is_never_replaced_and_another_suite_is_another_validation(
+    lab: Path, whole: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="finished validation"):
+        run.validate(whole, supplied=lab / "own", criteria_path=lab / "criteria.json")
+    out = tmp_path / "out"
+    out.mkdir()
+    shutil.copy(whole / "request.json", out)
+    with pytest.raises(SettingsError, match="begun with another suite"):
+        run.validate(out, criteria_path=lab / "criteria.json")
+    with pytest.raises(SettingsError, match="is a file"):
+        run.validate(whole / "validation.pdf", criteria_path=lab / "criteria.json")
+
+
+def test_a_clip_of_the_suite_that_was_altered_is_made_again(lab: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "suite"
+    shutil.copytree(lab / "measured" / "suite", folder)
+    assert suite.is_whole(folder)
+    clip = next(folder.glob("*_jpeg.mp4"))
+    clip.write_bytes(clip.read_bytes()[:-1])
+    assert not suite.is_whole(folder)
