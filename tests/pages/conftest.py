@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import CaseStore, Job, JobRequest
@@ -61,6 +63,14 @@ class HandMovedJobs:
 
     def jobs(self, active_only: bool = False) -> list[Job]:
         return [job for job in self.table.values() if job.active or not active_only]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components() -> Iterator[None]:
+    """A server looks through every installed package for components once, at its start; AppTest would for each page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")
