@@ -8,6 +8,7 @@ name.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -119,8 +120,11 @@ def _venn_abers(logits: Floats, parameters: Floats) -> tuple[Floats, Floats]:
 
     known, labels = _knots(parameters)
     given, asked = expit(known), expit(logits)
-    model = VennAbers().fit(np.column_stack([1 - given, given]), labels)
-    both = model.predict_proba(np.column_stack([1 - asked, asked]))[1]
+    with warnings.catch_warnings():
+        # It looks for the least slope where there is none left.
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        model = VennAbers().fit(np.column_stack([1 - given, given]), labels)
+        both = model.predict_proba(np.column_stack([1 - asked, asked]))[1]
     prior = np.log(labels.mean() / (1 - labels.mean()))
     low, high = (np.log(side / (1 - side)) - prior for side in np.clip(both.T, 1e-6, 1 - 1e-6))
     return low, high

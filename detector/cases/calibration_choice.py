@@ -24,6 +24,7 @@ from detector.calibration.in_force import (
 )
 from detector.calibration.sets import CalibrationSet
 from detector.cases.chain import STORE_CHAIN, append_event, read_events
+from detector.cases.codec import file_sha256
 from detector.cases.database import Database, utc_now
 from detector.cases.entries import storable
 from detector.cases.home import Layout
@@ -140,16 +141,30 @@ def choice_problem(events: Sequence[Event], layout: Layout) -> str | None:
     logged = _newest(events)
     try:
         found = sha256_in_force(layout.calibration)
-        if found is not None:
-            kept_choice(found, layout.calibration)
+        choice = None if found is None else kept_choice(found, layout.calibration)
     except CalibrationError as error:
         return str(error)
+    if choice is not None and (wrong := _set_problem(choice, layout)):
+        return wrong
     if found == logged:
         return None
     return (
         f"The calibration in force is {_named(found)}; by the log it is {_named(logged)}. Close every Framewitness of "
         "this store and open it again: what the log says is put back."
     )
+
+
+def _set_problem(choice: Choice, layout: Layout) -> str | None:
+    if choice.set_sha256 is None:
+        return None
+    path = layout.calibration / f"{choice.set_sha256}.parquet"
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        return f"The calibration set in force, {path.name}, cannot be read: {error.strerror}. Put it back."
+    if found != choice.set_sha256:
+        return f"The calibration set in force was changed: the SHA-256 of {path.name} is {found}. Choose the set again."
+    return None
 
 
 def put_right(database: Database, layout: Layout, actor: str) -> Iterator[str]:

@@ -141,6 +141,11 @@ def test_what_was_changed_behind_the_program_s_back_is_found(store: CaseStore, o
     assert "by the log it is" in (store.verify_all().problem or "")
     put_in_force(choice.sha256, store.layout.calibration)
     assert store.verify_all().ok
+    kept = store.layout.calibration / f"{ours.sha256}.parquet"
+    kept.write_bytes(kept.read_bytes() + b" ")
+    assert "calibration set in force was changed" in (store.verify_all().problem or "")
+    kept.unlink()
+    assert "calibration set in force" in (store.verify_all().problem or "")
     (path,) = store.layout.calibration.glob("*.choice.json")
     path.write_text(path.read_text(encoding="utf-8").replace('"ours"', '"others"'), encoding="utf-8")
     assert "changed since they were chosen" in (store.verify_all().problem or "")

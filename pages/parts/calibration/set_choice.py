@@ -50,7 +50,9 @@ def show() -> None:
         if changes:
             markup.heading("Changes", "from the store's own log, which `cases verify --all` recomputes")
             rows = custody_log.rows(list(reversed(changes)), {}, ())
-            st.dataframe(rows, hide_index=True, width="stretch", key="set_choice_changes")
+            widths = {"no.": 45, "time (UTC)": 140, "who": 115, "event": 190, "details": 640, "hash": 130}
+            columns = {name: st.column_config.Column(name, width=width) for name, width in widths.items()}
+            st.dataframe(rows, hide_index=True, key="set_choice_changes", column_config=columns)
 
 
 def _in_force(choice: Choice | None) -> str:
