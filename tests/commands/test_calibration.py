@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from detector.calibration import fitting
-from detector.calibration.calibration import Calibration
+from detector.calibration.calibration import Calibration, Policy
+from detector.calibration.fitting import policy_thresholds
 from detector.calibration.sets import CalibrationSet
 from detector.cli import main
 from detector.registry import SHIPPED_SET, SHIPPED_SETS, find_calibration, find_card, load_set
@@ -31,6 +32,7 @@ def test_the_shipped_calibration_is_what_the_shipped_set_gives(tmp_path: Path) -
     assert shipped is not None
     assert (made.set_sha256, made.made_by, made.method) == (shipped.set_sha256, shipped.made_by, shipped.method)
     assert made.errors == shipped.errors
+    assert (made.thresholds, made.threshold_intervals) == (shipped.thresholds, shipped.threshold_intervals)
     figures = ("parameters", "cllr", "cllr_min", "ece", "lowest", "highest")
     assert [getattr(made, name) for name in figures] == [
         pytest.approx(getattr(shipped, name), abs=2e-3) for name in figures
@@ -89,6 +91,17 @@ def test_the_page_on_models_says_what_the_shipped_calibrations_say() -> None:
         ratios = f"{math.exp(found.lowest):.2g} to {math.exp(found.highest):.2g}"
         row = f"| `{found.model_id}` | {found.n_real} / {found.n_fake} | {found.method.replace('_', '-')} | "
         assert f"{row}{found.cllr:.3f} | {found.cllr_min:.3f} | {found.ece:.3f} | {ratios} |" in text
+    found, rows = Calibration.read(SHIPPED / "ensemble-default.calibration.json"), CalibrationSet.read(SET)
+    low, high = found.thresholds
+    assert f"logits of {high} and {low}, by limits of 5 %" in text
+    whole = found.errors[0]
+    assert f"{whole.false_alarms} of {whole.n_real} genuine clips and find nothing in {whole.misses} of" in text
+    of = rows.of("ensemble-default")
+    low, high = policy_thresholds(of["logit"].to_numpy(float), (of["label"] == "fake").to_numpy(), Policy())
+    assert f"comes to {high} and {low};" in text
+    assert found.threshold_intervals is not None
+    (low, up), (least, most) = found.threshold_intervals
+    assert f"lie in {least} to {most} and in\n{low} to {up}:" in text
 
 
 @pytest.mark.usefixtures("shipped_models")
