@@ -178,7 +178,7 @@ def _parts(model: ModelFigures) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
 
 def _whole_row(one: Slice) -> tuple[str, ...]:
     figures = {} if one.metrics is None else one.metrics.figures()
-    names = ("eer", "tpr_at_fpr_1", "tpr_at_fpr_5", "cllr", "ece")
+    names = ("eer", "tpr_at_fpr_5", "cllr", "ece")
     return (
         one.name,
         f"{one.false_positives.rows} + {one.true_positives.rows}",

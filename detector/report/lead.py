@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from detector.analysis.strength import error_row_like
-from detector.analysis.types import Analysis
+from detector.analysis.types import Analysis, Label, sigmoid
+from detector.calibration.calibration import ErrorRow
 from detector.calibration.likelihood import SUPPORT_CODES, verbal
 from detector.report.language import Words
 
@@ -32,10 +33,22 @@ def lead_text(analysis: Analysis, words: Words) -> str:
     strength = _strength(analysis, conclusion.likelihood_ratio, words)
     if conclusion.label == "inconclusive":
         return _joined(_why(codes, words), strength, words)
-    if conclusion.label == "likely_manipulated" and "run" in codes and not _called_by_score(analysis):
+    if _called_by_run(analysis):
         return _joined(words("lead.by_run"), strength, words)
-    error = _error(analysis, words)
-    return _joined(strength, error, words) if error else strength
+    row = error_told(analysis)
+    return strength if row is None else _joined(strength, _error(row, conclusion.label, words), words)
+
+
+def error_told(analysis: Analysis) -> ErrorRow | None:
+    """The errors that `lead_text` tells, of clips like this one or of the whole set; None where it tells none."""
+    conclusion = analysis.conclusion
+    given = conclusion.label in ("likely_manipulated", "no_manipulation_found") and conclusion.calibrated
+    if not given or _called_by_run(analysis):
+        return None
+    missed = conclusion.label == "no_manipulation_found"
+    row = error_row_like(analysis, manipulated=missed)
+    interval = row and (row.miss_interval if missed else row.false_alarm_interval)
+    return None if interval is None else row
 
 
 def _joined(first: str, second: str, words: Words) -> str:
@@ -62,27 +75,21 @@ def _strength(analysis: Analysis, ratio: float, words: Words) -> str:
     return words(f"lead.{key}", ratio=f"{size:.2g}", support=support)
 
 
-def _called_by_score(analysis: Analysis) -> bool:
-    """Whether the score itself reaches the threshold that the errors were counted at."""
-    score, found = analysis.conclusion.score, analysis.calibration
-    if score is None or found is None:
-        return True
-    return score >= 1 / (1 + math.exp(-found.thresholds[1]))
+def _called_by_run(analysis: Analysis) -> bool:
+    """Whether the face is called for a run of frames alone: the errors were counted at the threshold of the score."""
+    conclusion, found = analysis.conclusion, analysis.calibration
+    if conclusion.label != "likely_manipulated" or conclusion.score is None or found is None:
+        return False
+    return conclusion.score < sigmoid(found.thresholds[1])
 
 
-def _error(analysis: Analysis, words: Words) -> str:
-    """How often clips like this one, or of the whole set, are called so wrongly; empty where that is not recorded."""
-    manipulated = analysis.conclusion.label == "no_manipulation_found"
-    row = error_row_like(analysis, manipulated=manipulated)
-    if row is None:
-        return ""
+def _error(row: ErrorRow, label: Label, words: Words) -> str:
     key, wrong, count, interval = (
         ("missed", row.misses, row.n_fake, row.miss_interval)
-        if manipulated
+        if label == "no_manipulation_found"
         else ("called", row.false_alarms, row.n_real, row.false_alarm_interval)
     )
-    if interval is None:
-        return ""
-    key += "_of_set" if row.condition == "all" else ""
+    assert interval is not None
     low, high = (100 * share for share in interval)
+    key += "_of_set" if row.condition == "all" else ""
     return words(f"lead.{key}", n=count, share=f"{100 * wrong / count:.0f} % ({low:.0f}–{high:.0f} %)")

@@ -15,8 +15,9 @@ from detector.measurement.score_set import measure_scores
 from detector.measurement.score_table import COUNTED_ONCE
 from detector.measurement.thresholds import Thresholds
 from detector.registry import ModelCard
-from pages.parts.compare import differing_files, score_files, score_scatter
+from pages.parts.compare import data_set, differing_files, score_files, score_scatter
 from pages.parts.compare.score_files import ScoredSet, ScoresError
+from pages.parts.models import model_choice
 from pages.parts.shared import folders, services
 from pages.parts.shared.folders import FolderError
 from tests.measurement.scored import scored
@@ -42,6 +43,17 @@ def write(folder: Path, table: pd.DataFrame) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     table.to_parquet(folder / "scores.parquet", index=False)
     return folder
+
+
+def test_it_opens_with_models_that_scored_nearly_every_file(
+    cards: dict[str, ModelCard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_choice, "default_ids", lambda: ("tiny",))
+    few = np.where(np.arange(20) < 15, 1.0, np.nan)
+    logits = pd.DataFrame({"seldom": few, "tiny": np.ones(20), "other": np.where(np.arange(20) < 18, 1.0, np.nan)})
+    assert data_set.opening(ScoredSet(pd.DataFrame(index=logits.index), logits)) == ["tiny", "other"]
+    alone = logits[["seldom", "tiny"]]
+    assert data_set.opening(ScoredSet(pd.DataFrame(index=logits.index), alone)) == ["seldom", "tiny"]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from pages.parts.shared.folders import FolderError
 
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 _FIRST_SHOWN = 4
+_WIDE = 0.9  # of the files that the model with the most scores scored
 _FIGURES = {
     "roc_auc": "ROC-AUC",
     "pr_auc": "PR-AUC",
@@ -71,13 +72,22 @@ def show() -> None:
     chosen = st.multiselect(
         "Models",
         models,
-        default=model_choice.preselected({name: name for name in models}, _FIRST_SHOWN),
+        default=opening(scored),
         key=f"compare_set_models_{folder}",
     )
     if len(chosen) < 2:
         markup.empty("compare", "Choose two models or more", "Pick them in the list above.")
         return
     _compare(scored, chosen, _thresholds(chosen, folder))
+
+
+def opening(scored: ScoredSet) -> list[str]:
+    """The models to begin with: what one of them did not score counts for none, so those that say nothing of many files
+    wait until they are asked for."""
+    counts = scored.logits[scored.models].notna().sum()
+    wide = [name for name in scored.models if counts[name] >= _WIDE * counts.max()]
+    models = wide if len(wide) > 1 else scored.models
+    return model_choice.preselected({name: name for name in models}, _FIRST_SHOWN)
 
 
 def _choose_folder() -> str:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import streamlit as st
 
 from detector.analysis.types import Analysis, Moment, sigmoid
+from detector.calibration.calibration import CONDITION_WORDS
 from detector.registry import Thresholds
 from detector.report.language import unmarked
-from detector.report.lead import lead_text
+from detector.report.lead import error_told, lead_text
 from detector.report.wording import ENGLISH
 from pages.parts.shared import address, markup
 from pages.parts.shared.markup import escaped
@@ -23,11 +24,11 @@ def show(analysis: Analysis) -> None:
     """The conclusion in one sentence; score, reasons and limits folded behind it; below, a button for each moment that
     a reason names. For use in a fragment."""
     words = LABELS[analysis.conclusion.label]
-    sentence = unmarked(lead_text(analysis, ENGLISH))
+    sentence = escaped(unmarked(lead_text(analysis, ENGLISH))).replace(" %", "&nbsp;%")
     st.html(
         f'<section class="fw-card" style="--fw-accent:{words.colour}" aria-label="Conclusion">'
         f'<div class="fw-verdict">{markup.icon(words.icon)}'
-        f"<p><b>{escaped(words.word)}</b> — {escaped(sentence)}.</p></div>"
+        f"<p><b>{escaped(words.word)}</b> — {sentence}.</p></div>"
         f"<details><summary>Score, reasons, and what this does not prove</summary>{_behind(analysis)}</details>"
         "</section>"
     )
@@ -35,7 +36,7 @@ def show(analysis: Analysis) -> None:
 
 
 def _behind(analysis: Analysis) -> str:
-    """The score, the likelihood ratio, the reasons, and the limits of the label."""
+    """The score, the likelihood ratio, whose error rate is told, the reasons, and the limits of the label."""
     conclusion = analysis.conclusion
     numbers = []
     if conclusion.score is not None:
@@ -49,6 +50,10 @@ def _behind(analysis: Analysis) -> str:
             f"Likelihood ratio <b>{conclusion.likelihood_ratio:.2g}</b> "
             f'<span class="fw-sub">95 %: {low:.2g} to {high:.2g}</span>'
         )
+    row = error_told(analysis)
+    if row is not None and row.condition != "all":
+        like = f"{CONDITION_WORDS[row.condition]} {row.value}, where the models err most"
+        numbers.append(f'Clips like this one <span class="fw-sub">{escaped(like)}</span>')
     if conclusion.member_spread is not None:
         numbers.append(
             f"The members' logits scatter by <b>{conclusion.member_spread:.2f}</b> about the ensemble's, weighted by "
