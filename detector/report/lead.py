@@ -28,8 +28,9 @@ def lead_text(analysis: Analysis, words: Words) -> str:
         if conclusion.label == "inconclusive":
             return _joined(_why(codes, words), first, words)
         return _joined(first, words("lead.unknown"), words)
-    if "outside_conditions" in codes:
-        return _joined(_lower(words("reason.outside_conditions")), words("lead.unknown"), words)
+    outside = [code for code in codes if code.startswith("outside_")]
+    if outside and conclusion.label == "inconclusive":
+        return _joined(_why(outside, words), words("lead.unknown"), words)
     strength = _strength(analysis, conclusion.likelihood_ratio, words)
     if conclusion.label == "inconclusive":
         return _joined(_why(codes, words), strength, words)
@@ -57,6 +58,8 @@ def _joined(first: str, second: str, words: Words) -> str:
 
 def _why(codes: list[str], words: Words) -> str:
     """The first reason, which is what the label rests on."""
+    if codes[:1] == ["sensitivity"]:
+        return words("lead.flips")
     return _lower(words.known(f"reason.{codes[0]}", words("reason.other")) if codes else words("reason.other"))
 
 

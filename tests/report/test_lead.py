@@ -86,6 +86,11 @@ def test_a_call_by_a_run_is_not_given_the_errors_of_calls_by_score() -> None:
             "manipulated as of a genuine face (no support either way).",
         ),
         (
+            concluded("inconclusive", 0.8, 3.84, "sensitivity"),
+            "Inconclusive — a small change flips what the scores say; a score like this is 3.8 times as much to be "
+            "expected of a manipulated as of a genuine face (weak support).",
+        ),
+        (
             concluded("inconclusive", 0.9, 8.0, "few_frames", "outside_conditions"),
             "Inconclusive — outside the calibrated conditions; how strong the evidence is, and how often the models "
             "err on such files, is not known.",
