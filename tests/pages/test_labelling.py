@@ -20,6 +20,12 @@ from tests.pages.seed import Seeded, make_analysis, write_clip
 from tests.pages.test_blind_first import everything_sent, tells_scores
 
 
+def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two files are enough to measure drift by, and chance counts for nothing."""
+    monkeypatch.setattr("detector.measurement.drift.LEAST_RECENT", 2)
+    monkeypatch.setattr("detector.measurement.drift.psi_by_chance", lambda *_: 0.0)
+
+
 def test_files_are_labelled_one_after_another_and_nothing_gives_their_scores_away(
     open_page: Callable[..., AppTest],
     seeded: Seeded,
@@ -42,6 +48,17 @@ def test_files_are_labelled_one_after_another_and_nothing_gives_their_scores_awa
     app = open_page("calibration", model="tiny")
     assert not app.exception
     assert "too few: 2 recent files" in html_of(app)
+    charts = len(app.get("plotly_chart"))
+    assert "drift_measured" not in [event.action for event in store.events()]
+    lenient(monkeypatch)
+    for _ in range(2):
+        app.run()
+        assert not app.exception
+        assert "Drift: score" in html_of(app)
+        assert len(app.get("plotly_chart")) == charts + 1
+    (found,) = [event for event in store.events() if event.action == "drift_measured"]
+    assert (found.actor, found.details["drifted"][0]) == (EXAMINER, "tiny score")
+    assert app.dataframe[-2].value.loc[0, "event"] == "Drift measured"
     listed = app.dataframe[-1].value
     assert sorted(listed["File"]) == ["drift.mp4", "other.mp4"]
     assert list(listed.columns) == ["Case", "Exhibit", "File", "Added (UTC)"]

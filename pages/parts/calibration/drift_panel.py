@@ -8,14 +8,16 @@ import streamlit as st
 from detector.calibration.calibration import Calibration
 from detector.calibration.sets import CalibrationSet
 from detector.cases import DriftReport, ModelDrift, ScoredFiles, Window, drift_of
-from detector.cases.drift_log import RECENT, quantity_words
+from detector.cases.drift_log import DRIFT_MEASURED, RECENT, quantity_words
 from detector.errors import CalibrationError, StoreError
 from detector.measurement.drift import LARGE_PSI, MODERATE_PSI, Drift
 from detector.registry import set_behind
 from pages.parts.calibration import charts
+from pages.parts.cases import custody_log
 from pages.parts.shared import markup, services
 
 _LAST = (50, 200, 1000)
+_EVENTS = 50
 
 
 def show(calibration: Calibration, who: str) -> None:
@@ -41,6 +43,10 @@ def show(calibration: Calibration, who: str) -> None:
     if found.score.psi is not None:
         _show_figures(calibration, of, recent, found)
     markup.note(_explained(recent, found))
+    if events := [event for event in store.events() if event.action == DRIFT_MEASURED]:
+        with st.expander(f"Measurements on record: {len(events):,}", icon=":material/history:"):
+            rows = custody_log.rows(events[: -_EVENTS - 1 : -1], {}, ())
+            st.dataframe(rows, hide_index=True, width="stretch", key="calibration_drift_events")
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -53,8 +59,8 @@ def _say(found: ModelDrift) -> None:
         named = ", ".join(quantity_words(name) for name in found.drifted)
         markup.outcome(
             "trending_up", "#D55E00", f"Drift: {named}",
-            "What comes in is no longer like the set, so its error rates may not hold. Label some of these files, and "
-            "make a set of them.",
+            "What comes in is no longer like the set, so its error rates may not hold. Record the truth of some of "
+            "these files, and make a set of the closed cases (above).",
         )  # fmt: skip
     elif found.score.psi is None:
         markup.outcome("hourglass_empty", "var(--fw-faint)", "Not measured", f"Score: {found.score.reason}.")

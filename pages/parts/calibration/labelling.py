@@ -18,6 +18,7 @@ from pages.parts.shared import actor, address, markup, navigation, services, sta
 from pages.parts.shared.address import Place
 
 _LISTED = 20
+_CONSIDERED = Window(last=1000)
 
 
 def show_list(calibrations: Mapping[str, Calibration]) -> None:
@@ -51,9 +52,10 @@ def show_list(calibrations: Mapping[str, Calibration]) -> None:
         icon=":material/visibility_off:",
     )
     markup.note(
-        f"The {_LISTED} analysed files at most whose posterior at even prior odds is nearest to one half, by the "
-        "calibration in force of the model that decides; among equals those with the widest interval. They are shown "
-        "in an order that says nothing of scores. Files of blind-first cases come once an opinion is recorded."
+        f"Up to {_LISTED} files of {_CONSIDERED.words}: those whose posterior at even prior odds is nearest to one "
+        "half, by the calibration in force of the model that decides; among equals those with the widest interval. "
+        "They are shown in an order that says nothing of scores. Files of blind-first cases come once an opinion is "
+        "recorded."
     )
 
 
@@ -95,7 +97,7 @@ def show(exhibit_id: str, calibrations: Mapping[str, Calibration]) -> None:
 def _files(calibrations: Mapping[str, Calibration]) -> tuple[UncertainFile, ...]:
     store = services.current().store
     known = store.statements.files_with_truth().union(*map(_in_set, calibrations.values()))
-    return most_uncertain(store.scored_files(Window()), calibrations, known, _LISTED).shuffled()
+    return most_uncertain(store.scored_files(_CONSIDERED), calibrations, known, _LISTED).shuffled()
 
 
 def _in_set(calibration: Calibration) -> frozenset[str]:
