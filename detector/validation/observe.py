@@ -62,14 +62,13 @@ class Observations:
 
 
 def observe(
-    models: Sequence[LoadedModel], spec: SuiteSpec, repeated: str, supplied: Path | None, out: Path, told: Told
+    models: Sequence[LoadedModel], spec: SuiteSpec, repeated: str, supplied: OwnFiles | None, out: Path, told: Told
 ) -> Observations:
     """Check the installation, analyse the sample `repeated` twice, and score the samples and both suites.
 
-    What models said is kept in `out`, where an interrupted run goes on. Raises what `read_own_files` and `make_suite`
-    raise, and EvidenceError for a sample that cannot be read.
+    What models said is kept in `out`, where an interrupted run goes on. Raises what `make_suite` raises, and
+    EvidenceError for a sample that cannot be read.
     """
-    own = None if supplied is None else read_own_files(supplied)  # what is wrong with it is told first
     told("checking the installation", 0, 1)
     signed, shipped, versions = signed_files(), models_as_shipped(models), locked_versions(LOCK)
     told("analysing one clip twice", 0, 1)
@@ -81,7 +80,7 @@ def observe(
         for files, what in (
             (_samples(), "examining the samples"),
             (read_own_files(out / SUITE), "examining the synthesised suite"),
-            *([(own, "examining the supplied suite")] if own is not None else []),
+            *([(supplied, "examining the supplied suite")] if supplied is not None else []),
         )
     ]
     samples = scored[0].dropna(subset="logit")
@@ -89,7 +88,9 @@ def observe(
         str(file): {str(name): float(logit) for name, logit in zip(rows["model"], rows["logit"], strict=True)}
         for file, rows in samples.groupby("file")
     }
-    return Observations(comparison, by_file, signed, shipped, versions, scored[1], scored[2] if own else None)
+    return Observations(
+        comparison, by_file, signed, shipped, versions, scored[1], None if supplied is None else scored[2]
+    )
 
 
 def signed_files() -> Counted:

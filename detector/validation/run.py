@@ -14,6 +14,7 @@ from detector.analysis.identity import code_sha256, tool
 from detector.errors import SettingsError
 from detector.registry import LoadedModel, default_model_ids, load_set, standing
 from detector.registry.load import file_sha256
+from detector.training.evaluation.own_files import read_own_files
 from detector.training.evaluation.scoring import VIDEO_SETTINGS
 from detector.validation.documents import (
     CRITERIA,
@@ -60,6 +61,7 @@ def validate(
     """
     criteria = Criteria.read(criteria_path)
     criteria_sha256 = file_sha256(criteria_path)
+    own = None if supplied is None else read_own_files(supplied)  # a suite that is none begins nothing
     supplied_path = "" if supplied is None else str(supplied.resolve())
     request = _begin(
         out,
@@ -74,7 +76,7 @@ def validate(
     tell = _telling(out, told)
     tell("loading the models", 0, 1)
     models = load_set(default_model_ids(), device)
-    seen = observe(models, criteria.suite, criteria.expected.repeated, supplied, out, tell)
+    seen = observe(models, criteria.suite, criteria.expected.repeated, own, out, tell)
     tell("writing the record", 0, 1)
     write_whole(out / SCORES, _scores(seen))
     rows = judge(criteria, seen, models)

@@ -146,6 +146,9 @@ def test_a_record_is_never_replaced_and_another_suite_is_another_validation(
     shutil.copy(whole / "request.json", out)
     with pytest.raises(SettingsError, match="begun with another suite"):
         run.validate(out, criteria_path=lab / "criteria.json")
+    with pytest.raises(SettingsError, match="is not there"):
+        run.validate(tmp_path / "new", supplied=tmp_path / "gone", criteria_path=lab / "criteria.json")
+    assert not (tmp_path / "new").exists()
     with pytest.raises(SettingsError, match="is a file"):
         run.validate(whole / "validation.pdf", criteria_path=lab / "criteria.json")
 

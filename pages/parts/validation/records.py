@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import streamlit as st
@@ -23,7 +24,7 @@ RESULTS: dict[Result, tuple[str, str, str]] = {
     "fail": ("Failed", "dangerous", "#D55E00"),
     "incomplete": ("Incomplete", "help", "#E69F00"),
 }
-_MARKS: dict[Verdict, str] = {"pass": "✓", "fail": "✗", "not_checked": "?"}
+_MARKS: dict[Verdict, str] = dict(zip(get_args(Verdict), "✓✗?", strict=True))
 _TYPES = {
     REPORT: ("PDF", "application/pdf", ":material/picture_as_pdf:"),
     RECORD: ("JSON", "application/json", ":material/data_object:"),
