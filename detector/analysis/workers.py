@@ -149,6 +149,7 @@ def workers_of(
         for model in models
         if kinds[model.kind].keeps_features and (reader := kinds[model.kind].crop_reader(model)) is not None
     }
+    scored, plain = {identity(model) for model in models}, AnalysisSettings()  # a mere trunk's own score is nobody's
     return {
         identity(reader): NetworkWorker(
             group,
@@ -156,7 +157,7 @@ def workers_of(
             kinds[reader.kind],
             cutters[reader.card.crop],
             keep_features=identity(reader) in kept,
-            settings=settings,
+            settings=settings if identity(reader) in scored else plain,
         )
         for reader in crop_readers(models, kinds)
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,14 @@ PASSES = 8
 SPEC = CropSpec(size_px=64, margin=0.0)
 FACES = (make_face(left=4, weight=0.3), make_face(left=40, weight=1.0))
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_sweeping() -> Iterator[None]:
+    """Collecting garbage after every analysis takes longer than these analyses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("detector.analysis.pipeline.return_freed_memory", lambda: None)
+        yield
 
 
 def textured(image: np.ndarray, bbox: tuple[float, ...], _: object, spec: CropSpec) -> np.ndarray:

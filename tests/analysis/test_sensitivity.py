@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 from detector.analysis import Analysis, Progress, analysis_from_dict, analysis_to_json, analyze
+from detector.analysis.comparison import compare
 from detector.analysis.sensitivity import CHANGES, Change, coded_anew, weighed, with_sensitivity
 from detector.analysis.types import Conclusion, Reason, Sensitivity, Variant
 from detector.errors import CancelledError, EvidenceError
-from detector.evidence import Evidence, displayed_frames, examine, ingest
+from detector.evidence import Evidence, displayed_frames, examine, ingest, read_sound
+from detector.evidence.audio import Sound
 from detector.evidence.types import Frame, Integrity
 from detector.registry import Thresholds
 from detector.settings import AnalysisSettings
+from detector.synthesis.video import write_clip
 from tests.analysis.fakes import (
     SETTINGS,
     FakeCard,
@@ -27,12 +30,19 @@ from tests.analysis.fakes import (
     fake_components,
     make_evidence,
 )
-from tests.pages.seed import write_clip
 
 ASKED = replace(SETTINGS, sensitivity=True)
 
 
-class Sound(FakeReader):
+@pytest.fixture(scope="module", autouse=True)
+def no_sweeping() -> Iterator[None]:
+    """Collecting garbage after every analysis takes longer than these analyses."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("detector.analysis.pipeline.return_freed_memory", lambda: None)
+        yield
+
+
+class Undamaged(FakeReader):
     """Without a complaint of the decoder."""
 
     def __init__(self, count: int) -> None:
@@ -40,7 +50,7 @@ class Sound(FakeReader):
         self.integrity = Integrity()
 
 
-class Halfway(Sound):
+class Halfway(Undamaged):
     """Frame n is 10 n + 5 everywhere."""
 
     def __iter__(self) -> Iterator[Frame]:
@@ -51,7 +61,7 @@ def run(*, cancelled: Any = None, on_progress: Any = None, thresholds: Threshold
     """The file is nowhere, so that the two changes that write it anew fail."""
 
     def open_frames(_: object, __: object, ___: bool, offset: float) -> FakeReader:
-        return Halfway(20) if offset == 0.5 else Sound(20)
+        return Halfway(20) if offset == 0.5 else Undamaged(20)
 
     def crop(image: np.ndarray, bbox: tuple[float, ...], _: object, spec: Any) -> np.ndarray:
         found = np.zeros((spec.size_px, spec.size_px, 3), np.uint8)
@@ -107,6 +117,16 @@ def test_the_record_holds_it_and_one_from_before_has_none(made: Analysis) -> Non
     assert analysis_from_dict(data, stored_path=path) == made
     del data["sensitivity"]
     assert analysis_from_dict(data, stored_path=path).sensitivity is None
+
+
+def test_a_replay_names_the_change_after_which_the_score_differs(made: Analysis) -> None:
+    data = json.loads(analysis_to_json(made))
+    other = json.loads(analysis_to_json(made))
+    assert compare(data, other).outcome == "equal"
+    other["sensitivity"]["variants"].reverse()  # order is no difference
+    other["sensitivity"]["variants"][0]["score"] -= 0.1
+    (group,) = compare(data, other).groups
+    assert group.path == "sensitivity.variants[jittered_boxes].score"
 
 
 def test_a_clear_conclusion_that_a_small_change_flips_is_inconclusive(made: Analysis) -> None:
@@ -201,8 +221,13 @@ def test_cancelling_ends_it_amid_the_changes() -> None:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """Twelve frames with a second of sound."""
     folder = tmp_path_factory.mktemp("clip")
-    return examine(ingest(write_clip(folder / "drift.mp4", seconds=1.0), folder))
+    across, down = np.meshgrid(np.arange(320), np.arange(240))
+    images = [np.stack([across // 2 + 5 * at, down, 200 - across // 2], -1).astype(np.uint8) for at in range(12)]
+    tone = np.sin(np.arange(16_000) / 5).astype(np.float32) / 2
+    write_clip(folder / "drift.mp4", images, 12, sound=Sound(tone, 0.0))
+    return examine(ingest(folder / "drift.mp4", folder))
 
 
 def test_a_file_coded_anew_keeps_times_and_pictures_and_comes_out_the_same_twice(
@@ -215,6 +240,10 @@ def test_a_file_coded_anew_keeps_times_and_pictures_and_comes_out_the_same_twice
     assert files[0].read_bytes() == files[1].read_bytes()
     again = examine(ingest(files[0], tmp_path))
     assert (again.video.codec, again.video.width, again.video.height) == ("h264", 240, 180)
+    heard = [read_sound(file) for file in (clip, again)]
+    assert heard[1] is not None
+    assert abs(len(heard[1].samples) - len(heard[0].samples)) < 4096  # type: ignore[union-attr]
+    assert np.std(heard[1].samples[4000:12_000]) == pytest.approx(np.std(heard[0].samples[4000:12_000]), rel=0.1)  # type: ignore[union-attr]
     before, after = ([one for one in displayed_frames(file) if one is not None] for file in (clip, again))
     assert [one.pts_s for one in after] == pytest.approx([one.pts_s for one in before], abs=1e-3)
     apart = np.abs(before[5].image[::4, ::4].mean((0, 1)) - after[5].image[::3, ::3].mean((0, 1)))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
-from detector.analysis.types import Sensitivity, Variant
+from detector.analysis.types import Repeats, Sensitivity, Variant
 from tests.pages.conftest import EXAMINER, HandMovedJobs, html_of
 from tests.pages.seed import Seeded
 
@@ -32,14 +32,18 @@ def test_the_button_queues_the_same_analysis_and_its_result_is_found_and_drawn(
     assert not [button for button in app.button if button.key == "sensitivity_ask"]
     assert [button for button in app.button if button.key == f"cancel_{job_id}"]
 
-    settled = replace(seeded.analysis, analysis_id="changed", settings=request.settings, sensitivity=FOUND)
+    models = (replace(seeded.analysis.models[0], repeats=Repeats(1, 32, spread_reason="It has no dropout.")),)
+    settled = replace(
+        seeded.analysis, analysis_id="changed", settings=request.settings, sensitivity=FOUND, models=models
+    )
     record = jobs.store.save_analysis(seeded.exhibit.exhibit_id, settled)
     jobs.change(job_id, state="done", record_id=record.record_id)
-    again = open_page("examine", record=seeded.record.record_id)
-    assert not [button for button in again.button if button.key == "sensitivity_ask"]
-    assert "The analysis with small changes" in [link.proto.label for link in again.get("page_link")]
+    app.run()
+    assert not [button for button in app.button if button.key == "sensitivity_ask"]
+    assert "The analysis with small changes" in [link.proto.label for link in app.get("page_link")]
 
     shown = html_of(open_page("examine", record=record.record_id))
     assert "made smaller, to three quarters" in shown
     assert "flips it" in shown
     assert "&lt;b&gt;" in shown
+    assert "tiny: No spread over passes with parts of the network off. It has no dropout." in shown

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detector.analysis.types import Analysis, Repeats, Sensitivity, TrackSpread, Variant
+from detector.report.analysis_payload import conclusion_data
 from detector.report.html import case_html
 from detector.report.language import unmarked, words_of
 from detector.report.record import CaseRecord, ExhibitEntry
@@ -46,21 +47,24 @@ def test_small_changes_are_a_table_with_their_range_in_pdf_and_html(analysis: An
     for text in (Page(case_html(record)).text, text_of(typeset(record))):
         for part in (
             "Coded anew (H.264, CRF 28; a still: JPEG, quality 60)", "flips the conclusion", "flips nothing",
-            "A still has no other frame.", "standard deviation of 0.46", "Scores range from 0.214 to 0.783",
-            "no interval of confidence",
+            "A still has no other frame.", "standard deviation of 0.46", "scatter by 1.23",
+            "Scores range from 0.214 to 0.783", "no interval of confidence",
         ):  # fmt: skip
             assert squeezed(part) in squeezed(text)
         assert squeezed("no test of how the score moves") not in squeezed(text)
 
 
-@pytest.mark.parametrize(("language", "part"), [("es", "desviación típica de"), ("ar", "انحراف معياري")])
-def test_the_spreads_of_a_model_and_of_its_members_stand_beside_the_scores(
+@pytest.mark.parametrize(
+    ("language", "part"), [("en", "standard deviation of"), ("es", "desviación típica de"), ("ar", "انحراف معياري")]
+)
+def test_the_spreads_of_a_model_and_of_its_members_are_told_in_every_language(
     analysis: Analysis, language: str, part: str
 ) -> None:
-    text = squeezed(Page(case_html(record_of(analysis), language=language)).text)
-    assert squeezed(part) in text
+    words = words_of(language)
+    text = unmarked(repeats_text(analysis.models[0], words))
+    assert part in text
     assert "0.46" in text
-    assert "1.23" in text
+    assert "1.23" in unmarked(conclusion_data(analysis, words).extra[-1])
 
 
 def test_a_model_that_could_not_be_repeated_says_why_and_one_that_was_not_asked_nothing(analysis: Analysis) -> None:

@@ -12,6 +12,7 @@ from detector.calibration.calibration import CONDITION_WORDS
 from detector.registry import Thresholds
 from detector.report.language import unmarked
 from detector.report.lead import error_told, lead_text
+from detector.report.sensitivity_payload import repeats_text
 from detector.report.wording import ENGLISH
 from pages.parts.shared import address, markup
 from pages.parts.shared.markup import escaped
@@ -115,6 +116,9 @@ def show_models(analysis: Analysis, decisions: Mapping[str, Thresholds]) -> None
             f'<span class="fw-num">{score_text(model.score)}</span>'
         )
     st.html(f'<div class="fw-gauges">{"".join(rows)}</div>')
+    for model in analysis.models:
+        if said := unmarked(repeats_text(model, ENGLISH)):
+            markup.note(f"{model.model_id}: {said}")
     if rows:
         markup.note(
             "Score of the worst track, 0 to 1. Ticks: below the left one a model finds no manipulation, above the "
