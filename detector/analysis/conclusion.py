@@ -99,6 +99,8 @@ def conclude(findings: Findings) -> Conclusion:
     clear = label == "no_manipulation_found" and not caps
     peaks = [] if label == "likely_manipulated" else list(peak_reasons(found, findings.results, decides=clear))
     segments = list(segment_reasons(found, one_track=len(findings.deciding) == 1))
+    noticed = label == "no_manipulation_found" and (peaks or segments)
+    called: Label = "inconclusive" if noticed or _models_disagree(findings, found) else label
     if caps or (clear and (peaks or segments)):
         label = "inconclusive"
     decided = [_deciding_reason(findings, worst)]
@@ -114,6 +116,7 @@ def conclude(findings: Findings) -> Conclusion:
         likelihood_ratio=None if backed.strength is None else backed.strength.ratio,
         interval=None if backed.strength is None else backed.strength.interval,
         member_spread=voters[0][0].member_spread if len(voters) == 1 else None,
+        called=called,
     )
 
 

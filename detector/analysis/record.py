@@ -4,7 +4,8 @@ The contract's keys are kept as they are named there; what a round trip needs be
 Schema 1.1 added to models: kind, attention, intervals, specialists, members, sync. Records of 1.0 are still read.
 Schema 1.2 added to evidence: forensics, and the content credentials to provenance; before, neither was examined.
 Schema 1.3 added identity, which is null for records made before.
-Schema 1.4 added calibration and sensitivity, to conclusions member_spread, to models repeats and member_spread.
+Schema 1.4 added calibration and sensitivity, to conclusions member_spread and called, to models repeats and
+member_spread.
 `environment` came later than 1.1 and is null where it is not known; `moments` of reasons came later than 1.3 and is
 empty where a reason is not about times.
 """
@@ -61,6 +62,7 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
             "likelihood_ratio": analysis.conclusion.likelihood_ratio,
             "interval": None if analysis.conclusion.interval is None else list(analysis.conclusion.interval),
             "member_spread": analysis.conclusion.member_spread,
+            "called": analysis.conclusion.called,
             "reasons": [_reason_to_dict(reason) for reason in analysis.conclusion.reasons],
         },
         "timings": dict(analysis.timings),
@@ -180,6 +182,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
                 likelihood_ratio=conclusion["likelihood_ratio"],
                 interval=None if conclusion["interval"] is None else tuple(conclusion["interval"]),
                 member_spread=conclusion.get("member_spread"),
+                called=conclusion.get("called"),
             ),
             frames_examined=data["frames_examined"],
             shot_starts_s=tuple(data["shot_starts_s"]),

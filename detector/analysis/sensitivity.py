@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from detector.analysis.components import Components, FaceSearch
 from detector.analysis.progress import Progress
-from detector.analysis.types import Analysis, Conclusion, Label, Reason, Sensitivity, Variant
+from detector.analysis.types import Analysis, Conclusion, Reason, Sensitivity, Variant
 from detector.errors import CancelledError, EvidenceError
 from detector.evidence import displayed_frames, examine, frame_at, ingest, sound_blocks
 from detector.evidence.types import Evidence, Frame
@@ -32,8 +32,6 @@ from detector.settings import AnalysisSettings
 
 SHIFT_SHARE: Final = 0.04
 ZOOM_SHARE: Final = 0.05
-_LIMITS = {"few_frames", "small_faces", "low_quality", "decode_errors", "outside_conditions"}
-_SCORES = {"between_thresholds", "models_disagree"}
 _CODING = {"preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}  # mbtree reads memory that it never set
 
 Report = Callable[[Progress], None]
@@ -212,7 +210,7 @@ def _tried(
         return Variant(change.name, None, None, reason=f"It was not examined ({type(error).__name__}: {error}).")
     if found.score is None:
         return Variant(change.name, None, None, reason=found.reasons[0].text)
-    return Variant(change.name, found.score, found.label, _flips(plain, found))
+    return Variant(change.name, found.score, found.label, flips=found.called != plain.called)
 
 
 def _why_not(change: Change, evidence: Evidence, settings: AnalysisSettings) -> str | None:
@@ -222,18 +220,6 @@ def _why_not(change: Change, evidence: Evidence, settings: AnalysisSettings) -> 
         if settings.frames_per_second >= (evidence.video.average_fps or float("inf")):
             return "Every frame was examined, so there is none between."
     return None
-
-
-def _flips(plain: Conclusion, changed: Conclusion) -> bool:
-    before, after = _said(plain), _said(changed)
-    return before is not None and after is not None and before != after
-
-
-def _said(conclusion: Conclusion) -> Label | None:
-    """The label that the scores call for, None where a limit of the file hides it."""
-    codes = {reason.code for reason in conclusion.reasons}
-    hidden = conclusion.label == "inconclusive" and codes & _LIMITS and not codes & _SCORES
-    return None if conclusion.score is None or hidden else conclusion.label
 
 
 def weighed(conclusion: Conclusion, found: Sensitivity) -> Conclusion:

@@ -251,7 +251,8 @@ class Conclusion:
     """`score` is the ensemble's, None whenever no face was scored. Where a calibration set backs the score it is
     `calibrated`: `likelihood_ratio` of the two propositions (`detector.calibration.likelihood`), within what the set
     supports, and its 95 % `interval`. `member_spread` is that of the ensemble that decides, in logits
-    (`ModelResult.member_spread`), None without one."""
+    (`ModelResult.member_spread`), None without one. `called` is the label that the scores call for, before limits of
+    the file weaken it; None where nothing was scored and in records from before it was kept."""
 
     label: Label
     score: float | None
@@ -260,13 +261,15 @@ class Conclusion:
     likelihood_ratio: float | None = None
     interval: tuple[float, float] | None = None
     member_spread: float | None = None
+    called: Label | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
     """The same analysis after the small change `name` (`detector.analysis.sensitivity`). `score` and `label` are None,
-    with a `reason`, where it came to none. It `flips` where the scores say something else than without the change; a
-    label that is weaker only for a limit which the change brought on, a smaller face, is no flip."""
+    with a `reason`, where it came to none. It `flips` where the scores call for another label than without the
+    change (`Conclusion.called`); one that a limit alone weakens which the change brought on, a smaller face, is no
+    flip."""
 
     name: str
     score: float | None

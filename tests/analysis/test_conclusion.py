@@ -118,6 +118,17 @@ def test_damage_caps_and_a_few_complaints_are_only_told() -> None:
     assert (slightly.label, codes(slightly).count("decode_errors")) == ("likely_manipulated", 1)
 
 
+def test_what_the_scores_call_for_is_kept_where_a_limit_weakens_the_label() -> None:
+    few, small = make_track(0, 3), make_track(0, 20, size_px=30)
+    for track in (few, small):
+        found = draw((track,), (3.0,))
+        assert (found.label, found.called) == ("inconclusive", "likely_manipulated")
+    assert draw((make_track(0, 20),), (-3.0,)).called == "no_manipulation_found"
+    assert draw((make_track(0, 20),), (0.0,)).called == "inconclusive"
+    assert draw((make_track(0, 20),), (3.0,), (-3.0,)).called == "inconclusive"  # they contradict each other
+    assert draw((make_track(0, 20),)).called is None
+
+
 def test_models_that_contradict_each_other_are_inconclusive() -> None:
     track = (make_track(1, 20),)
     split = draw(track, (6.0,), (-2.0,))

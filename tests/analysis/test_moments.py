@@ -103,7 +103,7 @@ def test_damage_keeps_a_run_inconclusive() -> None:
 def test_peaks_forbid_to_say_that_nothing_was_found_and_name_their_times() -> None:
     track = make_track(1, len(TORN))
     conclusion = draw((track,), result(scored(track, TORN)))
-    assert conclusion.label == "inconclusive"
+    assert conclusion.label == conclusion.called == "inconclusive"
     reason = conclusion.reasons[0]
     assert reason.code == "peaks"
     assert reason.text.startswith("Look at 1.10 s and 2.20 s: face gives face track 1 a score of up to 0.95 there")
