@@ -201,7 +201,17 @@ def _show_errors(calibration: Calibration) -> None:
     st.dataframe(table, hide_index=True, width="stretch")
     markup.note(
         "A file in a class without clips of both labels is outside what was calibrated; its conclusion is inconclusive "
-        "at the most."
+        f"at the most.{_unlike(calibration)}"
+    )
+
+
+def _unlike(calibration: Calibration) -> str:
+    known = calibration.appearance
+    if known is None:
+        return ""
+    return (
+        f" So is that of a file whose faces look unlike the set's: at a distance above {known.farthest:.2f}, within "
+        f"which {known.inside:.1%} of its {known.files:,} files lie."
     )
 
 

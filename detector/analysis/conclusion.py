@@ -39,7 +39,8 @@ LOW_COVERAGE = 0.5
 class Findings:
     """All that a conclusion is drawn from. `results`, `decisions` and `calibrations` run in parallel, one a model;
     `deciding` are the tracks entitled to decide; `frames_with_face` counts examined frames in which at least one face
-    was found; of a model without a calibration of these very weights, that is None."""
+    was found; of a model without a calibration of these very weights, that is None. `appearance` is how the deciding
+    faces look (`detector.models.appearance`), None where it is not known."""
 
     evidence: Evidence
     settings: AnalysisSettings
@@ -50,6 +51,7 @@ class Findings:
     frames_examined: int
     frames_with_face: int
     calibrations: tuple[Calibration | None, ...] = ()
+    appearance: tuple[float, ...] | None = None
 
     @property
     def still(self) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from detector.analysis.aggregate import deciding_tracks
+from detector.analysis.aggregate import deciding_tracks, face_key
 from detector.analysis.components import Components, default_components
 from detector.analysis.conclusion import Findings, conclude
 from detector.analysis.crops import Cutter
@@ -251,6 +251,7 @@ class _Run:
             frames_examined=self.frames_done,
             frames_with_face=self.frames_with_face,
             calibrations=tuple(_calibration_of(model) for model in self.models),
+            appearance=self._appearance(context.deciding),
         )
         conclusion = conclude(findings)
         made_by = identity_of(self.settings, self.models)
@@ -268,7 +269,17 @@ class _Run:
             environment=environment(str(model.device) for model in self.models),
             identity=made_by,
             calibration=calibration_behind(findings, voting(results)) if conclusion.calibrated else None,
+            appearance=findings.appearance,
         )
+
+    def _appearance(self, deciding: Sequence[FaceTrack]) -> tuple[float, ...] | None:
+        """How the deciding faces look on average (`detector.models.appearance`), None where no network kept it."""
+        for worker in self.workers.values():
+            known = worker.rows("appearance")
+            keys = [face_key(tracked) for track in deciding for tracked in track.faces]
+            if rows := [known[key] for key in keys if key in known]:
+                return tuple(np.mean(rows, axis=0, dtype=float).round(4).tolist())
+        return None
 
 
 def _calibration_of(model: LoadedModel) -> Calibration | None:

@@ -70,6 +70,7 @@ def analysis_to_dict(analysis: Analysis) -> dict[str, Any]:
         "identity": None if analysis.identity is None else _identity_to_dict(analysis.identity),
         "calibration": None if analysis.calibration is None else analysis.calibration.model_dump(mode="json"),
         "sensitivity": None if analysis.sensitivity is None else asdict(analysis.sensitivity),
+        "appearance": None if analysis.appearance is None else list(analysis.appearance),
     }
 
 
@@ -191,6 +192,7 @@ def analysis_from_dict(data: dict[str, Any], *, stored_path: Path, landmarks: La
             identity=_identity_from_dict(data.get("identity")),
             calibration=_calibration_from_dict(data.get("calibration")),
             sensitivity=_sensitivity_from_dict(data.get("sensitivity")),
+            appearance=None if data.get("appearance") is None else tuple(data["appearance"]),
             forensics=_forensics_from_dict(data["evidence"]),
             schema_version=version,
         )

@@ -69,8 +69,10 @@ def backing(findings: Findings, voters: Sequence[ModelResult], logit: float) -> 
         Reason("strength", _strength_text(calibration, strength)),
         Reason("error_rates", _errors_text(calibration, rows)),
     )
-    caps = (Reason("outside_conditions", _unknown_text(calibration, unknown)),) if unknown else ()
-    return Backing(strength, reasons, caps)
+    caps = [Reason("outside_conditions", _unknown_text(calibration, unknown))] if unknown else []
+    if (unlike := _unlike_text(calibration, findings.appearance)) is not None:
+        caps.append(Reason("outside_appearance", unlike))
+    return Backing(strength, reasons, tuple(caps))
 
 
 def error_row_like(analysis: Analysis, *, manipulated: bool) -> ErrorRow | None:
@@ -196,4 +198,16 @@ def _unknown_text(calibration: Calibration, rows: Sequence[ErrorRow]) -> str:
     return (
         f"The calibration set {calibration.set_name} does not cover files like this one, so that errors on them are "
         f"not known: {named}."
+    )
+
+
+def _unlike_text(calibration: Calibration, appearance: tuple[float, ...] | None) -> str | None:
+    known = calibration.appearance
+    distance = None if known is None or appearance is None else known.distance(appearance)
+    if known is None or distance is None or distance <= known.farthest:
+        return None
+    return (
+        f"The faces look unlike those of the calibration set {calibration.set_name} in light, colour or fine detail, "
+        f"so that errors on them are not known: at a distance of {distance:.2f}, where {known.inside:.1%} of its "
+        f"{known.files} files lie within {known.farthest:.2f}."
     )

@@ -332,7 +332,8 @@ class Analysis:
     1.3 have no identity, and an id that covers less. `forensics` is None where the file itself was not examined, as in
     records before schema 1.2. `environment` says what it ran on (see `environment`); it is empty for records made
     before that was kept. `calibration` is the one that its conclusion rests on, None without one; `sensitivity` is None
-    unless the settings asked for it."""
+    unless the settings asked for it. `appearance` is the mean over the deciding faces of `detector.models.appearance`,
+    None where no network kept it, and in records made before it was."""
 
     analysis_id: str
     tool: Tool
@@ -349,4 +350,5 @@ class Analysis:
     identity: AnalysisIdentity | None = None
     calibration: Calibration | None = None
     sensitivity: Sensitivity | None = None
+    appearance: tuple[float, ...] | None = None
     schema_version: str = SCHEMA_VERSION

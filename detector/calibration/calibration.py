@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from detector.calibration.calibrators import Calibrator, Method
+from detector.calibration.familiar import FamiliarAppearance
 from detector.calibration.likelihood import verbal
 from detector.errors import CalibrationError
 from detector.measurement.conditions import light_class, size_class
@@ -94,7 +95,7 @@ class Calibration(_Frozen):
     manipulated) are those that `errors` hold for: with a `policy` what its limits come to on the set, and then they
     decide in place of the card's; without one the card's. `threshold_intervals` are 95 % intervals, by clusters drawn
     again, of the thresholds that the limits come to on the set (without a policy: the default ones); None in older
-    calibrations.
+    calibrations. `appearance`: what the faces of the set look like, None where it does not say or older ones did not.
     """
 
     form: Literal["framewitness.calibration/1"] = "framewitness.calibration/1"
@@ -120,6 +121,7 @@ class Calibration(_Frozen):
     # Left out of the JSON where there is none, so that the hash of an older calibration stays what it was.
     policy: Annotated[Policy | None, Field(exclude_if=_is_none)] = None
     threshold_intervals: Annotated[tuple[_Ends, _Ends] | None, Field(exclude_if=_is_none)] = None
+    appearance: Annotated[FamiliarAppearance | None, Field(exclude_if=_is_none)] = None
 
     @property
     def sha256(self) -> str:

@@ -19,6 +19,7 @@ from detector.calibration.calibrators import (
     balanced_log_loss,
     fit,
 )
+from detector.calibration.familiar import fit_appearance
 from detector.calibration.likelihood import bounds
 from detector.calibration.sets import CONDITIONS, CalibrationSet
 from detector.errors import CalibrationError
@@ -87,6 +88,7 @@ def fit_calibration(
         errors=tuple(_errors(rows, logits, fake, thresholds)),
         policy=policy,
         threshold_intervals=_threshold_intervals(logits, fake, groups, policy or Policy(), seed),
+        appearance=fit_appearance(of.appearances_of(model_id), groups),
     )
 
 

@@ -21,18 +21,25 @@ FORM: Final = "framewitness.calibration-set/1"
 FACTS: Final = ("sha256", "label", "source", "group", "generator", "family")
 CONDITIONS: Final = ("face_px", "short_side_px", "bits_per_pixel", "exposure", "codec", "frames_scored", "sound")
 COLUMNS: Final = (*FACTS, "model", "logit", *CONDITIONS)
+APPEARANCE: Final = "appearance"
 """One row a file and model: the file's SHA-256, "real" or "fake", where it comes from, who is in it (`group`), what
 made it; the model and its logit, None where it had none; the shorter side of the deciding face and of the picture in
-pixels, bits a pixel, mean luma of the face (0..1), codec, examined faces, whether there is a sound stream."""
+pixels, bits a pixel, mean luma of the face (0..1), codec, examined faces, whether there is a sound stream. A set may
+hold `APPEARANCE` besides: of a file the mean over the deciding faces of `detector.models.appearance`, None where it is
+not known."""
 _NUMBERS: Final = ("face_px", "short_side_px", "bits_per_pixel", "exposure", "frames_scored")
-_KINDS: Final = "numbers for logit and measured conditions, true or false for sound, and text otherwise"
+_KINDS: Final = (
+    "numbers for logit and measured conditions, true or false for sound, lists of numbers for appearance, and text "
+    "otherwise"
+)
 _KEY: Final = b"framewitness"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationSet:
-    """`table` with the columns of `COLUMNS`; `made_by`: of each model a digest of all that makes its scores, so that
-    they are never held against those of other weights. `sha256` of the set as it is written."""
+    """`table` with the columns of `COLUMNS` and perhaps `APPEARANCE`; `made_by`: of each model a digest of all that
+    makes its scores, so that they are never held against those of other weights. `sha256` of the set as it is
+    written."""
 
     name: str
     provenance: str
@@ -44,6 +51,13 @@ class CalibrationSet:
         rows = self.table[self.table["model"] == model_id]
         return rows[np.isfinite(pd.to_numeric(rows["logit"]))].reset_index(drop=True)
 
+    def appearances_of(self, model_id: str) -> list[tuple[float, ...] | None]:
+        """What the faces of each of a model's rows look like, None where the set does not say."""
+        rows = self.of(model_id)
+        if APPEARANCE not in rows:
+            return [None] * len(rows)
+        return [None if one is None else tuple(map(float, one)) for one in rows[APPEARANCE]]
+
     @property
     def sha256(self) -> str:
         """SHA-256 of `to_bytes`."""
@@ -52,7 +66,8 @@ class CalibrationSet:
     def to_bytes(self) -> bytes:
         """The set as a Parquet file; equal sets give equal bytes."""
         about = {"form": FORM, "name": self.name, "provenance": self.provenance, "made_by": dict(self.made_by)}
-        found = pa.Table.from_pandas(self.table[list(COLUMNS)], preserve_index=False)
+        further = [APPEARANCE] if APPEARANCE in self.table and self.table[APPEARANCE].notna().any() else []
+        found = pa.Table.from_pandas(self.table[[*COLUMNS, *further]], preserve_index=False)
         buffer = io.BytesIO()
         written = found.replace_schema_metadata({_KEY: json.dumps(about, sort_keys=True).encode()})
         pq.write_table(written, buffer, compression="zstd")
@@ -70,7 +85,8 @@ class CalibrationSet:
             about: dict[str, Any] = json.loads((found.schema.metadata or {})[_KEY])
             if about["form"] != FORM:
                 raise CalibrationError(f"Expected {path.name} to be of the form {FORM}, found {about['form']}.")
-            table = found.to_pandas()[list(COLUMNS)]
+            further = [APPEARANCE] if APPEARANCE in found.column_names else []
+            table = found.to_pandas()[[*COLUMNS, *further]]
             made = cls(str(about["name"]), str(about["provenance"]), dict(about["made_by"]), table)
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
             raise CalibrationError(
@@ -78,7 +94,7 @@ class CalibrationSet:
             ) from error
         if not set(table["label"]) <= {"real", "fake"}:
             raise CalibrationError(f"Expected the labels of {path.name} to be real or fake.")
-        if wrong := [name for name in COLUMNS if not _holds(found.schema.field(name).type, name)]:
+        if wrong := [name for name in (*COLUMNS, *further) if not _holds(found.schema.field(name).type, name)]:
             raise CalibrationError(f"Expected {path.name} to hold {_KINDS}; these columns do not: {', '.join(wrong)}.")
         return made
 
@@ -86,6 +102,8 @@ class CalibrationSet:
 def _holds(found: pa.DataType, name: str) -> bool:
     if pa.types.is_null(found):
         return True
+    if name == APPEARANCE:
+        return bool(pa.types.is_list(found) and pa.types.is_floating(found.value_type))
     if name == "sound":
         return bool(pa.types.is_boolean(found))
     if name == "logit" or name in _NUMBERS:

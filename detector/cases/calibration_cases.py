@@ -14,7 +14,7 @@ from detector.analysis.aggregate import deciding_tracks
 from detector.analysis.identity import recorded_digests
 from detector.analysis.strength import conditions_of
 from detector.calibration.in_force import LeftOut
-from detector.calibration.sets import COLUMNS, CONDITIONS, CalibrationSet
+from detector.calibration.sets import APPEARANCE, COLUMNS, CONDITIONS, CalibrationSet
 from detector.cases.calibration_choice import digest_here
 from detector.errors import CalibrationError, ModelError, StoreError
 
@@ -70,7 +70,7 @@ def set_from_cases(store: CaseStore, name: str, provenance: str) -> CaseSet:
             f"No closed case has a scored video whose ground truth is recorded.{why} Record what an exhibit turned out "
             "to be (Examine, or `cases truth`), close its case, and analyse anew what other weights scored."
         )
-    table = pd.DataFrame(rows)[list(COLUMNS)]
+    table = pd.DataFrame(rows)[[*COLUMNS, APPEARANCE]]
     made_by = {model_id: str(digest(model_id)) for model_id in sorted(set(table["model"]))}
     return CaseSet(CalibrationSet(name.strip(), provenance.strip(), made_by, table), tuple(left_out))
 
@@ -122,4 +122,5 @@ def _scored(analysis: Analysis, labelled: LabelledAnalysis, digest: _Digest) -> 
             "model": result.model_id,
             "logit": result.logit,
             **{condition: conditions.get(condition) for condition in CONDITIONS},
+            APPEARANCE: analysis.appearance,
         }

@@ -116,7 +116,7 @@ def _set_from_cases(args: argparse.Namespace) -> int:
 
 def _set_from_evaluation(args: argparse.Namespace) -> int:
     from detector.analysis.identity import model_digest
-    from detector.calibration.sets import COLUMNS, CalibrationSet
+    from detector.calibration.sets import APPEARANCE, COLUMNS, CalibrationSet
     from detector.measurement.score_set import SetFigures
     from detector.measurement.score_table import read_scores
     from detector.registry import load_set
@@ -132,7 +132,7 @@ def _set_from_evaluation(args: argparse.Namespace) -> int:
     for name in ("source", "generator", "family", "codec"):
         scores[name] = scores[name].mask(scores[name] == "")
     made_by = {name: model_digest(models[name]) for name in scored}
-    found = CalibrationSet(args.name, args.provenance, made_by, scores[list(COLUMNS)])
+    found = CalibrationSet(args.name, args.provenance, made_by, scores[[*COLUMNS, APPEARANCE]])
     args.out.write_bytes(found.to_bytes())
     print(f"{args.out}: {scores['sha256'].nunique()} files, {len(scored)} models, SHA-256 {found.sha256}")
     return 0

@@ -33,6 +33,7 @@ SCORE_COLUMNS: Final[dict[str, str]] = {
     "sharpness": "float64",
     "frames_scored": "Int64",
     "sound": "boolean",
+    "appearance": "object",
 }
 """Columns with their pandas types: a row a file and model.
 
@@ -40,7 +41,9 @@ SCORE_COLUMNS: Final[dict[str, str]] = {
 fake; `source`, `group` (what counts once), `family` and `generator` as the table of files says, "" where it says
 nothing; `logit` natural log-odds of "fake", missing where `reason` says why; `face_px` median shorter side of the
 deciding faces; `short_side_px` of the picture, and its `codec`; `brightness` mean luma of the faces, 0..1; `sharpness`
-variance of their Laplacian; `frames_scored` faces that counted; `sound` whether there is a sound stream."""
+variance of their Laplacian; `frames_scored` faces that counted; `sound` whether there is a sound stream;
+`appearance` how the faces look on average (`detector.models.appearance`), a list of numbers, missing where no network
+kept it, as in older tables."""
 
 PART_COLUMNS: Final[dict[str, str]] = {
     **{name: SCORE_COLUMNS[name] for name in ("sha256", "file", "cut", "label", "source", "group", "family")},
@@ -62,6 +65,7 @@ def score_table(table: pd.DataFrame) -> pd.DataFrame:
     """The table with these columns alone, in their types. Raises SettingsError for a column that is missing or is
     another's, a label that is none, a logit that is not finite, a row with neither logit nor reason, or with both, and
     two logits of one file and model."""
+    table = table if "appearance" in table else table.assign(appearance=None)
     if missing := [name for name in SCORE_COLUMNS if name not in table]:
         raise SettingsError(f"A table of scores lacks the columns {', '.join(missing)}.")
     try:

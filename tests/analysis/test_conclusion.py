@@ -13,6 +13,7 @@ from detector.analysis.results import worst
 from detector.analysis.strength import thresholds_in_force
 from detector.analysis.types import Conclusion, Interval, Member, ModelResult
 from detector.calibration.calibration import Calibration, ErrorRow, Policy
+from detector.calibration.familiar import FamiliarAppearance
 from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack
 from detector.measurement.conditions import size_class
@@ -41,6 +42,7 @@ def draw(
     calibrations: tuple[Calibration | None, ...] = (),
     decision: Thresholds | None = None,
     settings: AnalysisSettings | None = None,
+    appearance: tuple[float, ...] | None = None,
 ) -> Conclusion:
     """The conclusion where the n-th model gives `values[n]`, one value a track; thresholds are +1 and -1."""
     evidence = evidence or make_evidence()
@@ -52,7 +54,16 @@ def draw(
     decisions = tuple(decision or Thresholds(1.0, -1.0, "") for _ in values)
     return conclude(
         Findings(
-            evidence, settings or SETTINGS, tracks, deciding, results, decisions, 20, frames_with_face, calibrations
+            evidence,
+            settings or SETTINGS,
+            tracks,
+            deciding,
+            results,
+            decisions,
+            20,
+            frames_with_face,
+            calibrations,
+            appearance,
         )
     )
 
@@ -326,6 +337,20 @@ def test_a_file_that_the_set_does_not_cover_is_inconclusive_at_the_most(value: f
     assert "0 genuine, 9 manipulated" in conclusion.reasons[0].text
     covered = empty.model_copy(update={"n_real": 3})
     assert draw((make_track(0, 20),), (value,), calibrations=(calibration(covered),)).label != "inconclusive"
+
+
+@pytest.mark.parametrize("value", [3.0, -3.0])
+def test_faces_that_look_unlike_the_set_are_inconclusive_at_the_most(value: float) -> None:
+    known = FamiliarAppearance(mean=(0.0, 0.0), std=(1.0, 1.0), farthest=2.0, files=60)
+    backed = (calibration().model_copy(update={"appearance": known}),)
+
+    def seen(*appearance: float) -> Conclusion:
+        return draw((make_track(0, 20),), (value,), calibrations=backed, appearance=appearance or None)
+
+    assert seen(9.0, 9.0).label == "inconclusive"
+    assert codes(seen(9.0, 9.0))[0] == "outside_appearance"
+    assert "at a distance of 9.00, where 97.5% of its 60 files lie within 2.00" in seen(9.0, 9.0).reasons[0].text
+    assert seen(2.0, 2.0).label == seen().label != "inconclusive"
 
 
 def test_two_models_that_decide_together_and_a_still_have_no_ratio_and_say_why() -> None:

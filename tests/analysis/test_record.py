@@ -65,6 +65,19 @@ def analysis() -> Analysis:
     return analyze(evidence, models, SETTINGS, components=fake_components(FakeReader(20), FakeAnalyser(faces=faces)))
 
 
+def test_how_the_deciding_faces_look_is_their_mean_and_reads_back() -> None:
+    trunk = FakeModel()
+    faces = FakeAnalyser(faces=(make_face(left=4),))
+    found = analyze(
+        make_evidence(), [trunk, FakeSequence(trunk)], SETTINGS, components=fake_components(FakeReader(20), faces)
+    )
+    numbers = [float(tracked.frame_index) for tracked in found.tracks[0].faces]
+    assert found.appearance is not None
+    assert found.appearance[:2] == pytest.approx((np.mean(numbers), 4.0))  # the fake's features: number, left edge
+    again = analysis_from_dict(json.loads(analysis_to_json(found)), stored_path=found.evidence.file.path)
+    assert again.appearance == found.appearance
+
+
 @pytest.mark.parametrize("place", CONTRACT)
 def test_the_contract_holds(analysis: Analysis, place: str) -> None:
     found = json.loads(analysis_to_json(analysis))

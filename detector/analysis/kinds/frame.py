@@ -38,8 +38,10 @@ class FrameKind(Kind):
         frame = cast("FrameModel", model)
         if not keep_features:
             return {"logits": frame.score(crops)}
+        from detector.models.appearance import APPEARANCE_FEATURES
+
         logits, features = frame.features(crops)
-        return {"logits": logits, "features": features}
+        return {"logits": logits, "features": features, "appearance": features[:, -APPEARANCE_FEATURES:]}
 
     @override
     def why_one_view(self, model: LoadedModel) -> str | None:

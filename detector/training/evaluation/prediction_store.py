@@ -47,7 +47,8 @@ class ClipFacts(_Frozen):
     `problem`: why nothing could be examined, None where it could. `size_px`: median shorter side of the deciding faces;
     `exposure`: their median mean luma, 0..1; `sharpness`: their median variance of the Laplacian; `ita_deg`: individual
     typology angle of the best one. `short_side_px` of the picture as shown; `bits_per_pixel` and `codec` of the file as
-    it was given, before any cut; `sound` whether it has a sound stream. `tracks`: the deciding tracks by number.
+    it was given, before any cut; `sound` whether it has a sound stream. `appearance`: as in
+    `detector.analysis.types.Analysis`. `tracks`: the deciding tracks by number.
     """
 
     problem: str | None = None
@@ -59,6 +60,7 @@ class ClipFacts(_Frozen):
     bits_per_pixel: FiniteFloat | None = None
     codec: str | None = None
     sound: bool | None = None
+    appearance: tuple[FiniteFloat, ...] | None = None
     tracks: dict[int, TrackFrames] = Field(default_factory=dict)
 
     @property

@@ -45,7 +45,7 @@ POOL_FACTS: Final = ("pool", "use", "family", "generator", "crop_x0", "crop_x1")
 """Columns of a manifest that are kept beside the facts where they are there."""
 _MEASURED: Final = (
     "problem", "size_px", "exposure", "sharpness", "ita_deg", "short_side_px", "bits_per_pixel", "codec", "sound",
-    "frames_scored",
+    "frames_scored", "appearance",
 )  # fmt: skip
 _PICTURES_AT_ONCE = 32
 

@@ -76,7 +76,7 @@ def score_and_look(
                 evidence = examine(ingest(cut, folder))
             analysis = analyze(evidence, models, VIDEO_SETTINGS)
             deciding = deciding_tracks(analysis.tracks, analysis.settings, still=evidence.kind == "still")
-            facts = _facts(given, evidence, deciding)
+            facts = _facts(given, evidence, deciding).model_copy(update={"appearance": analysis.appearance})
             seen = look(given, evidence, analysis)
         except EvidenceError as error:
             return unexamined(asked, str(error)), None
