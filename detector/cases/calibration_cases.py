@@ -96,9 +96,13 @@ def _rows(store: CaseStore, newest_first: Sequence[LabelledAnalysis], digest: _D
         analysis = store.analysis(labelled.record.record_id)
         if analysis.evidence.kind == "still":
             raise CalibrationError("it is a still, and sets hold videos")
-        if rows := list(_scored(analysis, labelled, digest)):
+        # A mean over views is another score than the one that is calibrated.
+        if not analysis.settings.test_time_augmentation and (rows := list(_scored(analysis, labelled, digest))):
             return rows
-    raise CalibrationError("no analysis of it has a score by a model with the weights and inputs that are here")
+    raise CalibrationError(
+        "no analysis of it without test-time augmentation has a score by a model with the weights and inputs that are "
+        "here"
+    )
 
 
 def _scored(analysis: Analysis, labelled: LabelledAnalysis, digest: _Digest) -> Iterator[dict[str, Any]]:

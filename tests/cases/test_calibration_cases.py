@@ -15,6 +15,7 @@ from detector.analysis.types import Analysis, AnalysisIdentity, ModelIdentity
 from detector.calibration.sets import CONDITIONS, CalibrationSet
 from detector.cases import CaseStore, Exhibit
 from detector.errors import CalibrationError
+from detector.settings import AnalysisSettings
 from tests.cases.records import make_analysis, make_evidence
 
 HERE = AnalysisIdentity("1.4", "c", "s", ("cpu",), {}, (ModelIdentity("frame-a", "f" * 64, {"inputs": {}}),))
@@ -35,16 +36,18 @@ def record(
     kind: str = "video",
     status: str = "closed",
     identities: tuple[AnalysisIdentity | None, ...] = (HERE,),
-    case_id: str = "",
+    settings: AnalysisSettings | None = None,
 ) -> Exhibit:
-    """An exhibit with an analysis an identity, the n-th with the logit n, in a case of its own unless one is named."""
-    case_id = case_id or store.create_case(name, reference=f"R-{name}").case_id
+    """An exhibit with an analysis an identity, the n-th with the logit n, in a case of its own."""
+    case_id = store.create_case(name, reference=f"R-{name}").case_id
     evidence = replace(make_evidence(store.evidence_dir, name.encode()), kind=kind)
     exhibit = store.add_exhibit(case_id, evidence)
     for number, identity in enumerate(identities):
         found = make_analysis(evidence, seed=number, meshes=False)
         models = tuple(replace(one, logit=float(number)) for one in found.models)
-        store.save_analysis(exhibit.exhibit_id, replace(found, models=models, identity=identity))
+        store.save_analysis(
+            exhibit.exhibit_id, replace(found, models=models, identity=identity, settings=settings or found.settings)
+        )
     if truth:
         store.statements.record_truth(exhibit.exhibit_id, truth, "as it turned out", method="swap")  # type: ignore[arg-type]
     if status != "open":
@@ -90,6 +93,7 @@ def test_closed_cases_give_each_file_once_with_what_the_newest_analysis_by_these
 def test_what_cannot_be_in_a_set_is_named_with_the_reason(store: CaseStore) -> None:
     record(store, "good")
     record(store, "old", identities=(THEN, None))
+    record(store, "views", settings=AnalysisSettings(test_time_augmentation=True))
     record(store, "still", kind="still")
     record(store, "disputed")
     record(store, "disputed", "genuine", status="open")
@@ -99,7 +103,11 @@ def test_what_cannot_be_in_a_set_is_named_with_the_reason(store: CaseStore) -> N
     made = store.set_from_cases("ours", "closed cases")
     assert made.files == 1
     assert {one.name: one.reason for one in made.left_out} == {
-        "R-old E1": "no analysis of it has a score by a model with the weights and inputs that are here",
+        **dict.fromkeys(
+            ("R-old E1", "R-views E1"),
+            "no analysis of it without test-time augmentation has a score by a model with the weights and inputs that "
+            "are here",
+        ),
         "R-still E1": "it is a still, and sets hold videos",
         "R-disputed E1": "differing truths are recorded of the same file",
         "R-blind E1": "its scores wait for an opinion in a blind-first case",
