@@ -121,6 +121,8 @@ def _scores_in(kept: Artefact) -> _Scores:
     analysis = load_analysis([kept], Path())
     if analysis.evidence.kind == "still":
         return _Scores(left_out="stills, which calibration sets do not hold")
+    if analysis.settings.test_time_augmentation:
+        return _Scores(left_out="scored with test-time augmentation, as calibration sets are not")
     if analysis.identity is None:
         return _Scores(left_out="analysed by a version that did not record which models these were")
     digests = recorded_digests(analysis.identity)

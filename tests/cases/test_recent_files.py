@@ -92,17 +92,20 @@ def test_what_must_not_or_cannot_be_compared_is_left_out_with_its_reason(store: 
     store.metadata.set_blind_first(blind, True)
     held = take_in(store, blind, "held back")
     case_id = store.create_case("a").case_id
-    older, lost, still = (take_in(store, case_id, name) for name in ("older", "lost", "still"))
+    older, lost, still, twice = (take_in(store, case_id, name) for name in ("older", "lost", "still", "twice"))
     for exhibit in (held, lost):
         store.save_analysis(exhibit.exhibit_id, scored(exhibit, 0.0))
     store.save_analysis(older.exhibit_id, scored(older, 0.0, identity=None))
     of_still = scored(still, 0.0)
     store.save_analysis(still.exhibit_id, replace(of_still, evidence=replace(of_still.evidence, kind="still")))
+    of_views = scored(twice, 0.0)
+    views = replace(of_views.settings, test_time_augmentation=True)
+    store.save_analysis(twice.exhibit_id, replace(of_views, settings=views))
     store.analyses(exhibit_id=lost.exhibit_id)[0].artefacts[0].path.unlink()
     found = store.scored_files(Window())
     assert found.table.empty
     assert found.files == 0
-    assert sorted(found.left_out.values()) == [1, 1, 1, 1]
+    assert sorted(found.left_out.values()) == [1, 1, 1, 1, 1]
     store.statements.give_opinion(held.exhibit_id, "undetermined")
     assert store.scored_files(Window()).table["exhibit_id"].tolist() == [held.exhibit_id]
 
