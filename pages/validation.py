@@ -55,7 +55,7 @@ def _form(who: str) -> None:
             width=280,
         )
         sent = st.form_submit_button("Verify this installation", type="primary", icon=":material/verified:")
-    markup.note("It takes about five minutes on two cores, and longer with a suite of your own.")
+    markup.note("It takes about five minutes on two idle cores, and longer with a suite of your own.")
     if not sent:
         return
     try:
@@ -88,7 +88,9 @@ def _start(name: str, supplied: str, who: str, language: str) -> None:
 
 def _follow(making: running.Making) -> None:
     if not making.active:
-        if making.problem:
+        if making.stopped:
+            markup.note(making.problem)
+        elif making.problem:
             markup.problem("The validation came to no record", making.problem)
         return
 

@@ -50,7 +50,7 @@ class Figure(_Written):
 
 
 def figure_text(measure: str, figure: Figure) -> str:
-    """A figure in digits: "0.850 [0.710, 0.950] · 40 + 32", "12 / 12", "0.0002 / 30"."""
+    """A figure in digits: "0.850 [0.710, 0.950] · 40+32", "12 / 12", "0.0002 / 30"."""
     if figure.value is None:
         return "–"
     if measure in _COUNTS:
@@ -61,7 +61,7 @@ def figure_text(measure: str, figure: Figure) -> str:
         value += f" [{figure.interval[0]:.3f}, {figure.interval[1]:.3f}]"
     if figure.of is not None:
         value += f" / {figure.of}"
-    sizes = " + ".join(f"{n}" for n in (figure.n_real, figure.n_fake) if n is not None)
+    sizes = "+".join(f"{n}" for n in (figure.n_real, figure.n_fake) if n is not None)
     return f"{value} · {sizes}" if sizes else value
 
 

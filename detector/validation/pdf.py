@@ -13,7 +13,7 @@ from detector.report.typeset import STANDARDS, compile_pages, packed
 from detector.validation.documents import PARTS, Criterion, Measure, SuiteFacts, ValidationRecord, figure_text
 
 _LIMITS: Final = tuple(f"validation.limit.{number}" for number in range(1, 5))
-_MOST_DETAILS, _MOST_INVERTED = 6, 12
+_MOST_DETAILS, _MOST_INVERTED, _MOST_MISSED = 6, 12, 6
 _NONE: Final = "–"
 Facts = list[tuple[str, str]]
 
@@ -34,11 +34,12 @@ class RowData:
 
 @dataclass(frozen=True, slots=True)
 class PartData:
-    """A part with its verdict and counts, or with its rows."""
+    """A part with its verdict, its counts and the criteria that are not met, or with its rows."""
 
     part: str
     verdict: str = ""
     counts: str = ""
+    missed: tuple[str, ...] = ()
     rows: tuple[RowData, ...] = ()
 
 
@@ -141,6 +142,7 @@ def _data(record: ValidationRecord, attached: Attachment, measured_on: str, word
                 part.part,
                 part.verdict,
                 words("validation.counts", passed=part.passed, failed=part.failed, unchecked=part.not_checked),
+                _missed([row for row in record.criteria if row.part == part.part], words),
             )
             for part in record.parts
         ],
@@ -179,6 +181,28 @@ def _groups(record: ValidationRecord, words: Words) -> list[PartData]:
     return [replace(PartData(part), rows=tuple(_row(row, words) for row in rows)) for part, rows in own.items() if rows]
 
 
+def _missed(rows: list[Criterion], words: Words) -> tuple[str, ...]:
+    """The first criteria that are not met, and how many more there are."""
+    wrong = [row for row in rows if row.verdict == "fail"]
+    said = words("validation.verdict.fail")
+    lines = [
+        f"{said}: {words(f'validation.measure.{row.measure}')} {printable(row.subject or _NONE)}"
+        for row in wrong[:_MOST_MISSED]
+    ]
+    if more := len(wrong) - len(lines):
+        lines.append(words("validation.more", count=more))
+    return tuple(lines)
+
+
+def _source(row: Criterion, words: Words) -> str:
+    """What the expected figure was measured on, in words."""
+    if not row.source:
+        return words("validation.standing.shipped") if row.part == "synthesised_suite" else ""
+    if row.measure != "auc":
+        return f"{words('validation.calibration')}: {printable(row.source)}"
+    return words(f"validation.source.{'calibration_videos' if row.source.startswith('calibration') else 'videos'}")
+
+
 def _row(row: Criterion, words: Words) -> RowData:
     details = [printable(line) for line in row.detail[:_MOST_DETAILS]]
     if more := len(row.detail) - len(details):
@@ -189,7 +213,7 @@ def _row(row: Criterion, words: Words) -> RowData:
     return RowData(
         row.measure,
         printable(row.subject) if row.subject else "",
-        printable(row.source) if row.source else "",
+        _source(row, words),
         expected,
         figure_text(row.measure, row.found),
         row.verdict,

@@ -25,6 +25,7 @@ RESULTS: dict[Result, tuple[str, str, str]] = {
     "incomplete": ("Incomplete", "help", "#E69F00"),
 }
 _MARKS: dict[Verdict, str] = dict(zip(get_args(Verdict), "✓✗?", strict=True))
+_FIRST: tuple[Verdict, ...] = ("fail", "not_checked", "pass")
 _TYPES = {
     REPORT: ("PDF", "application/pdf", ":material/picture_as_pdf:"),
     RECORD: ("JSON", "application/json", ":material/data_object:"),
@@ -68,7 +69,7 @@ def show(found: Past, *, put_on_record: Callable[[], None]) -> None:
     word, icon, colour = RESULTS[record.result]
     words = words_of("en").phrases
     markup.outcome(icon, colour, word, words[f"validation.meaning.{record.result}"])
-    markup.facts(_facts(found.written, found.event), mono=["SHA-256 of validation.json", "Code"])
+    markup.facts(_facts(found.written, found.event), mono=["SHA-256 of the record", "Code"])
     if found.event is None:
         st.button("Put it into the log", icon=":material/history_edu:", key="validation_log", on_click=put_on_record)
     with st.container(horizontal=True):
@@ -88,8 +89,12 @@ def show(found: Past, *, put_on_record: Callable[[], None]) -> None:
     for part in record.parts:
         counts = f"{part.passed} met, {part.failed} not met, {part.not_checked} not checked"
         markup.heading(words[f"validation.part.{part.part}"], f"{_verdict(part.verdict)} · {counts}")
-        rows = [_line(row, words) for row in record.criteria if row.part == part.part]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", key=f"validation_{part.part}")
+        own = sorted(
+            (row for row in record.criteria if row.part == part.part), key=lambda row: _FIRST.index(row.verdict)
+        )
+        table = pd.DataFrame([_line(row, words) for row in own])
+        table = table.loc[:, (table != "").any()]
+        st.dataframe(table, hide_index=True, width="stretch", height="content", key=f"validation_{part.part}")
     markup.note(
         f"{words['validation.figures']} {words['validation.limit.1']} {words['validation.limit.2']} "
         f"{words['validation.limit.3']}"
@@ -109,7 +114,7 @@ def _facts(written: Written, event: Event | None) -> list[tuple[str, str]]:
         ("Code", record.code_sha256),
         ("Criteria of acceptance", f"version {record.criteria_version}"),
         ("Suites", suites),
-        ("SHA-256 of validation.json", written.record_sha256),
+        ("SHA-256 of the record", written.record_sha256),
         ("Custody log", "not in the log" if event is None else f"event {event.sequence} of the store, {event.actor}"),
     ]
 

@@ -49,6 +49,11 @@ class Making:
         return self._thread.is_alive()
 
     @property
+    def stopped(self) -> bool:
+        """Whether somebody ended it."""
+        return self._stopped
+
+    @property
     def progress(self) -> Progress:
         """How far it is."""
         with suppress(OSError, ValueError):
