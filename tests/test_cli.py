@@ -204,11 +204,6 @@ def test_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "tiny\tverified\town\n"
 
 
-def test_the_shipped_models_are_what_their_cards_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FRAMEWITNESS_WEIGHTS")
-    assert main(["models", "verify"]) == 0
-
-
 def test_a_case_from_analysis_to_export(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     analyse = ["analyze", str(folder / "clip.mp4"), *QUICK, "--quiet", "--case", "Smith v. Jones"]
     assert main(analyse) == 0

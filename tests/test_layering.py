@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     """Every module that a file imports, anywhere in it, as absolute dotted names."""
     package = path.relative_to(ROOT).parent.parts

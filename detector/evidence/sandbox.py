@@ -286,9 +286,9 @@ class Stream(Iterator[R]):
 
     def _end(self, *, kept: bool) -> None:
         with self._changing:
-            if not self._ended and self._child is not None:
+            ended, self._ended = self._ended, True  # before the child is: a thread that waits for it looks here why
+            if not ended and self._child is not None:
                 self._pool.give_back(self._child, kept=kept)
-            self._ended = True
 
 
 _POOL = _Pool()

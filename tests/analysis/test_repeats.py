@@ -69,7 +69,7 @@ def loaded(cls: type[LoadedModel], kind: str, table: dict[str, Any], **more: Any
 
 @pytest.fixture(scope="module")
 def frame() -> FrameModel:
-    model: FrameModel = loaded(FrameModel, "frame", {"kind": "frame", "trunk": "resnet10t", "width": 16})
+    model: FrameModel = loaded(FrameModel, "frame", {"kind": "frame", "trunk": "test_resnet", "width": 16})
     return model
 
 
@@ -77,7 +77,7 @@ def families(frame: FrameModel, dropout: float) -> list[Any]:
     """Specialists, residuals and a model over time, that drop this share."""
     width = frame.network.feature_dim + 64 + 84  # type: ignore[operator]
     time = {"kind": "transformer", "features": width, "looks": 148, "width": 16, "layers": 1, "heads": 2}
-    cues = {"kind": "specialists", "trunk": "resnet10t", "width": 8, "head_width": 8, "mirrored": True}
+    cues = {"kind": "specialists", "trunk": "test_resnet", "width": 8, "head_width": 8, "mirrored": True}
     return [
         loaded(SpecialistsModel, "specialists", {**cues, "dropout": dropout}),
         loaded(ResidualModel, "residual", {"kind": "residual", "widths": (4, 8), "members": 2, "dropout": dropout}),

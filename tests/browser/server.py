@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.pages import family, seed
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 180.0
@@ -30,6 +33,14 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def small_models(folder: Path) -> str:
+    """A weights folder with an untrained model of each kind, of which an analysis uses the ensemble and its members;
+    what the shipped ones say takes minutes, and tests/test_samples.py holds them to it."""
+    family.write_models(folder, seed.write_model(folder))
+    (folder / "default.json").write_text(json.dumps({"models": [family.IDS["together"]]}))
+    return str(folder)
 
 
 @contextmanager

@@ -22,7 +22,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[playwright_api.Pa
     if binary is None:
         pytest.skip("no Chromium found: install Debian's chromium or set CHROMIUM to a browser's path")
     home = tmp_path_factory.mktemp("blind") / "home"
-    with server.running(home) as address, playwright_api.sync_playwright() as playwright:
+    weights = server.small_models(home.parent / "weights")
+    with server.running(home, FRAMEWITNESS_WEIGHTS=weights) as address, playwright_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)
         context = browser.new_context(base_url=address, viewport={"width": 1440, "height": 1000})
         page = context.new_page()

@@ -43,8 +43,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[playwright_api.Pa
         pytest.skip("no Chromium found: install Debian's chromium or set CHROMIUM to a browser's path")
     home = tmp_path_factory.mktemp("served") / "home"
     runs.write_run(home.parent / "runs" / "a-run")
+    places = {"RUNS": str(home.parent / "runs"), "WEIGHTS": server.small_models(home.parent / "weights")}
     with (
-        server.running(home, FRAMEWITNESS_RUNS=str(home.parent / "runs")) as address,
+        server.running(home, **{f"FRAMEWITNESS_{name}": place for name, place in places.items()}) as address,
         playwright_api.sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=binary, args=ARGUMENTS)

@@ -28,7 +28,7 @@ from tests.evidence.media import make_video
 from tests.registry.shipping import ship
 
 ROOT = Path(__file__).parents[2]
-FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+FRAME = {"kind": "frame", "trunk": "test_resnet", "width": 16}
 RESULTS = ("metrics.json", "scores.parquet", "parts.parquet", "report.html")
 TEXT = "no video\n"
 

@@ -350,14 +350,23 @@ def test_what_goes_wrong_after_some_items_is_one_error_after_them(
     assert contained(process_id)(stored) != os.getpid()
 
 
-def test_a_stream_ends_for_the_thread_that_waits_when_another_closes_it(stored: StoredFile) -> None:
+def test_a_stream_ends_for_the_thread_that_waits_when_another_closes_it(
+    stored: StoredFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_back = sandbox._POOL.give_back
+
+    def slowly(child: sandbox._Child, *, kept: bool) -> None:
+        give_back(child, kept=kept)
+        time.sleep(0.3)  # whoever waits sees the child's end long before this thread goes on
+
+    monkeypatch.setattr(sandbox._POOL, "give_back", slowly)
     stream = streamed(count_and_hang)(stored)
     assert [next(stream), next(stream)] == [0, 1]
     closing = threading.Timer(0.2, stream.close)
-    closing.start()
     started = time.monotonic()
+    closing.start()
     assert list(stream) == []
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # half of what the child hangs for
     closing.join()
 
 

@@ -45,7 +45,7 @@ def service(store: CaseStore, card: ModelCard) -> Iterator[JobService]:
 
 @pytest.fixture(scope="module")
 def exhibit_id(store: CaseStore, tmp_path_factory: pytest.TempPathFactory) -> str:
-    clip = write_clip(tmp_path_factory.mktemp("clip") / "drift.mp4", seconds=6.0)
+    clip = write_clip(tmp_path_factory.mktemp("clip") / "drift.mp4", seconds=4.0)
     evidence = examine(ingest(clip, store.evidence_dir))
     return store.add_exhibit(store.create_case("Real").case_id, evidence).exhibit_id
 

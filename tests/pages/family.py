@@ -64,7 +64,7 @@ def write_models(folder: Path, frame: ModelCard) -> None:
     ))  # fmt: skip
     cues = _write(folder, replace(
         base, model_id="tiny-cues", title="Untrained specialists", kind="specialists",
-        architecture={"kind": "specialists", "trunk": "resnet10t", "width": 8, "head_width": 8},
+        architecture={"kind": "specialists", "trunk": "test_resnet", "width": 8, "head_width": 8},
         crop=CropSpec(size_px=96, margin=0.45), weights_file="tiny-cues.safetensors",
     ))  # fmt: skip
     members = [(frame, None), (time, "TM"), *((cues, cue) for cue in CUES)]

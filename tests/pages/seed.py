@@ -53,7 +53,7 @@ def write_model(folder: Path, model_id: str = "tiny") -> ModelCard:
     """A real, untrained network with its card, so that loading, scoring and heatmaps are the product's own."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    architecture = {"kind": "frame", "trunk": "resnet18", "high_pass": False, "width": 16}
+    architecture = {"kind": "frame", "trunk": "test_resnet", "high_pass": False, "width": 16}
     digest = save_weights(build_network(architecture).eval(), folder / f"{model_id}.safetensors")
     card = ModelCard(
         model_id=model_id,

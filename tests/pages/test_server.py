@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import subprocess
@@ -35,9 +36,11 @@ def test_the_lifespan_opens_the_store_once_and_lets_go_of_it(tmp_path: Path, mon
     home = tmp_path / "home"
     monkeypatch.setenv("FRAMEWITNESS_HOME", str(home))
     monkeypatch.setattr(services, "JobService", HandMovedJobs)
+    left_alone = gc.get_freeze_count()
 
     async def serve() -> None:
         async with launcher.lifespan(launcher.app):
+            assert gc.get_freeze_count() > left_alone  # no redraw goes through what was imported
             assert services.current().home == home
             assert services.current().store is services.current().store
             with pytest.raises(RuntimeError, match="already open"):

@@ -15,7 +15,7 @@ from detector.measurement.thresholds import Thresholds
 from detector.registry import ModelCard, available_models, verify_model
 from tests.registry.shipping import ship
 
-ARCHITECTURE = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+ARCHITECTURE = {"kind": "frame", "trunk": "test_resnet", "width": 16}
 SOURCE = Path(__file__).parents[2] / "assets" / "weights" / "transformer-lite0.card.json"
 Change = Callable[[dict[str, Any]], object]
 

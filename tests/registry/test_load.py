@@ -23,7 +23,7 @@ from detector.registry import (
     verify_model,
 )
 
-ARCHITECTURE = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+ARCHITECTURE = {"kind": "frame", "trunk": "test_resnet", "width": 16}
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from detector.registry import (
 )
 from tests.registry.shipping import ship
 
-FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+FRAME = {"kind": "frame", "trunk": "test_resnet", "width": 16}
 
 
 @pytest.fixture

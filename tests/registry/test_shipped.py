@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A weights folder with one shipped model and one of one's own."""
     for name in FILES:
         shutil.copy(SHIPPED / name, tmp_path / name)
-    ship(tmp_path, "mine", "frame", {"kind": "frame", "trunk": "resnet10t", "width": 16}, {})
+    ship(tmp_path, "mine", "frame", {"kind": "frame", "trunk": "test_resnet", "width": 16}, {})
     monkeypatch.setenv("FRAMEWITNESS_WEIGHTS", str(tmp_path))
     return tmp_path
 

@@ -16,7 +16,7 @@ from tests.registry.shipping import ship
 from tests.training.recorded import recorded
 
 CLIPS = 40
-FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+FRAME = {"kind": "frame", "trunk": "test_resnet", "width": 16}
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.evidence.media import make_video
 from tests.registry.shipping import ship
 from tests.validation.observed import observations
 
-FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+FRAME = {"kind": "frame", "trunk": "test_resnet", "width": 16}
 SPEC = SuiteSpec(
     seconds=0.5, strength=1, sources=(SourceSpec(seed=1, size_px=240, crf=20, twins=("self_blend",)),), kinds_of={}
 )

@@ -24,7 +24,7 @@ from detector.training.evaluation.heldout import write_held_out
 from tests.evidence.media import make_video
 from tests.registry.shipping import ship
 
-FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+FRAME = {"kind": "frame", "trunk": "test_resnet", "width": 16}
 NAMED = ("--specialists", "cues", "--audiovisual", "sound", "--temporal", "time")
 EACH, FRAMES = 3, 8
 
@@ -41,7 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     features = build_network(FRAME).feature_dim
     time = {"kind": "transformer", "features": features, "width": 16, "layers": 1, "heads": 2}
     ship(home / "weights", "time", "sequence", time, inputs)
-    cues = {"kind": "specialists", "trunk": "resnet10t", "width": 8, "head_width": 8}
+    cues = {"kind": "specialists", "trunk": "test_resnet", "width": 8, "head_width": 8}
     ship(home / "weights", "cues", "specialists", cues, {}, CropSpec(96, 0.45))
     shipped = json.loads((SHIPPED / "audiovisual-avff.card.json").read_text())
     ship(home / "weights", "sound", "audiovisual", {"kind": "audiovisual", "exchange": False}, shipped["inputs"])

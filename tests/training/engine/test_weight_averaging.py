@@ -18,7 +18,7 @@ from detector.registry import ModelCard, Thresholds, load_weights, save_weights
 from detector.training.engine.run_log import read_run
 from detector.training.engine.weight_averaging import average_runs
 
-ARCHITECTURE = {"kind": "frame", "trunk": "resnet10t", "width": 4}
+ARCHITECTURE = {"kind": "frame", "trunk": "test_resnet", "width": 4}
 
 
 def _run(folder: Path, seed: int, width: int = 4) -> Path:

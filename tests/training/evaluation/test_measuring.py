@@ -35,7 +35,7 @@ from tests.evidence.media import make_video
 CONFIG = {
     "model_id": "tiny",
     "title": "Tiny",
-    "architecture": {"kind": "frame", "trunk": "resnet10t", "width": 16},
+    "architecture": {"kind": "frame", "trunk": "test_resnet", "width": 16},
     "input_px": 64,
     "limits": ["tiny"],
     "licence": "test",

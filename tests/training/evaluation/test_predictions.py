@@ -28,7 +28,7 @@ from tests.evidence.media import make_video
 from tests.registry.shipping import ship
 from tests.training.recorded import recorded
 
-FRAME = {"kind": "frame", "trunk": "resnet10t", "width": 16}
+FRAME = {"kind": "frame", "trunk": "test_resnet", "width": 16}
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,7 @@ def test_levels_are_judged_on_groups_that_they_were_not_fitted_to() -> None:
 
 
 def test_levels_and_what_they_do_are_written_into_a_card(tmp_path: Path) -> None:
-    card = ship(tmp_path, "a", "frame", {"kind": "frame", "trunk": "resnet10t", "width": 16}, {})
+    card = ship(tmp_path, "a", "frame", {"kind": "frame", "trunk": "test_resnet", "width": 16}, {})
     real = genuine()
     clips = [*real, *map(pasted, real[:10])]
     measured = with_levels(replace(card, thresholds=THRESHOLDS), clips, run_share=0.02, peak_share=0.05)
@@ -174,7 +174,7 @@ def test_levels_and_what_they_do_are_written_into_a_card(tmp_path: Path) -> None
 
 
 def test_levels_outlast_new_thresholds_of_the_whole_track(tmp_path: Path) -> None:
-    card = ship(tmp_path, "a", "frame", {"kind": "frame", "trunk": "resnet10t", "width": 16}, {})
+    card = ship(tmp_path, "a", "frame", {"kind": "frame", "trunk": "test_resnet", "width": 16}, {})
     levels = Thresholds(5.0, -5.0, "old", run_logit=2.5, peak_logit=1.5, within_track_basis="by hand")
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"label": ["real", "fake"] * 30, "split": "test", "source": "s", "manipulation": "m"})
@@ -192,7 +192,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "weights"
     folder.mkdir()
     cards = [
-        ship(folder, name, "frame", {"kind": "frame", "trunk": "resnet10t", "width": 16}, {}) for name in ("a", "bb")
+        ship(folder, name, "frame", {"kind": "frame", "trunk": "test_resnet", "width": 16}, {}) for name in ("a", "bb")
     ]
     members = [{"model_id": card.model_id, "cue": None, "weights_sha256": card.weights_sha256} for card in cards]
     architecture = {"kind": "ensemble", "method": "logit_mean", "members": 2, "one_sided": []}

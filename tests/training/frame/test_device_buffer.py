@@ -20,7 +20,7 @@ def _config(**changes: object) -> FrameConfig:
     values = {
         "model_id": "tiny",
         "title": "Tiny",
-        "architecture": {"kind": "frame", "trunk": "resnet10t"},
+        "architecture": {"kind": "frame", "trunk": "test_resnet"},
         "input_px": SIDE,
         "batch_size": 8,
         "labelled_share": 0.25,

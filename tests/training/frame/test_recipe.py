@@ -22,7 +22,7 @@ from detector.training.frame.recipe import check_mix, train_on_pool
 from detector.training.frame.samples import PoolBatches, Row, ShardBatches, batches
 from tests.training.banks import small_bank
 
-TINY = {"kind": "frame", "trunk": "resnet10t", "width": 16, "dropout": 0.0}
+TINY = {"kind": "frame", "trunk": "test_resnet", "width": 16, "dropout": 0.0}
 
 
 def _config(**changes: object) -> FrameConfig:

@@ -56,7 +56,7 @@ SMALL = {
 def trunk(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     """A tiny frame model with random weights, verified as shipped ones are."""
     folder = tmp_path_factory.mktemp("weights")
-    architecture = {"kind": "frame", "trunk": "resnet10t", "width": 4}
+    architecture = {"kind": "frame", "trunk": "test_resnet", "width": 4}
     torch.manual_seed(0)
     network = build_network(architecture)
     path = folder / "tiny.safetensors"
@@ -208,22 +208,22 @@ def test_temperature_makes_overconfident_logits_modest(trunk: LoadedModel) -> No
 def test_the_report_compares_with_the_frame_model_and_the_card_says_so(
     trunk: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = clips(trunk, people=24)
+    data = clips(trunk, people=18)
     settings = config("lstm", fit=replace(config().fit, max_epochs=8), cue="TM")
-    network = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
+    network = fit_sequence(settings, trunk, data[:24], data[24:], tmp_path / "run")
     monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 40)
-    report = measure(network, data[36:], 12)
-    assert counted(report) == [12, 24, 12]
+    report = measure(network, data[24:], 12)
+    assert counted(report) == [10, 20, 10]
     whole = report["model",]
     assert whole.value > 0.9
-    assert {fact.data: fact.value for fact in report.facts}["model", "spliced", "clips"] == 12
+    assert {fact.data: fact.value for fact in report.facts}["model", "spliced", "clips"] == 10
     low, high = whole.interval
     assert low <= whole.value <= high
     accuracy = {name: cells[0] for name, cells in report.table("model", "accuracy").rows}
     assert accuracy["bias"] == pytest.approx(abs(accuracy["genuine"] - accuracy["manipulated"]), abs=1e-3)
     assert min(accuracy["genuine"], accuracy["manipulated"]) > 0.7
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    card = export_sequence(settings, network, trunk, (data[:36], data[36:], data[36:]), run, tmp_path / "out")
+    card = export_sequence(settings, network, trunk, (data[:24], data[24:], data[24:]), run, tmp_path / "out")
     assert ModelCard.read(tmp_path / "out" / "tm.card.json") == card
     margin = card.inputs.pop("interval_margin_logit")
     assert card.inputs == {
@@ -249,29 +249,29 @@ def test_a_network_over_pairs_is_fitted_by_itself_weighs_in_and_ships(
         noise = rng.normal(0, 1, clip.features.shape).astype(np.float32)  # nothing but the pairs tells
         return replace(clip, pairs=pairs, features=noise)
 
-    data = [with_pairs(clip) for clip in clips(trunk, people=24)]
+    data = [with_pairs(clip) for clip in clips(trunk, people=16, frames=10)]
     architecture = {**SMALL["transformer"], "change": {"width": 4}}
     settings = replace(config(), architecture=architecture, change_fit=config().fit)
-    network: Any = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
+    network: Any = fit_sequence(settings, trunk, data[:18], data[18:], tmp_path / "run")
     assert json.loads((tmp_path / "run" / "change" / "run.json").read_text())["status"] == "finished"
     assert float(network.change_gain) > 0
     monkeypatch.setattr("detector.training.sequence.report.RESAMPLES", 10)
-    report = measure(network, data[36:], 12)
+    report = measure(network, data[18:], 12)
     network.change_gain.fill_(0)
-    assert report["model",].value > measure(network, data[36:], 12)["model",].value
-    again: Any = fit_sequence(settings, trunk, data[:36], data[36:], tmp_path / "run")
+    assert report["model",].value > measure(network, data[18:], 12)["model",].value
+    again: Any = fit_sequence(settings, trunk, data[:18], data[18:], tmp_path / "run")
     run, own = (json.loads((tmp_path / "run" / name / "run.json").read_text()) for name in (".", "change"))
     run["change"] = own
-    card = export_sequence(settings, again, trunk, (data[:36], data[36:], data[36:]), run, tmp_path / "out")
+    card = export_sequence(settings, again, trunk, (data[:18], data[18:], data[18:]), run, tmp_path / "out")
     assert card.architecture["change"] == {"width": 4}
     assert card.training["pairs_of_frames"]["epochs"] == own["epochs"]
     assert card.training["pairs_of_frames"]["gain"] == pytest.approx(float(again.change_gain), abs=0.01)
     shipped = build_network(card.architecture)
     shipped.load_state_dict(load_file(tmp_path / "out" / "tm.safetensors"))
-    stored = measure(shipped.float().eval(), data[36:], 12)
+    stored = measure(shipped.float().eval(), data[18:], 12)
     assert stored["model",].value == pytest.approx(card.results["synthesised_clips", "model"].value, abs=1e-3)
     with pytest.raises(SettingsError, match="pairs"):
-        measure(shipped, [replace(clip, pairs=None) for clip in data[36:]], 12)
+        measure(shipped, [replace(clip, pairs=None) for clip in data[18:]], 12)
 
 
 def test_recentring_balances_the_calls_and_keeps_the_order(trunk: LoadedModel) -> None:

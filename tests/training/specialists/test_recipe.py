@@ -29,7 +29,7 @@ TINY: dict[str, Any] = {
     "kind": "specialists",
     "model_id": "tiny-specialists",
     "title": "Tiny",
-    "architecture": {"kind": "specialists", "trunk": "resnet10t", "strides": [8], "width": 16, "head_width": 8},
+    "architecture": {"kind": "specialists", "trunk": "test_resnet", "strides": [8], "width": 16, "head_width": 8},
     "input_px": 64,
     "batches_an_epoch": 5,
     "validation_batches": 1,
@@ -128,7 +128,7 @@ def test_tight_crops_are_left_out(bank: FaceBank) -> None:
 def module(tmp_path_factory: pytest.TempPathFactory) -> SpecialistsModule:
     torch.manual_seed(0)
     options = config(tmp_path_factory.mktemp("module"))
-    return SpecialistsModule(SpecialistsNet("resnet10t", width=16, head_width=8), options)
+    return SpecialistsModule(SpecialistsNet("test_resnet", width=16, head_width=8), options)
 
 
 def only(batch: CueBatch, rows: torch.Tensor) -> CueBatch:
@@ -166,7 +166,7 @@ def test_a_step_reports_each_picture_by_its_own_cue(bank: FaceBank, module: Spec
 
 
 def test_balancing_makes_logit_zero_equally_right_on_both_labels() -> None:
-    network = SpecialistsNet("resnet10t", width=16, head_width=8)
+    network = SpecialistsNet("test_resnet", width=16, head_width=8)
     rng = np.random.default_rng(0)
     labels = np.arange(400) % 2
     rows = pd.DataFrame({"cue": "BG", "label": labels, "logit_BG": 3 + 2 * labels + rng.normal(0, 1, 400)})
