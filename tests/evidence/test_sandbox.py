@@ -401,7 +401,7 @@ def test_a_reader_tells_how_far_it_is_between_the_frames_to_examine(
 ) -> None:
     monkeypatch.setattr("detector.evidence.contained_reader._TELL_EVERY_S", -1.0)
     evidence = admit(make_video(tmp_path / "a.mp4", frames=40))
-    readings = list(_readings(evidence, 1.0, 2, with_before=False))
+    readings = list(_readings(evidence, 1.0, 2, with_before=False, offset=0.0))
     assert sum(reading.frame is None for reading in readings) > 30
     assert [reading.progress for reading in readings] == sorted(reading.progress for reading in readings)
 
