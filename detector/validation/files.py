@@ -36,6 +36,9 @@ class Request(BaseModel):
     language: str = "en"
     begun_at: datetime
     criteria_sha256: str
+    code_sha256: str
+    libraries: dict[str, str]
+    """Versions of the packages that have a part in the numbers."""
 
     @classmethod
     def read(cls, folder: Path) -> Request | None:

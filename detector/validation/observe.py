@@ -143,7 +143,7 @@ def _repeated(models: Sequence[LoadedModel], sample: Path, folder: Path) -> Comp
 
 
 def _samples() -> OwnFiles:
-    """The bundled clips, but for the one that is a mask; `tampered` parts make a clip fake."""
+    """The bundled clips, but for the mask of one of them."""
     listed = json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))
     rows = [
         (one["file"], "real" if one["label"] == "genuine" else "fake", one["label"])

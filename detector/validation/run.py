@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from detector.analysis.environment import environment
+from detector.analysis.environment import environment, library_versions
 from detector.analysis.identity import code_sha256, tool
 from detector.errors import SettingsError
 from detector.registry import LoadedModel, default_model_ids, load_set, standing
@@ -56,8 +56,8 @@ def validate(
     `scores.parquet` into `out`; what models said is kept there beside the clips that were made.
 
     An interrupted validation goes on where it stopped and comes to the same figures. Raises SettingsError where `out`
-    holds a finished record or was begun with something else, for a supplied suite that is none, and what `load_set` and
-    an analysis raise.
+    holds a finished record or was begun with something else, another state of the program for instance, for a supplied
+    suite that is none, and what `load_set` and an analysis raise.
     """
     criteria = Criteria.read(criteria_path)
     criteria_sha256 = file_sha256(criteria_path)
@@ -71,6 +71,8 @@ def validate(
             language=language,
             begun_at=_now(),
             criteria_sha256=criteria_sha256,
+            code_sha256=code_sha256(),
+            libraries=library_versions(),
         ),
     )
     tell = _telling(out, told)
@@ -137,9 +139,15 @@ def _begin(out: Path, asked: Request) -> Request:
         out.mkdir(parents=True, exist_ok=True)
         write_whole(out / REQUEST, asked.model_dump_json(indent=1).encode() + b"\n")
         return asked
-    for name, what in (("supplied", "another suite"), ("criteria_sha256", "other criteria of acceptance")):
+    # What was kept was made by the program as it was then.
+    for name, what in (
+        ("supplied", "another suite"),
+        ("criteria_sha256", "other criteria of acceptance"),
+        ("code_sha256", "another state of the program"),
+        ("libraries", "other versions of libraries"),
+    ):
         if getattr(begun, name) != getattr(asked, name):
-            raise SettingsError(f"The validation in {out} was begun with {what}. Name another folder.")
+            raise SettingsError(f"The validation in {out} was begun with {what}. Begin a new one, in another folder.")
     return begun.model_copy(update={"examiner": asked.examiner or begun.examiner, "language": asked.language})
 
 

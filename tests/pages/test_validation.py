@@ -35,7 +35,9 @@ def finished(folder: Path) -> Path:
 
 def begun(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    asked = Request(examiner="B. Other", begun_at=record().begun_at, criteria_sha256="1" * 64)
+    asked = Request(
+        examiner="B. Other", begun_at=record().begun_at, criteria_sha256="1" * 64, code_sha256="2" * 64, libraries={}
+    )
     write_whole(folder / "request.json", asked.model_dump_json().encode())
     return folder
 

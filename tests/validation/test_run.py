@@ -137,7 +137,7 @@ def test_an_interrupted_one_goes_on_and_comes_to_the_same_figures(
 
 
 def test_a_record_is_never_replaced_and_another_suite_is_another_validation(
-    lab: Path, whole: Path, tmp_path: Path
+    lab: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(SettingsError, match="finished validation"):
         run.validate(whole, supplied=lab / "own", criteria_path=lab / "criteria.json")
@@ -146,6 +146,9 @@ def test_a_record_is_never_replaced_and_another_suite_is_another_validation(
     shutil.copy(whole / "request.json", out)
     with pytest.raises(SettingsError, match="begun with another suite"):
         run.validate(out, criteria_path=lab / "criteria.json")
+    monkeypatch.setattr(run, "code_sha256", lambda: "0" * 64)
+    with pytest.raises(SettingsError, match="begun with another state of the program"):
+        run.validate(out, supplied=lab / "own", criteria_path=lab / "criteria.json")
     with pytest.raises(SettingsError, match="is not there"):
         run.validate(tmp_path / "new", supplied=tmp_path / "gone", criteria_path=lab / "criteria.json")
     assert not (tmp_path / "new").exists()
