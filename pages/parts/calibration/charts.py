@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 FAKE, REAL, RECENT = "#D55E00", "#0072B2", "#E69F00"
 _GREY: Final = "rgba(128,140,152,.8)"
-_DET_RATES: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
+_DET_RATES: Final = (0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99)
 
 
 def reliability(fake: Truth, log_odds: Floats) -> go.Figure:
@@ -55,8 +55,7 @@ def histograms(fake: Truth, values: Floats, title: str, marks: Sequence[tuple[fl
             marker={"color": colour, "opacity": 0.55},
         )  # fmt: skip
     figure.update_layout(barmode="overlay")
-    for value, words in marks:
-        figure.add_vline(x=value, line=_dashed(), annotation={"text": words, "font": {"size": 10}})
+    _mark(figure, marks)
     return figure
 
 
@@ -74,9 +73,17 @@ def recent_over_set(of_set: Floats, recent: Floats, marks: Sequence[tuple[float,
         x=centres, y=shares[1], mode="lines", name=f"recent ({len(recent)})",
         line={"color": RECENT, "width": 2, "shape": "hvh"},
     )  # fmt: skip
-    for value, words in marks:
-        figure.add_vline(x=value, line=_dashed(), annotation={"text": words, "font": {"size": 10}})
+    _mark(figure, marks)
     return figure
+
+
+def _mark(figure: go.Figure, marks: Sequence[tuple[float, str]]) -> None:
+    """Words lie outside of what the outer marks enclose, so that they don't lie on each other."""
+    for place, (value, words) in enumerate(marks):
+        side = "left" if place == 0 and len(marks) > 1 else "right"
+        figure.add_vline(
+            x=value, line=_dashed(), annotation={"text": words, "font": {"size": 10}}, annotation_position=f"top {side}"
+        )
 
 
 def roc(fake: Truth, logits: Floats) -> go.Figure:
@@ -110,7 +117,7 @@ def det(fake: Truth, logits: Floats) -> go.Figure:
     _line(figure, norm.ppf([x for x, _ in inside]), norm.ppf([y for _, y in inside]))
     ticks: dict[str, Any] = {"tickvals": norm.ppf(_DET_RATES), "ticktext": [f"{rate:.0%}" for rate in _DET_RATES]}
     figure.update_xaxes(**ticks)
-    figure.update_yaxes(**ticks)
+    figure.update_yaxes(**ticks, automargin=True, title_standoff=12)
     return figure
 
 
