@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,8 @@ _MARKED: Final = {
     SOFT_BREAK: Markup("<wbr>"),
 }
 _END: Final = Markup("</bdi>")
+_MARKS: Final = re.compile(f"([{re.escape(''.join([*_MARKED, END_MARK]))}])")
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def render_case_html(
@@ -101,29 +104,27 @@ def marked_up(value: object) -> Markup:
         return value
     out: list[Markup] = []
     inside = 0
-    for char in str(value):
-        if char == END_MARK:
+    for part in _MARKS.split(str(value)):
+        if part == END_MARK:
             if inside:
                 out.append(_END)
                 inside -= 1
-        elif char in _MARKED:
-            inside += char != SOFT_BREAK
-            out.append(_MARKED[char])
+        elif part in _MARKED:
+            inside += part != SOFT_BREAK
+            out.append(_MARKED[part])
         else:
-            out.append(escape(_shown(char)))
+            out.append(escape(_shown(part)))
     return Markup("").join([*out, *[_END] * inside])
 
 
 def plain(text: str) -> Markup:
     """Escaped text without the marks, for attributes and titles."""
-    return escape("".join(map(_shown, unmarked(text).replace(SOFT_BREAK, ""))))
+    return escape(_shown(unmarked(text).replace(SOFT_BREAK, "")))
 
 
-def _shown(char: str) -> str:
-    """A character that HTML allows: others, and bytes that are no text, as an escape."""
-    code = ord(char)
-    forbidden = (code < 0x20 and char not in "\t\n") or 0x7F <= code <= 0x9F or 0xD800 <= code <= 0xDFFF
-    return f"\\x{code:02x}" if forbidden else char
+def _shown(text: str) -> str:
+    """Text whose characters HTML allows: others, and bytes that are no text, as an escape."""
+    return _FORBIDDEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def data_uri(name: str, content: bytes) -> str:
