@@ -33,6 +33,7 @@ _KINDS: Final = (
     "otherwise"
 )
 _KEY: Final = b"framewitness"
+_MOST_ROWS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +82,12 @@ class CalibrationSet:
     def read(cls, path: Path) -> CalibrationSet:
         """The set in a file. Raises CalibrationError for one that is none."""
         try:
-            found = pq.read_table(path)
+            with pq.ParquetFile(path) as parquet:
+                if parquet.metadata.num_rows > _MOST_ROWS:
+                    raise CalibrationError(
+                        f"{path.name} has {parquet.metadata.num_rows:,} rows; a set has at most {_MOST_ROWS:,}."
+                    )
+                found = parquet.read()
             about: dict[str, Any] = json.loads((found.schema.metadata or {})[_KEY])
             if about["form"] != FORM:
                 raise CalibrationError(f"Expected {path.name} to be of the form {FORM}, found {about['form']}.")

@@ -20,6 +20,7 @@ from detector.calibration.likelihood import NO_SUPPORT, bounds, verbal
 from detector.calibration.sets import COLUMNS, CalibrationSet, find_set
 from detector.errors import CalibrationError
 from detector.measurement.likelihood_ratio import cllr
+from tests.calibration.by_hand import make_set
 
 NORMAL = np.random.default_rng(0)
 
@@ -249,6 +250,14 @@ def test_a_set_whose_columns_hold_something_else_is_refused(tmp_path: Path) -> N
     CalibrationSet("wrong", "made up", of.made_by, wrong).write(tmp_path / "wrong.parquet")
     with pytest.raises(CalibrationError, match="these columns do not: logit, sound"):
         CalibrationSet.read(tmp_path / "wrong.parquet")
+
+
+def test_a_set_of_too_many_rows_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = make_set("m", "d")
+    of.write(tmp_path / "many.parquet")
+    monkeypatch.setattr("detector.calibration.sets._MOST_ROWS", len(of.table) - 1)
+    with pytest.raises(CalibrationError, match="has 200 rows; a set has at most 199"):
+        CalibrationSet.read(tmp_path / "many.parquet")
 
 
 def test_too_little_is_no_calibration() -> None:
