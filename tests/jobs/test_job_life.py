@@ -35,6 +35,14 @@ def service(store: CaseStore) -> Iterator[JobService]:
     running.stop()
 
 
+@pytest.fixture(autouse=True)
+def nothing_goes_on(service: JobService) -> Iterator[None]:
+    """What a test that failed left running or queued keeps no other waiting."""
+    yield
+    for job in service.jobs(active_only=True):
+        service.cancel(job.job_id)
+
+
 def test_a_job_ends_as_a_saved_analysis(store: CaseStore, service: JobService, ask: Ask) -> None:
     request = ask("quick")
     job = wait_for(service, service.submit(request), ended)
