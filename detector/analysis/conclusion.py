@@ -176,6 +176,26 @@ def _mainstay(findings: Findings) -> str:
     return ""
 
 
+def _why_above_frames(findings: Findings, track: FaceTrack) -> str:
+    """What the score of the track counts that no frame's does."""
+    counted = {
+        name
+        for result, _ in findings.voters
+        for name in (result.model_id, *(one.model_id for one in result.members if one.logit is not None))
+    }
+    without_frames = [
+        result.model_id
+        for result in findings.results
+        if result.model_id in counted
+        and any(score.track_id == track.track_id and not score.frames for score in result.tracks)
+    ]
+    if not without_frames:
+        return "for a track is scored as a whole"
+    names = " and ".join([", ".join(without_frames[:-1]), without_frames[-1]] if without_frames[1:] else without_frames)
+    scores = "scores the track and no single frame" if len(without_frames) == 1 else "score the track and no frames"
+    return f"for it also counts {names}, which {scores}"
+
+
 def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
     scores = _scores_of(findings, worst)
     score = sigmoid(float(np.mean([item.logit for item in scores])))
@@ -201,6 +221,8 @@ def _deciding_reason(findings: Findings, worst: FaceTrack) -> Reason:
             f" over {_count(len(by_time), 'frame')}; its highest frame is at {peak_s:.2f} s "
             f"({sigmoid(means[peak_s]):.2f})"
         )
+        if round(score, 2) > round(sigmoid(means[peak_s]), 2):
+            text += f". The score is above every frame's, {_why_above_frames(findings, worst)}"
     text += f".{_mainstay(findings)}"
     return Reason("deciding_track", text)
 

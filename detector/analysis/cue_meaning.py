@@ -11,8 +11,9 @@ from detector.models.specialists import CHANNELS
 
 @dataclass(frozen=True, slots=True)
 class CueMeaning:
-    """`meaning` says what a high score says; `innocent` lists causes that raise it in genuine footage; `channels` maps
-    each named channel to its meaning and unit, in the order of the model's channels (empty for cues without any)."""
+    """`meaning` says what the specialist looks for, so that it holds at any score; `innocent` lists causes that raise
+    the score of genuine footage; `channels` maps each named channel to its meaning and unit, in the order of the
+    model's channels (empty for cues without any)."""
 
     cue: Cue
     title: str
@@ -25,7 +26,7 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
     "BG": CueMeaning(
         "BG",
         "Background and light",
-        "Light, shadow or colour on the face do not fit what is around it, or the person seems to be set before "
+        "Looks for light, shadow or colour on the face that do not fit what is around it, and for a person set before "
         "another background.",
         (
             "a screen, lamp, flash or window that lights only the face; a studio that lights face and set apart",
@@ -39,7 +40,8 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
     "CM": CueMeaning(
         "CM",
         "Compression",
-        "The face was compressed at another quality, on another block grid or once more than its surroundings.",
+        "Looks for a face that was compressed at another quality, on another block grid or once more than its "
+        "surroundings.",
         (
             "encoders that spend more bits on faces than on the background (region of interest, perceptual modes)",
             "transcoding by platforms and messengers, screen recordings, picture-in-picture",
@@ -51,7 +53,7 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
     "RR": CueMeaning(
         "RR",
         "Resolution and upscaling",
-        "The face has another resolution than its surroundings, or carries traces of enlarging and sharpening.",
+        "Looks for a face of another resolution than its surroundings, and for traces of enlarging and sharpening.",
         (
             "upscalers and face enhancers in phones, players, conferencing and restoration software",
             "beauty filters, which soften skin",
@@ -63,8 +65,8 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
     "LL": CueMeaning(
         "LL",
         "Low light and noise",
-        "Noise on the face does not fit its light or the noise around it, as when a clean face was put into a noisy "
-        "picture, or the reverse.",
+        "Looks for noise on the face that does not fit its light or the noise around it, as when a clean face was put "
+        "into a noisy picture, or the reverse.",
         (
             "noise reduction in night modes, which smooths faces more than backgrounds",
             "local tone mapping (HDR), which lifts faces out of the dark",
@@ -76,8 +78,8 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
     "TM": CueMeaning(
         "TM",
         "Change over time",
-        "The face changes from frame to frame in a way that genuine faces do not: flicker, jitter, or a stretch that "
-        "was put in.",
+        "Looks for a face that changes from frame to frame in a way that genuine faces do not: flicker, jitter, or a "
+        "stretch that was put in.",
         (
             "cuts, dissolves, dropped or repeated frames, variable frame rate",
             "flickering lamps, automatic exposure and focus",
@@ -87,7 +89,7 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
     "AV": CueMeaning(
         "AV",
         "Sound and lips",
-        "Lips and speech do not go together in time.",
+        "Looks for lips and speech that do not go together in time.",
         (
             "dubbing, voice-over, or a speaker who is not the one shown",
             "sound that a recorder, a platform or a wireless microphone delays",

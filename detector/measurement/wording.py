@@ -12,9 +12,10 @@ NOT_TOLD_FROM_CHANCE: Final = "not told from chance"
 TOO_FEW: Final = "too few to judge"
 NOT_MEASURED: Final = "–"
 
-# What stands for a card in a list: of each line the first that the card has, and what it is called there.
+DEEPFAKE_VIDEOS: Final = "deepfake videos"
+# What stands for a card, wherever one figure does: of each line the first that the card has, and what it is called.
 _MAIN: Final[tuple[tuple[str, tuple[DataPath, ...]], ...]] = (
-    ("deepfake videos", (("calibration_videos", "all"), ("cross_validated", "videos", "all"), ("videos", "all"))),
+    (DEEPFAKE_VIDEOS, (("calibration_videos", "all"), ("cross_validated", "videos", "all"), ("videos", "all"))),
     ("pictures", (("cross_validated", "crops"), ("held_out_crops",))),
     ("shifted sound", (("unseen_people_by_folds", "auc_against_genuine", "shifted by 0.2 to 1.2 s", "logit"),)),
     ("synthesised clips", (("synthesised_clips", "model"),)),

@@ -11,6 +11,7 @@ from detector.analysis.types import Analysis
 from detector.analysis.voting import voting
 from detector.calibration.calibration import Calibration
 from detector.measurement.results import DataPath, Measurement, Results
+from detector.measurement.wording import DEEPFAKE_VIDEOS, main_rows
 from detector.report import wording
 from detector.report.language import Words
 from detector.report.parts_payload import Facts
@@ -89,7 +90,7 @@ def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> Measure
     # Sets on which the order is turned round are never the ones that are left out.
     kept = sorted(sorted(range(len(rows)), key=lambda index: (not rows[index].worse_than_chance, index))[:MOST_ROWS])
     sentences = [] if rows else [words("strength.not_measured", model=name)]
-    if (whole := found.find("videos", "all")) is not None and whole in rows:
+    if (whole := main_rows(found).get(DEEPFAKE_VIDEOS)) is not None and whole in rows:
         sentences.append(words("strength.video", model=name, auc=_auc(whole), **_sizes(whole)))
     if turned:
         sets = "; ".join(_set_name(row.data) for row in turned[:_MOST_NAMED])

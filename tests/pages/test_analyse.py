@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from detector.cases import JobRequest
 from detector.evidence import Evidence, StoredFile, examine
-from detector.registry import ModelCard
+from detector.registry import ModelCard, weights_dir
 from detector.settings import AnalysisSettings
+from pages.parts.models import model_choice
 from pages.parts.shared import intake, services
 from tests.pages.conftest import EXAMINER, HandMovedJobs, html_of
 from tests.pages.seed import HOSTILE_NAME, Seeded
@@ -207,6 +209,18 @@ def test_a_reloaded_page_still_shows_its_jobs(
     reloaded = open_page("analyse", jobs=kept[0] if isinstance(kept, list) else kept)
     assert "The disk was full." in html_of(reloaded)
     assert not open_page("analyse", jobs="jnothing").exception
+
+
+def test_only_figures_of_the_models_that_decide_stand_on_the_first_screen(
+    open_page: OpenPage, cards: dict[str, ModelCard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside = replace(cards["cues"], model_id="aside", title="A model aside")
+    aside.write(weights_dir() / "aside.card.json")
+    monkeypatch.setattr(model_choice, "default_ids", lambda: ("tiny-together", "tiny", "aside"))
+    shown = html_of(open_page("analyse"))
+    assert "deepfake videos: AUC 0.86 (0.79 to 0.92), n 89 + 22" in shown
+    assert "Without a vote in the score: A model aside.</p>" in shown  # members have one
+    assert cards["frame"].title not in shown
 
 
 def test_one_model_several_or_the_default_set_can_be_chosen(

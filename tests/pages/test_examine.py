@@ -36,10 +36,14 @@ def test_without_analyses_it_says_what_to_do(open_page: OpenPage) -> None:
     assert app.get("page_link")[0].proto.label == "Go to Analyse"
 
 
-def test_without_an_address_it_lists_recent_analyses(open_page: OpenPage, seeded: Seeded) -> None:
+def test_without_an_address_it_lists_recent_analyses_and_names_the_opened_one_in_it(
+    open_page: OpenPage, seeded: Seeded
+) -> None:
     app = open_page("examine")
     assert "drift.mp4" in html_of(app)
-    assert f"record={seeded.record.record_id}" in app.get("page_link")[0].proto.query_string
+    app.button(key=f"open_{seeded.record.record_id}").click().run()
+    assert 'aria-label="Conclusion"' in html_of(app)
+    assert (_param(app, "exhibit"), _param(app, "record")) == (seeded.exhibit.exhibit_id, seeded.record.record_id)
 
 
 def test_the_conclusion_has_icon_word_score_reasons_and_limits(open_page: OpenPage, seeded: Seeded) -> None:
@@ -285,7 +289,7 @@ def test_no_face_is_told_apart_from_a_low_score(
     app = open_page("examine", exhibit=exhibit.exhibit_id, record=record.record_id)
     assert not app.exception
     shown = html_of(app)
-    assert "Not examined" in shown
+    assert "No face scored" in shown
     assert "no face was found" in shown
     assert "0.500" not in shown
     assert not app.get("plotly_chart")

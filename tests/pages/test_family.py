@@ -81,6 +81,7 @@ def test_maps_attention_and_steadiness_are_made_on_request(app: AppTest) -> None
     attention, channels = (part.split("</div>")[0] for part in sorted(shown.split("fw-tiles")[1:], key=len)[:2])
     if "layer 1" in channels:
         attention, channels = channels, attention
+    assert "--fw-columns:2" in attention  # a row a layer
     assert [f"layer {layer} · head {head}" in attention for layer in (1, 2) for head in (1, 2)] == [True] * 4
     assert channels.count("<figure") == 12  # the face and the eleven channels of the first module
     assert "data:image/png;base64" in channels

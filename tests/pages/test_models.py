@@ -167,6 +167,7 @@ def test_every_kind_is_drawn_with_what_its_card_says(cards: dict[str, ModelCard]
     assert "lighting detector" in words["cues"]
     assert "44 named channels" in words["cues"]
     assert words["together"].count("tiny-cues") == 4
+    assert not any("P(" in said for said in words.values())  # a score is no probability
     for diagram in drawn.values():
         keys = {block.key for block in diagram.blocks} | ({"group"} if diagram.group else set())
         assert {end for arrow in diagram.arrows for end in arrow} <= keys

@@ -40,7 +40,8 @@ def test_the_button_queues_the_same_analysis_and_its_result_is_found_and_drawn(
     jobs.change(job_id, state="done", record_id=record.record_id)
     app.run()
     assert not [button for button in app.button if button.key == "sensitivity_ask"]
-    assert "The analysis with small changes" in [link.proto.label for link in app.get("page_link")]
+    app.button(key="sensitivity_made").click().run()
+    assert "made smaller, to three quarters" in html_of(app)
 
     shown = html_of(open_page("examine", record=record.record_id))
     assert "made smaller, to three quarters" in shown

@@ -105,7 +105,7 @@ def test_a_case_of_several_exhibits_has_an_overview_and_a_section_each() -> None
     )
     reader = PdfReader(io.BytesIO(typeset(record)))
     first = reader.pages[0].extract_text()
-    for fact in ("first.mp4", "second.png", "third.mov", "Likely manipulated", "Not examined", "Conclusion"):
+    for fact in ("first.mp4", "second.png", "third.mov", "Likely manipulated", "No face scored", "Conclusion"):
         assert fact in first, fact
     titles = [entry.title for entry in reader.outline if not isinstance(entry, list)]
     assert [title for title in titles if "Exhibit" in str(title)] == [f"{4 + n} Exhibit {1 + n}" for n in range(4)] or [

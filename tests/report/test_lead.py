@@ -112,7 +112,7 @@ def test_a_call_by_a_run_is_not_given_the_errors_of_calls_by_score() -> None:
                 make_analysis(make_evidence()),
                 conclusion=Conclusion("not_examined", None, (Reason("no_face", "No face was found."),)),
             ),
-            "Not examined — no face was found; nothing can be said about manipulation.",
+            "No face scored — no face was found; nothing can be said about manipulation.",
         ),
     ],
 )

@@ -202,7 +202,7 @@ def test_not_examined_is_never_a_number() -> None:
     evidence = make_evidence()
     entry = ExhibitEntry(make_exhibit(evidence), (make_entry(make_unscored(evidence)),))
     text = text_of(typeset(make_record((entry,))))
-    assert "Not examined" in text
+    assert "No face scored" in text
     assert "not scored" in text
     assert "No face was found in 100 examined frames." in text
     assert "No face was scored." in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from detector.measurement.wording import number_text, words
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 Role = Literal["input", "part", "head", "output"]
 Options = Mapping[str, Any]
+SCORE: Final = "0 to 1; no probability"
+"""What stands in the box of a score."""
 _TRUNKS = {
     "resnet18": "ResNet18",
     "resnet50": "ResNet50",
@@ -70,7 +72,7 @@ def plain_diagram(card: ModelCard) -> Diagram:
     blocks = (
         crop_block(card),
         Block("network", words(str(card.architecture.get("kind", card.kind))), plain_options(options_of(card)), 1),
-        Block("score", "Score", ("P(manipulated), 0 to 1",), 2, 0.3, 0.7, "output"),
+        Block("score", "Score", (SCORE,), 2, 0.3, 0.7, "output"),
     )
     return Diagram(blocks, (("crop", "network"), ("network", "score")))
 

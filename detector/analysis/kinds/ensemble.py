@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram
+from detector.analysis.kinds.diagram import SCORE, Block, Diagram
 from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import NO_FACE
 from detector.analysis.types import Cue, Family, FamilyReading, FrameScore, Member, ModelResult, TrackScore
@@ -102,7 +102,7 @@ class EnsembleKind(Kind):
         middle = (left + right) / 2
         blocks += [
             Block("combine", method, combined, below, left, right, "head"),
-            Block("score", "Score", ("P(manipulated), 0 to 1",), below + 1, middle - 0.2, middle + 0.2, "output"),
+            Block("score", "Score", (SCORE,), below + 1, middle - 0.2, middle + 0.2, "output"),
         ]
         if families:
             blocks.append(Block("family", "Family", (", ".join(families),), below, 0.66, 0.98, "output"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from detector.analysis.aggregate import track_score
-from detector.analysis.kinds.diagram import Block, Diagram, image_part, options_of
+from detector.analysis.kinds.diagram import SCORE, Block, Diagram, image_part, options_of
 from detector.analysis.kinds.kind import Kind, TrackContext, kind_of, register
 from detector.analysis.results import AT_THE_EDGE, NO_FACE, NOT_FINITE, tracks_result
 from detector.analysis.types import ModelResult
@@ -86,7 +86,7 @@ class FrameKind(Kind):
             Block("map", "Blend map", ("where the face was blended or repainted",), 5, 0.02, wide - 0.06, "output"),
             Block("pooled", "Pooled features", (pooled,), 6),
             Block("label", "Label head", (head,), 7, 0.2, 0.8, "head"),
-            Block("score", "Score", ("P(manipulated), 0 to 1",), 8, 0.3, 0.7, "output"),
+            Block("score", "Score", (SCORE,), 8, 0.3, 0.7, "output"),
         ]
         deepest = f"s{strides[-1]}"
         arrows += [("pyramid", "map"), ("map", "pooled"), (deepest, "pooled"), ("pooled", "label"), ("label", "score")]

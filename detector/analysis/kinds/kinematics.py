@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram, options_of
+from detector.analysis.kinds.diagram import SCORE, Block, Diagram, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import Contribution, ModelResult, TrackScore
@@ -75,7 +75,7 @@ class KinematicsKind(Kind):
             Block("head", "Head, and the face on it", ("rigid fit to the window's mean face",), 2, 0.02, 0.48),
             Block("measures", "Measures", (self.input_text(card),), 3, 0.15, 0.85),
             Block("read", "Weighted sum", (f"standardised, at most {farthest} either way",), 4, 0.15, 0.85, "head"),
-            Block("score", "Score", ("P(manipulated), mean over the windows",), 5, 0.3, 0.7, "output"),
+            Block("score", "Score", (f"mean over the windows, {SCORE}",), 5, 0.3, 0.7, "output"),
         )
         path = pairwise(("frames", "mesh", "head", "measures", "read", "score"))
         return Diagram(blocks, (*path, ("frames", "light"), ("light", "measures")))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from detector.analysis.aggregate import track_score
-from detector.analysis.kinds.diagram import Block, Diagram, options_of
+from detector.analysis.kinds.diagram import SCORE, Block, Diagram, options_of
 from detector.analysis.kinds.frame import why_none
 from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import tracks_result
@@ -91,7 +91,7 @@ class ResidualKind(Kind):
             Block("trunk", f"{members} networks" if members > 1 else "Network", (trunk,), 3, 0.1, 0.9),
             Block("pooled", "Mean and spread", (f"{2 * widths[-1]} features" if widths else "",), 4, 0.1, 0.9),
             Block("label", "Label head", ("mean over the patches",), 5, 0.3, 0.7, "head"),
-            Block("score", "Score", ("P(manipulated), 0 to 1",), 6, 0.3, 0.7, "output"),
+            Block("score", "Score", (SCORE,), 6, 0.3, 0.7, "output"),
         )
         return Diagram(blocks, tuple(pairwise(block.key for block in blocks)))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from detector.cases import AnalysisRecord, Exhibit
+from detector.report.wording import count
 from pages.parts.shared import markup, navigation, services
 from pages.parts.shared.address import Place
 from pages.parts.shared.wording import LABELS, score_text
@@ -32,14 +33,15 @@ def show_recent() -> None:
             exhibit.file_name,
             f"{case.reference} · {case.title}",
             withheld=store.statements.scores_withheld(record.exhibit_id),
+            here=True,
         )
 
 
 def show(records: Sequence[AnalysisRecord], exhibit: Exhibit) -> None:
     """The analyses of one exhibit, newest first, with what was not the same as for the one before."""
     for record in sorted(records, key=lambda item: item.record_id, reverse=True):
-        tracks = f"{record.track_count} track{'' if record.track_count == 1 else 's'}"
-        _line(record, _models(record.model_ids), f"{tracks}, {record.frames_examined:,} frames")
+        counted = f"{count(record.track_count, 'track')}, {count(record.frames_examined, 'frame')}"
+        _line(record, _models(record.model_ids), counted)
         if len(records) > 1 and (found := services.differences(record.record_id)):
             markup.note(f"Unlike the analysis before it: {'; '.join(found)}.")
 
@@ -50,7 +52,8 @@ def _models(model_ids: Sequence[str]) -> str:
     return ", ".join(model_ids[:_NAMED]) + (f" and {left} more" if left > 0 else "")
 
 
-def _line(record: AnalysisRecord, name: str, aside: str, *, withheld: bool = False) -> None:
+def _line(record: AnalysisRecord, name: str, aside: str, *, withheld: bool = False, here: bool = False) -> None:
+    """`here`: the line stands on Examine itself."""
     words = LABELS[record.label]
     told = (words.icon, words.colour, words.word, score_text(record.score))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_{record.record_id}"):
@@ -59,9 +62,8 @@ def _line(record: AnalysisRecord, name: str, aside: str, *, withheld: bool = Fal
             name,
             f"{aside} · {record.created_at:%Y-%m-%d %H:%M} UTC",
         )
-        navigation.link(
-            "examine",
-            "Examine",
-            Place(exhibit=record.exhibit_id, record=record.record_id),
-            icon=":material/frame_inspect:",
-        )
+        place, icon = Place(exhibit=record.exhibit_id, record=record.record_id), ":material/frame_inspect:"
+        if here:
+            navigation.within("Examine", place, key=f"open_{record.record_id}", icon=icon)
+        else:
+            navigation.link("examine", "Examine", place, icon=icon)

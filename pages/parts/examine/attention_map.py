@@ -10,11 +10,14 @@ from streamlit.delta_generator import DeltaGenerator
 from detector.analysis.types import ModelResult
 from detector.errors import FramewitnessError
 from detector.explain import FrameTest, TrackAttentionMaps
+from detector.report.wording import count
 from pages.parts.examine import heat_images
 from pages.parts.examine.heat_images import Tile
 from pages.parts.shared import markup, services
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
+
+_SCALE_SHARE = 0.95  # of all cells, those within the colour scale
 
 
 def show(readings: Readings, model: ModelResult, here: FaceKey) -> None:
@@ -56,12 +59,10 @@ def tell_test(readings: Readings, model: ModelResult, track_id: int, slot: Delta
 
 
 def _outcome(test: FrameTest) -> str:
-    count = len(test.pts_s)
-    span = f"{count} frames from {clock(test.pts_s[0])} to {clock(test.pts_s[-1])}"
+    frames = count(len(test.pts_s), "frame")
+    span = f"{frames} from {clock(test.pts_s[0])} to {clock(test.pts_s[-1])}"
     if not test.enough:
-        return (
-            f"Not tested: with {count} frames there are too few ways to leave some out to tell attention from chance."
-        )
+        return f"Not tested: with {frames} there are too few ways to leave some out to tell attention from chance."
     fifth = f"the fifth that it attended to most of the {span}"
     drawn = f"{len(test.drawn)} random fifths"
     if test.faithful:
@@ -77,27 +78,29 @@ def _outcome(test: FrameTest) -> str:
 
 
 def _draw(maps: TrackAttentionMaps) -> None:
-    span = f"{len(maps.pts)} frames from {clock(maps.pts_s[0])} to {clock(maps.pts_s[-1])}"
+    span = f"{count(len(maps.pts), 'frame')} from {clock(maps.pts_s[0])} to {clock(maps.pts_s[-1])}"
     if not len(maps.layers):
         markup.note(
             f"{span}. A recurrent model carries its state from frame to frame and has no layers of attention; how much "
             "each frame weighed is the lane above."
         )
         return
-    highest = float(maps.layers.max())
+    # Most frames look a little at most others: were the scale to end at the one highest cell, all else would be black.
+    top = float(np.quantile(maps.layers, _SCALE_SHARE))
     heat_images.show(
         [
             Tile(
-                heat_images.heat(head, 0.0, highest, smooth=False),
+                heat_images.heat(head, 0.0, top, smooth=False),
                 f"layer {layer + 1} · head {number + 1}",
                 f"most: {100 * float(head.max()):.0f} %",
                 "each row is a frame that looks, each column a frame looked at",
             )
             for layer, heads in enumerate(maps.layers)
             for number, head in enumerate(heads)
-        ]
+        ],
+        columns=maps.layers.shape[1],
     )
-    markup.scale("0", f"{100 * highest:.0f} % of a row")
+    markup.scale("0", f"{100 * top:.0f} % of a row or more")
     strongest = int(np.argmax(maps.rollout))
     markup.note(
         f"{span}. Rows look, columns are looked at; every row sums to 1. Followed through all layers, the frame at "

@@ -61,11 +61,20 @@ def _behind(analysis: Analysis) -> str:
             "their shares: how far the members disagree, and no margin of error."
         )
     reasons = "".join(f"<li>{escaped(reason.text)}</li>" for reason in conclusion.reasons)
-    limits = escaped(LABELS[conclusion.label].limits)
+    limits = escaped(f"{LABELS[conclusion.label].limits} {_of_the_sound(analysis)}")
     return (
         f"{''.join(f'<p>{one}</p>' for one in numbers)}<ul>{reasons}</ul>"
         f'<div class="fw-limits"><b>What this does not prove.</b> {limits}</div>'
     )
+
+
+def _of_the_sound(analysis: Analysis) -> str:
+    """How much of the sound was examined; empty where there is none."""
+    if analysis.evidence.audio is None or analysis.conclusion.score is None:
+        return ""
+    if any(window.logit is not None for model in analysis.models for window in model.sync):
+        return "Of the sound only its fit to the lips was examined, not who speaks or what is said."
+    return "The sound was not examined."
 
 
 def _show_moments(analysis: Analysis) -> None:
@@ -121,6 +130,7 @@ def show_models(analysis: Analysis, decisions: Mapping[str, Thresholds]) -> None
             markup.note(f"{model.model_id}: {said}")
     if rows:
         markup.note(
-            "Score of the worst track, 0 to 1. Ticks: below the left one a model finds no manipulation, above the "
-            "right one it calls the face likely manipulated; between them it does not decide."
+            "Each model's score of the track on which it is highest, 0 to 1. Ticks: below the left one a model finds "
+            "no manipulation, above the right one it calls the face likely manipulated; between them it does not "
+            "decide."
         )

@@ -29,7 +29,10 @@ def show(readings: Readings, frame: Frame | None, track_id: int) -> None:
     found = readings.cues()
     if not found:
         return
-    markup.heading("Specialists", "one score a cue, of the worst track, 0 to 1 · each can be raised by innocent causes")
+    markup.heading(
+        "Specialists",
+        "one score a cue, of its highest track, 0 to 1 · each can be raised by innocent causes",
+    )
     _show_overview(found)
     cue = st.segmented_control(
         "Look closer at",

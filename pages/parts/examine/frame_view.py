@@ -119,4 +119,4 @@ def show_measurements(readings: Readings, track_id: int, pts: int) -> None:
 
 
 def _degrees(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.0f}°"
+    return "–" if value is None else f"{round(value) + 0.0:+.0f}°"

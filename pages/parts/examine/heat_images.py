@@ -40,15 +40,17 @@ def photo(image: NDArray[np.uint8]) -> bytes:
     return _png(Image.fromarray(image), smooth=True)
 
 
-def show(tiles: Sequence[Tile]) -> None:
-    """The tiles in as many columns as fit."""
+def show(tiles: Sequence[Tile], *, columns: int | None = None) -> None:
+    """The tiles in as many columns as fit, or in so many, each row of its own kind."""
     figures = "".join(
         f'<figure title="{escaped(tile.hint)}"><img alt="{escaped(f"{tile.name} {tile.below}")}" '
         f'src="data:image/png;base64,{base64.b64encode(tile.png).decode()}">'
         f'<figcaption>{escaped(tile.name)}<span class="fw-note">{escaped(tile.below)}</span></figcaption></figure>'
         for tile in tiles
     )
-    st.html(f'<div class="fw-tiles">{figures}</div>')
+    layout = "" if columns is None else f' style="--fw-columns:{columns}"'
+    fixed = "" if columns is None else " fw-columns"
+    st.html(f'<div class="fw-tiles{fixed}"{layout}>{figures}</div>')
 
 
 def _png(picture: Image.Image, smooth: bool) -> bytes:

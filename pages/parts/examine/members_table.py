@@ -27,11 +27,22 @@ def show(ensemble: ModelResult, conclusion: Conclusion) -> None:
         '<table class="fw-table fw-members"><thead><tr><th></th><th></th><th class="fw-num">score</th>'
         f'<th class="fw-num">share</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
+    if (track_id := _rests_on(ensemble)) is not None:
+        markup.note(
+            f"A member's score here is of track {track_id}, on which the ensemble's rests; the same model's own score "
+            "above is of the track on which it is highest itself."
+        )
     if left_out:
         markup.note("A member without a score is left out; nothing is put in its place.")
     said = family_statement(ensemble, conclusion, model_choice.card_of(ensemble))
     if said is not None:
         _show_family(said)
+
+
+def _rests_on(ensemble: ModelResult) -> int | None:
+    """The track whose fused score is the file's; None where there is no other."""
+    same = [track.track_id for track in ensemble.tracks if track.logit == ensemble.logit]
+    return same[0] if same and len(ensemble.tracks) > 1 else None
 
 
 def _name(member: Member) -> str:

@@ -88,7 +88,7 @@ def _list(matches: Sequence[Match], key: str, how: Callable[[Match], str]) -> No
             about = f"{how(one)} · SHA-256 {one.sha256[:16]}…"
             markup.stated(f"{one.case_reference} · {one.file_name}", "", about)
             place = Place(case=one.case_id, exhibit=one.exhibit_id)
-            navigation.link("examine", "Examine", place, icon=":material/frame_inspect:")
+            navigation.within("Examine", place, key=f"{key}_open_{one.exhibit_id}", icon=":material/frame_inspect:")
 
 
 def _offer_missing(number: int, key: str) -> None:

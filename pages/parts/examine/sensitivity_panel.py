@@ -45,7 +45,7 @@ def show(analysis: Analysis, exhibit: Exhibit, who: str, *, may_ask: bool) -> No
     elif made:
         newest = max(record.record_id for record in made)
         place = Place(exhibit=exhibit.exhibit_id, record=newest)
-        navigation.link("examine", "The analysis with small changes", place, icon=":material/tune:")
+        navigation.within("The analysis with small changes", place, key="sensitivity_made", icon=":material/tune:")
     elif may_ask:
         for job in jobs[-1:]:
             if job.state == "failed":

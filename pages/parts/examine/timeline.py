@@ -16,6 +16,8 @@ from pages.parts.shared.wording import clock, score_text, track_colour
 LANE_PX = 32
 MARGIN = {"l": 70, "r": 70, "t": 4, "b": 4, "pad": 0}
 _LINE = "rgba(128,140,152,.55)"
+# Seen on the page of either theme: low scores are dark on dark, high ones light on light.
+_RIM = "#808C98"
 
 
 def figure(
@@ -129,9 +131,9 @@ def _add_points(figure: go.Figure, readings: Readings, model_id: str | None) -> 
                 "symbol": "circle" if scored else "circle-open",
                 "opacity": 1,
                 "size": [6 + 5 * face.face.quality.weight for face in shown],
-                "color": scores if scored else "rgba(128,140,152,.9)",
+                "color": scores if scored else _RIM,
                 "coloraxis": "coloraxis" if scored else None,
-                "line": {"width": 1, "color": "rgba(128,140,152,.9)"},
+                "line": {"width": 2, "color": _RIM},
             },
             unselected={"marker": {"opacity": 1}},
             hovertemplate=[

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from detector.analysis.kinds import kind_of
 from detector.analysis.types import ModelResult
 from detector.cases import Exhibit
+from detector.report.wording import count
 from pages.parts.examine import (
     attention_lane,
     attention_map,
@@ -109,9 +110,8 @@ def show(readings: Readings, record_id: str, exhibit: Exhibit, who: str) -> None
 def _show_finding(readings: Readings) -> None:
     analysis = readings.analysis
     conclusion_card.show(analysis)
-    tracks = len(analysis.tracks)
     markup.heading(
-        "Models", f"{analysis.frames_examined:,} frames examined, {tracks} face track{'' if tracks == 1 else 's'}"
+        "Models", f"{count(analysis.frames_examined, 'frame')} examined, {count(len(analysis.tracks), 'face track')}"
     )
     conclusion_card.show_models(analysis, model_choice.decisions(analysis))
     for model in analysis.models:
@@ -186,7 +186,7 @@ def _show_attention(readings: Readings, record_id: str, here: FaceKey) -> list[U
 
 def _choose_lines(readings: Readings) -> list[str]:
     """The models whose lines are drawn: all of a few; of many the ensemble or the first, until others are asked for."""
-    scored = [model for model in readings.analysis.models if any(track.frames for track in model.tracks)]
+    scored = readings.with_frame_scores()
     ids = [model.model_id for model in scored]
     if len(ids) < 2:
         return ids
@@ -219,8 +219,8 @@ def _show_steps(readings: Readings, here: FaceKey) -> None:
 
 
 def _choose_colouring(readings: Readings) -> str | None:
-    """The model whose score colours the points: with one model there is nothing to choose."""
-    ids = [model.model_id for model in readings.analysis.models]
+    """The model whose score colours the points, of those that score frames: with one there is nothing to choose."""
+    ids = [model.model_id for model in readings.with_frame_scores()]
     aside = "click a point · small: low quality · hatched: face not found · score 0 "
     markup.heading("Timeline", aside, bar_to="1")
     if len(ids) < 2:

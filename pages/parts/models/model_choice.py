@@ -96,13 +96,25 @@ def choose() -> tuple[str, ...]:
         horizontal=True,
     )
     chosen = default if way == _DEFAULT else _pick(way, offered, default)
-    for model_id in chosen:
-        card = offered[model_id]
+    telling, beside = _deciding_first([offered[model_id] for model_id in chosen])
+    for card in telling:
         markup.note(f"{card.title}. {kind_of(card).title} · {model_card.headline(card)}")
+    if beside:
+        markup.note(f"Without a vote in the score: {'; '.join(card.title for card in beside)}.")
     navigation.link(
         "models", "Cards of the models: what each was measured on", Place(), icon=":material/deployed_code:"
     )
     return chosen
+
+
+def _deciding_first(chosen: Sequence[ModelCard]) -> tuple[list[ModelCard], list[ModelCard]]:
+    """Those whose figures say what a conclusion is worth, and those that it leaves out: beside an ensemble none but its
+    members counts."""
+    fusing = [card for card in chosen if kind_of(card).fuses]
+    if not fusing:
+        return list(chosen), []
+    members = {str(member["model_id"]) for card in fusing for member in card.inputs.get("members", ())}
+    return fusing, [card for card in chosen if card not in fusing and card.model_id not in members]
 
 
 def _pick(way: str, offered: Mapping[str, ModelCard], default: Sequence[str]) -> tuple[str, ...]:

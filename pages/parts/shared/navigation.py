@@ -8,6 +8,7 @@ from typing import Literal, NoReturn
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from pages.parts.shared import address
 from pages.parts.shared.address import Place
 
 PageName = Literal[
@@ -24,6 +25,14 @@ def register(pages: dict[PageName, StreamlitPage]) -> None:
 def link(page: PageName, label: str, place: Place, *, icon: str | None = None, help: str | None = None) -> None:
     """A real link, which can be opened in another tab. `label` is markdown: escape what is not ours."""
     st.page_link(st.session_state[_KEY][page], label=label, icon=icon, query_params=place.params(), help=help)
+
+
+def within(label: str, place: Place, *, key: str, icon: str | None = None) -> None:
+    """The way to another place of the page being drawn: of a link to the same page Streamlit shows the place, and
+    leaves the browser's address as it was."""
+    if st.button(label, key=key, icon=icon, type="tertiary"):
+        address.go(place)
+        st.rerun()
 
 
 def go(page: PageName, params: Mapping[str, str]) -> NoReturn:

@@ -34,7 +34,7 @@ class Readings:
         return cls(analysis, tuple(sorted({pts for _, pts in faces})), faces, scores)
 
     def combined_score(self, key: FaceKey, model_id: str | None = None) -> float | None:
-        """P(manipulated) of one face: a single model's, or with `model_id` None the ensemble's where it scored the
+        """The score of one face, 0 to 1: a single model's, or with `model_id` None the ensemble's where it scored the
         face, else the sigmoid of the frame models' mean logit, else of all models'."""
         found = self.scores.get(key, {})
         if model_id is not None:
@@ -45,6 +45,10 @@ class Readings:
             if logits:
                 return sigmoid(fmean(logits))
         return None
+
+    def with_frame_scores(self) -> list[ModelResult]:
+        """The models that scored single frames, in the order of the analysis."""
+        return [model for model in self.analysis.models if any(track.frames for track in model.tracks)]
 
     def model_index(self, model_id: str) -> int:
         """The model's place in the analysis, from 0; decides its colour."""

@@ -28,11 +28,12 @@ _CSS = """
 .fw-mono { font-family: ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace;
            font-size: .86em; overflow-wrap: anywhere; }
 .stApp .fw-facts { display: grid; width: 100%; padding: 0; margin: 0; font-size: .92rem;
-                   grid-template-columns: 12rem minmax(0, 1fr); }
+                   grid-template-columns: min(12rem, 40%) minmax(0, 1fr); }
 .stApp .fw-facts dt { font-weight: 400; color: var(--fw-faint); padding: .22rem 1.2rem .22rem 0;
                       border-bottom: 1px solid var(--fw-line); }
 .stApp .fw-facts dd { margin: 0; padding: .22rem 0; border-bottom: 1px solid var(--fw-line);
                       overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-model_facts_"]) { min-width: min(24rem, 100%); }
 .fw-empty { display: flex; gap: 1rem; align-items: center; padding: 1.6rem 1.4rem; border: 1px dashed var(--fw-line);
             border-radius: 4px; color: var(--fw-faint); line-height: 1.5; }
 .fw-empty .fw-icon { font-size: 2.2rem; }
@@ -134,6 +135,8 @@ _CSS = """
 .stApp .fw-spread { grid-template-columns: minmax(0, auto) minmax(3.5rem, 1fr) max-content; }
 .fw-spread .fw-gauge b { width: 2px; margin-left: -1px; opacity: .55; }
 .fw-tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(116px, 1fr)); gap: .7rem .6rem; }
+.fw-tiles.fw-columns { grid-template-columns: repeat(var(--fw-columns), minmax(0, 1fr));
+                       max-width: calc(var(--fw-columns) * 9rem); }
 .fw-tiles figure { margin: 0; min-width: 0; }
 .fw-tiles img { width: 100%; aspect-ratio: 1; border-radius: 2px; display: block; }
 .fw-tiles figcaption { font-size: .8rem; line-height: 1.3; padding-top: .25rem; overflow-wrap: anywhere; }

@@ -39,21 +39,21 @@ LABELS: dict[Label, LabelWords] = {
         "No manipulation found",
         "search_check",
         "#0072B2",
-        "It does not prove that the file is genuine. The models look at faces and know the kinds of manipulation they "
-        "were trained on; voice, background and context are not examined.",
+        "It does not prove that the file is genuine. The models look at faces, and at what is around them only to "
+        "judge a face by it; they know the kinds of manipulation that they were trained on. Context is not examined.",
     ),
     "inconclusive": LabelWords(
         "Inconclusive",
         "help",
         "#E69F00",
-        "The evidence supports neither finding. A score shown here must not be read as weak evidence for either side.",
+        "No finding is made, in either direction. A score, and a likelihood ratio where one is told, is of the models' "
+        "response alone; the reasons say why no finding is drawn from it.",
     ),
     "not_examined": LabelWords(
-        "Not examined",
+        "No face scored",
         "block",
         "#7F7F7F",
-        "No face was scored, so nothing can be said about manipulation. This is a limit of the analysis, not a finding "
-        "about the file.",
+        "Nothing can be said about manipulation. This is a limit of the analysis, not a finding about the file.",
     ),
 }
 

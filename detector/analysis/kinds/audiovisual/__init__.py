@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram, options_of
+from detector.analysis.kinds.diagram import SCORE, Block, Diagram, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, sync_result
 from detector.analysis.types import Cue, ModelResult
@@ -97,7 +97,7 @@ class AudioVisualKind(Kind):
             sides, row = ("exchange",), 3
         blocks += [
             Block("agree", "Agreement of lips and voice", lags, row, 0.15, 0.85, "head"),
-            Block("score", "Score of the clip", ("P(do not belong together)",), row + 1, 0.02, 0.48, "output"),
+            Block("score", "Score of the clip", ("do not belong together", SCORE), row + 1, 0.02, 0.48, "output"),
             Block("windows", "Out of sync, when", windows, row + 1, 0.52, 0.98, "output"),
         ]
         arrows += [(side, "agree") for side in sides] + [("agree", "score"), ("agree", "windows")]

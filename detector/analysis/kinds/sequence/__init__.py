@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram, Options, options_of, plain_options
+from detector.analysis.kinds.diagram import SCORE, Block, Diagram, Options, options_of, plain_options
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import ModelResult
@@ -102,7 +102,7 @@ class SequenceKind(Kind):
         blocks += [
             Block("pool", "Attention pooling", ("a weight a frame, summing to 1",), row, 0.02, 0.48, "head"),
             Block("per_frame", "Frame head", ("a logit a frame, in its context", *pairs), row, 0.52, 0.98, "head"),
-            Block("score", "Score of the clip", ("P(manipulated), 0 to 1", *pairs), row + 1, 0.02, 0.48, "output"),
+            Block("score", "Score of the clip", (SCORE, *pairs), row + 1, 0.02, 0.48, "output"),
             Block("times", "When", ("intervals that stand out",), row + 1, 0.52, 0.98, "output"),
         ]
         chain = [block.key for block in blocks[:-4]]

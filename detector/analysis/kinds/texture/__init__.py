@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
-from detector.analysis.kinds.diagram import Block, Diagram, options_of
+from detector.analysis.kinds.diagram import SCORE, Block, Diagram, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import ModelResult, TrackScore
@@ -76,7 +76,7 @@ class TextureKind(Kind):
             Block("laid", "Laid over each other", ("by the meshes, then by optical flow",), 1, 0.15, 0.85),
             Block("alike", "How alike the detail is", (measures,), 2, 0.15, 0.85),
             Block("read", "Perceptron", ("mean over the pairs",), 3, 0.15, 0.85, "head"),
-            Block("score", "Score", ("P(animated from a still)",), 4, 0.3, 0.7, "output"),
+            Block("score", "Score", ("animated from a still", SCORE), 4, 0.3, 0.7, "output"),
         )
         return Diagram(blocks, (("one", "laid"), *pairwise(("other", "laid", "alike", "read", "score"))))
 

@@ -1,0 +1,283 @@
+"""What is said of a record agrees with its numbers and with its label: on the card, beside it, and in the report."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+import streamlit as st
+
+from detector.analysis.aggregate import deciding_tracks
+from detector.analysis.conclusion import Findings, conclude
+from detector.analysis.cue_meaning import CUE_MEANINGS
+from detector.analysis.results import worst
+from detector.analysis.types import Analysis, FrameScore, Label, Member, ModelResult, SyncWindow, TrackScore, sigmoid
+from detector.calibration.calibration import Calibration
+from detector.evidence.types import Evidence, Integrity
+from detector.faces.types import FaceTrack
+from detector.registry import Thresholds
+from detector.report.analysis_payload import AnalysisData
+from detector.report.language import LANGUAGES, unmarked, words_of
+from detector.report.payload import build_payload
+from detector.report.record import ExhibitEntry
+from detector.report.wording import LABEL_WORDS
+from detector.settings import AnalysisSettings
+from pages.parts.examine import conclusion_card, members_table
+from pages.parts.models import model_choice
+from pages.parts.shared.wording import LABELS
+from tests.report.conftest import TOOL, make_entry, make_evidence, make_exhibit, make_record, make_track
+from tests.report.test_lead import CALIBRATION
+
+DECISION = Thresholds(1.0, -1.0, "set by hand", run_logit=3.0, peak_logit=2.5)
+SETTINGS = AnalysisSettings()
+EVERY_S = 0.2
+NO_SOUND = "The file has no sound that decodes, so nothing can be said about lips and voice."
+
+
+@dataclass(frozen=True)
+class Told:
+    """An analysis, and all that card, members' table and report say of it."""
+
+    analysis: Analysis
+    card: str
+    members: str
+    report: AnalysisData
+
+    @property
+    def everything(self) -> str:
+        found = self.report.conclusion
+        parts = [found.lead, found.meaning, found.score, *found.extra, *(one.text for one in found.reasons)]
+        return " ".join([self.card, self.members, self.report.examined, *parts])
+
+
+def scored(track: FaceTrack, logits: list[float]) -> TrackScore:
+    frames = tuple(
+        FrameScore(face.frame_index, face.pts, face.pts_s, logit, 0.8)
+        for face, logit in zip(track.faces, logits, strict=True)
+    )
+    return TrackScore(track.track_id, sum(logits) / len(logits), frames)
+
+
+def made(
+    *rows: list[float],
+    evidence: Evidence | None = None,
+    label: Label,
+    calibration: Calibration | None = None,
+    finish: Callable[[ModelResult, tuple[FaceTrack, ...]], tuple[ModelResult, ...]] = lambda faces, _: (faces,),
+) -> tuple[Analysis, Label]:
+    """An analysis of one track a row of frame logits, concluded as the product does."""
+    evidence = evidence or replace(make_evidence(), audio=None)
+    still = evidence.kind == "still"
+    tracks = tuple(
+        make_track(number, [round(index * EVERY_S, 2) for index in range(len(row))])
+        for number, row in enumerate(rows, 1)
+    )
+    deciding = deciding_tracks(tracks, SETTINGS, still=still)
+    own = tuple(scored(track, row) for track, row in zip(tracks, rows, strict=True))
+    reason = None if tracks else "No face was found, so nothing was scored."
+    models = finish(ModelResult("frame-b0", "1f" * 32, worst(own, deciding), own, reason), deciding)
+    known = tuple(calibration if model.model_id == "frame-b0" else None for model in models)
+    examined = max((len(row) for row in rows), default=25)
+    found = Findings(
+        evidence,
+        SETTINGS,
+        tracks,
+        deciding,
+        models,
+        (DECISION,) * len(models),
+        examined,
+        examined if rows else 0,
+        known,
+    )
+    conclusion = conclude(found)
+    analysis = Analysis("a1", TOOL, SETTINGS, evidence, tracks, models, conclusion, examined, calibration=calibration)
+    return analysis, label
+
+
+def with_sound(faces: ModelResult, deciding: tuple[FaceTrack, ...]) -> tuple[ModelResult, ...]:
+    """Lips that do not fit the voice decide by their share, on the second track; frames are scored by another."""
+    heard = TrackScore(deciding[-1].track_id, 4.0, ())
+    sound = ModelResult(
+        "av-b3", "4f" * 32, 4.0, (heard,), kind="audiovisual", sync=(SyncWindow(0.0, 2.0, 4.0, 0.1, 0.2),)
+    )
+    tracks = tuple(replace(one, logit=1.5 if one.track_id == heard.track_id else one.logit) for one in faces.tracks)
+    members = (Member("frame-b0", None, -0.4, 0.4), Member("av-b3", "AV", 4.0, 0.6))
+    return faces, sound, ModelResult("all-b4", "5f" * 32, 1.5, tracks, kind="ensemble", members=members)
+
+
+def silent(faces: ModelResult, _: tuple[FaceTrack, ...]) -> tuple[ModelResult, ...]:
+    return faces, ModelResult("av-b3", "4f" * 32, None, (), NO_SOUND, kind="audiovisual")
+
+
+def contradicted(faces: ModelResult, _: tuple[FaceTrack, ...]) -> tuple[ModelResult, ...]:
+    turned = tuple(
+        replace(one, logit=-one.logit, frames=tuple(replace(frame, logit=-frame.logit) for frame in one.frames))
+        for one in faces.tracks
+    )
+    return faces, ModelResult("frame-b1", "2f" * 32, -(faces.logit or 0.0), turned)
+
+
+CALM = [-2.0 + 0.01 * index for index in range(25)]
+RECORDS: dict[str, tuple[Analysis, Label]] = {
+    "manipulated": made([2.0, 2.2] * 12, evidence=make_evidence(), label="likely_manipulated"),
+    "backed by a calibration": made([2.0, 2.2] * 12, label="likely_manipulated", calibration=CALIBRATION),
+    "nothing found": made(CALM, label="no_manipulation_found"),
+    "nothing found, backed": made(CALM, label="no_manipulation_found", calibration=CALIBRATION),
+    "between the thresholds": made([0.1, -0.3] * 12, label="inconclusive"),
+    "a run": made([*[-1.0] * 18, *[3.5] * 7], label="likely_manipulated"),
+    "a peak": made([*CALM, 4.5], label="inconclusive"),
+    "models disagree": made([2.0] * 12, label="inconclusive", finish=contradicted),
+    "too few frames": made([3.0], label="inconclusive"),
+    "sound decides": made(CALM, [-0.5, -0.3] * 9, evidence=make_evidence(), label="likely_manipulated",
+                          finish=with_sound),
+    "silent": made(CALM, label="no_manipulation_found", finish=silent),
+    "no face": made(label="not_examined"),
+    "a still": made([1.4], evidence=replace(make_evidence("a.png", "still"), integrity=Integrity(0, ())),
+                    label="likely_manipulated"),
+    "many tracks": made(*([0.1 * number - 2] * 25 for number in range(9)), label="no_manipulation_found"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=RECORDS)
+def told(request: pytest.FixtureRequest) -> Told:
+    analysis, _ = RECORDS[request.param]
+    with pytest.MonkeyPatch.context() as patch:
+        shown: list[str] = []
+        patch.setattr(st, "html", shown.append)
+        patch.setattr(st, "button", lambda label, **_: shown.append(label))
+        patch.setattr(model_choice, "card_of", lambda _: None)
+        conclusion_card.show(analysis)
+        conclusion_card.show_models(analysis, {})
+        card, rest = text_of(shown), len(shown)
+        for model in analysis.models:
+            members_table.show(model, analysis.conclusion)
+        members = text_of(shown[rest:])
+    entry = make_entry(analysis, pictures=False, count=1)
+    exhibit = ExhibitEntry(make_exhibit(analysis.evidence), (entry,))
+    (reported,) = build_payload(make_record((exhibit,)), words_of("en")).data.exhibits
+    return Told(analysis, card, members, reported.analyses[0])
+
+
+def text_of(shown: list[str]) -> str:
+    bare = re.sub(r"<[^>]*>", " ", " ".join(shown))
+    return " ".join(html.unescape(bare).split())
+
+
+def holds(values: Iterator[float] | list[float], said: str) -> bool:
+    """Whether some value is written so at that many places."""
+    places = len(said.partition(".")[2])
+    return any(f"{value:.{places}f}" == said for value in values)
+
+
+def test_the_label_is_the_one_that_is_said_and_no_other(told: Told, request: pytest.FixtureRequest) -> None:
+    label = told.analysis.conclusion.label
+    assert label == RECORDS[request.node.callspec.params["told"]][1]
+    assert told.card.split("—")[0].endswith(f"{LABELS[label].word} ")
+    assert told.report.conclusion.word == LABELS[label].word == LABEL_WORDS[label]
+    sentences = f"{told.card} {told.report.conclusion.lead} {told.report.conclusion.meaning}"
+    for other, words in LABELS.items():
+        if other != label and other != "no_manipulation_found":
+            assert f"{words.word} —" not in sentences
+            assert f"{LABEL_WORDS[other]} —" not in sentences
+
+
+def test_every_score_that_is_told_is_one_of_the_record(told: Told) -> None:
+    analysis = told.analysis
+    limits = [sigmoid(DECISION.likely_manipulated_logit), sigmoid(DECISION.no_manipulation_logit)]
+    whole = [one for one in (analysis.conclusion.score, *(model.score for model in analysis.models)) if one is not None]
+    members = [sigmoid(one.logit) for model in analysis.models for one in model.members if one.logit is not None]
+    tracks = [track.score for model in analysis.models for track in model.tracks]
+    peaks = [max(f.score for f in track.frames) for model in analysis.models for track in model.tracks if track.frames]
+    runs = [sigmoid(moment.logit) for reason in analysis.conclusion.reasons for moment in reason.moments]
+    text = unmarked(told.everything)
+    known = [*limits, *whole, *members, *tracks, *peaks, *runs]
+    for said in re.findall(
+        r"(?:[Ss]core(?: of(?: up to)?)?|frame-b\d|av-b3|all-b4|up to|as a whole|and of) (0\.\d+)", text
+    ):
+        assert holds(known, said), said
+    own = re.search(r"Score (\S+) 0 to 1", told.card)
+    assert (own is None) == (analysis.conclusion.score is None)
+    assert own is None or holds([analysis.conclusion.score or 0.0], own[1])
+    if analysis.conclusion.score is None:
+        assert not re.search(r"\d\.\d\d", text), "no face was scored"
+
+
+def test_every_time_that_is_told_is_one_of_the_record(told: Told) -> None:
+    times = [face.pts_s for track in told.analysis.tracks for face in track.faces]
+    times += [
+        end for reason in told.analysis.conclusion.reasons for one in reason.moments for end in (one.start_s, one.end_s)
+    ]
+    found = re.findall(r"(\d+\.\d+)(?: s\b|\u00a0s\b)", unmarked(told.everything))
+    for said in found:
+        assert holds(times, said), said
+    assert bool(found) == (told.analysis.evidence.kind == "video" and bool(told.analysis.tracks))
+
+
+def test_every_count_that_is_told_is_one_of_the_record(told: Told) -> None:
+    analysis, text = told.analysis, unmarked(told.everything)
+    counts = {
+        "frame": {analysis.frames_examined, analysis.evidence.video.frame_count}
+        | {len(track.faces) for track in analysis.tracks},
+        "track": {len(analysis.tracks)},
+        "face": {len(analysis.tracks), sum(len(track.faces) for track in analysis.tracks)},
+    }
+    rows = analysis.calibration.errors if analysis.calibration else []
+    counts["clip"] = {count for row in rows for count in (row.n_real, row.n_fake)}
+    for said, what in re.findall(
+        r"(?<![\d.])(\d+) (?:examined |genuine |manipulated )*(frame|track|face|clip)s?\b(?!-)", text
+    ):
+        assert int(said) in counts[what], (said, what)
+    shares = [100 * (one.weight or 0.0) for model in analysis.models for one in model.members]
+    for said in re.findall(r"(\d+) ?% of the score", text):
+        assert holds(shares, said), said
+    ratio = analysis.conclusion.likelihood_ratio
+    for said in re.findall(r"([\d.]+) times as much", text):
+        assert ratio is not None
+        assert said in (f"{ratio:.2g}", f"{1 / ratio:.2g}")
+
+
+def test_one_is_never_written_as_several(told: Told) -> None:
+    assert not re.search(
+        r"(?<![\d.,])1 (?:examined )?(?:frames|tracks|faces|files|clips|models|records|events)\b", told.everything
+    )
+
+
+def test_a_score_above_every_frame_says_why(told: Told) -> None:
+    for text in (reason.text for reason in told.analysis.conclusion.reasons if reason.code == "deciding_track"):
+        said = re.search(r"with a score of (0\.\d\d) over .* highest frame is at [\d.]+ s \((0\.\d\d)\)", text)
+        if said is not None:
+            assert ("above every frame" in text) == (float(said[1]) > float(said[2]))
+
+
+def test_what_is_said_of_the_sound_is_what_was_done_with_it(told: Told) -> None:
+    compared = any(model.sync for model in told.analysis.models)
+    present = told.analysis.evidence.audio is not None
+    assert ("only its fit to the lips was examined" in told.card) == compared
+    assert ("The sound was not examined." in told.card) == (present and not compared)
+    assert "voice, background" not in told.card
+
+
+def test_the_sample_of_records_holds_what_can_contradict_itself() -> None:
+    (above,) = [
+        reason.text for reason in RECORDS["sound decides"][0].conclusion.reasons if reason.code == "deciding_track"
+    ]
+    assert "for it also counts av-b3, which scores the track and no single frame" in above
+    assert "60% of the score of all-b4 rests on av-b3." in above
+    assert {label for _, label in RECORDS.values()} == set(LABELS)
+
+
+def test_members_of_an_ensemble_name_the_track_that_their_scores_are_of(told: Told) -> None:
+    several = len(told.analysis.tracks) > 1 and any(model.members for model in told.analysis.models)
+    assert ("A member's score here is of track 2, on which the ensemble's rests" in told.members) == several
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_specialist_looks_for_is_no_finding(language: str) -> None:
+    words = words_of(language)
+    begin = {"en": "Looks for ", "es": "Busca ", "ar": "يبحث عن "}[language]
+    for cue, meaning in CUE_MEANINGS.items():
+        assert words(f"cue.{cue}.meaning").startswith(begin)
+        assert language != "en" or words(f"cue.{cue}.meaning") == meaning.meaning
