@@ -32,6 +32,7 @@ PASSIVE_ACTIONS = frozenset(
         "scores_viewed",
         "case_verified",
         "case_exported",
+        "picture_exported",
         "report_rendered",
         "favourite_changed",
         "exhibit_fingerprinted",

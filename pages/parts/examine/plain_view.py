@@ -9,8 +9,8 @@ import streamlit as st
 
 from detector.cases import Case, Exhibit
 from detector.errors import EvidenceError
-from detector.evidence import Evidence
-from pages.parts.examine import bookmarks, evidence_facts, frame_images, stepping
+from detector.evidence import Evidence, Frame
+from pages.parts.examine import bookmarks, evidence_facts, frame_filters, frame_images, stepping
 from pages.parts.shared import address, markup, statements, withholding
 from pages.parts.shared.address import NOWHERE, Place
 from pages.parts.shared.wording import clock
@@ -67,7 +67,7 @@ def show_frames(case: Case, exhibit: Exhibit, who: str) -> None:
             markup.note("The file has no frame that can be shown.")
             return
         markup.heading("Frame", f"{clock(float(pts * evidence.video.time_base))} · PTS {pts}")
-        _picture(evidence, pts)
+        frame = _picture(evidence, pts)
     except (EvidenceError, OSError) as error:
         markup.problem("The frames cannot be shown", str(error))
         return
@@ -87,9 +87,11 @@ def show_frames(case: Case, exhibit: Exhibit, who: str) -> None:
         f"Frame {place + 1:,} of {len(moments):,} · PTS {pts} × {evidence.video.time_base} s. Derived: decoded "
         "exactly, scaled and re-encoded for display."
     )
+    frame_filters.show(exhibit, frame, who)
 
 
-def _picture(evidence: Evidence, pts: int) -> None:
+def _picture(evidence: Evidence, pts: int) -> Frame:
     frame = frame_images.exact_frame(evidence.file.sha256, pts, evidence)
     height_px, width_px = frame.image.shape[:2]
     st.image(frame_images.with_boxes(frame.image, ()), width=frame_images.display_width_px(width_px, height_px))
+    return frame

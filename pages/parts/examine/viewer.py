@@ -18,6 +18,7 @@ from pages.parts.examine import (
     bookmarks,
     conclusion_card,
     cue_panel,
+    frame_filters,
     frame_images,
     frame_view,
     members_table,
@@ -96,6 +97,7 @@ def show(readings: Readings, record_id: str, exhibit: Exhibit, who: str) -> None
                 frame_view.offer_picture(readings, frame)
         if frame is not None:
             frame_view.show_position(readings, frame)
+            frame_filters.show(exhibit, frame, who)
             frame_view.show_measurements(readings, track_id, pts)
     with left:
         markup.heading(f"Face · track {track_id}", clock(readings.pts_s(pts)))

@@ -41,6 +41,7 @@ EVENT: dict[str, str] = {
     "case_reopened": "Case reopened",
     "case_imported": "Case imported",
     "case_exported": "Case exported",
+    "picture_exported": "Filtered picture taken away",
     "case_verified": "Case verified",
     "case_viewed": "Case opened",
     "status_changed": "Status changed",
