@@ -274,9 +274,9 @@ class _Run:
 
     def _appearance(self, deciding: Sequence[FaceTrack]) -> tuple[float, ...] | None:
         """How the deciding faces look on average (`detector.models.appearance`), None where no network kept it."""
+        keys = [face_key(tracked) for track in deciding for tracked in track.faces]
         for worker in self.workers.values():
             known = worker.rows("appearance")
-            keys = [face_key(tracked) for track in deciding for tracked in track.faces]
             if rows := [known[key] for key in keys if key in known]:
                 return tuple(np.mean(rows, axis=0, dtype=float).round(4).tolist())
         return None
