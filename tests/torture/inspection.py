@@ -42,7 +42,7 @@ _HARMLESS = (
 )
 # Beside evidence and artefacts, whose files must be named by a row.
 _OWN_FILES = re.compile(
-    r"cases\.(duckdb|duckdb\.wal|anchor|timestamps)|logs/(worker-\d+|job-\w+)\.log|backups/\d{8}T\d{12}Z-[\w-]+/.+|heatmaps/.+|spool/.+"
+    r"cases\.(duckdb|duckdb\.wal|anchor|timestamps)|logs/(worker-\d+|job-\w+)\.log|backups/\d{8}T\d{12}Z-[\w-]+/.+|heatmaps/.+|derived/.+|spool/.+"
 )
 
 
