@@ -50,7 +50,7 @@ def test_a_face_pasted_in_for_a_part_of_the_time_is_called_manipulated_and_its_t
     analysis = analyze(evidence, default_set, AnalysisSettings())
     assert analysis.conclusion.label == "likely_manipulated"
     reason = analysis.conclusion.reasons[0]
-    assert reason.text.startswith("Manipulation is indicated from 1.50 s to 5.80 s: ensemble-default gives")
+    assert reason.text.startswith("Manipulation is indicated from 1.50 s to 5.80 s: Default ensemble gives")
     assert 1.5 < reason.moments[0].pts_s < 5.8
 
 

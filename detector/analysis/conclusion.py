@@ -100,7 +100,7 @@ def conclude(findings: Findings) -> Conclusion:
     runs = list(run_reasons(found, findings.results, decides=logit < high and not caps))
     clear = label == "no_manipulation_found" and not caps
     peaks = [] if label == "likely_manipulated" else list(peak_reasons(found, findings.results, decides=clear))
-    segments = list(segment_reasons(found, one_track=len(findings.deciding) == 1))
+    segments = list(segment_reasons(found, findings.results, one_track=len(findings.deciding) == 1))
     noticed = label == "no_manipulation_found" and (peaks or segments)
     called: Label = "inconclusive" if noticed or _models_disagree(findings, found) else label
     if caps or (clear and (peaks or segments)):
@@ -147,7 +147,7 @@ def _between_text(logit: float, low: float, high: float) -> str:
 
 def _why_nothing_was_scored(findings: Findings) -> Reason:
     if findings.tracks:
-        names = ", ".join(result.model_id for result in findings.results)
+        names = ", ".join(result.name for result in findings.results)
         return Reason("model_failed", f"Faces were found, but no model gave a usable value on them ({names}).")
     where = "in the picture" if findings.still else f"in the {_count(findings.frames_examined, 'frame')} examined"
     return Reason("no_face", f"No face was found {where}, so there was nothing to score.")
@@ -172,7 +172,9 @@ def _mainstay(findings: Findings) -> str:
     for result, _ in findings.voters:
         heaviest = max(result.members, key=lambda member: member.weight or 0.0, default=None)
         if heaviest is not None and (heaviest.weight or 0.0) > 0.5:
-            return f" {heaviest.weight:.0%} of the score of {result.model_id} rests on {heaviest.model_id}."
+            named = {one.model_id: one.name for one in findings.results}
+            member = named.get(heaviest.model_id, heaviest.model_id)
+            return f" {heaviest.weight:.0%} of the score of {result.name} rests on {member}."
     return ""
 
 
@@ -184,7 +186,7 @@ def _why_above_frames(findings: Findings, track: FaceTrack) -> str:
         for name in (result.model_id, *(one.model_id for one in result.members if one.logit is not None))
     }
     without_frames = [
-        result.model_id
+        result.name
         for result in findings.results
         if result.model_id in counted
         and any(score.track_id == track.track_id and not score.frames for score in result.tracks)
@@ -255,7 +257,7 @@ def _caps(findings: Findings, track: FaceTrack, found: Moments) -> list[Reason]:
         )
         caps.append(Reason("low_quality", text))
     if _models_disagree(findings, found):
-        parts = ", ".join(f"{result.model_id} {sigmoid(_logit(result)):.2f}" for result, _ in findings.voters)
+        parts = ", ".join(f"{result.name} {sigmoid(_logit(result)):.2f}" for result, _ in findings.voters)
         caps.append(Reason("models_disagree", f"The models contradict each other: {parts}."))
     if _damaged(findings):
         caps.append(Reason("decode_errors", _decode_text(findings)))
@@ -305,9 +307,9 @@ def _left_out(result: ModelResult, findings: Findings) -> Reason:
     """Of a model that an ensemble decides without, that it says nothing; of any other, that the score leaves it out."""
     code = "not_applicable" if kind_of(result).may_not_apply else "model_failed"
     fused = [member.model_id for voter, _ in findings.voters for member in voter.members]
-    said = f"The score leaves out {result.model_id}"
+    said = f"The score leaves out {result.name}"
     if fused and result.model_id not in fused:
-        said = f"{result.model_id}, which has no vote, says nothing"
+        said = f"{result.name}, which has no vote, says nothing"
     return Reason(code, f"{said}: {result.reason or 'it gave no usable value.'}")
 
 

@@ -28,6 +28,7 @@ def model_to_dict(result: ModelResult) -> dict[str, Any]:
     model's own, as those of a temporal or an audio-visual model are."""
     return {
         "model_id": result.model_id,
+        "title": result.title,
         "kind": result.kind,
         "weights_sha256": result.weights_sha256,
         "score": result.score,
@@ -82,6 +83,7 @@ def model_from_dict(data: dict[str, Any]) -> ModelResult:
         tuple(Member(**member) for member in data.get("members") or ()),
         tuple(SyncWindow(**window) for window in data.get("sync") or ()),
         _repeats_from_dict(data.get("repeats")),
+        data.get("title", ""),
     )
 
 

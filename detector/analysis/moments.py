@@ -54,7 +54,8 @@ def run_reasons(found: Moments, results: Sequence[ModelResult], *, decides: bool
     """Manipulation indicated for a time. `decides`: the label follows it, and not the score."""
     for runs in _together(found.runs):
         spans = _spans(runs, "from ")
-        models = sorted({one.model_id for one in found.confirming if any(_overlap(one, run) for run in runs)})
+        over = [one for one in found.confirming if any(_overlap(one, run) for run in runs)]
+        models = sorted({_name(one, results) for one in over})
         confirmed = (
             f"; {_listed(models)} {'single' if len(models) > 1 else 'singles'} out the same time" if models else ""
         )
@@ -79,17 +80,21 @@ def peak_reasons(found: Moments, results: Sequence[ModelResult], *, decides: boo
         yield Reason("peaks", text, named)
 
 
-def segment_reasons(found: Moments, *, one_track: bool) -> Iterator[Reason]:
+def segment_reasons(found: Moments, results: Sequence[ModelResult], *, one_track: bool) -> Iterator[Reason]:
     """Segments that models over time single out, whose score says nothing of when. `one_track`: no other could have
     decided, so that the track needs no name."""
     for segments in _together(found.segments):
         first = segments[0]
         track = "the track" if one_track else f"face track {first.track_id}"
         text = (
-            f"{first.model_id} singles out {_spans(segments)} as unlike the rest of {track}. The "
+            f"{_name(first, results)} singles out {_spans(segments)} as unlike the rest of {track}. The "
             "score is that of the whole track: look there. Cuts and sudden changes of light can be singled out too."
         )
         yield Reason("stretch", text, segments)
+
+
+def _name(moment: Moment, results: Sequence[ModelResult]) -> str:
+    return next((one.name for one in results if one.model_id == moment.model_id), moment.model_id)
 
 
 def _score_of(result: ModelResult, track_id: int) -> TrackScore | None:
@@ -172,7 +177,7 @@ def _scores(moments: Sequence[Moment], results: Sequence[ModelResult], at_most: 
     there = sigmoid(max(one.logit for one in moments))
     up_to = at_most or ("up to " if len(moments) > 1 else "")
     return (
-        f"{first.model_id} gives face track {first.track_id} a score of {up_to}{there:.2f} there and of "
+        f"{result.name} gives face track {first.track_id} a score of {up_to}{there:.2f} there and of "
         f"{whole.score:.2f} as a whole"
     )
 

@@ -236,7 +236,7 @@ class _Run:
             for run in self.runs:
                 if run.result is None and run.kind.fuses == fuses:
                     run.work(replace(context, results=before))
-        return tuple(run.result for run in self.runs if run.result is not None)
+        return tuple(replace(run.result, title=run.model.card.name) for run in self.runs if run.result is not None)
 
     def _conclude(self, context: TrackContext, results: tuple[ModelResult, ...]) -> Analysis:
         self.meter.conclude()

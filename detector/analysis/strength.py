@@ -144,7 +144,7 @@ def _why_not(findings: Findings, voters: Sequence[ModelResult]) -> str:
     elif findings.still:
         why = "the calibration set holds no stills"
     else:
-        why = f"no calibration of {voters[0].model_id} with these weights is in force"
+        why = f"no calibration of {voters[0].name} with these weights is in force"
     return f"The score is the models' own, not a probability: {why}."
 
 

@@ -12,7 +12,7 @@ from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack, Place
 from detector.settings import AnalysisSettings
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 Label = Literal["likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined"]
 
 
@@ -191,7 +191,7 @@ class ModelResult:
     """One model on the whole file. `logit` is that of the worst deciding track; None with a `reason` where nothing was
     scored. `specialists` are the cues of a specialists model; a sequence model that serves as TM and an audio-visual
     model that serves as AV hold that one cue. `members` are an ensemble's, `sync` an audio-visual model's. `repeats` is
-    None unless the settings asked for any."""
+    None unless the settings asked for any. `title` is the name that the card gave the model, "" in older records."""
 
     model_id: str
     weights_sha256: str
@@ -203,6 +203,12 @@ class ModelResult:
     members: tuple[Member, ...] = ()
     sync: tuple[SyncWindow, ...] = ()
     repeats: Repeats | None = None
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call the model; its id where the record holds no name."""
+        return self.title or self.model_id
 
     @property
     def score(self) -> float | None:

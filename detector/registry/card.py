@@ -83,6 +83,13 @@ class ModelCard:
     # audiovisual: {"frames_per_second", "window_s", "sample_rate_hz", …}. ensemble: {"members": [{"model_id",
     # "cue", "weights_sha256"}], "method"}; its `crop` is its first member's, and it cuts none. Others: {}.
     inputs: dict[str, Any] = field(default_factory=dict)
+    # What people call it, short enough for a table or a sentence: the id where the file gives none.
+    name: Annotated[str, Field(max_length=60)] = ""
+
+    def __post_init__(self) -> None:
+        """Have a name in any case."""
+        if not self.name:
+            object.__setattr__(self, "name", self.model_id)
 
     @classmethod
     def read(cls, path: Path) -> ModelCard:
@@ -95,7 +102,7 @@ class ModelCard:
         if not isinstance(values, dict):
             raise ModelError(f"The model card {path.name} must hold one JSON object, found {type(values).__name__}.")
         known = {_JSON_NAMES.get(item.name, item.name): item for item in fields(cls)}
-        needed = {name for name, item in known.items() if item.default_factory is MISSING}
+        needed = {name for name, item in known.items() if MISSING is item.default is item.default_factory}
         wrong = sorted((needed - values.keys()) | (values.keys() - known.keys()))
         problems = [f"missing or unknown fields: {', '.join(wrong)}"] if wrong else []
         read: dict[str, Any] = {}

@@ -164,6 +164,7 @@ class FakeCard:
     kind: str = "frame"
     architecture: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
 
 
 class FakeModel:

@@ -189,3 +189,14 @@ def test_what_an_analysis_ran_on_is_kept_and_absent_where_it_never_was(analysis:
     assert analysis_from_dict(data, stored_path=Path("gone")).environment == analysis.environment
     del data["environment"]
     assert analysis_from_dict(data, stored_path=Path("gone")).environment == {}
+
+
+def test_a_result_keeps_the_name_that_its_card_gives_it() -> None:
+    models = [FakeModel(card=FakeCard(name="Frame model")), FakeModel(card=FakeCard(model_id="nameless"))]
+    analysis = analyze(make_evidence(), models, SETTINGS, components=fake_components(FakeReader(20)))
+    again = analysis_from_dict(json.loads(analysis_to_json(analysis)), stored_path=analysis.evidence.file.path)
+    assert [model.name for model in again.models] == ["Frame model", "nameless"]
+    older = analysis_to_dict(analysis)
+    for model in older["models"]:
+        del model["title"]
+    assert [model.name for model in analysis_from_dict(older, stored_path=Path("a")).models] == ["fake", "nameless"]
