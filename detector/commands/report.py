@@ -30,6 +30,11 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("case", nargs="?", help="case id, reference or title")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to write the PDF")
     parser.add_argument("--form", choices=_FORMS, default="full", help="short: two pages")
+    parser.add_argument(
+        "--exhibits",
+        metavar="ID,...",
+        help="cover these exhibits only, ids joined by commas (default: all of the case)",
+    )
     parser.add_argument("--language", default="en", help="of the report: en, ar or es (default: en)")
     parser.add_argument(
         "--sign",
@@ -73,6 +78,7 @@ def _write(args: argparse.Namespace) -> int:
             file_name=args.out.name,
             form=args.form,
             language=args.language,
+            exhibit_ids=None if args.exhibits is None else [one for one in args.exhibits.split(",") if one],
             signer=signer,
             stamper=stamper,
         )

@@ -21,7 +21,7 @@ from detector.report.timeline import timeline_svg
 from detector.report.typeset import FORMS, page_pictures, typeset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from detector.cases import CaseStore
     from detector.explain import Explainer
@@ -58,12 +58,22 @@ def render_case_pdf(
     language: str = "en",
     explainer: Explainer | None = None,
     models: Iterable[LoadedModel] | None = None,
+    exhibit_ids: Sequence[str] | None = None,
 ) -> bytes:
     """The report of a case as it stands, as a PDF; the same record gives the same bytes. Reads only; `issue_report`
     also puts on record that a report was made.
 
-    `form` is "full" or "short" (two pages), `language` one of `LANGUAGES`. `explainer` and `models` may be those that
-    the caller already holds. Raises StoreError for an unknown case, SettingsError for an unknown form or language.
+    `form` is "full" or "short" (two pages), `language` one of `LANGUAGES`, `exhibit_ids` the exhibits to cover, None
+    for all. `explainer` and `models` may be those that the caller already holds. Raises StoreError for an unknown case
+    or exhibit, SettingsError for an unknown form or language or where no exhibit is chosen.
     """
-    record = record_for(store, case_id, form=form, language=language, explainer=explainer, models=models)
+    record = record_for(
+        store,
+        case_id,
+        form=form,
+        language=language,
+        explainer=explainer,
+        models=models,
+        exhibit_ids=exhibit_ids,
+    )
     return typeset(record, form=form, language=language)

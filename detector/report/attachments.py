@@ -50,7 +50,8 @@ def analysis_name(record_id: str) -> str:
 def attachments_of(record: CaseRecord, form: str, words: Words) -> tuple[Attachment, ...]:
     """Every analysis as stored, the frame table, the custody log, and the rest of the record.
 
-    While scores are withheld the log is left out: its events name them, and without them it could not be recomputed.
+    While scores are withheld, or where exhibits are left out, the log is left out too: its events tell of them, and
+    without these it could not be recomputed.
     """
     found = [
         Attachment(
@@ -64,7 +65,7 @@ def attachments_of(record: CaseRecord, form: str, words: Words) -> tuple[Attachm
     ]
     if found:
         found.append(Attachment(FRAMES_NAME, "text/csv", "data", words("repro.frames"), frame_scores(record)))
-    if record.log.events and not record.scores_withheld:
+    if record.log.events and not record.scores_withheld and not record.left_out:
         content = custody_log(record.log.events)
         found.append(Attachment(LOG_NAME, "application/json", "supplement", words("repro.log"), content))
     content = _described(record, form, words, found)
@@ -138,6 +139,7 @@ def _described(record: CaseRecord, form: str, words: Words, attached: list[Attac
         "opinions": [{**asdict(opinion), "blind": opinion.blind} for opinion in record.opinions],
         "truths": [asdict(truth) for truth in record.truths],
         "signatures": [asdict(signature) for signature in record.signatures],
+        "exhibits_left_out": [entry.exhibit.number for entry in record.left_out],
         "attached": {one.name: one.sha256 for one in attached},
     }
     return (json.dumps(described, indent=1, sort_keys=True, ensure_ascii=True, default=_plain) + "\n").encode()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.analysis import tool
 from detector.analysis.types import Analysis
-from detector.errors import FramewitnessError, ModelError, StoreError
+from detector.errors import FramewitnessError, ModelError, SettingsError, StoreError
 from detector.evidence import hash_file
 from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry, UnreadableAnalysis
 from detector.report.strongest import Illustrator, strongest_frames
@@ -29,23 +29,29 @@ def collect(
     explainer: Explainer | None = None,
     models: Iterable[LoadedModel] | None = None,
     verify: bool = True,
+    exhibit_ids: Sequence[str] | None = None,
 ) -> CaseRecord:
-    """The record of a case as it stands. Reads only: nothing is written to the store.
+    """The record of a case as it stands. Reads only: nothing is written to the store. `exhibit_ids` are the exhibits to
+    cover, None for all; of the others no analysis is read, and no statement or note on them is in the record.
 
     `explainer` draws the heatmaps; without one the record says that none were made. `models` are those already loaded,
     the others are loaded by name when a heatmap needs them. `verify` recomputes the case's log and hashes; without it
-    the report says that this was not done. Raises StoreError for an unknown case; an analysis
-    that cannot be read is in the record as such. Of an exhibit whose scores wait for a blind opinion no analysis is
-    read at all.
+    the report says that this was not done. Raises StoreError for an unknown case or exhibit, SettingsError where no
+    exhibit is chosen; an analysis that cannot be read is in the record as such. Of an exhibit whose scores wait for a
+    blind opinion no analysis is read at all.
     """
     case = store.case(case_id)
+    every = store.exhibits(case_id)
+    chosen = _chosen(every, exhibit_ids)
     outcome = store.verify(case_id) if verify else None
     illustrator = Illustrator(explainer, models or ())
     events = store.events(case_id)
     received = {str(_record_id(event)): event.actor for event in events if event.action == "exhibit_added"}
     findings = store.findings(case_id)
     exhibits = []
-    for exhibit in store.exhibits(case_id):
+    for exhibit in every:
+        if exhibit.exhibit_id not in chosen:
+            continue
         received_by = received.get(exhibit.exhibit_id, "")
         problem = _original_problem(exhibit, outcome)
         about = tuple(one for one in findings if one.exhibit_id == exhibit.exhibit_id)
@@ -73,7 +79,7 @@ def collect(
         tool=tool(),
         exhibits=tuple(exhibits),
         models=_model_entries(one.analysis for entry in exhibits for one in entry.analyses),
-        notes=tuple(store.notes(case_id)),
+        notes=tuple(note for note in store.notes(case_id) if note.exhibit_id is None or note.exhibit_id in chosen),
         log=LogExcerpt(
             events=tuple(events),
             event_count=len(events),
@@ -82,11 +88,27 @@ def collect(
             check_passed=None if outcome is None else outcome.ok,
             outcome=outcome,
         ),
-        opinions=tuple(store.statements.opinions(case_id)),
-        truths=tuple(store.statements.truths(case_id)),
+        opinions=tuple(one for one in store.statements.opinions(case_id) if one.exhibit_id in chosen),
+        truths=tuple(one for one in store.statements.truths(case_id) if one.exhibit_id in chosen),
         signatures=tuple(store.statements.signatures(case_id)),
         sign_off=store.statements.sign_off(case_id),
+        left_out=tuple(
+            ExhibitEntry(one, withheld=store.statements.scores_withheld(one.exhibit_id))
+            for one in every
+            if one.exhibit_id not in chosen
+        ),
     )
+
+
+def _chosen(exhibits: Iterable[Exhibit], exhibit_ids: Sequence[str] | None) -> frozenset[str]:
+    known = [exhibit.exhibit_id for exhibit in exhibits]
+    if exhibit_ids is None:
+        return frozenset(known)
+    if not exhibit_ids:
+        raise SettingsError("No exhibit is chosen. A report covers one at least: choose it, or leave the choice out.")
+    if unknown := sorted(set(exhibit_ids) - set(known)):
+        raise StoreError(f"The case has no exhibit {unknown[0]!r}; its exhibits are {', '.join(known) or 'none'}.")
+    return frozenset(exhibit_ids)
 
 
 def _record_id(event: Event) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from detector.cases.chain import PASSIVE_ACTIONS
+from detector.cases.codec import canonical
 from detector.cases.types import Event
 from detector.report import wording
 from detector.report.language import Words
@@ -101,7 +102,7 @@ class NoteData:
 def custody_data(record: CaseRecord, words: Words) -> CustodyData:
     """The log of the case. While scores are withheld its events do not name them."""
     log = record.log
-    listed = list(log.events)
+    listed = [event for event in log.events if not _tells_of_left_out(event, record)]
     if len(listed) > _MOST_ROWS // 2:
         listed = [event for event in listed if event.action not in PASSIVE_ACTIONS]
     left = listed[: _MOST_ROWS // 2] + listed[-_MOST_ROWS // 2 :] if len(listed) > _MOST_ROWS else listed
@@ -132,6 +133,12 @@ def check_sentence(record: CaseRecord, words: Words) -> str:
     return words("custody.check_bad", problem=printable(outcome.problem or ""), **counts)
 
 
+def _tells_of_left_out(event: Event, record: CaseRecord) -> bool:
+    """Whether an event names an exhibit that the report was not asked to cover."""
+    told = canonical(event.details) if record.left_out else ""
+    return any(entry.exhibit.exhibit_id in told for entry in record.left_out)
+
+
 def _statement(record: CaseRecord, shown: int, words: Words) -> str:
     count = record.log.event_count
     if not count:
@@ -139,8 +146,12 @@ def _statement(record: CaseRecord, shown: int, words: Words) -> str:
     told = (
         words("custody.listed_all")
         if shown == count
+        else words("custody.listed_left_out", count=f"{count:,}", shown=f"{shown:,}")
+        if record.left_out
         else words("custody.listed_some", count=f"{count:,}", shown=f"{shown:,}")
     )
+    if record.left_out:
+        return f"{told} {words('custody.left_out')}"
     return f"{told} {words('custody.withheld')}" if record.scores_withheld else told
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -50,14 +50,16 @@ def render_case_html(
     language: str = "en",
     explainer: Explainer | None = None,
     models: Iterable[LoadedModel] | None = None,
+    exhibit_ids: Sequence[str] | None = None,
 ) -> bytes:
-    """The report of a case as it stands; the same record gives the same bytes. Raises StoreError for an unknown case,
-    SettingsError for an unknown language."""
+    """The report of a case as it stands, of all exhibits or of those of `exhibit_ids`; the same record gives the same
+    bytes. Raises StoreError for an unknown case or exhibit, SettingsError for an unknown language or no exhibit."""
     from detector.explain import Explainer
 
     words_of(language)
     drawn = explainer or Explainer(store.home / "heatmaps")
-    return case_html(collect(store, case_id, explainer=drawn, models=models), language=language)
+    record = collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids)
+    return case_html(record, language=language)
 
 
 def case_html(record: CaseRecord, *, language: str = "en") -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from detector.report.collect import collect
@@ -31,14 +31,16 @@ def record_for(
     language: str = "en",
     explainer: Explainer | None = None,
     models: Iterable[LoadedModel] | None = None,
+    exhibit_ids: Sequence[str] | None = None,
 ) -> CaseRecord:
-    """The case as a report of this form needs it: the short one shows no heatmap, so none is drawn for it."""
+    """The case as a report of this form needs it: the short one shows no heatmap, so none is drawn for it.
+    `exhibit_ids` are the exhibits to cover, None for all."""
     from detector.explain import Explainer
 
     require_form(form)
     words_of(language)
     drawn = (explainer or Explainer(store.home / "heatmaps")) if form == "full" else None
-    return collect(store, case_id, explainer=drawn, models=models)
+    return collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids)
 
 
 def issue_report(
@@ -50,15 +52,26 @@ def issue_report(
     language: str = "en",
     explainer: Explainer | None = None,
     models: Iterable[LoadedModel] | None = None,
+    exhibit_ids: Sequence[str] | None = None,
     signer: SimpleSigner | None = None,
     stamper: TimeStamper | None = None,
     actor: str = "",
 ) -> bytes:
-    """The report of a case, signed where a signer is given, and an event in the case's log that it was made.
+    """The report of a case, signed where a signer is given, and an event in the case's log that it was made. It covers
+    the exhibits `exhibit_ids`, all where None.
 
-    Raises StoreError for an unknown case, SettingsError for an unknown form or language or a failed time stamp.
+    Raises StoreError for an unknown case or exhibit, SettingsError for an unknown form or language, where no exhibit is
+    chosen, or for a failed time stamp.
     """
-    record = record_for(store, case_id, form=form, language=language, explainer=explainer, models=models)
+    record = record_for(
+        store,
+        case_id,
+        form=form,
+        language=language,
+        explainer=explainer,
+        models=models,
+        exhibit_ids=exhibit_ids,
+    )
     pdf = typeset(record, form=form, language=language)
     told = {"form": form, "language": language}
     if signer is not None:
@@ -73,7 +86,7 @@ def issue_report(
 def _shown(record: CaseRecord) -> list[dict[str, str]]:
     """The words on whose scores the report showed: nothing where it showed all; else one event an exhibit shown, and
     one that names none where it showed no scores at all."""
-    if not record.scores_withheld:
+    if not record.scores_withheld and not record.left_out:
         return [{}]
     shown = [{"exhibit_id": entry.exhibit.exhibit_id} for entry in record.exhibits if entry.analyses]
     return shown or [{"exhibit_id": ""}]

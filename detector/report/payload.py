@@ -120,6 +120,7 @@ class ReportData:
     short_examiner: str
     plain_examiner: str
     recorded: str
+    covered: str
     date: list[int]
     head_hash: str
     check: str
@@ -176,6 +177,7 @@ def build_payload(
         short_examiner=shortened(case.examiner, 48) if case.examiner else words("not_stated"),
         plain_examiner=shortened(case.examiner, 200).replace(SOFT_BREAK, ""),
         recorded=wording.time(made),
+        covered=_exhibits_covered(record, words),
         date=[made.year, made.month, made.day, made.hour, made.minute, made.second],
         head_hash=record.log.head_hash or "",
         check=check_sentence(record, words),
@@ -218,12 +220,21 @@ def _facts(record: CaseRecord, reference: str, words: Words) -> Facts:
         (words("fact.examiner"), printable(case.examiner) if case.examiner else words("not_stated")),
         (words("fact.opened"), wording.time(case.created_at)),
         (words("fact.as_of"), wording.time(record.recorded_at)),
-        (words("fact.exhibits"), f"{len(record.exhibits):,}"),
+        (words("fact.exhibits"), _exhibits_covered(record, words)),
         (words("fact.analyses"), f"{record.analysis_count:,}"),
         (words("fact.made_with"), printable(f"{record.tool.name} {record.tool.version}{commit}")),
         (words("fact.status"), words.known(f"status.{case.status}", printable(case.status))),
         (words("fact.case_id"), printable(case.case_id)),
     ]
+
+
+def _exhibits_covered(record: CaseRecord, words: Words) -> str:
+    """How many exhibits the report covers, and of how many where it was asked for some only."""
+    if not record.left_out:
+        return f"{len(record.exhibits):,}"
+    count = len(record.exhibits) + len(record.left_out)
+    numbers = ", ".join(str(entry.exhibit.number) for entry in record.exhibits)
+    return words("fact.exhibits_chosen", shown=len(record.exhibits), count=count, numbers=numbers)
 
 
 def _brief(exhibit: ExhibitData, words: Words) -> BriefData:

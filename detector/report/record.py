@@ -108,7 +108,8 @@ class LogExcerpt:
 
 @dataclass(frozen=True, slots=True)
 class CaseRecord:
-    """A whole case as of `recorded_at`, the time of its latest event. Equal records give equal reports."""
+    """A case as of `recorded_at`, the time of its latest event. Equal records give equal reports. `left_out` are the
+    exhibits that the report was not asked to cover: nothing that was found in them, or said of them, is here."""
 
     case: Case
     recorded_at: datetime
@@ -121,11 +122,12 @@ class CaseRecord:
     truths: tuple[GroundTruth, ...] = ()
     signatures: tuple[Signature, ...] = ()
     sign_off: SignOff | None = None
+    left_out: tuple[ExhibitEntry, ...] = ()
 
     @property
     def scores_withheld(self) -> bool:
-        """Scores of at least one exhibit wait for a blind opinion."""
-        return any(entry.withheld for entry in self.exhibits)
+        """Scores of at least one exhibit of the case wait for a blind opinion."""
+        return any(entry.withheld for entry in (*self.exhibits, *self.left_out))
 
     @property
     def analysis_count(self) -> int:

@@ -19,12 +19,12 @@ from torch import nn
 
 from detector.analysis.types import Analysis, Conclusion, FrameScore, ModelResult, Reason, TrackScore
 from detector.cases import AnalysisRecord, CaseStore
-from detector.errors import ModelError, StoreError
+from detector.errors import ModelError, SettingsError, StoreError
 from detector.evidence import Evidence, examine, frame_times, ingest
 from detector.explain import Heatmap
 from detector.faces.types import FaceTrack, TrackedFace
 from detector.registry import FrameModel
-from detector.report import collect, render_case_pdf, typeset
+from detector.report import collect, issue_report, render_case_pdf, typeset
 from detector.report.payload import build_payload
 from detector.report.strongest import strongest_frames
 from detector.settings import AnalysisSettings
@@ -234,6 +234,39 @@ def test_a_tampered_analysis_is_named_and_not_shown(world: World) -> None:
     text = world.text()
     assert "is on record (Likely manipulated, score 0.880), but it cannot be read" in text
     assert "no finding is stated" in text
+
+
+def test_a_report_on_chosen_exhibits_tells_nothing_of_the_others(world: World, tmp_path: Path) -> None:
+    other = examine(ingest(clip(tmp_path / "other.mp4", frames=5), world.store.evidence_dir))
+    exhibit = world.store.add_exhibit(world.case_id, other)
+    world.store.add_note(world.case_id, "A remark on the other.", exhibit_id=exhibit.exhibit_id)
+    world.store.statements.give_opinion(exhibit.exhibit_id, "genuine", "Said of the other.")
+    for form in ("full", "short"):
+        pdf = issue_report(
+            world.store, world.case_id, file_name="r.pdf", form=form, exhibit_ids=[world.saved.exhibit_id],
+            explainer=world.explainer, models=[world.model],  # type: ignore[arg-type]
+        )  # fmt: skip
+        reader = PdfReader(io.BytesIO(pdf))
+        text = " ".join(" ".join(page.extract_text() for page in reader.pages).split())
+        assert "1 of the case's 2" in text
+        attached = b"".join(content for (content, *_) in reader.attachments.values()).decode()
+        for said in (
+            "other.mp4",
+            "A remark on the other.",
+            "Said of the other.",
+            exhibit.exhibit_id,
+            other.file.sha256,
+        ):
+            assert said not in text + attached, said
+    newest = world.store.events(world.case_id)[-1]
+    assert (newest.action, newest.details["exhibit_id"]) == ("report_rendered", world.saved.exhibit_id)
+
+
+def test_a_choice_of_no_exhibit_or_of_a_strange_one_is_refused(world: World) -> None:
+    with pytest.raises(SettingsError, match="No exhibit is chosen"):
+        collect(world.store, world.case_id, exhibit_ids=[])
+    with pytest.raises(StoreError, match="has no exhibit 'x404'"):
+        collect(world.store, world.case_id, exhibit_ids=["x404"])
 
 
 def test_an_unknown_case_is_an_error(world: World) -> None:
