@@ -11,7 +11,7 @@ from detector.analysis.types import Label
 from detector.faces.types import PLACES, CropSpec
 from detector.measurement.thresholds import Thresholds
 from detector.report import wording
-from detector.report.analysis_payload import AnalysisData, ConclusionData, analysis_data, model_labels
+from detector.report.analysis_payload import ConclusionData, model_labels
 from detector.report.attachments import Attachment
 from detector.report.custody_payload import (
     CustodyData,
@@ -22,39 +22,17 @@ from detector.report.custody_payload import (
     notes_data,
     statements_data,
 )
+from detector.report.exhibit_payload import ExhibitData, exhibit_data
 from detector.report.language import Words
 from detector.report.parts_payload import Facts
-from detector.report.printable import SOFT_BREAK, printable, printable_lines, shortened
-from detector.report.record import CaseRecord, ExhibitEntry, ModelEntry
+from detector.report.printable import SOFT_BREAK, printable, shortened
+from detector.report.record import CaseRecord, ModelEntry
 
 _LABELS: tuple[Label, ...] = ("likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined")
 _METHOD = tuple(f"method.p{number}" for number in range(1, 6))
 _LIMITS = tuple(f"limits.{number}" for number in range(1, 7))
 _ALTERNATIVES = tuple(f"alternatives.{number}" for number in range(1, 7))
 _MOST_TRAINING = 6
-_MAX_TAGS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class ExhibitData:
-    """One exhibit. While its scores are `withheld` it has no analyses here."""
-
-    number: str
-    title: str
-    name: str
-    short_name: str
-    hashes: Facts
-    facts: Facts
-    description: list[str]
-    integrity: str
-    warnings: list[str]
-    tags: Facts
-    tags_more: str
-    problem: str
-    findings: list[str]
-    withheld: bool
-    unreadable: list[str]
-    analyses: list[AnalysisData]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +139,7 @@ def build_payload(
     case, made = record.case, record.recorded_at
     reference = case.reference or case.case_id
     title = case.title or words("report.untitled")
-    exhibits = [_exhibit(entry, record, files, words, figures=figures) for entry in record.exhibits]
+    exhibits = [exhibit_data(entry, record, files, words, figures=figures) for entry in record.exhibits]
     labels = model_labels(record)
     analyses = [one.analysis for entry in record.exhibits for one in entry.analyses]
     cues = sorted({cue.cue for analysis in analyses for model in analysis.models for cue in model.specialists})
@@ -269,113 +247,6 @@ def _brief(exhibit: ExhibitData, words: Words) -> BriefData:
         lines=[*exhibit.findings, *lines],
         none=none,
     )
-
-
-def _exhibit(
-    entry: ExhibitEntry, record: CaseRecord, files: dict[str, bytes], words: Words, *, figures: bool = True
-) -> ExhibitData:
-    exhibit, evidence = entry.exhibit, entry.exhibit.evidence
-    tags = evidence.container.tags
-    integrity = evidence.integrity
-    count = len(entry.analyses)
-    analyses = []
-    for index, one in enumerate(entry.analyses, start=1):
-        told = {"when": wording.time(one.saved.created_at)}
-        title = words("analysis.title", **told)
-        if count > 1:
-            title = words("analysis.title_several", position=index, count=count, **told)
-        analyses.append(analysis_data(one, title, f"e{exhibit.number}a{index}", record, files, words, figures=figures))
-    return ExhibitData(
-        number=str(exhibit.number),
-        title=words("exhibit.title", number=exhibit.number),
-        name=printable(exhibit.file_name),
-        short_name=shortened(exhibit.file_name, 60),
-        hashes=[("SHA-256", evidence.file.sha256), ("MD5", evidence.file.md5)],
-        facts=[*_received(entry, words), *_file_facts(entry, words)],
-        description=printable_lines(exhibit.description) if exhibit.description else [],
-        integrity=words("exhibit.integrity", count=f"{integrity.decode_errors:,}"),
-        warnings=[printable(warning) for warning in integrity.warnings],
-        tags=[(printable(key), printable(value)) for key, value in tags[:_MAX_TAGS]],
-        tags_more=words("and_more", count=len(tags) - _MAX_TAGS) if len(tags) > _MAX_TAGS else "",
-        problem=printable(entry.original_problem) if entry.original_problem else "",
-        findings=[printable(one.sentence) for one in entry.findings],
-        withheld=entry.withheld,
-        unreadable=[
-            words(
-                "exhibit.unreadable",
-                record=printable(one.saved.record_id),
-                when=wording.time(one.saved.created_at),
-                label=words(f"label.{one.saved.label}"),
-                score=wording.score(one.saved.score, words),
-                problem=printable(one.problem),
-            )
-            for one in entry.unreadable
-        ],
-        analyses=analyses,
-    )
-
-
-def _received(entry: ExhibitEntry, words: Words) -> Facts:
-    exhibit = entry.exhibit
-    return [
-        (words("exhibit.received_at"), wording.time(exhibit.added_at)),
-        (words("exhibit.received_by"), printable(entry.received_by) if entry.received_by else words("not_stated")),
-        (
-            words("exhibit.reference"),
-            printable(exhibit.reference) if exhibit.reference else words("not_stated"),
-        ),
-        (words("exhibit.size"), wording.size(exhibit.evidence.file.size_bytes, words)),
-    ]
-
-
-def _file_facts(entry: ExhibitEntry, words: Words) -> Facts:
-    evidence = entry.exhibit.evidence
-    video, audio, container = evidence.video, evidence.audio, evidence.container
-    size = {"width": video.width, "height": video.height}
-    stored = {"coded_width": video.coded_width, "coded_height": video.coded_height, "rotation": video.rotation_deg}
-    as_stored = (video.width, video.height) == (video.coded_width, video.coded_height) and not video.rotation_deg
-    facts = [
-        (words("exhibit.container"), printable(container.format_name)),
-        (words("exhibit.codec"), printable(video.codec + (f", {video.profile}" if video.profile else ""))),
-        (
-            words("exhibit.frame_size"),
-            words("exhibit.frame_size_value", **size)
-            if as_stored
-            else words("exhibit.frame_size_stored", **size, **stored),
-        ),
-        (words("exhibit.pixel_format"), f"{printable(video.pixel_format)}, {video.bit_depth} {words('exhibit.bit')}"),
-    ]
-    if evidence.kind == "still":
-        colour = printable(video.colour_space) if video.colour_space else words("not_stated")
-        return [*facts, (words("exhibit.kind"), words("exhibit.still")), (words("exhibit.colour"), colour)]
-    kind = words("exhibit.rate_variable" if video.variable_frame_rate else "exhibit.rate_constant")
-    rate = words("exhibit.per_second", rate=f"{video.average_fps:.3f}", kind=kind) if video.average_fps else kind
-    keys = f"{video.keyframe_count:,}"
-    if video.keyframe_interval_s:
-        keys = words("exhibit.key_frames_every", count=keys, seconds=f"{video.keyframe_interval_s:.2f} s")
-    colours = ", ".join(filter(None, (video.colour_space, video.colour_range)))
-    sound = words("none")
-    if audio:
-        sound = words(
-            "exhibit.sound_value",
-            codec=printable(audio.codec),
-            rate=f"{audio.sample_rate_hz:,}",
-            channels=audio.channels,
-        )
-    return [
-        *facts,
-        (words("exhibit.duration"), wording.seconds(video.duration_s, words)),
-        (words("exhibit.frames"), f"{video.frame_count:,}"),
-        (words("exhibit.frame_rate"), rate),
-        (words("exhibit.time_base"), f"{video.time_base.numerator}/{video.time_base.denominator} s"),
-        (words("exhibit.key_frames"), keys),
-        (words("exhibit.colour"), printable(colours) if colours else words("not_stated")),
-        (words("exhibit.sound"), sound),
-        (
-            words("exhibit.bit_rate"),
-            f"{container.bit_rate / 1000:,.0f} kbit/s" if container.bit_rate else words("not_stated"),
-        ),
-    ]
 
 
 def _commands(record: CaseRecord, words: Words) -> Facts:
