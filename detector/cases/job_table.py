@@ -16,7 +16,7 @@ import duckdb
 from detector.cases.chain import append_event
 from detector.cases.codec import canonical
 from detector.cases.database import Database, in_utc, insert, rows, to_column, utc_now
-from detector.cases.entries import storable
+from detector.cases.entries import require_open, storable
 from detector.cases.identifiers import new_id
 from detector.cases.types import Event, Job, JobRequest, JobState
 from detector.errors import StoreError
@@ -31,6 +31,7 @@ _LEFT_AS = {
     "analysis_failed": "failed",
     "analysis_cancelled": "cancelled",
 }
+_UNENDED = "'queued', 'running'"
 
 
 class JobTable:
@@ -41,25 +42,34 @@ class JobTable:
         self._actor = actor
 
     def add(self, request: JobRequest, *, author: str = "") -> Job:
-        """Queue a job that `author` asked for, by default who opened the store. Raises StoreError for an unknown
-        exhibit."""
-        job_id, who = new_id("j"), storable(author) or self._actor
+        """Queue a job that `author` asked for, by default who opened the store. The same request again, while a job
+        for it waits or runs, is that job. Raises StoreError for an unknown exhibit, and for one of an archived case."""
+        new, who = new_id("j"), storable(author) or self._actor
+        model_ids, settings = json.dumps(request.model_ids), canonical(request.settings.to_dict())
 
-        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+        def change(cursor: duckdb.DuckDBPyConnection) -> str:
+            known = cursor.execute(
+                f"SELECT job_id FROM jobs WHERE exhibit_id = ? AND model_ids_json = ? AND settings_json = ? "
+                f"AND state IN ({_UNENDED}) ORDER BY job_id LIMIT 1",
+                [request.exhibit_id, model_ids, settings],
+            ).fetchone()
+            if known is not None:
+                return str(known[0])
             found = cursor.execute("SELECT case_id FROM exhibits WHERE exhibit_id = ?", [request.exhibit_id]).fetchone()
             if found is None:
                 raise StoreError(
                     f"There is no exhibit {request.exhibit_id!r} to analyse. Add the file to a case first."
                 )
+            require_open(cursor, found[0])
             insert(
                 cursor,
                 "jobs",
                 {
-                    "job_id": job_id,
+                    "job_id": new,
                     "case_id": found[0],
                     "exhibit_id": request.exhibit_id,
-                    "model_ids_json": json.dumps(request.model_ids),
-                    "settings_json": canonical(request.settings.to_dict()),
+                    "model_ids_json": model_ids,
+                    "settings_json": settings,
                     "state": "queued",
                     "created_at": to_column(utc_now()),
                     "attempts": 0,
@@ -68,15 +78,15 @@ class JobTable:
                 },
             )
             details = {
-                "job_id": job_id,
+                "job_id": new,
                 "exhibit_id": request.exhibit_id,
                 "model_ids": list(request.model_ids),
                 "settings": request.settings.to_dict(),
             }
             append_event(cursor, found[0], "analysis_requested", who, details)
+            return new
 
-        self._database.write(change)
-        return self.get(job_id)
+        return self.get(self._database.write(change))
 
     def get(self, job_id: str) -> Job:
         """Raises StoreError for an unknown job."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -20,8 +21,14 @@ _POLL_S = 1.0
 
 def follow(job_id: str) -> None:
     """Remember that this session asked for the job; the address keeps it over a reload of the page."""
-    st.session_state[_MINE] = [job_id, *_mine()]
-    st.query_params["jobs"] = ",".join(st.session_state[_MINE][:_IN_ADDRESS])
+    st.query_params["jobs"] = remember([job_id])
+
+
+def remember(job_ids: Sequence[str]) -> str:
+    """Put jobs that this session asked for at the head of its list; returns what the address of the queue says of the
+    list."""
+    st.session_state[_MINE] = list(dict.fromkeys([*job_ids, *_mine()]))
+    return ",".join(st.session_state[_MINE][:_IN_ADDRESS])
 
 
 def _mine() -> list[str]:

@@ -73,8 +73,9 @@ def _fused_by_default() -> set[str]:
     return {id_ for name, own in members.items() if own for id_ in (name, *(str(one["model_id"]) for one in own))}
 
 
-def choose() -> tuple[str, ...]:
-    """Let the user pick the default set, one model or several; each with what was measured about it."""
+def choose(key: str = "analyse") -> tuple[str, ...]:
+    """Let the user pick the default set, one model or several, each with what was measured about it; the widgets' keys
+    begin with `key`."""
     try:
         offered = {card.model_id: card for card in cards()}
         default = default_ids() if offered else ()
@@ -92,10 +93,10 @@ def choose() -> tuple[str, ...]:
         captions=[markup.plain(", ".join(default)), "One model alone.", "Where they disagree, the conclusion says so."][
             : len(ways)
         ],
-        key="analyse_models",
+        key=f"{key}_models",
         horizontal=True,
     )
-    chosen = default if way == _DEFAULT else _pick(way, offered, default)
+    chosen = default if way == _DEFAULT else _pick(way, offered, default, key)
     telling, beside = _deciding_first([offered[model_id] for model_id in chosen])
     for card in telling:
         markup.note(f"{card.title}. {kind_of(card).title} · {model_card.headline(card)}")
@@ -117,13 +118,13 @@ def _deciding_first(chosen: Sequence[ModelCard]) -> tuple[list[ModelCard], list[
     return fusing, [card for card in chosen if card not in fusing and card.model_id not in members]
 
 
-def _pick(way: str, offered: Mapping[str, ModelCard], default: Sequence[str]) -> tuple[str, ...]:
+def _pick(way: str, offered: Mapping[str, ModelCard], default: Sequence[str], key: str) -> tuple[str, ...]:
     def title(model_id: str) -> str:
         return revealed(offered[model_id].title)
 
     if way == _ONE:
         return (
-            st.selectbox("Model", list(offered), format_func=title, key="analyse_one", label_visibility="collapsed"),
+            st.selectbox("Model", list(offered), format_func=title, key=f"{key}_one", label_visibility="collapsed"),
         )
     return tuple(
         st.multiselect(
@@ -131,7 +132,7 @@ def _pick(way: str, offered: Mapping[str, ModelCard], default: Sequence[str]) ->
             list(offered),
             default=[model_id for model_id in default if model_id in offered],
             format_func=title,
-            key="analyse_several",
+            key=f"{key}_several",
             label_visibility="collapsed",
         )
     )
