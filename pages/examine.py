@@ -38,7 +38,7 @@ def render() -> None:
     try:
         exhibit, record = _chosen(place)
         case = services.current().store.case(exhibit.case_id)
-        withheld = services.current().store.statements.scores_withheld(exhibit.exhibit_id)
+        withheld = services.current().store.statements.scores_withheld(exhibit.exhibit_id, who)
         if record is None or withheld:
             view_log.record(who, case.case_id, exhibit_id=exhibit.exhibit_id)
             _show_without_scores(case, exhibit, who, withheld=withheld and record is not None)

@@ -50,7 +50,7 @@ def set_from_cases(store: CaseStore, name: str, provenance: str) -> CaseSet:
     """
     if not name.strip() or not provenance.strip():
         raise CalibrationError("A calibration set needs a name and its provenance: how is the truth known?")
-    withheld, digest = store.statements.withheld_files(), cache(_digest_or_none)
+    withheld, digest = store.statements.files_without_opinion(), cache(_digest_or_none)
     found: dict[str, list[LabelledAnalysis]] = {}
     for one in store.statements.labelled_analyses(closed_only=True):
         found.setdefault(one.sha256, []).append(one)

@@ -61,7 +61,8 @@ class CaseMetadata:
         return self._change(case_id, "tags_changed", change, author)
 
     def set_blind_first(self, case_id: str, blind_first: bool, *, author: str = "") -> Case:
-        """Whether scores of this case's exhibits wait for an opinion (`StatementRepository.scores_withheld`)."""
+        """Whether scores of this case's exhibits wait for an opinion of whoever would be told
+        (`StatementRepository.scores_withheld`)."""
 
         def change(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             require_open(cursor, case_id)

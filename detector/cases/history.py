@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 from typing import Any
 
 import duckdb
 
+from detector.cases.blind_phase import opined_by, withheld_from
 from detector.cases.database import rows, to_column
 from detector.cases.records import CASES, case_from_row
 from detector.cases.search_index import TEXTS, folded
@@ -26,17 +28,24 @@ _NEWEST_LABELS = """SELECT case_id, exhibit_id, arg_max(label, record_id) AS lab
 
 
 def read_page(
-    cursor: duckdb.DuckDBPyConnection, search: str, wanted: CaseFilter, order: Order, limit: int, offset: int
+    cursor: duckdb.DuckDBPyConnection,
+    search: str,
+    wanted: CaseFilter,
+    order: Order,
+    limit: int,
+    offset: int,
+    reader: str = "",
 ) -> CasePage:
     """Every word of `search` must occur somewhere in the case's texts, ignoring letter case and accents, or begin the
-    SHA-256 of one of its exhibits."""
-    conditions, values = _conditions(search, wanted)
+    SHA-256 of one of its exhibits. What waits for a blind opinion of `reader` is not told."""
+    with_opinion = opined_by(cursor, reader)
+    conditions, values = _conditions(search, wanted, with_opinion)
     source = f"FROM ({CASES}) AS cases WHERE {conditions}"
     query = f"SELECT *, count(*) OVER () AS total {source} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
     found = rows(cursor, query, [*values, limit, offset])
     # A page past the end has no row to tell the total.
     total = found[0]["total"] if found else cursor.execute(f"SELECT count(*) {source}", values).fetchall()[0][0]
-    return CasePage(tuple(_summaries(cursor, [case_from_row(row) for row in found])), total)
+    return CasePage(tuple(_summaries(cursor, [case_from_row(row) for row in found], with_opinion)), total)
 
 
 def read_facets(cursor: duckdb.DuckDBPyConnection) -> Facets:
@@ -52,12 +61,15 @@ def read_facets(cursor: duckdb.DuckDBPyConnection) -> Facets:
     return Facets(counted("status"), counted("unnest(tags)"), counted("examiner", "examiner <> ''"))
 
 
-def read_hits(cursor: duckdb.DuckDBPyConnection, search: str, wanted: CaseFilter, limit: int) -> list[Hit]:
-    """The texts themselves, of the cases that `read_page` finds; most recently active cases first."""
+def read_hits(
+    cursor: duckdb.DuckDBPyConnection, search: str, wanted: CaseFilter, limit: int, reader: str = ""
+) -> list[Hit]:
+    """The texts themselves, of the cases that `read_page` finds; most recently active cases first. Opinions on what
+    waits for one of `reader` are left out."""
     words = _words(search)
     if not words:
         return []
-    conditions, values = _conditions(search, wanted)
+    conditions, values = _conditions(search, wanted, opined_by(cursor, reader))
     cases = [
         case_from_row(row)
         for row in rows(
@@ -82,9 +94,12 @@ def read_hits(cursor: duckdb.DuckDBPyConnection, search: str, wanted: CaseFilter
         AND list_bool_or(list_transform(?::VARCHAR[], lambda word: starts_with(sha256, word))) ORDER BY exhibit_id"""
     for case_id, exhibit_id, sha256 in cursor.execute(query, [*named, begun]).fetchall():
         by_case[case_id].append(Hit(named[case_id], "hash", exhibit_id, exhibit_id, sha256))
+    waiting = withheld_from(cursor, reader)
     for kind, place in found:
         if (kind, place) in texts:
             case_id, exhibit_id, text = texts[kind, place]
+            if kind == "opinion" and exhibit_id in waiting:
+                continue
             by_case[case_id].append(Hit(named[case_id], kind, place, exhibit_id, excerpt(text, words)))
     return [hit for case in cases for hit in by_case[case.case_id]][:limit]
 
@@ -136,7 +151,7 @@ def _texts(
     return texts
 
 
-def _conditions(search: str, wanted: CaseFilter) -> tuple[str, list[Any]]:
+def _conditions(search: str, wanted: CaseFilter, with_opinion: Collection[str] = ()) -> tuple[str, list[Any]]:
     conditions = ["true"]
     values: list[Any] = []
 
@@ -159,10 +174,11 @@ def _conditions(search: str, wanted: CaseFilter) -> tuple[str, list[Any]]:
         placeholders = ", ".join("?" for _ in wanted.labels)
         newest = _NEWEST_LABELS.format(among="true")
         # A filter that found a conclusion which waits for a blind opinion would tell it.
-        released = "blind_first = false OR exhibit_id IN (SELECT opinions.exhibit_id FROM opinions)"
+        released = "blind_first = false OR list_contains(?::VARCHAR[], exhibit_id)"
         add(
             f"case_id IN (SELECT case_id FROM ({newest}) AS newest WHERE label IN ({placeholders}) AND ({released}))",
             *wanted.labels,
+            list(with_opinion),
         )
     for word in _words(search):
         places = f"case_id IN (SELECT search_texts.case_id FROM search_texts WHERE contains(folded, {folded('?')}))"
@@ -174,7 +190,9 @@ def _conditions(search: str, wanted: CaseFilter) -> tuple[str, list[Any]]:
     return " AND ".join(conditions), values
 
 
-def _summaries(cursor: duckdb.DuckDBPyConnection, cases: list[Case]) -> list[CaseSummary]:
+def _summaries(
+    cursor: duckdb.DuckDBPyConnection, cases: list[Case], with_opinion: Collection[str]
+) -> list[CaseSummary]:
     """A handful of queries however many cases there are."""
     if not cases:
         return []
@@ -189,9 +207,6 @@ def _summaries(cursor: duckdb.DuckDBPyConnection, cases: list[Case]) -> list[Cas
         for table in ("analyses", "notes", "signatures")
     }
     names = grouped(f"SELECT case_id, list(file_name ORDER BY number) FROM exhibits WHERE {among} GROUP BY case_id")
-    with_opinion = {
-        found for (found,) in cursor.execute(f"SELECT exhibit_id FROM opinions WHERE {among}", ids).fetchall()
-    }
     newest = _NEWEST_LABELS.format(among=among)
     labels: dict[str, list[tuple[str, Any]]] = {}
     query = (

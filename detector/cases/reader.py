@@ -66,10 +66,16 @@ class CaseReader:
         return self.layout.artefacts
 
     def cases(
-        self, search: str = "", limit: int = 100, offset: int = 0, *, wanted: CaseFilter | None = None
+        self,
+        search: str = "",
+        limit: int = 100,
+        offset: int = 0,
+        *,
+        wanted: CaseFilter | None = None,
+        reader: str = "",
     ) -> list[CaseSummary]:
-        """Newest activity first, archived cases left out unless `wanted` asks for them."""
-        return list(self.history(search, wanted, limit=limit, offset=offset).summaries)
+        """Newest activity first, archived cases left out unless `wanted` asks for them; `reader` as in `history`."""
+        return list(self.history(search, wanted, limit=limit, offset=offset, reader=reader).summaries)
 
     def history(
         self,
@@ -79,20 +85,24 @@ class CaseReader:
         order: Order = "activity",
         limit: int = 100,
         offset: int = 0,
+        reader: str = "",
     ) -> CasePage:
-        """One page of the cases that a filter admits and in whose texts every word of the search occurs."""
+        """One page of the cases that a filter admits and in whose texts every word of the search occurs. Conclusions
+        in blind-first cases are told, and found, only where `reader` has recorded an opinion; to nobody in particular
+        none of them is."""
         with self._database.snapshot() as cursor:
-            return read_page(cursor, storable(search), wanted or CaseFilter(), order, limit, offset)
+            return read_page(cursor, storable(search), wanted or CaseFilter(), order, limit, offset, reader)
 
     def facets(self) -> Facets:
         """The values that cases can be filtered by."""
         with self._database.snapshot() as cursor:
             return read_facets(cursor)
 
-    def search(self, search: str, *, wanted: CaseFilter | None = None, limit: int = 100) -> list[Hit]:
-        """The texts that hold the words: titles, names, notes, bookmarks, opinions and the like, with their place."""
+    def search(self, search: str, *, wanted: CaseFilter | None = None, limit: int = 100, reader: str = "") -> list[Hit]:
+        """The texts that hold the words: titles, names, notes, bookmarks, opinions and the like, with their place;
+        `reader` as in `history`."""
         with self._database.snapshot() as cursor:
-            return read_hits(cursor, storable(search), wanted or CaseFilter(), limit)
+            return read_hits(cursor, storable(search), wanted or CaseFilter(), limit, reader)
 
     def case(self, case_id: str) -> Case:
         """The case as it is now, archived or not."""

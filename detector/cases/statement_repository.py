@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import duckdb
 
+from detector.cases.blind_phase import withheld_from
 from detector.cases.chain import PASSIVE_ACTIONS, append_event, read_events, read_head
 from detector.cases.codec import canonical
 from detector.cases.database import Database, insert, to_column, utc_now
@@ -86,15 +87,22 @@ class StatementRepository:
         with self._database.read() as cursor:
             return _scores_opened_by(cursor, case_of(cursor, exhibit_id), exhibit_id)
 
-    def scores_withheld(self, exhibit_id: str) -> bool:
-        """Whether a page should keep the scores of this exhibit back: its case is blind-first and no opinion on it has
-        been recorded yet."""
-        with self._database.read() as cursor:
-            case = read_case(cursor, case_of(cursor, exhibit_id))
-            return case.blind_first and not _opinions(cursor, exhibit_id=exhibit_id)
+    def scores_withheld(self, exhibit_id: str, reader: str) -> bool:
+        """Whether the scores of this exhibit must not be told to `reader` (empty: who opened the store) yet: its case
+        is blind-first and they have recorded no opinion on it, whatever others did."""
+        return exhibit_id in self.withheld_in(self._read(lambda cursor: case_of(cursor, exhibit_id)), reader)
 
-    def withheld_files(self) -> frozenset[str]:
-        """SHA-256 of every file whose scores a page should keep back, in whatever case (`scores_withheld`)."""
+    def withheld_in(self, case_id: str, reader: str) -> frozenset[str]:
+        """The exhibits of a case whose scores must not be told to `reader` yet (`scores_withheld`)."""
+        return self._read(lambda cursor: frozenset(withheld_from(cursor, self._who(reader), case_id)), case_id)
+
+    def withheld_files(self, reader: str) -> frozenset[str]:
+        """SHA-256 of every file whose scores must not be told to `reader` yet, in whatever case (`scores_withheld`)."""
+        return self._read(lambda cursor: frozenset(withheld_from(cursor, self._who(reader)).values()))
+
+    def files_without_opinion(self) -> frozenset[str]:
+        """SHA-256 of every file of a blind-first case on which nobody has recorded an opinion: statistics over many
+        files, which tell no single one's score, leave these out whoever reads them."""
         query = """
             SELECT sha256 FROM exhibits JOIN case_states USING (case_id)
             WHERE blind_first AND exhibit_id NOT IN (SELECT opinions.exhibit_id FROM opinions)

@@ -112,6 +112,11 @@ class CaseStore(CaseReader):
         self._database.close()
 
     @property
+    def actor(self) -> str:
+        """Who opened the store: whose name everything bears that is done without another."""
+        return self._actor
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._database.closed
@@ -230,8 +235,8 @@ class CaseStore(CaseReader):
 
     def scored_files(self, window: Window) -> ScoredFiles:
         """What the newest analysis of each file of the window says, for statistics over many: files whose scores are
-        withheld (`statements.withheld_files`) are left out."""
-        withheld = self.statements.withheld_files()
+        waiting for their first blind opinion (`statements.files_without_opinion`) are left out."""
+        withheld = self.statements.files_without_opinion()
         with self._database.snapshot() as cursor:
             return read_scored_files(cursor, self.artefact_dir, window, withheld)
 
@@ -295,7 +300,15 @@ class CaseStore(CaseReader):
 
     def export_case(self, case_id: str, path: Path, *, include_evidence: bool = False, author: str = "") -> Path:
         """Write the whole case, and whether it verified, as a zip whose manifest lists the SHA-256 of every member (see
-        `export`); the log keeps the zip's own SHA-256."""
+        `export`); the log keeps the zip's own SHA-256. Raises StoreError where scores, which it holds, wait for a blind
+        opinion of `author`."""
+        if waiting := self.statements.withheld_in(case_id, author):
+            names = ", ".join(one.reference for one in self.exhibits(case_id) if one.exhibit_id in waiting)
+            raise StoreError(
+                f"The case is examined blind first, and {storable(author) or self._actor} has recorded no opinion on "
+                f"{names} yet. The bundle holds all scores and was not written. Record an opinion first, under the "
+                "same name."
+            )
         outcome = self.verify(case_id)
         with self._database.snapshot() as cursor:
             write_bundle(cursor, self.layout, case_id, path, outcome, include_evidence=include_evidence)

@@ -28,7 +28,8 @@ CURRENT: tuple[Status, ...] = ("open", "in_review", "closed")
 class Case:
     """`reference` is the laboratory's number; where none was given the store allots one (FW-2026-0001). `updated_at` is
     the time of the newest event that changed something. `status_reason` is what was given with the status, always with
-    "archived". `favourite_of` names the people who starred it. In a `blind_first` case scores wait for an opinion."""
+    "archived". `favourite_of` names the people who starred it. In a `blind_first` case scores wait
+    for an opinion of whoever would be told."""
 
     case_id: str
     reference: str
@@ -46,7 +47,8 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class CaseSummary:
     """A line of the case list. `labels` holds the newest conclusion of each exhibit that has one, in exhibit order;
-    those that wait for a blind opinion are left out and counted in `labels_withheld`. `signed` counts signatures."""
+    those that wait for the reader's blind opinion are left out and counted in `labels_withheld`. `signed` counts
+    signatures."""
 
     case: Case
     exhibit_count: int

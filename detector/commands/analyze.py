@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.console import DEVICES, FileByFile, add_home, load_models, open_store, plain
+from detector.commands.console import DEVICES, FileByFile, add_author, add_home, load_models, open_store, plain
 from detector.commands.find_case import find_case
 from detector.commands.forensics import lines_of
 from detector.commands.interrupts import Interrupts
@@ -42,6 +42,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--case", metavar="NAME", help="record file and result in this case; it is made if missing")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add_author(parser)
     add_home(parser)
     group = parser.add_argument_group("settings", "part of every result, with their SHA-256")
     for field in fields(AnalysisSettings):
@@ -61,7 +62,7 @@ def _analyze(args: argparse.Namespace) -> int:
     with ExitStack() as closing:
         interrupts = closing.enter_context(Interrupts())
         if args.case:
-            store = open_store(args.home)
+            store = open_store(args.home, args.author)
             closing.callback(store.close)
             # What would refuse the result is found out before the work, not after it.
             known = find_case(store, args.case)
@@ -76,6 +77,8 @@ def _analyze(args: argparse.Namespace) -> int:
         for path in args.files:
             with each.of(path):
                 analysis = session.examine(path, interrupts)
+                if analysis is None:
+                    continue
                 _print_result(analysis, args.format)
                 if args.out:
                     _write_result(analysis, args.out)
@@ -95,9 +98,9 @@ class _Session:
     store: CaseStore | None = None
     case_name: str = ""
 
-    def examine(self, path: Path, interrupts: Interrupts) -> Analysis:
+    def examine(self, path: Path, interrupts: Interrupts) -> Analysis | None:
         """Ingest, analyse and, with a case, record one file; an interrupt leaves a whole record or none. With a case
-        what is returned is what is on record."""
+        what is returned is what is on record; None where its scores wait for a blind opinion of who runs this."""
         from detector.analysis import analyze
         from detector.evidence import examine, unaltered
 
@@ -126,17 +129,24 @@ class _Session:
             return self.store.intake.take_in(path)
         return nullcontext(ingest(path, self.evidence_dir))
 
-    def _record(self, store: CaseStore, path: Path, analysis: Analysis) -> Analysis:
+    def _record(self, store: CaseStore, path: Path, analysis: Analysis) -> Analysis | None:
         """The analysis as it is kept. The case is made only now, so that work which came to nothing leaves no empty
         one."""
         case = find_case(store, self.case_name) or store.create_case(self.case_name)
         exhibit = store.add_exhibit(case.case_id, analysis.evidence)
         record = store.save_analysis(exhibit.exhibit_id, analysis, evidence_checked=True)
         store.similarity.fingerprint(exhibit.exhibit_id)
+        print(f"{plain(path.name)}: recorded as {record.record_id} in case {case.case_id}", file=sys.stderr)
+        if store.statements.scores_withheld(exhibit.exhibit_id, ""):
+            print(
+                f"{plain(path.name)}: the case is examined blind first: nothing is printed until {plain(store.actor)} "
+                "has recorded an opinion (see `cases opinion`)",
+                file=sys.stderr,
+            )
+            return None
         store.statements.record_view(
             case.case_id, exhibit_id=exhibit.exhibit_id, record_id=record.record_id, scores=True
         )
-        print(f"{plain(path.name)}: recorded as {record.record_id} in case {case.case_id}", file=sys.stderr)
         return store.analysis(record.record_id)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detector.commands import monitoring, statements
-from detector.commands.console import add_home, open_store, plain
+from detector.commands.console import add_author, add_home, open_store, plain
 from detector.commands.find_case import require_case
 from detector.errors import SettingsError
 
@@ -68,6 +68,8 @@ def add_commands(commands: Any) -> None:
             action.add_argument("case", nargs="?", help="case id, reference or title")
         if action is show:
             action.add_argument("case", help="case id, reference or title")
+        if action in (listing, show, export):
+            add_author(action)
         if action is export:
             action.add_argument("--out", type=Path, required=True, metavar="FILE")
         add_home(action)
@@ -83,8 +85,8 @@ def _wanted(args: argparse.Namespace) -> CaseFilter:
 
 
 def _list(args: argparse.Namespace) -> int:
-    with open_store(args.home) as store:
-        for summary in store.cases(args.search, limit=args.limit, wanted=_wanted(args)):
+    with open_store(args.home, args.author) as store:
+        for summary in store.cases(args.search, limit=args.limit, wanted=_wanted(args), reader=store.actor):
             case = summary.case
             if args.format == "json":
                 print(json.dumps(asdict(summary), ensure_ascii=False, default=str))
@@ -107,10 +109,10 @@ def _search(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    with open_store(args.home) as store:
+    with open_store(args.home, args.author) as store:
         case = require_case(store, args.case)
         exhibits = store.exhibits(case.case_id)
-        withheld = {found.exhibit_id for found in exhibits if store.statements.scores_withheld(found.exhibit_id)}
+        withheld = store.statements.withheld_in(case.case_id, args.author)
         records = [record for record in store.analyses(case_id=case.case_id) if record.exhibit_id not in withheld]
         for exhibit_id in dict.fromkeys(record.exhibit_id for record in records):
             store.statements.record_view(case.case_id, exhibit_id=exhibit_id, scores=True)
@@ -132,7 +134,11 @@ def _show(args: argparse.Namespace) -> int:
             "analyses": [asdict(record) for record in records],
             "notes": [asdict(note) for note in store.notes(case.case_id)],
             "bookmarks": [asdict(mark) for mark in store.metadata.bookmarks(case.case_id)],
-            "opinions": [{**asdict(one), "blind": one.blind} for one in store.statements.opinions(case.case_id)],
+            "opinions": [
+                {**asdict(one), "blind": one.blind}
+                for one in store.statements.opinions(case.case_id)
+                if one.exhibit_id not in withheld
+            ],
             "truths": [asdict(one) for one in store.statements.truths(case.case_id)],
             "signatures": [asdict(one) for one in store.statements.signatures(case.case_id)],
             "findings": [asdict(one) for one in store.findings(case.case_id)],
@@ -219,7 +225,7 @@ def _strays(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     if args.all == (args.case is not None):
         raise SettingsError("cases export needs a case or --all, not both.")
-    with open_store(args.home) as store:
+    with open_store(args.home, args.author) as store:
         if args.all:
             store.back_up(args.out)
         else:

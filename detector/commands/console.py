@@ -56,11 +56,20 @@ def add_home(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--home", type=Path, help="folder of the case store (default: FRAMEWITNESS_HOME or the user's)")
 
 
-def open_store(home: Path | None) -> CaseStore:
-    """The case store at `home` or the default place. Raises StoreError, also while the app has it open."""
+def add_author(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names who is shown what the command hands out: in a blind-first case, only what their own
+    opinions have released; and whom the log names for it."""
+    parser.add_argument(
+        "--author", default="", metavar="NAME", help="who is shown it (default: the user of this system)"
+    )
+
+
+def open_store(home: Path | None, author: str = "") -> CaseStore:
+    """The case store at `home` or the default place, opened by `author`, by default the user of this system. Raises
+    StoreError, also while the app has it open."""
     from detector.cases import CaseStore, default_home
 
-    return CaseStore.open(home or default_home())
+    return CaseStore.open(home or default_home(), actor=author.strip() or None)
 
 
 def load_models(names: str | None, device: str) -> tuple[LoadedModel, ...]:

@@ -44,7 +44,7 @@ def _annotate(args: argparse.Namespace) -> int:
     from detector.report.annotated_video import annotate_video, heatmap_model
     from detector.report.exchange import require_original
 
-    with open_store(args.home) as store, Interrupts() as interrupts, interrupts.deferred():
+    with open_store(args.home, args.author) as store, Interrupts() as interrupts, interrupts.deferred():
         for record, out in records_and_files(store, args, ".mp4"):
             analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence
             require_original(evidence.file.path, evidence.file.sha256)
@@ -71,7 +71,7 @@ def _contact_sheet(args: argparse.Namespace) -> int:
 
     if not 1 <= args.count <= MOST_FACES:
         raise SettingsError(f"--count is from 1 to {MOST_FACES}, not {args.count}.")
-    with open_store(args.home) as store:
+    with open_store(args.home, args.author) as store:
         illustrator = Illustrator(None if args.no_heatmap else Explainer(store.home / "heatmaps"), ())
         for record, out in records_and_files(store, args, ".png"):
             analysis, evidence = store.analysis(record.record_id), store.exhibit(record.exhibit_id).evidence

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from detector.commands.console import add_home, open_store
+from detector.commands.console import add_author, add_home, open_store
 from detector.commands.find_case import require_case
 from detector.commands.find_record import require_record
 from detector.errors import SettingsError
@@ -31,6 +31,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--as", dest="form", choices=list(forms), required=True)
     parser.add_argument("--language", default="en", help="of the HTML report: en, ar or es (default: en)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    add_author(parser)
     add_home(parser)
     parser.set_defaults(run_command=_exchange)
 
@@ -45,7 +46,7 @@ def _exchange(args: argparse.Namespace) -> int:
             f"--as {args.form} is not offered of {'one analysis' if args.record else 'a whole case'}; choose from "
             f"{', '.join(form.key for form in offered)}."
         )
-    with open_store(args.home) as store:
+    with open_store(args.home, args.author) as store:
         if args.record:
             record = require_record(store, args.record)
             case_id, record_id = record.case_id, record.record_id

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detector.commands.console import add_author
 from detector.commands.find_case import find_case, require_case
 from detector.errors import SettingsError, StoreError
 
@@ -26,6 +27,7 @@ def add_record(parser: argparse.ArgumentParser, file: str) -> None:
     parser.add_argument("--case", metavar="NAME", help="the same, for a case whose name reads like a record id")
     parser.add_argument("--all", action="store_true", help="one file for each analysed exhibit, in the folder OUT")
     parser.add_argument("--out", type=Path, required=True, metavar=file)
+    add_author(parser)
 
 
 def records_and_files(store: CaseStore, args: argparse.Namespace, suffix: str) -> list[tuple[AnalysisRecord, Path]]:

@@ -58,7 +58,7 @@ def _bundle(args: argparse.Namespace) -> int:
     from detector.replay import write_replay_bundle
     from detector.report.exchange import log_export
 
-    with open_store(args.home) as store:
+    with open_store(args.home, args.author) as store:
         form = "replay-with-input" if args.with_input else "replay"
         for record, out in records_and_files(store, args, ".zip"):
             sha256 = write_replay_bundle(store, record.record_id, out, include_input=args.with_input)

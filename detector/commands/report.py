@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.commands.console import add_home, open_store, plain
+from detector.commands.console import add_author, add_home, open_store, plain
 from detector.commands.find_case import require_case
 from detector.errors import SettingsError, StoreError
 
@@ -47,6 +47,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--verify", type=Path, metavar="FILE.pdf", help="check a report instead of writing one")
     parser.add_argument("--trust", type=Path, action="append", default=[], metavar="FILE.pem", help="root certificate")
     parser.add_argument("--format", choices=("json", "text"), default="text")
+    add_author(parser)
     add_home(parser)
     parser.set_defaults(run_command=_run)
 
@@ -70,7 +71,7 @@ def _write(args: argparse.Namespace) -> int:
 
     signer = load_signer(args.sign, _passphrase()) if args.sign is not None else None
     stamper = time_stamper(args.timestamp) if args.timestamp else None
-    with open_store(args.home) as store:
+    with open_store(args.home, args.author) as store:
         case_id = require_case(store, args.case).case_id
         pdf = issue_report(
             store,

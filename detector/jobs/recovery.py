@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from detector.cases import CaseStore, Job
 from detector.errors import StoreError
 from detector.jobs import spool
@@ -47,4 +49,6 @@ def import_result(store: CaseStore, job: Job) -> bool:
     record = store.save_analysis(job.exhibit_id, result, evidence_checked=True)
     store.jobs.finish(job.job_id, record.record_id)
     spool.discard(folder, job.job_id)
+    with suppress(StoreError):  # whether it was seen before can be asked later as well
+        store.similarity.fingerprint(job.exhibit_id)
     return True

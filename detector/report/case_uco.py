@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from detector.cases.blind_phase import TELLING_ACTIONS
 from detector.cases.codec import canonical
 from detector.cases.types import Event
 from detector.report.record import CaseRecord, ExhibitEntry
@@ -159,7 +160,7 @@ class _Maker:
         return self.graph.add("uco-core:UcoObject", "case", uco_core__name=text(self.record.case.reference))
 
     def _event(self, event: Event) -> str:
-        hidden = self.record.scores_withheld and event.action == "analysis_saved"
+        hidden = self.record.scores_withheld and event.action in TELLING_ACTIONS
         details = _HIDDEN if hidden else canonical(event.details)
         exhibit, record_id = (str(event.details.get(name) or "") for name in ("exhibit_id", "record_id"))
         sealed = _sealed(event)

@@ -30,6 +30,7 @@ def collect(
     models: Iterable[LoadedModel] | None = None,
     verify: bool = True,
     exhibit_ids: Sequence[str] | None = None,
+    reader: str = "",
 ) -> CaseRecord:
     """The record of a case as it stands. Reads only: nothing is written to the store. `exhibit_ids` are the exhibits to
     cover, None for all; of the others no analysis is read, and no statement or note on them is in the record.
@@ -38,7 +39,8 @@ def collect(
     the others are loaded by name when a heatmap needs them. `verify` recomputes the case's log and hashes; without it
     the report says that this was not done. Raises StoreError for an unknown case or exhibit, SettingsError where no
     exhibit is chosen; an analysis that cannot be read is in the record as such. Of an exhibit whose scores wait for a
-    blind opinion no analysis is read at all.
+    blind opinion of `reader` (empty: who opened the store) no analysis is read at all, and others' opinions on it are
+    left out.
     """
     case = store.case(case_id)
     every = store.exhibits(case_id)
@@ -49,13 +51,14 @@ def collect(
     received = {str(_record_id(event)): event.actor for event in events if event.action == "exhibit_added"}
     findings = store.findings(case_id)
     exhibits = []
+    withheld = store.statements.withheld_in(case_id, reader)
     for exhibit in every:
         if exhibit.exhibit_id not in chosen:
             continue
         received_by = received.get(exhibit.exhibit_id, "")
         problem = _original_problem(exhibit, outcome)
         about = tuple(one for one in findings if one.exhibit_id == exhibit.exhibit_id)
-        if store.statements.scores_withheld(exhibit.exhibit_id):
+        if exhibit.exhibit_id in withheld:
             exhibits.append(ExhibitEntry(exhibit, (), problem, withheld=True, received_by=received_by, findings=about))
             continue
         entries, unreadable = [], []
@@ -88,14 +91,16 @@ def collect(
             check_passed=None if outcome is None else outcome.ok,
             outcome=outcome,
         ),
-        opinions=tuple(one for one in store.statements.opinions(case_id) if one.exhibit_id in chosen),
+        opinions=tuple(
+            one
+            for one in store.statements.opinions(case_id)
+            if one.exhibit_id in chosen and one.exhibit_id not in withheld
+        ),
         truths=tuple(one for one in store.statements.truths(case_id) if one.exhibit_id in chosen),
         signatures=tuple(store.statements.signatures(case_id)),
         sign_off=store.statements.sign_off(case_id),
         left_out=tuple(
-            ExhibitEntry(one, withheld=store.statements.scores_withheld(one.exhibit_id))
-            for one in every
-            if one.exhibit_id not in chosen
+            ExhibitEntry(one, withheld=one.exhibit_id in withheld) for one in every if one.exhibit_id not in chosen
         ),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from detector.cases.blind_phase import TELLING_ACTIONS
 from detector.cases.chain import PASSIVE_ACTIONS
 from detector.cases.codec import canonical
 from detector.cases.types import Event
@@ -156,7 +157,7 @@ def _statement(record: CaseRecord, shown: int, words: Words) -> str:
 
 
 def _event(event: Event, words: Words, *, hidden: bool) -> EventData:
-    details = "" if hidden and event.action == "analysis_saved" else _details(event.details)
+    details = "" if hidden and event.action in TELLING_ACTIONS else _details(event.details)
     return EventData(
         sequence=str(event.sequence),
         when=wording.time_in_a_row(event.at),

@@ -19,28 +19,37 @@ if TYPE_CHECKING:
 
 
 def case_form(
-    store: CaseStore, case_id: str, key: str, *, explainer: Explainer | None = None, language: str = "en"
+    store: CaseStore,
+    case_id: str,
+    key: str,
+    *,
+    explainer: Explainer | None = None,
+    language: str = "en",
+    reader: str = "",
 ) -> bytes:
-    """A whole case in one of `CASE_FORMS`; what waits for a blind opinion is not in it. `explainer` and `language` are
-    for the HTML report. Raises StoreError, SettingsError for an unknown form."""
+    """A whole case in one of `CASE_FORMS`; what waits for a blind opinion of `reader` (empty: who opened the store) is
+    not in it. `explainer` and `language` are for the HTML report. Raises StoreError, SettingsError for an unknown
+    form."""
     from detector.report.case_uco import case_uco
     from detector.report.collect import collect
     from detector.report.html import render_case_html
 
     if key == "html":
-        return render_case_html(store, case_id, language=language, explainer=explainer)
+        return render_case_html(store, case_id, language=language, explainer=explainer, reader=reader)
     if key == "case-uco":
-        return case_uco(collect(store, case_id))
-    return _table(_analyses(store, case_id), key)
+        return case_uco(collect(store, case_id, reader=reader))
+    return _table(_analyses(store, case_id, reader), key)
 
 
-def record_form(store: CaseStore, record_id: str, key: str, *, explainer: Explainer | None = None) -> bytes:
-    """One saved analysis in one of `RECORD_FORMS`. Raises StoreError, also where its scores wait for a blind opinion or
-    the original is not the one on record; SettingsError for an unknown form."""
+def record_form(
+    store: CaseStore, record_id: str, key: str, *, explainer: Explainer | None = None, reader: str = ""
+) -> bytes:
+    """One saved analysis in one of `RECORD_FORMS`. Raises StoreError, also where its scores wait for a blind opinion of
+    `reader` or the original is not the one on record; SettingsError for an unknown form."""
     from detector.replay import write_replay_bundle
 
     record = store.record(record_id)
-    require_opinion(store, record.exhibit_id)
+    require_opinion(store, record.exhibit_id, reader)
     if key in ("replay", "replay-with-input"):
         with tempfile.TemporaryDirectory(prefix="framewitness-") as folder:
             path = Path(folder) / "replay.zip"
@@ -61,14 +70,16 @@ def log_export(
     store: CaseStore, case_id: str, form: str, file_name: str, sha256: str, *, record_id: str = "", actor: str = ""
 ) -> None:
     """Put an export on record: as one of a single analysis where `record_id` names one. Where scores of the case wait
-    for an opinion, and were left out, it is one event an exhibit whose scores were not: nobody was shown the others."""
+    for an opinion of `actor`, and were left out, it is one event an exhibit whose scores were not: they were not shown
+    the others."""
     told = {"file_name": file_name, "sha256": sha256, "form": form}
     shown: list[dict[str, str]] = [{}]
     if record_id:
         shown = [{"record_id": record_id, "exhibit_id": store.record(record_id).exhibit_id}]
     else:
         ids = [exhibit.exhibit_id for exhibit in store.exhibits(case_id)]
-        open_ids = [found for found in ids if not store.statements.scores_withheld(found)]
+        withheld = store.statements.withheld_in(case_id, actor)
+        open_ids = [found for found in ids if found not in withheld]
         if len(open_ids) < len(ids):
             shown = [{"exhibit_id": found} for found in open_ids] or [{"exhibit_id": ""}]
     for part in shown:
@@ -80,12 +91,13 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def require_opinion(store: CaseStore, exhibit_id: str) -> None:
-    """Raise StoreError where the scores of an exhibit wait for a blind opinion."""
-    if store.statements.scores_withheld(exhibit_id):
+def require_opinion(store: CaseStore, exhibit_id: str, reader: str = "") -> None:
+    """Raise StoreError where the scores of an exhibit wait for a blind opinion of `reader` (empty: who opened the
+    store)."""
+    if store.statements.scores_withheld(exhibit_id, reader):
         raise StoreError(
-            "The case is examined blind first, and nobody has recorded an opinion on this exhibit yet: its scores are "
-            "not handed out. Record one first."
+            f"The case is examined blind first, and {reader or store.actor} has recorded no opinion on this exhibit "
+            "yet: its scores are not handed out. Record one first, under the same name."
         )
 
 
@@ -105,10 +117,11 @@ def _table(analyses: list[NamedAnalysis], key: str) -> bytes:
     return writers[key](wide_table(analyses))
 
 
-def _analyses(store: CaseStore, case_id: str) -> list[NamedAnalysis]:
+def _analyses(store: CaseStore, case_id: str, reader: str) -> list[NamedAnalysis]:
+    withheld = store.statements.withheld_in(case_id, reader)
     return [
         NamedAnalysis(store.analysis(record.record_id), exhibit.reference, record.record_id)
         for exhibit in store.exhibits(case_id)
-        if not store.statements.scores_withheld(exhibit.exhibit_id)
+        if exhibit.exhibit_id not in withheld
         for record in store.analyses(exhibit_id=exhibit.exhibit_id)
     ]

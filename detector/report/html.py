@@ -51,14 +51,16 @@ def render_case_html(
     explainer: Explainer | None = None,
     models: Iterable[LoadedModel] | None = None,
     exhibit_ids: Sequence[str] | None = None,
+    reader: str = "",
 ) -> bytes:
-    """The report of a case as it stands, of all exhibits or of those of `exhibit_ids`; the same record gives the same
-    bytes. Raises StoreError for an unknown case or exhibit, SettingsError for an unknown language or no exhibit."""
+    """The report of a case as it stands, of all exhibits or of those of `exhibit_ids`, without the scores that wait for
+    a blind opinion of `reader` (empty: who opened the store); the same record gives the same bytes. Raises StoreError
+    for an unknown case or exhibit, SettingsError for an unknown language or no exhibit."""
     from detector.explain import Explainer
 
     words_of(language)
     drawn = explainer or Explainer(store.home / "heatmaps")
-    record = collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids)
+    record = collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids, reader=reader)
     return case_html(record, language=language)
 
 

@@ -32,15 +32,17 @@ def record_for(
     explainer: Explainer | None = None,
     models: Iterable[LoadedModel] | None = None,
     exhibit_ids: Sequence[str] | None = None,
+    reader: str = "",
 ) -> CaseRecord:
     """The case as a report of this form needs it: the short one shows no heatmap, so none is drawn for it.
-    `exhibit_ids` are the exhibits to cover, None for all."""
+    `exhibit_ids` are the exhibits to cover, None for all. Scores that wait for a blind opinion of `reader` (empty: who
+    opened the store) are left out."""
     from detector.explain import Explainer
 
     require_form(form)
     words_of(language)
     drawn = (explainer or Explainer(store.home / "heatmaps")) if form == "full" else None
-    return collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids)
+    return collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids, reader=reader)
 
 
 def issue_report(
@@ -58,7 +60,8 @@ def issue_report(
     actor: str = "",
 ) -> bytes:
     """The report of a case, signed where a signer is given, and an event in the case's log that it was made. It covers
-    the exhibits `exhibit_ids`, all where None.
+    the exhibits `exhibit_ids`, all where None, and shows `actor`, who made it, no scores that wait for an opinion of
+    theirs.
 
     Raises StoreError for an unknown case or exhibit, SettingsError for an unknown form or language, where no exhibit is
     chosen, or for a failed time stamp.
@@ -71,6 +74,7 @@ def issue_report(
         explainer=explainer,
         models=models,
         exhibit_ids=exhibit_ids,
+        reader=actor,
     )
     pdf = typeset(record, form=form, language=language)
     told = {"form": form, "language": language}

@@ -68,7 +68,8 @@ class UnreadableAnalysis:
 @dataclass(frozen=True, slots=True)
 class ExhibitEntry:
     """One exhibit with its analyses, oldest first. `original_problem` is None where the stored original is there.
-    `withheld` says that scores exist but wait for a blind opinion: then there are no analyses here. `findings` tell
+    `withheld` says that scores exist but wait for a blind opinion of whom the record is
+    read for: then there are no analyses here. `findings` tell
     when the stored file was found to be another, and which analyses that casts doubt on."""
 
     exhibit: Exhibit

@@ -58,7 +58,7 @@ def test_an_opinion_then_the_scores_a_bookmark_and_a_verification(page: playwrig
     open_result(page)
 
     # Held back: the frames can be looked at, nothing of the result has reached the browser.
-    page.get_by_text("Scores held back until an opinion is recorded").wait_for()
+    page.get_by_text("Scores held back until you record your opinion").wait_for()
     page.get_by_text(re.compile(r"Frame 1 of \d+")).wait_for()
     assert not page.locator(".js-plotly-plot").count()
     sent = "".join(received)

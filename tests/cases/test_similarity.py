@@ -70,6 +70,8 @@ def test_a_copy_and_a_recoding_are_found_across_cases(store: CaseStore) -> None:
     same = take_in(store, as_jpeg(ASTRONAUT, 95), "same.jpg")
     recoded = take_in(store, as_jpeg(ASTRONAUT[:, :500], 40), "recoded.jpg")
     other = take_in(store, as_jpeg(data.coffee(), 95), "coffee.jpg")
+    unread = store.similarity.seen_before(first.exhibit_id, decode=False)
+    assert (len(unread.same_file), unread.alike_pictures, unread.not_compared) == (1, (), 4)
     assert store.similarity.fingerprint_missing() == 4
     assert store.similarity.fingerprint_missing() == 0
     found = store.similarity.seen_before(first.exhibit_id)

@@ -70,16 +70,39 @@ def test_a_view_is_recorded_once_in_a_while(
     assert store.case(exhibit.case_id).updated_at == before
 
 
-def test_a_blind_first_case_keeps_scores_back_until_an_opinion(store: CaseStore, exhibit: Exhibit) -> None:
+def test_a_blind_first_case_keeps_scores_back_from_each_person_until_their_own_opinion(
+    store: CaseStore, exhibit: Exhibit
+) -> None:
     store.metadata.set_blind_first(exhibit.case_id, True)
     analyse(store, exhibit)
-    assert store.statements.scores_withheld(exhibit.exhibit_id)
-    (line,) = store.cases()
-    assert (line.labels, line.labels_withheld) == ((), 1)
-    store.statements.give_opinion(exhibit.exhibit_id, "undetermined")
-    assert not store.statements.scores_withheld(exhibit.exhibit_id)
-    (line,) = store.cases()
-    assert (line.labels, line.labels_withheld) == (("inconclusive",), 0)
+    withheld = store.statements.scores_withheld
+    assert withheld(exhibit.exhibit_id, "Ada")
+    store.statements.give_opinion(exhibit.exhibit_id, "undetermined", "a seam", author="Ada")
+    # For each person by itself: Ada may be told, Bea has said nothing yet.
+    assert not withheld(exhibit.exhibit_id, " ADA")
+    assert withheld(exhibit.exhibit_id, "Bea")
+    assert store.statements.withheld_files("Bea") == {exhibit.sha256}
+    assert store.statements.withheld_files("Ada") == store.statements.files_without_opinion() == frozenset()
+    told = {who: store.cases(reader=who)[0] for who in ("", "Ada", "Bea")}
+    assert {who: (line.labels, line.labels_withheld) for who, line in told.items()} == {
+        "": ((), 1),
+        "Ada": (("inconclusive",), 0),
+        "Bea": ((), 1),
+    }
+    assert [len(store.search("seam", reader=who)) for who in ("Ada", "Bea")] == [1, 0]
+    wanted = CaseFilter(labels=("inconclusive",))
+    assert [len(store.cases(wanted=wanted, reader=who)) for who in ("Ada", "Bea")] == [1, 0]
+
+
+def test_a_bundle_which_holds_all_scores_is_not_written_for_one_who_may_not_see_them(
+    store: CaseStore, exhibit: Exhibit, tmp_path: Path
+) -> None:
+    store.metadata.set_blind_first(exhibit.case_id, True)
+    store.statements.give_opinion(exhibit.exhibit_id, "genuine", author="Ada")
+    with pytest.raises(StoreError, match="Bea has recorded no opinion on E1"):
+        store.export_case(exhibit.case_id, tmp_path / "case.zip", author="Bea")
+    assert not (tmp_path / "case.zip").exists()
+    assert store.export_case(exhibit.case_id, tmp_path / "case.zip", author="Ada").is_file()
 
 
 def test_two_people_sign_and_changes_after_that_show(store: CaseStore, exhibit: Exhibit) -> None:
@@ -162,16 +185,6 @@ def test_the_truth_may_be_learned_after_the_case_was_archived(
         store.statements.give_opinion(exhibit.exhibit_id, "genuine")
     with pytest.raises(StoreError, match="archived"):
         store.statements.sign(exhibit.case_id, "examiner", "x")
-
-
-def test_a_filter_does_not_find_a_conclusion_that_waits_for_an_opinion(store: CaseStore, exhibit: Exhibit) -> None:
-    analyse(store, exhibit)
-    wanted = CaseFilter(labels=("inconclusive",))
-    assert len(store.cases(wanted=wanted)) == 1
-    store.metadata.set_blind_first(exhibit.case_id, True)
-    assert store.cases(wanted=wanted) == []
-    store.statements.give_opinion(exhibit.exhibit_id, "undetermined")
-    assert len(store.cases(wanted=wanted)) == 1
 
 
 def test_the_log_names_who_did_it(store: CaseStore, exhibit: Exhibit, tmp_path: Path) -> None:

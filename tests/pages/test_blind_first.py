@@ -105,6 +105,14 @@ def test_after_an_opinion_everything_shows_and_the_opinion_counts_as_blind(open_
     assert actions[-3:] == ["exhibit_viewed", "opinion_given", "scores_viewed"]
 
 
+def test_another_persons_opinion_shows_neither_scores_nor_itself(open_page: OpenPage, blind: Seeded) -> None:
+    services.current().store.statements.give_opinion(blind.exhibit.exhibit_id, "genuine", "no seam", author="Ada")
+    app = open_page("examine", exhibit=blind.exhibit.exhibit_id)
+    assert tells_scores(app, blind) == []
+    assert "One opinion of another is shown once you have recorded yours." in html_of(app)
+    assert "no seam" not in everything_sent(app)
+
+
 def test_an_opinion_after_scores_is_said_to_be_one(open_page: OpenPage, seeded: Seeded) -> None:
     app = open_page("examine", exhibit=seeded.exhibit.exhibit_id)
     key = f"opinion_{seeded.exhibit.exhibit_id}_0"

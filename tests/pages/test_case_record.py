@@ -13,9 +13,9 @@ from detector.cases import CaseStore
 from detector.errors import StoreError
 from detector.report.exchange import log_export
 from pages.parts.cases import custody_log, exports
-from pages.parts.examine import timeline
+from pages.parts.examine import seen_before, timeline
 from pages.parts.examine.bookmarks import Mark
-from pages.parts.shared import services
+from pages.parts.shared import markup, services
 from pages.parts.shared.readings import Readings
 from tests.pages import seed
 from tests.pages.conftest import EXAMINER, html_of
@@ -158,9 +158,17 @@ def test_marks_have_a_lane_of_their_own_and_their_text_is_no_markup(seeded: Seed
     assert list(timeline.figure(readings, model_id=None, current=None).layout.yaxis.ticktext) == ["Track 1", "Track 2"]
 
 
-def test_seen_before_leads_to_the_same_file_in_another_case(open_page: OpenPage, seeded: Seeded) -> None:
+def test_seen_before_tells_of_the_same_file_by_itself_and_leads_to_it(
+    open_page: OpenPage, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = services.current().store
-    again = store.add_exhibit(store.create_case("Older matter").case_id, seeded.exhibit.evidence)
+    older = store.create_case("Older matter")
+    again = store.add_exhibit(older.case_id, seeded.exhibit.evidence)
+    told: list[str] = []
+    monkeypatch.setattr(markup, "states", lambda items: told.extend(word for _, _, word in items))
+    seen_before.banner(seeded.exhibit)
+    monkeypatch.undo()
+    assert told == [f"Seen before: the same file in {older.reference} (drift.mp4). More under Seen before."]
     app = open_page("examine", exhibit=seeded.exhibit.exhibit_id)
     app.button(key=f"seen_before_{seeded.exhibit.exhibit_id}_ask").click().run()
     assert not app.exception
@@ -193,7 +201,7 @@ def test_a_bundle_goes_out_and_into_another_store(
 def test_no_bundle_while_scores_wait_and_other_exports_do_not_count_as_shown(seeded: Seeded) -> None:
     store = services.current().store
     store.metadata.set_blind_first(seeded.case.case_id, True)
-    with pytest.raises(StoreError, match="wait for an opinion"):
+    with pytest.raises(StoreError, match="has recorded no opinion on E1"):
         exports.bundle_bytes(store, seeded.case, EXAMINER)
     log_export(store, seeded.case.case_id, "html", "case.html", "ab" * 32, actor=EXAMINER)
     assert store.statements.scores_opened_by(seeded.exhibit.exhibit_id) == ()

@@ -181,7 +181,7 @@ def test_nothing_is_compared_before_an_opinion(open_page: OpenPage, examined: Se
     store.metadata.set_blind_first(examined.case.case_id, True, author="Lead")
     app = open_page("compare", exhibit=examined.exhibit.exhibit_id, track=1, pts=0)
     assert not app.exception
-    assert "Scores held back until an opinion is recorded" in html_of(app)
+    assert "Scores held back until you record your opinion" in html_of(app)
     assert tells_scores(app, examined) == []
     assert not app.get("plotly_chart")
     assert not app.get("image")

@@ -145,12 +145,12 @@ def test_files_whose_scores_are_held_back_are_left_out(open_page: OpenPage, eval
     write(evaluation, table)
     assert "Scores held back" not in html_of(open_page("compare", evaluation=evaluation))
     store.metadata.set_blind_first(seeded.case.case_id, True)
-    assert store.statements.withheld_files() == {seeded.exhibit.sha256}
+    assert store.statements.withheld_files("A. Tester") == {seeded.exhibit.sha256}
     shown = html_of(open_page("compare", evaluation=evaluation))
     assert "1 of the files are exhibits of blind-first cases" in shown
     assert "29 genuine and 29 manipulated files" in shown
     store.statements.give_opinion(seeded.exhibit.exhibit_id, "genuine", author="A. Tester")
-    assert store.statements.withheld_files() == frozenset()
+    assert store.statements.withheld_files("A. Tester") == frozenset()
 
 
 def test_thresholds_are_those_that_the_evaluation_used(

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 from detector.cases import CaseStore
 from detector.cli import main
 from detector.evidence import examine, ingest
-from detector.report import FORMS, LANGUAGES, check_report, issue_report
+from detector.report import FORMS, LANGUAGES, check_report, collect, issue_report
 from pages.parts.cases import exports
 from tests.report.certificates import PASSPHRASE, make_chain
 from tests.report.test_collect import analysed, clip, remove_file
@@ -121,7 +121,9 @@ def test_scores_that_wait_for_an_opinion_are_neither_printed_nor_counted_as_show
         pdf = issue_report(store, home.case_id, file_name="case.pdf")
         assert "0.880" not in "".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
         assert store.statements.scores_opened_by(exhibit.exhibit_id) == ()
-        assert store.statements.give_opinion(exhibit.exhibit_id, "genuine").blind
+        assert store.statements.give_opinion(exhibit.exhibit_id, "genuine", "no seam anywhere").blind
+        assert collect(store, home.case_id, reader="another").scores_withheld  # also after somebody else's
+        assert collect(store, home.case_id, reader="another").opinions == ()
         issue_report(store, home.case_id, file_name="case.pdf", form="short")
         assert store.statements.scores_opened_by(exhibit.exhibit_id) == ("tester",)
 

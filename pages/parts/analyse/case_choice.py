@@ -91,6 +91,6 @@ def _ask_blind(option: str) -> bool:
     return st.toggle(
         "Blind first: an opinion before scores",
         key=f"analyse_blind_{option}",
-        help="The case then holds the scores, heatmaps and conclusion of each exhibit back until somebody has recorded "
-        "an opinion on it.",
+        help="The case then holds the scores, heatmaps and conclusion of each exhibit back from each person until they "
+        "have recorded an opinion on it.",
     )

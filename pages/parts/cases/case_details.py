@@ -64,7 +64,7 @@ def _edit(case: Case, who: str) -> None:
             placeholder="choose or type",
         )
         blind = st.toggle(
-            "Blind first: hold scores back until an opinion on the exhibit is recorded",
+            "Blind first: hold scores back from each person until they have recorded an opinion of their own",
             case.blind_first,
             key=f"{key}_blind",
         )

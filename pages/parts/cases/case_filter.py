@@ -99,7 +99,7 @@ def _panel(facets: Facets, who: str) -> CaseFilter:
         format_func=lambda label: LABELS[label].word,
         key="cases_labels",
         on_change=first_page,
-        help="Conclusions that are held back until an opinion is recorded are not found.",
+        help="Conclusions that are held back until you record your opinion are not found.",
     )
     left, right = st.columns(2)
     since = left.date_input("Created from", value=None, key="cases_since", format="YYYY-MM-DD", on_change=first_page)

@@ -42,8 +42,8 @@ def show(case: Case, who: str, *, withheld: int) -> None:
         markup.note(f"Reason for the status: {case.status_reason}")
     if withheld:
         markup.note(
-            f"The scores of {withheld} exhibit{'' if withheld == 1 else 's'} are held back until an opinion is "
-            "recorded; until then the case bundle, which holds them, cannot be taken away, and the PDF leaves them out."
+            f"The scores of {withheld} exhibit{'' if withheld == 1 else 's'} are held back until you record your "
+            "opinion; until then you cannot take away the case bundle, which holds them, and your PDF leaves them out."
         )
     if asked:
         verification.run(case, who)

@@ -22,7 +22,9 @@ def show(who: str) -> None:
     store = services.current().store
     wanted = case_filter.choose(store.facets(), who)
     page = int(st.session_state.get("cases_page", 0))
-    found = store.history(wanted.search, wanted.filter, order=wanted.order, limit=PER_PAGE, offset=page * PER_PAGE)
+    found = store.history(
+        wanted.search, wanted.filter, order=wanted.order, limit=PER_PAGE, offset=page * PER_PAGE, reader=who
+    )
     if not found.total:
         _show_nothing(asked=bool(wanted.search or wanted.active))
         return
@@ -31,7 +33,9 @@ def show(who: str) -> None:
     markup.heading("Cases", f"{first:,} to {last:,} of {found.total:,}" if found.total > PER_PAGE else str(found.total))
     hits: dict[str, list[Hit]] = {}
     if wanted.search:
-        for hit in store.search(wanted.search, wanted=wanted.filter, limit=(page + 1) * PER_PAGE * _HITS_A_CASE):
+        for hit in store.search(
+            wanted.search, wanted=wanted.filter, limit=(page + 1) * PER_PAGE * _HITS_A_CASE, reader=who
+        ):
             if hit.kind not in _PLAIN_TO_SEE:
                 hits.setdefault(hit.case.case_id, []).append(hit)
     for summary in found.summaries:

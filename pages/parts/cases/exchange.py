@@ -42,7 +42,7 @@ def _case_button(case: Case, form: Form, who: str) -> None:
     def make() -> bytes:
         from detector.report.exchange import case_form, digest, log_export  # seconds of imports, for a click
 
-        content = case_form(open_services.store, case.case_id, form.key, explainer=explainer)
+        content = case_form(open_services.store, case.case_id, form.key, explainer=explainer, reader=who)
         log_export(open_services.store, case.case_id, form.key, name, digest(content), actor=who)
         return content
 
@@ -57,7 +57,7 @@ def _record_button(case: Case, record: AnalysisRecord, form: Form, who: str) -> 
     def make() -> bytes:
         from detector.report.exchange import digest, log_export, record_form
 
-        content = record_form(open_services.store, record.record_id, form.key, explainer=explainer)
+        content = record_form(open_services.store, record.record_id, form.key, explainer=explainer, reader=who)
         told = {"record_id": record.record_id, "actor": who}
         log_export(open_services.store, case.case_id, form.key, name, digest(content), **told)
         return content

@@ -13,7 +13,6 @@ import streamlit as st
 
 from detector.analysis import analysis_to_json
 from detector.cases import Case, CaseStore
-from detector.errors import StoreError
 from pages.parts.shared import actor, services
 
 # As detector.report has them, which takes too long to load for a menu.
@@ -76,9 +75,8 @@ def analysis_json(record_id: str) -> None:
 
 def bundle_bytes(store: CaseStore, case: Case, who: str = "") -> bytes:
     """The case's zip: records, analyses and log, with a hash of each member; the evidence itself stays here. `who`
-    takes it away. Raises StoreError while scores of an exhibit wait for an opinion, since the zip holds them."""
-    if any(store.statements.scores_withheld(exhibit.exhibit_id) for exhibit in store.exhibits(case.case_id)):
-        raise StoreError("Scores of this case wait for an opinion; the bundle holds them. Record the opinion first.")
+    takes it away. Raises StoreError while scores of an exhibit wait for an opinion of theirs, since the zip holds
+    them."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{file_stem(case.reference)}.zip"
         return store.export_case(case.case_id, path, author=who).read_bytes()

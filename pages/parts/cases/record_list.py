@@ -8,7 +8,7 @@ import streamlit as st
 
 from detector.cases import AnalysisRecord, Exhibit
 from detector.report.wording import count
-from pages.parts.shared import markup, navigation, services
+from pages.parts.shared import markup, navigation, services, withholding
 from pages.parts.shared.address import Place
 from pages.parts.shared.wording import LABELS, score_text
 
@@ -32,7 +32,7 @@ def show_recent() -> None:
             record,
             exhibit.file_name,
             f"{case.reference} · {case.title}",
-            withheld=store.statements.scores_withheld(record.exhibit_id),
+            withheld=withholding.is_withheld(record.exhibit_id),
             here=True,
         )
 

@@ -38,8 +38,8 @@ def _new_case(who: str) -> None:
         blind = st.toggle(
             "Blind first",
             key="new_blind",
-            help="Scores, heatmaps and the conclusion of an exhibit are held back until somebody has recorded an "
-            "opinion on it.",
+            help="Scores, heatmaps and the conclusion of an exhibit are held back from each person until "
+            "they have recorded an opinion on it.",
         )
         sent = st.form_submit_button("Create the case", icon=":material/create_new_folder:", key="new_send")
     if not sent:

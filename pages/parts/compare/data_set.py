@@ -18,7 +18,7 @@ from detector.measurement.thresholds import Thresholds
 from pages.parts.compare import differing_files, score_files, score_scatter
 from pages.parts.compare.score_files import ScoredSet, ScoresError
 from pages.parts.models import model_choice
-from pages.parts.shared import address, folders, markup, measurement_table, services, withholding
+from pages.parts.shared import actor, address, folders, markup, measurement_table, services, withholding
 from pages.parts.shared.address import Place
 from pages.parts.shared.folders import FolderError
 
@@ -52,7 +52,7 @@ def show() -> None:
         return
     try:
         folder = folders.open_folder(text, score_files.VARIABLE, "an evaluation")
-        scored = score_files.read(folder).without(services.current().store.statements.withheld_files())
+        scored = score_files.read(folder).without(services.current().store.statements.withheld_files(actor.name()))
     except (FolderError, ScoresError) as error:
         markup.problem("These scores cannot be compared", str(error))
         return
@@ -61,7 +61,8 @@ def show() -> None:
             "visibility_off",
             "var(--fw-faint)",
             withholding.WORDS,
-            f"{scored.left_out} of the files are exhibits of blind-first cases without an opinion; they are left out.",
+            f"{scored.left_out} of the files are exhibits of blind-first cases on which you have given no opinion; "
+            "they are left out.",
         )
     models = scored.models
     if len(models) < 2:

@@ -13,7 +13,7 @@ from detector.cases import Exhibit
 from pages.parts.compare import agreement_view, heatmap_grid, timelines
 from pages.parts.examine import exhibit_comparison, stepping, viewer
 from pages.parts.examine.exhibit_comparison import Said
-from pages.parts.shared import markup, navigation, services, view_log
+from pages.parts.shared import markup, navigation, view_log, withholding
 from pages.parts.shared.address import NOWHERE, Place
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
@@ -75,7 +75,7 @@ def show(exhibit: Exhibit, who: str) -> None:
 @st.fragment
 def _show_faces(compared: Compared, exhibit: Exhibit) -> None:
     """What moves with the frame: a step redraws this and nothing else."""
-    if services.current().store.statements.scores_withheld(exhibit.exhibit_id):
+    if withholding.is_withheld(exhibit.exhibit_id):
         st.rerun()  # the case was made blind-first meanwhile
     readings = Readings.of(compared.reference)
     here = viewer.current(readings)

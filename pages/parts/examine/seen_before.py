@@ -15,6 +15,29 @@ from pages.parts.shared.address import Place
 _FIRST_SHOWN = 10
 
 
+def banner(exhibit: Exhibit) -> None:
+    """One line where the store holds the same file, or alike pictures, elsewhere; nothing where it does not. Compares
+    what is on record only: no file is read."""
+    try:
+        found = services.current().store.similarity.seen_before(exhibit.exhibit_id, decode=False)
+    except StoreError:
+        return  # the page itself says what is wrong with the record
+    # Pictures of the same bytes are alike, which says nothing more.
+    same = {one.exhibit_id for one in found.same_file}
+    alike = [one for one in found.alike_pictures if one.exhibit_id not in same]
+    told = [_where("the same file", found.same_file)] if same else []
+    told += [_where("alike pictures", alike)] if alike else []
+    if told:
+        markup.states([("content_copy", "var(--fw-blue)", f"Seen before: {'; '.join(told)}. More under Seen before.")])
+
+
+def _where(what: str, matches: Sequence[Match]) -> str:
+    """The first match by its case and file name, and how many more."""
+    more = len(matches) - 1
+    others = f" and {more} more {'exhibit' if more == 1 else 'exhibits'}" if more else ""
+    return f"{what} in {matches[0].case_reference} ({matches[0].file_name}){others}"
+
+
 def show(exhibit: Exhibit, *, withheld: bool) -> None:
     """Three groups of matches, each with what it can mean. Asked for by a button the first time, since frames have to
     be decoded; from then on it stays for this session."""

@@ -66,7 +66,7 @@ def current(readings: Readings) -> FaceKey | None:
 @st.fragment
 def show(readings: Readings, record_id: str, exhibit: Exhibit, who: str) -> None:
     """The conclusion and the face at the left; timeline, scores and frame at the right. `who` sets bookmarks."""
-    if services.current().store.statements.scores_withheld(exhibit.exhibit_id):
+    if services.current().store.statements.scores_withheld(exhibit.exhibit_id, who):
         st.rerun()  # the case was made blind-first meanwhile: the page as a whole knows what to show instead
     left, right = st.columns([5, 8], gap="medium")
     with left:

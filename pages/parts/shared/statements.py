@@ -8,7 +8,7 @@ import streamlit as st
 
 from detector.cases import TRUTHS, VERDICTS, Case, Exhibit, Opinion
 from detector.errors import StoreError
-from pages.parts.shared import markup, services
+from pages.parts.shared import markup, services, withholding
 from pages.parts.shared.case_words import TRUTH, VERDICT
 
 
@@ -33,8 +33,12 @@ def show_truth(exhibit: Exhibit, who: str, *, then: Callable[[], None] = lambda:
 
 
 def show_opinions(exhibit: Exhibit) -> None:
-    """Show the opinions on an exhibit, newest first."""
+    """Show the opinions on an exhibit, newest first; those of others only to whom its scores may be shown."""
     opinions = services.current().store.statements.opinions(exhibit.case_id, exhibit.exhibit_id)
+    if opinions and withholding.is_withheld(exhibit.exhibit_id):
+        others = "One opinion of another" if len(opinions) == 1 else f"{len(opinions)} opinions of others"
+        markup.note(f"{others} {'is' if len(opinions) == 1 else 'are'} shown once you have recorded yours.")
+        return
     for opinion in reversed(opinions):
         with st.container(border=True, gap="small", key=f"opinion_{opinion.opinion_id}"):
             markup.stated(

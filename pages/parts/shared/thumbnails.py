@@ -23,7 +23,7 @@ from detector.cases import Exhibit
 from detector.errors import FramewitnessError
 from detector.evidence import Evidence, frame_at, frame_times
 from detector.report.strongest import strongest_frames
-from pages.parts.shared import services
+from pages.parts.shared import services, withholding
 
 SIZE_PX = (176, 132)
 _QUALITY = 80
@@ -40,7 +40,7 @@ def data_uri(exhibit: Exhibit) -> str | None:
     be read (`problem` says why). Decodes a frame the first time, which takes a fraction of a second. Raises StoreError
     for an exhibit that the store does not hold."""
     store = services.current().store
-    records = [] if store.statements.scores_withheld(exhibit.exhibit_id) else store.analyses(None, exhibit.exhibit_id)
+    records = [] if withholding.is_withheld(exhibit.exhibit_id) else store.analyses(None, exhibit.exhibit_id)
     return picture(exhibit, records[-1].record_id if records else None)
 
 

@@ -1,17 +1,21 @@
-"""The exhibits whose scores must not be shown yet: those of blind-first cases on which nobody gave an opinion."""
+"""The exhibits whose scores must not be shown yet to whoever works here: those of blind-first cases on which they gave
+no opinion of their own."""
 
 from __future__ import annotations
 
 from detector.cases import Case
-from pages.parts.shared import services
+from pages.parts.shared import actor, services
 
-WORDS = "Scores held back until an opinion is recorded"
+WORDS = "Scores held back until you record your opinion"
 
 
 def withheld(case: Case) -> frozenset[str]:
     """The ids of such exhibits of the case. Raises StoreError for a case that the store does not hold."""
-    if not case.blind_first:
-        return frozenset()
-    store = services.current().store
-    spoken = {opinion.exhibit_id for opinion in store.statements.opinions(case.case_id)}
-    return frozenset(exhibit.exhibit_id for exhibit in store.exhibits(case.case_id)) - spoken
+    return (
+        services.current().store.statements.withheld_in(case.case_id, actor.name()) if case.blind_first else frozenset()
+    )
+
+
+def is_withheld(exhibit_id: str) -> bool:
+    """Whether this exhibit is one of them. Raises StoreError for one that the store does not hold."""
+    return services.current().store.statements.scores_withheld(exhibit_id, actor.name())
