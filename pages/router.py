@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from pages import analyse, analyses, calibration, cases, compare, examine, models, training, validation
+from pages import analyse, analyses, calibration, cases, compare, examine, glossary, models, training, validation
 from pages.parts.shared import actor, navigation, style
 from pages.parts.shared.navigation import PageName
 
@@ -37,6 +37,7 @@ _PAGES: dict[PageName, _Entry] = {
     "training": _Entry(training.render, "Training runs", ":material/monitoring:"),
     "validation": _Entry(validation.render, "Validation", ":material/verified:"),
     "analyses": _Entry(analyses.render, "Analyses", ":material/query_stats:"),
+    "glossary": _Entry(glossary.render, "Glossary", ":material/menu_book:"),
 }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import streamlit as st
 
 from detector.evidence.text import revealed
+from detector.report.glossary import glossary
 
 
 def escaped(text: str, *, lines: bool = False) -> str:
@@ -31,14 +33,27 @@ def heading(text: str, aside: str = "", *, bar_to: str = "") -> None:
 
 
 def facts(rows: Iterable[tuple[str, str]], *, mono: Iterable[str] = ()) -> None:
-    """A two-column list of names and values; the values of names in `mono` are set in a fixed-width face."""
+    """A two-column list of names and values; the values of names in `mono` are set in a fixed-width face, and names
+    that the glossary has tell what they mean."""
     fixed = set(mono)
     cells = "".join(
-        f"<dt>{escaped(name)}</dt><dd{' class=' + chr(34) + 'fw-mono' + chr(34) if name in fixed else ''}>"
+        f"<dt>{explained(name)}</dt><dd{' class=' + chr(34) + 'fw-mono' + chr(34) if name in fixed else ''}>"
         f"{escaped(value)}</dd>"
         for name, value in rows
     )
     st.html(f'<dl class="fw-facts">{cells}</dl>')
+
+
+def definitions(rows: Iterable[tuple[str, str]]) -> None:
+    """A list of terms, each above the sentence that says what it means."""
+    told = "".join(f"<dt>{escaped(term)}</dt><dd>{escaped(text)}</dd>" for term, text in rows)
+    st.html(f'<dl class="fw-terms">{told}</dl>')
+
+
+def explained(word: str) -> str:
+    """A word as HTML; where the glossary has it, with its meaning in a tooltip."""
+    text = _meanings().get(word.casefold())
+    return f'<abbr title="{escaped(text)}">{escaped(word)}</abbr>' if text else escaped(word)
 
 
 def note(text: str) -> None:
@@ -161,6 +176,11 @@ def stated(title: str, text: str, aside: str) -> None:
     """Show a statement, with line breaks kept, and who made it and when."""
     body = f'<div class="fw-said">{escaped(text, lines=True)}</div>' if text else ""
     st.html(f'<div class="fw-stated"><b>{escaped(title)}</b>{body}<div class="fw-note">{escaped(aside)}</div></div>')
+
+
+@cache
+def _meanings() -> Mapping[str, str]:
+    return {term.word.casefold(): term.text for term in glossary()}
 
 
 def _told(title: str, text: str) -> str:

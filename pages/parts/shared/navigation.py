@@ -12,7 +12,7 @@ from pages.parts.shared import address
 from pages.parts.shared.address import Place
 
 PageName = Literal[
-    "analyse", "examine", "compare", "cases", "calibration", "models", "training", "validation", "analyses"
+    "analyse", "examine", "compare", "cases", "calibration", "models", "training", "validation", "analyses", "glossary"
 ]
 _KEY = "navigation_pages"
 
