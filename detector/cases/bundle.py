@@ -115,7 +115,8 @@ def _read(archive: zipfile.ZipFile, most_bytes: int) -> _Bundle:
     manifest = {entry["name"]: (entry["sha256"], int(entry["size_bytes"])) for entry in parse_json(content)["members"]}
     if set(manifest) != set(names) - {"manifest.json"}:
         raise StoreError(f"The bundle's members are not those its manifest lists. {_HOW}")
-    read = ("case.json", "scores.csv", *(f"tables/{table}.jsonl" for table in CASE_TABLES))
+    tables = {table: f"tables/{table}.jsonl" for table in CASE_TABLES}
+    read = ("case.json", "scores.csv", *(name for name in tables.values() if name in manifest))
     size_bytes = len(content) + sum(max(0, manifest[name][1]) for name in (*read, *_stamp_names(manifest)))
     if size_bytes > most_bytes:
         raise _too_large(f"{size_bytes >> 20:,} MB of tables and descriptions", most_bytes)
@@ -126,7 +127,11 @@ def _read(archive: zipfile.ZipFile, most_bytes: int) -> _Bundle:
             f"The bundle has version {version}; this program imports {BUNDLE_VERSION}. Export the case again with the "
             "store's current version."
         )
-    found = {table: parse_table(b"".join(_chunks(archive, manifest, f"tables/{table}.jsonl"))) for table in CASE_TABLES}
+    # A table that is newer than the bundle is empty in it; rows that the log vouches for would be missed.
+    found = {
+        table: parse_table(b"".join(_chunks(archive, manifest, name))) if name in manifest else []
+        for table, name in tables.items()
+    }
     (case,) = found["cases"]
     if not _CASE.fullmatch(case["case_id"]):
         raise StoreError(f"The bundle's case has no proper id. {_HOW}")

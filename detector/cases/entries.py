@@ -135,34 +135,6 @@ def insert_analysis(
     record_entry(cursor, exhibit.case_id, "analysis_saved", "analysis", record_id, actor, told)
 
 
-def insert_note(
-    cursor: duckdb.DuckDBPyConnection,
-    note_id: str,
-    case_id: str,
-    text: str,
-    *,
-    exhibit_id: str | None,
-    track_id: int | None,
-    pts: int | None,
-    author: str,
-) -> None:
-    """Add a note on a case, an exhibit, a track or a frame."""
-    require_open(cursor, case_id)
-    if exhibit_id is not None:
-        require_exhibit(cursor, case_id, exhibit_id)
-    place = {"exhibit_id": exhibit_id, "track_id": track_id, "pts": pts}
-    row = {
-        "note_id": note_id,
-        "case_id": case_id,
-        **place,
-        "text": storable(text),
-        "author": author,
-        "created_at": to_column(utc_now()),
-    }
-    insert(cursor, "notes", row)
-    record_entry(cursor, case_id, "note_added", "note", note_id, author, place)
-
-
 def require_open(cursor: duckdb.DuckDBPyConnection, case_id: str) -> Case:
     """The case, which may be added to. Raises StoreError for one that is archived."""
     case = read_case(cursor, case_id)

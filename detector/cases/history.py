@@ -204,8 +204,10 @@ def _summaries(
 
     counts = {
         table: grouped(f"SELECT case_id, count(*) FROM {table} WHERE {among} GROUP BY case_id")
-        for table in ("analyses", "notes", "signatures")
+        for table in ("analyses", "signatures")
     }
+    standing = "note_id NOT IN (SELECT note_id FROM note_marks WHERE withdrawn_at IS NOT NULL)"
+    notes = grouped(f"SELECT case_id, count(*) FROM notes WHERE {among} AND {standing} GROUP BY case_id")
     names = grouped(f"SELECT case_id, list(file_name ORDER BY number) FROM exhibits WHERE {among} GROUP BY case_id")
     newest = _NEWEST_LABELS.format(among=among)
     labels: dict[str, list[tuple[str, Any]]] = {}
@@ -224,7 +226,7 @@ def _summaries(
                 case=case,
                 exhibit_count=len(names.get(case.case_id, ())),
                 analysis_count=counts["analyses"].get(case.case_id, 0),
-                note_count=counts["notes"].get(case.case_id, 0),
+                note_count=notes.get(case.case_id, 0),
                 file_names=tuple(names.get(case.case_id, ())),
                 labels=shown,
                 labels_withheld=len(own) - len(shown),

@@ -27,8 +27,12 @@ class Migration:
 
 
 def _fill_derived(cursor: duckdb.DuckDBPyConnection) -> None:
-    index_everything(cursor)
     insert_all_fingerprints(cursor)
+
+
+def _fill_search_texts(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("DELETE FROM search_texts")
+    index_everything(cursor)
 
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -137,6 +141,15 @@ MIGRATIONS: tuple[Migration, ...] = (
         "0005_anchored",
         # The change up to which the anchor file was written when the newest transaction began.
         ("CREATE TABLE anchored (change BIGINT NOT NULL)", "INSERT INTO anchored VALUES (0)"),
+    ),
+    Migration(
+        "0006_note_marks",
+        (
+            """CREATE TABLE note_marks (
+                note_id VARCHAR NOT NULL, case_id VARCHAR NOT NULL, end_pts BIGINT, box_xyxy_px DOUBLE[],
+                previous_id VARCHAR, withdrawn_at TIMESTAMP, withdrawn_by VARCHAR)""",
+        ),
+        then=_fill_search_texts,  # once the tables are there that texts are read from
     ),
 )
 

@@ -166,11 +166,12 @@ class CaseReader:
         """A row per face seen, by track and time: its box in displayed pixels, detection score and quality."""
         return self._table("frames", "track_id, pts", record_id)
 
-    def notes(self, case_id: str, exhibit_id: str | None = None) -> list[Note]:
-        """Oldest first; all of the case where no exhibit is named."""
+    def notes(self, case_id: str, exhibit_id: str | None = None, *, withdrawn: bool = False) -> list[Note]:
+        """Oldest first; all of the case where no exhibit is named. Those with a box or an interval are annotations
+        (`Note.annotation`). With `withdrawn` also those that were revised or withdrawn."""
         with self._database.snapshot() as cursor:
             read_case(cursor, case_id)
-            return read_notes(cursor, case_id=case_id, exhibit_id=exhibit_id)
+            return read_notes(cursor, withdrawn=withdrawn, case_id=case_id, exhibit_id=exhibit_id)
 
     def events(self, case_id: str = STORE_CHAIN) -> list[Event]:
         """The log of a case, or the store's own without a case."""

@@ -21,6 +21,8 @@ CASES = """
     FROM cases LEFT JOIN case_heads USING (case_id) LEFT JOIN case_states USING (case_id)
 """
 
+_NOTES = "SELECT * FROM notes LEFT JOIN (SELECT * EXCLUDE (case_id) FROM note_marks) AS marks USING (note_id)"
+
 
 def read_case(cursor: duckdb.DuckDBPyConnection, case_id: str) -> Case:
     """The case with that id. Raises StoreError where there is none."""
@@ -64,9 +66,10 @@ def read_analyses(cursor: duckdb.DuckDBPyConnection, artefact_dir: Path, **wante
     return [AnalysisRecord(**row, artefacts=tuple(files[row["record_id"]])) for row in found]
 
 
-def read_notes(cursor: duckdb.DuckDBPyConnection, **wanted: str | None) -> list[Note]:
-    """Oldest first."""
-    return [Note(**row) for row in read_rows(cursor, "notes", "note_id", **wanted)]
+def read_notes(cursor: duckdb.DuckDBPyConnection, *, withdrawn: bool = False, **wanted: str | None) -> list[Note]:
+    """Oldest first; with `withdrawn` also those that were revised or withdrawn."""
+    found = [_note(row) for row in read_rows(cursor, f"({_NOTES}) AS notes", "note_id", **wanted)]
+    return [note for note in found if withdrawn or note.withdrawn_at is None]
 
 
 def read_bookmarks(cursor: duckdb.DuckDBPyConnection, **wanted: str | None) -> list[Bookmark]:
@@ -81,6 +84,11 @@ def read_rows(cursor: duckdb.DuckDBPyConnection, table: str, order: str, **wante
     conditions = " AND ".join(["true", *(f"{name} = ?" for name in given)])
     query = f"SELECT * FROM {table} WHERE {conditions} ORDER BY {order}"
     return [in_utc(row) for row in rows(cursor, query, list(given.values()))]
+
+
+def _note(row: dict[str, Any]) -> Note:
+    box = row.pop("box_xyxy_px")
+    return Note(**row, box_xyxy_px=(box[0], box[1], box[2], box[3]) if box else None)
 
 
 def case_from_row(row: dict[str, Any]) -> Case:

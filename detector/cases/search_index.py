@@ -18,7 +18,8 @@ TEXTS: dict[str, str] = {
     "exhibit": "SELECT case_id, exhibit_id AS place, file_name AS text FROM exhibits",
     "exhibit_mark": """SELECT case_id, exhibit_id AS place, concat_ws(chr(10), reference, description) AS text
         FROM exhibit_marks""",
-    "note": "SELECT case_id, note_id AS place, text FROM notes",
+    "note": """SELECT case_id, note_id AS place, text FROM notes
+        WHERE note_id NOT IN (SELECT note_id FROM note_marks WHERE withdrawn_at IS NOT NULL)""",
     "bookmark": "SELECT case_id, bookmark_id AS place, text FROM bookmarks WHERE removed_at IS NULL",
     "opinion": "SELECT case_id, opinion_id AS place, text FROM opinions",
     "truth": "SELECT case_id, truth_id AS place, concat_ws(chr(10), source, method) AS text FROM truths",

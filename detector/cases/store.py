@@ -28,7 +28,6 @@ from detector.cases.entries import (
     insert_analysis,
     insert_case,
     insert_exhibit,
-    insert_note,
     storable,
 )
 from detector.cases.export import write_bundle
@@ -37,6 +36,7 @@ from detector.cases.home import Layout
 from detector.cases.identifiers import new_id
 from detector.cases.intake import EvidenceIntake
 from detector.cases.job_table import JobTable
+from detector.cases.notes import Box, NotePlace, insert_note, revise_note, withdraw_note
 from detector.cases.opening import open_store, system_user
 from detector.cases.reader import CaseReader
 from detector.cases.records import read_case, read_notes
@@ -207,20 +207,28 @@ class CaseStore(CaseReader):
         exhibit_id: str | None = None,
         track_id: int | None = None,
         pts: int | None = None,
+        end_pts: int | None = None,
+        box_xyxy_px: Box | None = None,
         author: str = "",
     ) -> Note:
-        """Notes are never edited: a correction is another note. Raises StoreError for an empty text."""
-        if not text.strip():
-            raise StoreError("A note needs some text; none was given.")
-        note_id = new_id("n")
+        """Add a note on a case, an exhibit, a track or a frame; on a box of the frame or an interval from it on, it is
+        an annotation (see `NotePlace`). Raises StoreError for an empty text or a place that the exhibit has not."""
+        note_id, who = new_id("n"), storable(author) or self._actor
+        place = NotePlace(exhibit_id, track_id, pts, end_pts, box_xyxy_px)
+        self._database.write(lambda cursor: insert_note(cursor, note_id, case_id, text, place, author=who))
+        return self._note(note_id)
+
+    def revise_note(self, note_id: str, text: str, *, author: str = "") -> Note:
+        """Say it otherwise: a note with other words in the place of one, which stays in the record. Raises StoreError
+        for an empty text, or where the note was revised or withdrawn meanwhile."""
+        new, who = new_id("n"), storable(author) or self._actor
+        self._database.write(lambda cursor: revise_note(cursor, note_id, new, text, author=who))
+        return self._note(new)
+
+    def withdraw_note(self, note_id: str, *, author: str = "") -> None:
+        """Take a note out of the lists; it stays in the record. Raises StoreError where that was done before."""
         who = storable(author) or self._actor
-        self._database.write(
-            lambda cursor: insert_note(
-                cursor, note_id, case_id, text, exhibit_id=exhibit_id, track_id=track_id, pts=pts, author=who
-            )
-        )
-        with self._database.read() as cursor:
-            return read_notes(cursor, note_id=note_id)[0]
+        self._database.write(lambda cursor: withdraw_note(cursor, note_id, author=who))
 
     def log(self, case_id: str, action: str, details: dict[str, Any], *, actor: str = "") -> None:
         """Add to the case's log, or to the store's own (`STORE_CHAIN`), something that happened outside the store, such
@@ -365,6 +373,10 @@ class CaseStore(CaseReader):
     def _report_altered(self, outcome: Verification) -> None:
         for expected, found in outcome.altered:
             self.intake.report_altered(expected, found)
+
+    def _note(self, note_id: str) -> Note:
+        with self._database.read() as cursor:
+            return read_notes(cursor, note_id=note_id)[0]
 
     def _known_analysis(self, exhibit_id: str, analysis_id: str) -> AnalysisRecord | None:
         return next((found for found in self.analyses(exhibit_id=exhibit_id) if found.analysis_id == analysis_id), None)

@@ -175,7 +175,12 @@ class AnalysisRecord:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An examiner's remark on a case, or on one exhibit, track or frame (`pts` in the stream's time base) of it."""
+    """An examiner's remark on a case, or on one exhibit, track or frame (`pts` in the stream's time base) of it.
+
+    An annotation has a box on the frame (`box_xyxy_px`: left, top, right, bottom in pixels of the displayed frame), or
+    is of the interval from `pts` to `end_pts`. `previous_id` is the note that it revised. A note that was revised or
+    withdrawn has the time and the name of who did that.
+    """
 
     note_id: str
     case_id: str
@@ -185,6 +190,16 @@ class Note:
     text: str
     author: str
     created_at: datetime
+    end_pts: int | None = None
+    box_xyxy_px: tuple[float, float, float, float] | None = None
+    previous_id: str | None = None
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+
+    @property
+    def annotation(self) -> bool:
+        """Whether it has a box or an interval."""
+        return self.box_xyxy_px is not None or self.end_pts is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,14 @@ def add_actions(actions: Any) -> None:
     note.add_argument("text")
     note.add_argument("--track", type=int, help="face track of the exhibit")
     note.add_argument("--pts", type=int, help="frame, by its time stamp in the stream's time base")
+    note.add_argument("--end-pts", type=int, help="end of an interval of time that begins at --pts")
+    note.add_argument(
+        "--box",
+        type=float,
+        nargs=4,
+        metavar=("LEFT", "TOP", "RIGHT", "BOTTOM"),
+        help="box on the frame at --pts, in pixels from its upper left corner",
+    )
     note.add_argument("--bookmark", action="store_true", help="set a bookmark with this text (needs --exhibit)")
     opinion = actions.add_parser("opinion", help="record an opinion, and who had been shown scores by then")
     opinion.add_argument("verdict", choices=_VERDICTS)
@@ -70,7 +78,9 @@ def _note(args: argparse.Namespace) -> int:
             mark = store.metadata.add_bookmark(exhibit.exhibit_id, text=args.text, **place)
             return _tell(args, mark, mark.bookmark_id)
         where = exhibit.exhibit_id if exhibit else None
-        note = store.add_note(case.case_id, args.text, exhibit_id=where, **place)
+        note = store.add_note(
+            case.case_id, args.text, exhibit_id=where, end_pts=args.end_pts, box_xyxy_px=args.box, **place
+        )
         return _tell(args, note, note.note_id)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from detector.cases.blind_phase import TELLING_ACTIONS
 from detector.cases.codec import canonical
-from detector.cases.types import Event
+from detector.cases.types import Event, Note
 from detector.report.record import CaseRecord, ExhibitEntry
 from detector.report.uco_analysis import AnalysisNodes
 from detector.report.uco_graph import CONTEXT, Graph, content_facet, literal, person, ref, refs, text
@@ -127,8 +127,9 @@ class _Maker:
 
     def _statements(self) -> None:
         for note in self.record.notes:
-            facet = self.graph.facet("PlaceFacet", note.note_id, trackId=note.track_id, pts=note.pts)
-            self._annotation("note", note.note_id, note, note.text, facet)
+            self._annotation(
+                "annotation" if note.annotation else "note", note.note_id, note, note.text, self._place(note)
+            )
         for opinion in self.record.opinions:
             facet = self.graph.facet("OpinionFacet", opinion.opinion_id, verdict=opinion.verdict, blind=opinion.blind)
             self._annotation("opinion", opinion.opinion_id, opinion, opinion.text or opinion.verdict, facet)
@@ -138,6 +139,34 @@ class _Maker:
         for signed in self.record.signatures:
             facet = self.graph.facet("SignatureFacet", signed.signature_id, role=signed.role, headHash=signed.head_hash)
             self._annotation("signature", signed.signature_id, signed, signed.statement, facet)
+
+    def _place(self, note: Note) -> dict[str, str]:
+        """Where a note belongs. UCO has no facet for a part of a picture or of a recording: it stands in one of this
+        program's, also as a media fragment (W3C Media Fragments URI 1.0) that other tools read."""
+        entry = next((one for one in self.record.exhibits if one.exhibit.exhibit_id == note.exhibit_id), None)
+        if entry is None or note.pts is None:
+            return self.graph.facet("PlaceFacet", note.note_id, trackId=note.track_id, pts=note.pts)
+        base = entry.exhibit.evidence.video.time_base
+        ends = [float(pts * base) for pts in (note.pts, note.end_pts) if pts is not None]
+        fragment = "t=" + ",".join(f"{at:.3f}" for at in ends)
+        if note.box_xyxy_px is not None:
+            left, top, right, bottom = (round(value) for value in note.box_xyxy_px)
+            fragment += f"&xywh=pixel:{left},{top},{right - left},{bottom - top}"
+        return self.graph.facet(
+            "PlaceFacet",
+            note.note_id,
+            trackId=note.track_id,
+            pts=note.pts,
+            endPts=note.end_pts,
+            startSeconds=ends[0],
+            endSeconds=ends[1] if len(ends) > 1 else None,
+            mediaFragment=fragment,
+            **(
+                {}
+                if note.box_xyxy_px is None
+                else dict(zip(("leftPx", "topPx", "rightPx", "bottomPx"), note.box_xyxy_px, strict=True))
+            ),
+        )
 
     def _annotation(self, tag: str, name: str, stated: Any, words: str, facet: dict[str, str]) -> None:
         exhibit = getattr(stated, "exhibit_id", None)

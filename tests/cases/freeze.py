@@ -46,6 +46,9 @@ def record(home: Path) -> None:
         exhibit_id = exhibit.exhibit_id
         store.add_note(case_id, NOTE, exhibit_id=exhibit_id, track_id=1, pts=3000, author="Ada")
         store.update_case(case_id, title="Café affair, second part")
+        place = {"exhibit_id": exhibit_id, "pts": 3000, "author": "Ada"}
+        drawn = store.add_note(case_id, "chin", **place, box_xyxy_px=(4.0, 8.0, 16.0, 24.0))
+        store.withdraw_note(store.revise_note(drawn.note_id, "the edge of the chin", author="Bea").note_id)
         store.create_case("Empty")
         store.statements.give_opinion(exhibit_id, "genuine", "blinks", author="Ada")
         request = JobRequest(exhibit_id, ("frame-a",))

@@ -28,6 +28,9 @@ def case_id(store: CaseStore) -> str:
     store.jobs.claim()
     store.jobs.finish(job.job_id, record.record_id)
     store.add_note(case_id, "seen", exhibit_id=exhibit_id, track_id=1, pts=3000)
+    place = {"exhibit_id": exhibit_id, "pts": 3000}
+    store.withdraw_note(store.add_note(case_id, "nothing", **place).note_id)
+    store.revise_note(store.add_note(case_id, "chin", **place, box_xyxy_px=(4, 8, 16, 24)).note_id, "edge of the chin")
     store.metadata.set_tags(case_id, ["fraud"])
     store.metadata.add_bookmark(exhibit_id, pts=3000)
     store.similarity.fingerprint(exhibit_id)
@@ -59,7 +62,7 @@ def test_a_case_arrives_exactly_as_it_left(store: CaseStore, case_id: str, tmp_p
         (record,) = other.analyses(case_id=case_id)
         assert other.score_table(record.record_id).equals(store.score_table(record.record_id))
         assert other.analysis(record.record_id).models == store.analysis(record.record_id).models
-        assert other.notes(case_id) == store.notes(case_id)
+        assert other.notes(case_id, withdrawn=True) == store.notes(case_id, withdrawn=True)
         assert other.metadata.bookmarks(case_id) == store.metadata.bookmarks(case_id)
         assert other.statements.truths(case_id) == store.statements.truths(case_id)
         assert [hit.kind for hit in other.search("confession")] == ["truth"]
@@ -136,7 +139,7 @@ HOSTILE: dict[str, tuple[Callable[[Members], object], str]] = {
     "a number too large": (table(put(pts=2**80), "notes"), "wrong type"),
     "a time that is none": (table(put(created_at="soon"), "notes"), "not as an exported case"),
     "no JSON": (lambda m: m.update({"tables/notes.jsonl": b"{"}), "not as an exported case"),
-    "a table less": (lambda m: m.pop("tables/notes.jsonl"), "not as an exported case"),
+    "a table less": (lambda m: m.pop("tables/notes.jsonl"), "does not verify"),
     "another result": (lambda m: _replace(m, "analyses/", b"{}"), "not the file that the record names"),
     "another original": (lambda m: _replace(m, "evidence/", b"another film"), "is another file"),
     "a result less": (lambda m: m.pop(next(name for name in m if name.endswith(".npz"))), "not as an exported case"),

@@ -38,6 +38,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
             exhibit_id = store.add_exhibit(case_id, evidence).exhibit_id
             store.save_analysis(exhibit_id, make_analysis(evidence, frames=3))
         store.add_note(case_id, "seen", exhibit_id=exhibit_id, track_id=1, pts=3000)
+        drawn = store.add_note(case_id, "chin", exhibit_id=exhibit_id, pts=3000, box_xyxy_px=(4.0, 8.0, 16.0, 24.0))
+        store.withdraw_note(drawn.note_id)
+        store.add_note(case_id, "flicker", exhibit_id=exhibit_id, pts=3000, end_pts=6000)
         store.metadata.set_tags(case_id, ["fraud"])
         store.metadata.add_bookmark(exhibit_id, pts=3000)
         removed_mark = store.metadata.add_bookmark(exhibit_id, pts=6000)
@@ -142,6 +145,11 @@ TAMPERED: dict[str, tuple[Callable[[Members], object], str]] = {
     "a note added": (table(lambda rows: rows.append({**rows[0], "note_id": "n000000000"}), "notes"), "rows"),
     "a note taken away": (table(list.clear, "notes"), "rows"),
     "a note twice": (table(lambda rows: rows.append(rows[0]), "notes"), "rows"),
+    "an interval stretched": (table(put(end_pts=9000), "note_marks"), "rows"),
+    "a note that was withdrawn put back": (
+        table(lambda rows: [row.update(withdrawn_at=None) for row in rows], "note_marks"), "rows",
+    ),
+    "a place told otherwise": (told(lambda case: case["notes"][-1].update(end_pts=9000)), "case.json"),
     "a score changed": (table(put(logit=-9.0), "scores"), "rows"),
     "two scores swapped": (table(swapped, "scores"), "rows"),
     "a score taken away": (table(list.pop, "scores"), "rows"),

@@ -63,7 +63,10 @@ def record() -> CaseRecord:
     return replace(
         made,
         case=replace(made.case, reference=HOSTILE, examiner=HOSTILE, tags=(HOSTILE, "second")),
-        notes=(replace(made.notes[0], text=HOSTILE, author=HOSTILE),),
+        notes=(
+            replace(made.notes[0], text=HOSTILE, author=HOSTILE),
+            replace(made.notes[0], note_id="n000000002", end_pts=192_000, box_xyxy_px=(10.4, 20.0, 40.0, 60.0)),
+        ),
         log=replace(made.log, events=(event, *made.log.events[1:])),
         opinions=(Opinion("p1", "c000000001", "x000000001", "manipulated", HOSTILE, "A. Other", 0, (), START),),
         truths=(GroundTruth("t1", "c000000001", "x000000001", "genuine", HOSTILE, HOSTILE, "A. Other", START),),
@@ -127,8 +130,12 @@ def test_it_holds_the_whole_case(record: CaseRecord) -> None:
     assert observation["fw:weight"] == "attention"
     events = nodes(graph, "fw:LogEventFacet")
     assert [node["fw:eventHash"] for node in events] == [event.event_hash for event in record.log.events]
+    (drawn,) = [node for node in nodes(graph, "fw:PlaceFacet") if "fw:leftPx" in node]
+    assert drawn["fw:mediaFragment"] == "t=10.000,15.000&xywh=pixel:10,20,30,40"
+    assert drawn["fw:endSeconds"]["@value"] == "15.0"
     assert {node["uco-core:tag"][0] for node in nodes(graph, "uco-core:Annotation")} == {
         "note",
+        "annotation",
         "opinion",
         "ground truth",
         "signature",

@@ -63,6 +63,8 @@ EVENT: dict[str, str] = {
     "findings_acknowledged": "Finding acknowledged",
     "scores_viewed": "Scores opened",
     "note_added": "Note added",
+    "note_marked": "Note placed on a box, an interval or an earlier note",
+    "note_withdrawn": "Note revised or withdrawn",
     "bookmark_added": "Bookmark set",
     "bookmark_removed": "Bookmark removed",
     "opinion_given": "Opinion recorded",
