@@ -4,6 +4,7 @@ file that an anchor file beside it watches."""
 from detector.cases.backup import restore
 from detector.cases.drift_log import DriftReport, ModelDrift, drift_of
 from detector.cases.home import ANCHOR_VARIABLE
+from detector.cases.notes import NotePlace
 from detector.cases.scored_files import ScoredFiles, Window
 from detector.cases.similarity import Match, SeenBefore
 from detector.cases.statements import (
@@ -76,6 +77,7 @@ __all__ = [
     "Match",
     "ModelDrift",
     "Note",
+    "NotePlace",
     "Opinion",
     "ScoredFiles",
     "SeenBefore",

@@ -270,7 +270,7 @@ def told_problem(told: Row, tables: Tables) -> Optional[str]:
     case was last active, and whether it verified at home, the tables do not say."""
     marks = {row["exhibit_id"]: row for row in tables["exhibit_marks"]}
     placed = {row["note_id"]: row for row in tables["note_marks"]}
-    unplaced = dict.fromkeys(("end_pts", "box_xyxy_px", "previous_id", "withdrawn_at", "withdrawn_by"))
+    unplaced = dict.fromkeys(["end_pts", "box_xyxy_px", "previous_id", "withdrawn_at", "withdrawn_by"])
     notes = [{**unplaced, **row, **placed.get(row["note_id"], {})} for row in tables["notes"]]
     (case,) = tables["cases"]
     unmarked = {"status": "open", "status_reason": "", "tags": [], "favourite_of": [], "blind_first": False}
@@ -430,9 +430,8 @@ class Check:
 
     def case(self, heads: Sequence[str], reports: Sequence[str]) -> None:
         """The checks of an exported case."""
-        names = {name: "tables/%s.jsonl" % name for name in TABLES}
-        held = self.archive.sizes  # a table that is newer than the archive is empty in it
-        tables = {name: parse_table(self.archive.read(at)) if at in held else [] for name, at in names.items()}
+        at = {name: "tables/%s.jsonl" % name for name in TABLES}  # one that is newer than the archive is empty in it
+        tables = {one: parse_table(self.archive.read(at[one])) if at[one] in self.archive.sizes else [] for one in at}
         told, scores_csv = parse_json(self.archive.read("case.json")), self.archive.read("scores.csv")
         events = sorted(tables["events"], key=lambda row: row["sequence"])
         hashes = [event["event_hash"] for event in events]

@@ -19,7 +19,7 @@ _TO_TOP = "marks_to_top"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A bookmark or note on a frame, for the timeline. `track_id` None: on the frame as a whole."""
+    """A bookmark, note or annotation (`kind`) on a frame, for the timeline. `track_id` None: on the whole frame."""
 
     kind: str
     pts: int
@@ -34,7 +34,8 @@ def on_frames(exhibit: Exhibit) -> tuple[Mark, ...]:
     found: list[tuple[str, Bookmark | Note]] = [
         ("Bookmark", one) for one in store.metadata.bookmarks(exhibit.case_id, exhibit.exhibit_id)
     ]
-    found += [("Note", one) for one in store.notes(exhibit.case_id, exhibit.exhibit_id)]
+    notes = store.notes(exhibit.case_id, exhibit.exhibit_id)
+    found += [("Annotation" if one.annotation else "Note", one) for one in notes]
     marks = [Mark(kind, one.pts, one.track_id, one.text, one.author) for kind, one in found if one.pts is not None]
     return tuple(sorted(marks, key=lambda mark: mark.pts))
 
