@@ -24,7 +24,8 @@ from detector.cases import default_home
 from detector.errors import EvidenceError, FramewitnessError
 from detector.evidence.sandbox import warm_up
 from pages import router  # noqa: F401  seconds of imports, which the first visitor would otherwise wait for
-from pages.parts.shared import media, services
+from pages.parts.player import routes as player_routes
+from pages.parts.shared import services
 from pages.parts.shared.guard import Guard
 
 
@@ -69,5 +70,5 @@ app = st.App(
     "pages/router.py",
     lifespan=lifespan,
     middleware=[Middleware(Guard)],
-    routes=[Route("/healthz", health), Route("/readyz", readiness), Route("/evidence/{token}/{sha256}", media.serve)],
+    routes=[Route("/healthz", health), Route("/readyz", readiness), *player_routes.ROUTES],
 )

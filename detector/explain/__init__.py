@@ -4,7 +4,7 @@ from detector.explain.attention import TrackAttentionMaps
 from detector.explain.channels import ChannelMaps
 from detector.explain.explainer import Explainer
 from detector.explain.faithfulness import FrameTest, HeatTest, hide_test
-from detector.explain.overlay import CAM_METHOD, Heatmap, overlay, overlay_on_frame
+from detector.explain.overlay import CAM_METHOD, Heatmap, heat_layer, overlay, overlay_on_frame
 
 __all__ = [
     "CAM_METHOD",
@@ -14,6 +14,7 @@ __all__ = [
     "HeatTest",
     "Heatmap",
     "TrackAttentionMaps",
+    "heat_layer",
     "hide_test",
     "overlay",
     "overlay_on_frame",

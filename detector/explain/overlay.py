@@ -53,14 +53,21 @@ def overlay_on_frame(frame_image: NDArray[np.uint8], heatmap: Heatmap, opacity: 
     """The whole frame (H, W, 3) uint8 with the heat where its crop was cut; the rest is untouched. A new array."""
     _check_opacity(opacity)
     height, width = frame_image.shape[:2]
-    to_frame = _crop_to_frame(heatmap)
-    size = (width, height)
+    layer = heat_layer(heatmap, width, height)
+    inside = (layer[..., 3] > 0) * np.float32(opacity)
+    return _blend(frame_image, layer[..., :3].astype(np.float32), inside[..., None])
+
+
+def heat_layer(heatmap: Heatmap, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8 RGBA to lay over the whole frame: the heat in cividis, opaque where the crop was cut."""
+    to_frame, size = _crop_to_frame(heatmap), (width_px, height_px)
     heat = np.asarray(
         cv2.warpAffine(heatmap.heat, to_frame, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
         dtype=np.float32,
     )
     inside = cv2.warpAffine(np.ones_like(heatmap.heat), to_frame, size, flags=cv2.INTER_NEAREST)
-    return _blend(frame_image, _colours(heat), (inside * np.float32(opacity))[..., None])
+    colours = np.rint(_colours(heat)).astype(np.uint8)
+    return np.dstack([colours, (inside > 0).astype(np.uint8) * 255])
 
 
 def _crop_to_frame(heatmap: Heatmap) -> NDArray[np.float64]:

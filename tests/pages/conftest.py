@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.testclient import TestClient
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import CaseStore, Job, JobRequest
 from detector.errors import StoreError
 from detector.registry import ModelCard, find_card
-from pages.parts.shared import services
+from pages.parts.player import routes as player_routes
+from pages.parts.shared import media, services
+from pages.parts.shared.guard import Guard
 from tests.pages import family, seed
 
 EXAMINER = "A. Tester"
@@ -128,6 +136,36 @@ def seeded(opened: services.Services, clip: Path, card: ModelCard) -> seed.Seede
     return seed.fill(opened.store, clip, card)
 
 
+class Browser:
+    """What a page and the route know of one browser: its session, its cookie, the time."""
+
+    def __init__(self) -> None:
+        self.session_id, self.cookie, self.now_s = "a session", "a browser's secret", 1000.0
+        self.live, self.who = True, EXAMINER
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
+    browser = Browser()
+    monkeypatch.setattr(media, "get_script_run_ctx", lambda: browser)
+    monkeypatch.setattr(media, "_browser", lambda: browser.cookie)
+    monkeypatch.setattr(media.actor, "name", lambda: browser.who)
+    monkeypatch.setattr(media, "_is_live", lambda session_id: browser.live and session_id == browser.session_id)
+    monkeypatch.setattr(media.time, "monotonic", lambda: browser.now_s)
+    monkeypatch.setattr(media, "_grants", {})
+    return browser
+
+
+@pytest.fixture
+def client(browser: Browser) -> TestClient:
+    """That browser, and the server's own routes behind its guard."""
+    import app as launcher
+
+    checks = [Route("/healthz", launcher.health), Route("/readyz", launcher.readiness)]
+    served = Starlette(routes=[*checks, *player_routes.ROUTES], middleware=[Middleware(Guard)])
+    return TestClient(served, base_url="http://localhost:8501", cookies={media.BROWSER_COOKIE: browser.cookie})
+
+
 @pytest.fixture
 def open_page(opened: services.Services) -> Callable[..., AppTest]:
     """Open one page as a browser would, with its address's parameters, under a name chosen before unless told not."""
@@ -152,3 +190,9 @@ def html_of(app: AppTest) -> str:
     """All HTML that the page shows, styles and the pages' own scripts left out."""
     shown = [element.proto for element in app.get("html") if not element.proto.unsafe_allow_javascript]
     return "\n".join(element.body for element in shown if "<style>" not in element.body)
+
+
+def player_of(app: AppTest) -> dict[str, Any]:
+    """What the page gives the one player that it shows."""
+    (player,) = app.get("bidi_component")
+    return json.loads(player.proto.json or player.proto.mixed.json)

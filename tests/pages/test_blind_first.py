@@ -9,9 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.errors import StoreError
+from detector.evidence import frame_times
 from pages.parts.shared import services
 from pages.parts.shared.wording import LABELS
-from tests.pages.conftest import EXAMINER, html_of
+from tests.pages.conftest import EXAMINER, html_of, player_of
 from tests.pages.seed import Seeded
 
 OpenPage = Callable[..., AppTest]
@@ -122,9 +123,10 @@ def test_an_opinion_after_scores_is_said_to_be_one(open_page: OpenPage, seeded: 
 
 
 def test_frames_can_be_looked_at_marked_and_noted_meanwhile(open_page: OpenPage, blind: Seeded) -> None:
-    app = open_page("examine", exhibit=blind.exhibit.exhibit_id)
-    assert len(app.get("image")) == 1
-    app.button(key="plain_step_1").click().run()
+    second = frame_times(blind.exhibit.evidence)[1]
+    app = open_page("examine", exhibit=blind.exhibit.exhibit_id, pts=second)
+    told = player_of(app)
+    assert (told["here"], told["readings"], told["heat"]) == ({"track": None, "pts": second}, None, None)
     app.button(key="plain_bookmark_frame").click().run()
     scope = blind.exhibit.exhibit_id
     app.text_area(key=f"note_text_{scope}").set_value("seam")
@@ -132,8 +134,7 @@ def test_frames_can_be_looked_at_marked_and_noted_meanwhile(open_page: OpenPage,
     assert not app.exception
     (mark,) = services.current().store.metadata.bookmarks(blind.case.case_id)
     (note,) = services.current().store.notes(blind.case.case_id)
-    assert mark.pts == note.pts
-    assert mark.pts
+    assert mark.pts == note.pts == second
     assert mark.track_id is None
     assert "seam" in [element.value for element in app.text]
 

@@ -26,7 +26,7 @@ from detector.errors import EvidenceError, StoreError
 from pages.parts.shared import guard, media, scripts, services
 from pages.parts.shared.guard import Guard
 from tests.browser import server
-from tests.pages.conftest import HandMovedJobs
+from tests.pages.conftest import Browser, HandMovedJobs
 from tests.pages.seed import Seeded
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,36 +63,6 @@ def test_a_service_that_does_not_start_leaves_the_store_closed(tmp_path: Path, m
         services.open_services(tmp_path / "home")
     assert not services.are_open()
     CaseStore.open(tmp_path / "home").close()
-
-
-class Browser:
-    """What a page and the route know of one browser: its session, its cookie, the time."""
-
-    def __init__(self) -> None:
-        self.session_id, self.cookie, self.now_s = "a session", "a browser's secret", 1000.0
-        self.live = True
-
-
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
-    browser = Browser()
-    monkeypatch.setattr(media, "get_script_run_ctx", lambda: browser)
-    monkeypatch.setattr(media, "_browser", lambda: browser.cookie)
-    monkeypatch.setattr(media, "_is_live", lambda session_id: browser.live and session_id == browser.session_id)
-    monkeypatch.setattr(media.time, "monotonic", lambda: browser.now_s)
-    monkeypatch.setattr(media, "_grants", {})
-    return browser
-
-
-@pytest.fixture
-def client(browser: Browser) -> TestClient:
-    checks = [Route("/healthz", launcher.health), Route("/readyz", launcher.readiness)]
-    routes = [*checks, Route("/evidence/{token}/{sha256}", media.serve)]
-    cookies = {media.BROWSER_COOKIE: browser.cookie}
-    middleware = [Middleware(Guard)]
-    return TestClient(
-        Starlette(routes=routes, middleware=middleware), base_url="http://localhost:8501", cookies=cookies
-    )
 
 
 def test_health_says_whether_the_store_is_open(client: TestClient, opened: services.Services) -> None:

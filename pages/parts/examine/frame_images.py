@@ -1,7 +1,6 @@
 """Pictures of one frame for the screen. All are derived: scaled and re-encoded for display, with boxes drawn on.
 
-Decoded frames are kept by (sha256, pts), never by their pixels: Streamlit samples large arrays to hash them and
-would take two frames that differ in a few pixels for one.
+Decoded frames are kept by file and PTS, never by their pixels.
 """
 
 from __future__ import annotations
@@ -9,9 +8,9 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -35,16 +34,17 @@ class DrawnBox:
     chosen: bool
 
 
-@st.cache_resource(show_spinner=False, max_entries=12)
-def exact_frame(sha256: str, pts: int, _evidence: Evidence) -> Frame:
-    """The frame at `pts`, decoded from the stored evidence. Raises EvidenceError where it does not decode."""
-    return frame_at(_evidence, pts)
+@lru_cache(maxsize=12)
+def exact_frame(sha256: str, pts: int, evidence: Evidence) -> Frame:
+    """The frame at `pts`, decoded from the stored evidence; for pages and the player alike, from whatever thread.
+    Raises EvidenceError where it does not decode."""
+    return frame_at(evidence, pts)
 
 
-@st.cache_resource(show_spinner="Reading the frame times…", max_entries=8)
-def every_moment(sha256: str, _evidence: Evidence) -> tuple[int, ...]:
+@lru_cache(maxsize=8)
+def every_moment(sha256: str, evidence: Evidence) -> tuple[int, ...]:
     """The PTS of every displayed frame of the file, ascending."""
-    return tuple(sorted(frame_times(_evidence)))
+    return tuple(sorted(frame_times(evidence)))
 
 
 def display_width_px(width_px: int, height_px: int) -> int:

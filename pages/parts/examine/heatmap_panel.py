@@ -17,7 +17,7 @@ from detector.analysis.kinds import heatmap_models
 from detector.analysis.types import Analysis, ModelResult
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
-from detector.explain import CAM_METHOD, Heatmap, HeatTest, overlay, overlay_on_frame
+from detector.explain import CAM_METHOD, Heatmap, HeatTest, heat_layer, overlay, overlay_on_frame
 from detector.faces.types import CropSpec
 from pages.parts.examine import frame_images
 from pages.parts.shared import markup, services
@@ -57,6 +57,17 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
     _choose_opacity()
     st.toggle("Also on the whole frame", key="heatmap_on_frame", persist_state="page")
     _read(heatmap)
+
+
+def layer(readings: Readings, frame: Frame, track_id: int) -> bytes | None:
+    """PNG with transparency to lay over the frame: the heatmap of the chosen face; None where there is none, or one
+    that explains no more than chance."""
+    heatmap = _heatmap(readings, frame, track_id, quiet=True) if (track_id, frame.pts) in readings.faces else None
+    test = None if heatmap is None else tested(readings.analysis, heatmap)
+    if heatmap is None or (test is not None and test.no_more_than_chance):
+        return None
+    height_px, width_px = frame.image.shape[:2]
+    return frame_images.png(heat_layer(heatmap, width_px, height_px))
 
 
 def on_frame(readings: Readings, frame: Frame, track_id: int) -> NDArray[np.uint8]:

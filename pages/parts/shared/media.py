@@ -21,22 +21,29 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.parts.shared import services
+from pages.parts.shared import actor, services
 
 LIFETIME_S = 1800.0
 # A secret of each browser, which the server gives out with a page (`guard`) and no script can read.
 BROWSER_COOKIE = "framewitness_browser"
+# Evidence is hostile input: the browser must not guess another type, run anything in it, or keep a copy.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'",
+    "Cache-Control": "no-store",
+}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
 class _Grant:
-    """What a token opens, and for whom; `until_s` on the monotonic clock."""
+    """What a token opens, and for whom: `reader` works there. `until_s` on the monotonic clock."""
 
     sha256: str
     session_id: str
     browser: str
     until_s: float
+    reader: str
 
 
 _lock = threading.Lock()
@@ -60,7 +67,7 @@ def address(sha256: str) -> str:
             (token for token, one in _grants.items() if (one.sha256, one.session_id, one.browser) == wanted),
             secrets.token_urlsafe(24),
         )
-        _grants[token] = _Grant(*wanted, now_s + LIFETIME_S)
+        _grants[token] = _Grant(*wanted, now_s + LIFETIME_S, actor.name())
     return f"/evidence/{token}/{sha256}"
 
 
@@ -95,24 +102,33 @@ def media_type(path: Path) -> str | None:
     return None
 
 
+def opens(request: Request) -> bool:
+    """Whether a request under an address of `address` or below it may see the file that it names. True lengthens the
+    life of the address."""
+    sha256, token = request.path_params["sha256"], request.path_params["token"]
+    known = bool(_SHA256.fullmatch(sha256)) and _opens(token, sha256, request.cookies.get(BROWSER_COOKIE, ""))
+    return known and services.are_open()
+
+
+def reader(request: Request) -> str:
+    """The name under which the page works that gave out a request's token; empty where it does not open anything."""
+    with _lock:
+        grant = _grants.get(request.path_params["token"])
+        return "" if grant is None else grant.reader
+
+
+def refusal() -> Response:
+    """404, whatever it was that did not open."""
+    return PlainTextResponse("Not found", status_code=404)
+
+
 async def serve(request: Request) -> Response:
     """200 or 206 with the bytes asked for; 404 for everything that is not a stored file with this browser's token."""
-    sha256, token = request.path_params["sha256"], request.path_params["token"]
-    refusal = PlainTextResponse("Not found", status_code=404)
-    if not _SHA256.fullmatch(sha256) or not _opens(token, sha256, request.cookies.get(BROWSER_COOKIE, "")):
-        return refusal
-    if not services.are_open():
-        return refusal
+    if not opens(request):
+        return refusal()
+    sha256 = request.path_params["sha256"]
     path = services.current().store.evidence_dir / sha256[:2] / sha256
-    if not path.is_file():
-        return refusal
-    kind = media_type(path)
+    kind = media_type(path) if path.is_file() else None
     if kind is None:
-        return refusal
-    # Evidence is hostile input: the browser must not guess another type, run anything in it, or keep a copy.
-    headers = {
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "sandbox; default-src 'none'; media-src 'self'",
-        "Cache-Control": "no-store",
-    }
-    return FileResponse(path, media_type=kind, headers=headers)
+        return refusal()
+    return FileResponse(path, media_type=kind, headers=HEADERS)
