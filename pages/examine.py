@@ -7,20 +7,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from detector.cases import AnalysisRecord, Case, Exhibit
 from detector.errors import StoreError
+from pages.parts.analyse import again
 from pages.parts.cases import case_header, exchange, exports, record_list
-from pages.parts.examine import (
-    bookmarks,
-    evidence_facts,
-    exhibit_comparison,
-    file_forensics,
-    frame_table,
-    notes,
-    plain_view,
-    seen_before,
-    viewer,
-)
+from pages.parts.examine import bookmarks, evidence_facts, plain_view, seen_before, tabs, viewer
 from pages.parts.shared import actor, address, markup, navigation, services, statements, view_log
-from pages.parts.shared.address import NOWHERE, Place
+from pages.parts.shared.address import Place
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import LABELS
 
@@ -34,7 +25,6 @@ def render() -> None:
     if place.exhibit is None and place.record is None:
         record_list.show_recent()
         return
-    bookmarks.follow_jump()
     try:
         exhibit, record = _chosen(place)
         case = services.current().store.case(exhibit.case_id)
@@ -51,41 +41,20 @@ def render() -> None:
 
 
 def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who: str) -> None:
-    analysis = services.analysis(str(services.current().home), record.record_id)
-    readings = Readings.of(analysis)
+    readings = Readings.of(services.analysis(str(services.current().home), record.record_id))
     with _head(case, exhibit, who, record):
         _choose_record(record, exhibit)
+        _compare_link(exhibit, len(readings.analysis.models))
+        again.offer(exhibit, who)
         exports.case_pdf(case)
         exports.analysis_json(record.record_id)
         exchange.record_forms(case, record, who)
-    with st.container():  # however much it shows, the tabs below keep their place, and the open one stays open
-        viewer.show(readings, record.record_id, exhibit, who)
-    frames_tab, compare_tab, evidence_tab, notes_tab, opinions_tab, seen_tab, method_tab = st.tabs(
-        ["Frames", "Compare models", "Evidence", "Notes and bookmarks", "Opinions", "Seen before", "Method"]
-    )
-    with frames_tab:
-        if readings.faces:
-            _follow(frame_table.show(readings, key=f"frames_{record.record_id}"), record.record_id)
-        else:
-            markup.note("No face was found, so there are no rows.")
-    with compare_tab:
-        exhibit_comparison.show(readings, exhibit.exhibit_id)
-    with evidence_tab:
-        evidence_facts.show(analysis.evidence)
-        file_forensics.show(analysis, key=record.record_id)
-    shown = viewer.current(readings)
-    with notes_tab:
-        _show_notes(case, exhibit, who, NOWHERE if shown is None else Place(track=shown[0], pts=shown[1]))
-    with opinions_tab:
-        statements.show(case, exhibit, who)
-    with seen_tab:
-        seen_before.show(exhibit, withheld=False)
-    with method_tab:
-        evidence_facts.show_method(analysis, record.record_id)
+    viewer.show(readings, record, case, exhibit, who)
 
 
 def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bool) -> None:
     """Nothing here has read an analysis, so nothing of it can be in the page."""
+    bookmarks.follow_jump()
     with _head(case, exhibit, who):
         pass
     plain_view.show(case, exhibit, who, withheld=withheld)
@@ -95,7 +64,7 @@ def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bo
     with evidence_tab:
         evidence_facts.show(exhibit.evidence, player=False)
     with notes_tab:
-        _show_notes(case, exhibit, who, plain_view.here(exhibit))
+        tabs.show_notes(case, exhibit, who, plain_view.here(exhibit))
     with truth_tab:
         statements.show_truth(exhibit, who)
     with seen_tab:
@@ -104,7 +73,7 @@ def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bo
 
 def _head(case: Case, exhibit: Exhibit, who: str, record: AnalysisRecord | None = None) -> DeltaGenerator:
     """Title, star, the way to the case, and what was found changed; returns the place for what else can be done."""
-    about, actions = st.columns([3, 2], vertical_alignment="center")
+    about, actions = st.columns([1, 2], vertical_alignment="center")
     with about:
         below = f"Exhibit {exhibit.reference} of {case.reference} · {case.title}"
         markup.title(exhibit.file_name, f"{below} · {exhibit.description}" if exhibit.description else below, mono=True)
@@ -118,17 +87,22 @@ def _head(case: Case, exhibit: Exhibit, who: str, record: AnalysisRecord | None 
             markup.problem(
                 "This analysis is in doubt" if doubtful else "The stored file was found to be another", finding.sentence
             )
+    seen_before.banner(exhibit)
     return row
 
 
-def _show_notes(case: Case, exhibit: Exhibit, who: str, here: Place) -> None:
-    left, right = st.columns(2, gap="large")
-    with left:
-        notes.show(case, who, {exhibit.exhibit_id: exhibit}, exhibit=exhibit, here=here)
-    with right:
-        bookmarks.show(case, [exhibit], who, jump=True)
-        if case.status != "archived":
-            bookmarks.add_form(exhibit, who, here)
+def _compare_link(exhibit: Exhibit, models: int) -> None:
+    """The way to the models side by side, on the frame that is shown here."""
+    if models < 2 and len(services.current().store.analyses(exhibit_id=exhibit.exhibit_id)) < 2:
+        return
+    here = address.read()
+    navigation.link(
+        "compare",
+        "Compare models",
+        Place(exhibit=exhibit.exhibit_id, track=here.track, pts=here.pts),
+        icon=":material/compare:",
+        help="Heatmaps of one frame side by side, scores on one axis of time, agreement",
+    )
 
 
 def _chosen(place: Place) -> tuple[Exhibit, AnalysisRecord | None]:
@@ -164,13 +138,3 @@ def _choose_record(record: AnalysisRecord, exhibit: Exhibit) -> None:
         width=300,
         on_change=lambda: address.go(Place(exhibit=exhibit.exhibit_id, record=st.session_state[key])),
     )
-
-
-def _follow(face: tuple[int, int] | None, record_id: str) -> None:
-    """Show the face of a row that was newly chosen; a row that stays chosen must not pull the view back."""
-    key = f"followed_{record_id}"
-    if face is None or st.session_state.get(key) == face:
-        return
-    st.session_state[key] = face
-    viewer.go(*face)
-    st.rerun()

@@ -25,7 +25,7 @@ from detector.report.payload import build_payload
 from detector.report.record import ExhibitEntry
 from detector.report.wording import LABEL_WORDS
 from detector.settings import AnalysisSettings
-from pages.parts.examine import conclusion_card, members_table
+from pages.parts.examine import conclusion_card, models_table
 from pages.parts.models import model_choice
 from pages.parts.shared.wording import LABELS
 from tests.report.conftest import TOOL, make_entry, make_evidence, make_exhibit, make_record, make_track
@@ -146,14 +146,13 @@ def told(request: pytest.FixtureRequest) -> Told:
     analysis, _ = RECORDS[request.param]
     with pytest.MonkeyPatch.context() as patch:
         shown: list[str] = []
-        patch.setattr(st, "html", shown.append)
+        patch.setattr(st, "html", lambda body, **_: shown.append(body))
         patch.setattr(st, "button", lambda label, **_: shown.append(label))
         patch.setattr(model_choice, "card_of", lambda _: None)
         conclusion_card.show(analysis)
-        conclusion_card.show_models(analysis, {})
+        models_table.show_short(analysis, {})
         card, rest = text_of(shown), len(shown)
-        for model in analysis.models:
-            members_table.show(model, analysis.conclusion)
+        models_table.show(analysis, {})
         members = text_of(shown[rest:])
     entry = make_entry(analysis, pictures=False, count=1)
     exhibit = ExhibitEntry(make_exhibit(analysis.evidence), (entry,))
@@ -271,7 +270,7 @@ def test_the_sample_of_records_holds_what_can_contradict_itself() -> None:
 
 def test_members_of_an_ensemble_name_the_track_that_their_scores_are_of(told: Told) -> None:
     several = len(told.analysis.tracks) > 1 and any(model.members for model in told.analysis.models)
-    assert ("A member's score here is of track 2, on which the ensemble's rests" in told.members) == several
+    assert ("all-b4 0.818 2 decides" in told.members) == several
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -33,6 +33,11 @@ class Heatmap:
     method: str = CAM_METHOD
 
     @property
+    def layer_words(self) -> str:
+        """`layer`, whose dotted name is for details, in words: maps are taken where features are deepest."""
+        return "last block of the trunk" if self.layer.startswith("trunk") else self.layer
+
+    @property
     def heat(self) -> NDArray[np.float32]:
         """(S, S) float32 in 0..1: `raw` on the video's common scale; what exceeds the scale is drawn as hottest."""
         if self.scale <= 0:

@@ -98,7 +98,7 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     points.nth(3).click(force=True)
     page.wait_for_url(re.compile(r"pts=\d+"))
     chosen = _pts(page)
-    page.get_by_text(f"PTS {chosen} ×").wait_for()
+    page.get_by_text(f"PTS {chosen} ·").wait_for()
     page.get_by_text(re.compile("Grad-CAM of|explains no more than chance")).first.wait_for(timeout=ANALYSIS_LIMIT_MS)
     page.wait_for_function(
         "() => [...document.querySelectorAll('[data-testid=stImage] img')]"
@@ -109,18 +109,18 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     page.keyboard.press("ArrowRight")
     second = _await_other_pts(page, chosen)
     assert second > chosen
-    page.get_by_text(f"PTS {second} ×").wait_for()
+    page.get_by_text(f"PTS {second} ·").wait_for()
     page.keyboard.press("Shift+ArrowRight")
     eleventh = _await_other_pts(page, second)
     assert eleventh - second == pytest.approx(10 * (second - chosen), rel=0.3)
-    page.get_by_text(f"PTS {eleventh} ×").wait_for()
+    page.get_by_text(f"PTS {eleventh} ·").wait_for()
     page.keyboard.press("ArrowLeft")
     assert second < _await_other_pts(page, eleventh) < eleventh
 
     # A link leads another person to the same frame.
     shared = page.context.new_page()
     shared.goto(page.url)
-    shared.get_by_text(f"PTS {_pts(page)} ×").wait_for(timeout=90_000)
+    shared.get_by_text(f"PTS {_pts(page)} ·").wait_for(timeout=90_000)
     shared.close()
 
     # The case PDF holds the file's name and hash, the conclusion and its page numbers.

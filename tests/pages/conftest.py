@@ -168,9 +168,10 @@ def client(browser: Browser) -> TestClient:
 
 @pytest.fixture
 def open_page(opened: services.Services) -> Callable[..., AppTest]:
-    """Open one page as a browser would, with its address's parameters, under a name chosen before unless told not."""
+    """Open one page as a browser would, with its address's parameters, under a name chosen before unless told not;
+    Examine at one of its tabs."""
 
-    def open_(page: str, *, who: str = EXAMINER, **params: object) -> AppTest:
+    def open_(page: str, *, who: str = EXAMINER, tab: str = "", **params: object) -> AppTest:
         def script(first: str) -> None:
             from pages.router import main
 
@@ -179,6 +180,8 @@ def open_page(opened: services.Services) -> Callable[..., AppTest]:
         app = AppTest.from_function(script, kwargs={"first": page}, default_timeout=180)
         if who:
             app.session_state["actor"] = who
+        if tab:
+            app.session_state["examine_tab"] = tab
         for name, value in params.items():
             app.query_params[name] = str(value)
         return app.run()

@@ -87,7 +87,7 @@ def test_the_filter_does_not_tell_a_conclusion_that_is_held_back(open_page: Open
 
 
 def test_after_an_opinion_everything_shows_and_the_opinion_counts_as_blind(open_page: OpenPage, blind: Seeded) -> None:
-    app = open_page("examine", exhibit=blind.exhibit.exhibit_id)
+    app = open_page("examine", tab="Opinions", exhibit=blind.exhibit.exhibit_id)
     key = f"opinion_{blind.exhibit.exhibit_id}_0"
     app.button(key=f"{key}_send").click().run()
     assert "Choose one of the three" in html_of(app)
@@ -115,7 +115,7 @@ def test_another_persons_opinion_shows_neither_scores_nor_itself(open_page: Open
 
 
 def test_an_opinion_after_scores_is_said_to_be_one(open_page: OpenPage, seeded: Seeded) -> None:
-    app = open_page("examine", exhibit=seeded.exhibit.exhibit_id)
+    app = open_page("examine", tab="Opinions", exhibit=seeded.exhibit.exhibit_id)
     key = f"opinion_{seeded.exhibit.exhibit_id}_0"
     app.radio(key=f"{key}_verdict").set_value("genuine")
     app.button(key=f"{key}_send").click().run()
@@ -160,7 +160,7 @@ def test_an_exhibit_without_an_analysis_can_be_looked_at(open_page: OpenPage, op
 
 
 def test_ground_truth_is_recorded_with_its_source(open_page: OpenPage, seeded: Seeded) -> None:
-    app = open_page("examine", exhibit=seeded.exhibit.exhibit_id)
+    app = open_page("examine", tab="Opinions", exhibit=seeded.exhibit.exhibit_id)
     key = f"truth_{seeded.exhibit.exhibit_id}"
     app.radio(key=f"{key}_truth").set_value("manipulated")
     app.button(key=f"{key}_send").click().run()

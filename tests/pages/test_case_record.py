@@ -129,7 +129,7 @@ def test_two_people_sign_and_the_same_person_cannot_sign_twice(open_page: OpenPa
 
 def test_bookmarks_are_set_listed_shown_on_the_timeline_and_taken_away(open_page: OpenPage, seeded: Seeded) -> None:
     face = seeded.analysis.tracks[0].faces[4]
-    app = open_page("examine", exhibit=seeded.exhibit.exhibit_id, track=1, pts=face.pts)
+    app = open_page("examine", tab="Notes", exhibit=seeded.exhibit.exhibit_id, track=1, pts=face.pts)
     app.button(key="bookmark_frame").click().run()
     app.text_input(key=f"mark_{seeded.exhibit.exhibit_id}_text").set_value("<i>seam</i>")
     app.button(key=f"mark_{seeded.exhibit.exhibit_id}_send").click().run()
@@ -169,7 +169,7 @@ def test_seen_before_tells_of_the_same_file_by_itself_and_leads_to_it(
     seen_before.banner(seeded.exhibit)
     monkeypatch.undo()
     assert told == [f"Seen before: the same file in {older.reference} (drift.mp4). More under Seen before."]
-    app = open_page("examine", exhibit=seeded.exhibit.exhibit_id)
+    app = open_page("examine", tab="Seen before", exhibit=seeded.exhibit.exhibit_id)
     app.button(key=f"seen_before_{seeded.exhibit.exhibit_id}_ask").click().run()
     assert not app.exception
     assert "byte for byte" in html_of(app)

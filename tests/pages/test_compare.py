@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from detector.analysis.agreement import ScoredFaces, disagreements, scored_faces
 from detector.explain import HeatTest
 from detector.registry import ModelCard
-from pages.parts.compare import timelines
-from pages.parts.examine import exhibit_comparison, heatmap_panel
+from pages.parts.compare import results, timelines
+from pages.parts.examine import heatmap_panel
 from pages.parts.models import model_choice
 from pages.parts.shared import services
 from pages.parts.shared.readings import Readings
@@ -38,7 +38,7 @@ def app(open_page: OpenPage, examined: Seeded) -> AppTest:
 
 
 def _faces(examined: Seeded) -> list[ScoredFaces]:
-    said = exhibit_comparison.gather(examined.exhibit.exhibit_id)
+    said = results.gather(examined.exhibit.exhibit_id)
     newest = [one for one in said if one.record.record_id == examined.record.record_id]
     return [scored_faces(one.result, one.analysis, one.analysis, one.decision) for one in newest]
 
@@ -101,7 +101,7 @@ def test_heatmaps_of_one_frame_stand_in_a_grid_and_others_say_why_not(app: AppTe
     shown = html_of(app)
     # The frame, the face, and the frame model's map in each of the two analyses.
     assert len(app.get("image")) == 4
-    assert shown.count("layer") >= 2
+    assert shown.count("last block of the trunk") >= 2
     without = shown[shown.index("Without a heatmap of this face") :]
     for model_id in ("tiny-time", "tiny-cues", "tiny-together", "tiny-av"):
         assert model_id in without
@@ -198,7 +198,7 @@ def test_a_case_made_blind_meanwhile_stops_showing_scores(app: AppTest, examined
 
 def test_examine_leads_to_the_comparison(open_page: OpenPage, examined: Seeded) -> None:
     app = open_page("examine", record=examined.record.record_id, track=1, pts=0)
-    (link,) = [one for one in app.get("page_link") if one.proto.label == "Side by side, frame by frame"]
+    (link,) = [one for one in app.get("page_link") if one.proto.label == "Compare models"]
     assert f"exhibit={examined.exhibit.exhibit_id}" in link.proto.query_string
     assert "track=1" in link.proto.query_string
 

@@ -13,7 +13,7 @@ from detector.registry import ModelCard
 from pages.parts.shared import services
 from pages.parts.shared.readings import Readings
 from tests.pages import seed
-from tests.pages.conftest import EXAMINER, html_of
+from tests.pages.conftest import EXAMINER, html_of, player_of
 from tests.pages.seed import HOSTILE_NAME, Seeded
 
 OpenPage = Callable[..., AppTest]
@@ -70,6 +70,8 @@ def test_it_opens_at_the_strongest_face(open_page: OpenPage, seeded: Seeded) -> 
     shown = html_of(_open(open_page, seeded))
     assert f"Face · track {track_id}" in shown
     assert f"PTS {pts} ×" in shown
+    for absent in ("SHA-256", "No notes yet", "Tool and models"):  # what closed tabs hold was not even computed
+        assert absent not in shown
 
 
 def test_the_moments_that_reasons_name_lead_to_their_frames(
@@ -85,13 +87,13 @@ def test_the_moments_that_reasons_name_lead_to_their_frames(
     conclusion = replace(seeded.analysis.conclusion, reasons=reasons)
     analysis = replace(seeded.analysis, analysis_id="a-moments", conclusion=conclusion)
     record = opened.store.save_analysis(seeded.exhibit.exhibit_id, analysis)
-    app = _open(open_page, replace(seeded, record=record, analysis=analysis), track=1)
+    app = _open(open_page, replace(seeded, record=record, analysis=analysis), tab="Models", track=1)
     target = app.button(key=f"moment_2_{faces[8].pts}")
     assert target.label == f"{faces[8].pts_s:.2f} s · track 2"
     target.click().run()
     assert not app.exception
     assert (_param(app, "track"), _param(app, "pts")) == ("2", str(faces[8].pts))
-    assert "Face · track 2" in html_of(app)
+    assert app.session_state["examine_tab"] == "Models"  # the tab that was open stays open
     plain = _open(open_page, seeded)
     assert not [one for one in plain.button if str(one.key).startswith("moment_")]
 
@@ -129,10 +131,10 @@ def test_a_click_on_the_timeline_names_that_face_in_the_address(open_page: OpenP
     def script(track_id: int, pts: int) -> None:
         import streamlit as st
 
-        from pages.parts.examine import viewer
+        from pages.parts.examine import position
 
         st.session_state["chart"] = {"selection": {"points": [{"customdata": [track_id, pts]}]}}
-        viewer.clicked("chart")
+        position.clicked("chart")
 
     clicked = AppTest.from_function(script, args=(2, target.pts)).run()
     app = _open(open_page, seeded, track=_param(clicked, "track"), pts=_param(clicked, "pts"))
@@ -248,15 +250,16 @@ def test_a_model_with_other_weights_gives_a_reason_instead_of_a_heatmap(
 
 
 def test_facts_name_the_hashes_and_the_settings(open_page: OpenPage, seeded: Seeded) -> None:
-    shown = html_of(_open(open_page, seeded))
     file = seeded.analysis.evidence.file
-    for fact in (file.sha256, file.md5, "h264", "320 × 240 px", seeded.analysis.settings.sha256):
-        assert fact in shown
+    evidence, method = (html_of(_open(open_page, seeded, tab=tab)) for tab in ("Evidence", "Method"))
+    for fact in (file.sha256, file.md5, "h264", "320 × 240 px"):
+        assert fact in evidence
+    assert seeded.analysis.settings.sha256 in method
 
 
 def test_a_note_refers_to_the_frame_shown(open_page: OpenPage, seeded: Seeded) -> None:
     face = seeded.analysis.tracks[0].faces[4]
-    app = _open(open_page, seeded, track=1, pts=face.pts)
+    app = _open(open_page, seeded, tab="Notes", track=1, pts=face.pts)
     scope = seeded.exhibit.exhibit_id
     app.text_area(key=f"note_text_{scope}").set_value("Odd <edge> at the **jaw**")
     next(button for button in app.button if button.label == "Add note").click().run()
@@ -293,6 +296,8 @@ def test_no_face_is_told_apart_from_a_low_score(
     assert "no face was found" in shown
     assert "0.500" not in shown
     assert not app.get("plotly_chart")
+    assert player_of(app)["readings"] is None  # the plain frames
+    assert f"{empty.frames_examined} of {empty.evidence.video.frame_count} frames; no face found in them" in shown
 
 
 @pytest.mark.parametrize("params", [{"record": "rnothing"}, {"exhibit": "xnothing"}, {"record": "<b>"}])
@@ -341,11 +346,11 @@ def test_a_second_analysis_says_how_it_is_unlike_the_first(
     again = replace(seeded.analysis, analysis_id="a-again", settings=settings, identity=identity_of(settings, []))
     record = opened.store.save_analysis(seeded.exhibit.exhibit_id, again)
     for app in (
-        _open(open_page, replace(seeded, record=record)),
+        _open(open_page, replace(seeded, record=record), tab="Method"),
         open_page("cases", case=seeded.case.case_id),
     ):
         shown = html_of(app)
         assert "Unlike the analysis before it" in shown
         assert "settings changed: max frames 900 → 77" in shown
         assert "not recorded" in shown
-    assert "Unlike the analysis before it" not in html_of(_open(open_page, seeded))
+    assert "Unlike the analysis before it" not in html_of(_open(open_page, seeded, tab="Method"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,10 +13,11 @@ from detector.analysis.cue_meaning import CUE_MEANINGS
 from detector.explain import Explainer, FrameTest
 from detector.measurement.results import Measurement, Results
 from detector.registry import ModelCard, weights_dir
-from pages.parts.examine import attention_lane, channel_chart, exhibit_comparison, score_chart, sync_lane
+from pages.parts.compare import results
+from pages.parts.examine import attention_lane, channel_chart, score_chart, sync_lane
 from pages.parts.shared import services
 from pages.parts.shared.readings import Readings
-from tests.pages import family, seed
+from tests.pages import family
 from tests.pages.conftest import html_of
 from tests.pages.seed import Seeded
 
@@ -29,85 +30,102 @@ def examined(opened: services.Services, clip: object, cards: dict[str, ModelCard
 
 
 @pytest.fixture
-def app(open_page: OpenPage, examined: Seeded) -> AppTest:
-    app = open_page("examine", record=examined.record.record_id, track=1, pts=examined.analysis.tracks[0].faces[5].pts)
-    assert not app.exception
-    return app
+def at_tab(open_page: OpenPage, examined: Seeded) -> Callable[[str], AppTest]:
+    def open_(tab: str) -> AppTest:
+        face = examined.analysis.tracks[0].faces[5]
+        app = open_page("examine", tab=tab, record=examined.record.record_id, track=1, pts=face.pts)
+        assert not app.exception
+        return app
+
+    return open_
 
 
-def test_every_part_is_there_for_a_full_record(app: AppTest) -> None:
+def test_members_and_other_models_are_one_table_with_a_score_or_a_reason_each(
+    at_tab: Callable[[str], AppTest],
+) -> None:
+    shown = html_of(at_tab("Models"))
+    short, table = (part.split("</table>")[0] for part in shown.split("fw-models")[1:])
+    rows = table.split("<tr>")[2:]
+    names = [re.search(r'title="([^"]*)">([^<]*)</th>', row) for row in rows]
+    assert all(names)
+    assert next(found[2] for found in names if found) == "tiny-together"
+    assert "decides" in rows[0]
+    assert sum("The faces are smaller" in row and "do_not_disturb_on" in row for row in rows) == 1
+    assert sum("%</td>" in row for row in rows) == 5
+    for name in ("tiny", "tiny-time", "tiny-cues", "tiny-av"):
+        assert f">{name}</th>" in table
+        assert f">{name}</th>" in short
+
+
+def test_specialists_are_named_and_have_a_score_or_a_reason(at_tab: Callable[[str], AppTest]) -> None:
+    app = at_tab("Specialists")
     shown = html_of(app)
-    for part in (
-        "Attention of tiny-time",
-        "Sound against mouth · tiny-av",
-        "Members of tiny-together",
-        "Specialists",
-        "Bands:",
-    ):
-        assert part in shown
-    assert len(app.get("plotly_chart")) == 5  # timeline, scores, attention, sync, comparison
-    app.segmented_control(key="cue_shown").set_value("BG").run()
-    assert "Numbers over time" in html_of(app)
-    assert len(app.get("plotly_chart")) == 6
-
-
-def test_members_and_cues_have_a_score_or_a_reason(app: AppTest) -> None:
-    shown = html_of(app)
-    table = shown[shown.index("fw-members") :].split("</table>")[0]
-    assert table.rindex("left out: The faces are smaller") > table.rindex("%</td>")
-    assert "5 of 6 had a score" in shown
-
     cells = shown[shown.index("fw-cues") :].split('class="fw-cue"')[1:]
     assert len(cells) == 6
-    by_name = {cell[cell.index("<b>") + 3 :][:2]: cell for cell in cells}
+    by_name = dict(zip(CUE_MEANINGS, _in_order(cells), strict=True))
     assert "not applicable: The faces are smaller" in by_name["RR"]
     for cue in ("BG", "CM", "LL", "TM", "AV"):
         assert 'role="img"' in by_name[cue]
     for innocent in CUE_MEANINGS["TM"].innocent:  # the cue with the highest score is opened first
         assert innocent in shown
-
-
-def test_maps_attention_and_steadiness_are_made_on_request(app: AppTest) -> None:
-    before = html_of(app)
-    for absent in ("fw-tiles", "layer 1 · head 1", "Each line is one scoring", "Blend map of"):
-        assert absent not in before
     app.segmented_control(key="cue_shown").set_value("BG").run()
-    app.toggle(key="channels_as_maps").set_value(True)
-    app.toggle(key="attention_heads_tiny-time").set_value(True)
+    app.toggle(key="channels_as_maps").set_value(True).run()
+    assert not app.exception
+    shown = html_of(app)
+    assert "Numbers over time" in shown
+    channels = shown.split("fw-tiles")[1].split("</div>")[0]
+    assert channels.count("<figure") == 12  # the face and the eleven channels of the first module
+    assert "data:image/png;base64" in channels
+
+
+def test_maps_and_steadiness_of_a_face_are_made_on_request(at_tab: Callable[[str], AppTest]) -> None:
+    app = at_tab("Frame")
+    for absent in ("Each line is one scoring", "Blend map of"):
+        assert absent not in html_of(app)
     app.segmented_control(key="heatmap_kind").set_value("Blend map")
     app.button(key="uncertainty_tiny").click().run()
     assert not app.exception
     shown = html_of(app)
-    attention, channels = (part.split("</div>")[0] for part in sorted(shown.split("fw-tiles")[1:], key=len)[:2])
-    if "layer 1" in channels:
-        attention, channels = channels, attention
-    assert "--fw-columns:2" in attention  # a row a layer
-    assert [f"layer {layer} · head {head}" in attention for layer in (1, 2) for head in (1, 2)] == [True] * 4
-    assert channels.count("<figure") == 12  # the face and the eleven channels of the first module
-    assert "data:image/png;base64" in channels
-    assert "attention rollout" in shown
     assert shown[shown.index("fw-spread") :].split("</div>")[0].count("<b ") == 14
     assert "Blend map of tiny" in shown
     assert "Grad-CAM of tiny" not in shown
 
 
+def test_scores_sound_and_attention_stand_on_one_axis_of_time(at_tab: Callable[[str], AppTest]) -> None:
+    app = at_tab("Scores over time")
+    shown = html_of(app)
+    for part in ("Attention of tiny-time", "Sound against mouth · tiny-av", "Bands:"):
+        assert part in shown
+    assert "fw-tiles" not in shown
+    assert len(app.get("plotly_chart")) == 4  # timeline, scores, sound, attention
+    app.toggle(key="attention_heads_tiny-time").set_value(True).run()
+    assert not app.exception
+    shown = html_of(app)
+    attention = shown.split("fw-tiles")[1].split("</div>")[0]
+    assert "--fw-columns:2" in attention  # a row a layer
+    assert [f"layer {layer} · head {head}" in attention for layer in (1, 2) for head in (1, 2)] == [True] * 4
+    assert "attention rollout" in shown
+
+
+def _in_order(cells: list[str]) -> list[str]:
+    """The cells in the order of the cues that their titles name."""
+    return [next(cell for cell in cells if f">{one.title}</b>" in cell) for one in CUE_MEANINGS.values()]
+
+
 @pytest.mark.parametrize(
     ("marked", "told"),
     [
-        (0.9, "the logit changes by +0.90, more than without any of 19 random fifths (by 0.20 on average)."),
+        (0.9, "the output changes by +0.90, more than without any of 19 random fifths (by 0.20 on average)."),
         (0.1, "explains no more than chance. Without the fifth that it attended to most of the 10 frames"),
     ],
 )
 def test_whether_the_attention_beats_chance_stands_below_its_lane(
-    open_page: OpenPage, examined: Seeded, monkeypatch: pytest.MonkeyPatch, marked: float, told: str
+    at_tab: Callable[[str], AppTest], monkeypatch: pytest.MonkeyPatch, marked: float, told: str
 ) -> None:
     test = FrameTest(marked, (-0.2,) * 19, tuple(i / 5 for i in range(10)))
     monkeypatch.setattr(Explainer, "attention_test", lambda *_: test)
-    app = open_page("examine", record=examined.record.record_id, track=1, pts=examined.analysis.tracks[0].faces[5].pts)
-    assert not app.exception
-    shown = html_of(app)
-    assert told in shown
-    assert shown.index("Attention of tiny-time") < shown.index(told) < shown.index("Sound against mouth")
+    shown = html_of(at_tab("Scores over time"))
+    assert shown.index("Attention of tiny-time") < shown.index(told)
 
 
 def test_weights_that_are_gone_leave_reasons_and_not_a_broken_page(
@@ -115,30 +133,26 @@ def test_weights_that_are_gone_leave_reasons_and_not_a_broken_page(
 ) -> None:
     other = {name: replace(card, weights_sha256="ab" * 32) for name, card in cards.items()}
     seeded = family.fill(opened.store, clip, other)  # type: ignore[arg-type]
-    app = open_page("examine", record=seeded.record.record_id, track=1, pts=seeded.analysis.tracks[0].faces[5].pts)
-    app.segmented_control(key="cue_shown").set_value("BG").run()
-    app.toggle(key="channels_as_maps").set_value(True)
-    app.toggle(key="attention_heads_tiny-time").set_value(True)
-    app.button(key="uncertainty_tiny").click().run()
-    assert not app.exception
-    shown = html_of(app)
-    for words in (
-        "Not tested: This analysis was made with weights",
-        "No maps",
-        "No attention maps",
-        "The spread was not measured",
-        "No heatmap",
-    ):
-        assert words in shown
+    place = {"record": seeded.record.record_id, "track": 1, "pts": seeded.analysis.tracks[0].faces[5].pts}
 
+    def shown(tab: str, act: Callable[[AppTest], object]) -> str:
+        app = open_page("examine", tab=tab, **place)
+        act(app)
+        app.run()
+        assert not app.exception
+        return html_of(app)
 
-def test_an_old_record_shows_as_before(open_page: OpenPage, seeded: Seeded) -> None:
-    app = open_page("examine", record=seeded.record.record_id)
-    assert not app.exception
-    shown = html_of(app)
-    for absent in ("Specialists", "Attention of", "Sound against mouth", "Members of"):
-        assert absent not in shown
-    assert len(app.get("plotly_chart")) == 2
+    def channels(app: AppTest) -> None:
+        app.segmented_control(key="cue_shown").set_value("BG").run()
+        app.toggle(key="channels_as_maps").set_value(True)
+
+    frame = shown("Frame", lambda app: app.button(key="uncertainty_tiny").click())
+    assert "No heatmap" in frame
+    assert "The spread was not measured" in frame
+    assert "No maps" in shown("Specialists", channels)
+    times = shown("Scores over time", lambda app: app.toggle(key="attention_heads_tiny-time").set_value(True))
+    assert "No attention maps" in times
+    assert "Not tested: This analysis was made with weights" in times
 
 
 def test_attention_stands_at_the_frames_times_and_names_its_faces(examined: Seeded) -> None:
@@ -194,38 +208,15 @@ def test_the_ensembles_score_stands_for_a_face_where_there_is_one(examined: Seed
     assert readings.combined_score((1, frame.pts), "tiny-time") != frame.score
 
 
-def test_models_of_two_analyses_meet_on_one_exhibit(app: AppTest, examined: Seeded) -> None:
-    shown = html_of(app)
-    table = shown[shown.index("by its thresholds") :].split("</table>")[0]
-    assert table.count('scope="row"') == 6
-    said = exhibit_comparison.gather(examined.exhibit.exhibit_id)
-    figure = exhibit_comparison.figure(Readings.of(examined.analysis), said)
-    # The audio-visual model scores segments of sound and no single frames.
-    drawn = sorted(trace.name.split(" · ")[0] for trace in figure.data)
-    assert drawn == ["tiny", "tiny", "tiny-cues", "tiny-time", "tiny-together"]
-    assert len(set(exhibit_comparison.names_of(said))) == len(said) == 6
+def test_models_of_two_analyses_have_names_unlike_each_other(examined: Seeded) -> None:
+    said = results.gather(examined.exhibit.exhibit_id)
+    assert len(set(results.names_of(said))) == len(said) == 6
     newest = [one for one in said if one.record.record_id == said[0].record.record_id]
-    assert exhibit_comparison.names_of(newest) == [one.result.model_id for one in newest]
-    # The legend has room above the lines, a row for every two names.
-    assert figure.layout.margin.t >= 22 * math.ceil(len(drawn) / 2)
-
-
-def test_the_highest_face_of_each_frame_is_compared(examined: Seeded) -> None:
-    result = examined.analysis.models[0]
-    points = exhibit_comparison.highest_scores(result)
-    by_pts: dict[int, float] = {}
-    for track in result.tracks:
-        for frame in track.frames:
-            by_pts[frame.pts] = max(frame.score, by_pts.get(frame.pts, 0.0))
-    assert [score for _, score in points] == [by_pts[pts] for pts in sorted(by_pts)]
-
-
-def test_one_examination_alone_has_nothing_to_compare(open_page: OpenPage, seeded: seed.Seeded) -> None:
-    assert "One model has examined this exhibit" in html_of(open_page("examine", record=seeded.record.record_id))
+    assert results.names_of(newest) == [one.result.name for one in newest]
 
 
 def test_a_specialist_that_was_worse_than_chance_on_real_videos_says_so(
-    cards: dict[str, ModelCard], examined: Seeded, open_page: OpenPage
+    cards: dict[str, ModelCard], at_tab: Callable[[str], AppTest]
 ) -> None:
     rows = [("BG", (0.22, 0.49)), ("CM", (0.3, 0.6))]
     measured = tuple(
@@ -234,11 +225,10 @@ def test_a_specialist_that_was_worse_than_chance_on_real_videos_says_so(
     )
     card = replace(cards["cues"], results=Results(measured))
     card.write(weights_dir() / f"{card.model_id}.card.json")
-    app = open_page("examine", record=examined.record.record_id, track=1)
+    app = at_tab("Specialists")
     shown = html_of(app)
-    cells = {
-        cell[cell.index("<b>") + 3 :][:2]: cell for cell in shown[shown.index("fw-cues") :].split('class="fw-cue"')[1:]
-    }
+    parts = _in_order(shown[shown.index("fw-cues") :].split('class="fw-cue"')[1:])
+    cells = dict(zip(CUE_MEANINGS, parts, strict=True))
     assert "worse than chance on real deepfake videos" in cells["BG"]
     assert "worse than chance" not in cells["CM"] + cells["LL"].split("</div></div>")[0]
     app.segmented_control(key="cue_shown").set_value("BG").run()

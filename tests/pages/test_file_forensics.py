@@ -125,12 +125,12 @@ def test_the_chart_tells_types_by_shape_as_well_as_colour() -> None:
 def test_the_examine_page_shows_it_for_new_records_and_says_so_for_old_ones(
     open_page: OpenPage, opened: services.Services, seeded: seed.Seeded
 ) -> None:
-    old = open_page("examine", exhibit=seeded.exhibit.exhibit_id, record=seeded.record.record_id)
+    old = open_page("examine", tab="Evidence", exhibit=seeded.exhibit.exhibit_id, record=seeded.record.record_id)
     assert "was made before the file itself was examined" in html_of(old)
     evidence = seeded.exhibit.evidence
     new = replace(seeded.analysis, analysis_id="examined-anew", forensics=examine_file(evidence.file.path, evidence))
     record = opened.store.save_analysis(seeded.exhibit.exhibit_id, new)
-    page = open_page("examine", exhibit=seeded.exhibit.exhibit_id, record=record.record_id)
+    page = open_page("examine", tab="Evidence", exhibit=seeded.exhibit.exhibit_id, record=record.record_id)
     assert not page.exception
     assert "Observations about the file" in html_of(page)
     assert 'class="fw-observation"' in html_of(page)

@@ -33,9 +33,9 @@ def test_the_measures_that_told_most_stand_beside_genuine_clips(
     track = replace(model.tracks[0], contributions=PARTS)
     moved = replace(model, kind="kinematics", logit=track.logit, tracks=(track,))
     record = store.save_analysis(exhibit.exhibit_id, replace(analysis, models=(moved,)))
-    app = open_page("examine", record=record.record_id)
+    app = open_page("examine", tab="Models", record=record.record_id)
     assert not app.exception
     shown = html_of(app)
-    table = shown[shown.index("What told tiny most") :].split("</table>")[0]
+    table = shown[shown.index("What tiny went by") :].split("</table>")[0]
     for part in ("corner of the mouth (right)", "0.97", "0.40 to 0.80", "+0.61 for", "-0.20 against", "0.018"):
         assert part in table

@@ -29,9 +29,9 @@ def test_every_place_has_a_score(
     (model,) = analysis.models
     read = replace(model, kind="residual", tracks=tuple(replace(track, places=PLACES) for track in model.tracks))
     record = store.save_analysis(exhibit.exhibit_id, replace(analysis, models=(read,)))
-    app = open_page("examine", record=record.record_id)
+    app = open_page("examine", tab="Models", record=record.record_id)
     assert not app.exception
     shown = html_of(app)
-    table = shown[shown.index("Where tiny looked") :].split("</table>")[0]
+    table = shown[shown.index("What tiny went by") :].split("</table>")[0]
     for part in ("score 0.881", "score 0.500", "score 0.119", "left cheek"):
         assert part in table

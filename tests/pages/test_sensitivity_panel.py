@@ -23,7 +23,7 @@ FOUND = Sensitivity(
 def test_the_button_queues_the_same_analysis_and_its_result_is_found_and_drawn(
     open_page: OpenPage, seeded: Seeded, jobs: HandMovedJobs
 ) -> None:
-    app = open_page("examine", record=seeded.record.record_id)
+    app = open_page("examine", tab="Models", record=seeded.record.record_id)
     app.button(key="sensitivity_ask").click().run()
     ((job_id, request),) = jobs.requests.items()
     assert (request.exhibit_id, request.model_ids) == (seeded.exhibit.exhibit_id, ("tiny",))
@@ -43,8 +43,8 @@ def test_the_button_queues_the_same_analysis_and_its_result_is_found_and_drawn(
     app.button(key="sensitivity_made").click().run()
     assert "made smaller, to three quarters" in html_of(app)
 
-    shown = html_of(open_page("examine", record=record.record_id))
+    shown = html_of(open_page("examine", tab="Models", record=record.record_id))
     assert "made smaller, to three quarters" in shown
     assert "flips it" in shown
     assert "&lt;b&gt;" in shown
-    assert "tiny: No spread over passes with parts of the network off. It has no dropout." in shown
+    assert "No spread over passes with parts of the network off. It has no dropout." in shown

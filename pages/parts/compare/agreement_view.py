@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from detector.analysis.agreement import Disagreement, ScoredFaces, agree, disagreements, side
-from pages.parts.examine import viewer
+from pages.parts.examine import position
 from pages.parts.shared import markup
 from pages.parts.shared.markup import escaped
 from pages.parts.shared.readings import FaceKey
@@ -71,7 +71,7 @@ def _show_moment(one: Disagreement, names: Sequence[str], faces: Sequence[Scored
             type="tertiary",
             icon=":material/arrow_right:" if chosen else ":material/frame_inspect:",
             help="Show this frame in the grid",
-            on_click=viewer.go,
+            on_click=position.go,
             args=(one.track_id, one.pts),
         )
         for place in (one.highest, one.lowest):

@@ -11,8 +11,8 @@ from detector.analysis.kinds import kind_of
 from detector.errors import FramewitnessError
 from detector.explain import overlay
 from detector.faces import crop_face
+from pages.parts.compare.results import Said
 from pages.parts.examine import frame_images, frame_view, heatmap_panel
-from pages.parts.examine.exhibit_comparison import Said
 from pages.parts.examine.frame_images import DrawnBox
 from pages.parts.shared import markup
 from pages.parts.shared.readings import FaceKey, Readings
@@ -102,7 +102,7 @@ def _tile(name: str, said: Said, faces: ScoredFaces, here: FaceKey) -> str:
         st.image(frame_images.jpeg(overlay(heatmap, opacity)), width="stretch")
         empty = " · no sampled face moved it" if heatmap.scale <= 0 else ""
         remark = " · no more than chance" if chance else " · passes the deletion test" if test and test.faithful else ""
-        markup.stated(name, "", f"{_reading(faces, here)} · {heatmap.layer}{empty}{remark}")
+        markup.stated(name, "", f"{_reading(faces, here)} · {heatmap.layer_words}{empty}{remark}")
     return ""
 
 

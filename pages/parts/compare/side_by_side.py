@@ -10,9 +10,9 @@ import streamlit as st
 from detector.analysis.agreement import ScoredFaces, scored_faces
 from detector.analysis.types import Analysis
 from detector.cases import Exhibit
-from pages.parts.compare import agreement_view, heatmap_grid, timelines
-from pages.parts.examine import exhibit_comparison, stepping, viewer
-from pages.parts.examine.exhibit_comparison import Said
+from pages.parts.compare import agreement_view, heatmap_grid, results, timelines
+from pages.parts.compare.results import Said
+from pages.parts.examine import position, stepping
 from pages.parts.shared import markup, navigation, view_log, withholding
 from pages.parts.shared.address import NOWHERE, Place
 from pages.parts.shared.readings import FaceKey, Readings
@@ -42,7 +42,7 @@ class Compared:
 
 def show(exhibit: Exhibit, who: str) -> None:
     """Let the user choose among the models of all analyses of the exhibit, and show two or more side by side."""
-    everything = exhibit_comparison.gather(exhibit.exhibit_id)
+    everything = results.gather(exhibit.exhibit_id)
     if len(everything) < 2:
         markup.empty(
             "compare",
@@ -51,11 +51,11 @@ def show(exhibit: Exhibit, who: str) -> None:
         )
         navigation.link("analyse", "Go to Analyse", NOWHERE, icon=":material/upload_file:")
         return
-    offered = dict(zip(exhibit_comparison.names_of(everything), everything, strict=True))
+    offered = dict(zip(results.names_of(everything), everything, strict=True))
     chosen = st.multiselect(
         "Models and analyses",
         list(offered),
-        default=exhibit_comparison.opening(offered),
+        default=results.opening(offered),
         key=f"compare_models_{exhibit.exhibit_id}",
     )
     if len(chosen) < 2:
@@ -64,7 +64,7 @@ def show(exhibit: Exhibit, who: str) -> None:
     compared = Compared.of([offered[name] for name in chosen], chosen)
     for record_id in sorted({one.record.record_id for one in compared.said}):
         view_log.record(who, exhibit.case_id, exhibit_id=exhibit.exhibit_id, record_id=record_id, scores=True)
-    exhibit_comparison.show_table(compared.said)
+    results.show_table(compared.said)
     markup.note(
         "Scores of different models are not one scale: read each against its own thresholds, which are those of a "
         "whole track. Analyses with other settings examined other frames."
@@ -78,7 +78,7 @@ def _show_faces(compared: Compared, exhibit: Exhibit) -> None:
     if withholding.is_withheld(exhibit.exhibit_id):
         st.rerun()  # the case was made blind-first meanwhile
     readings = Readings.of(compared.reference)
-    here = viewer.current(readings)
+    here = position.current(readings)
     if here is None:
         markup.empty("no_accounts", "No face was found", "There is nothing to compare frame by frame.")
         return
@@ -104,7 +104,9 @@ def _choose_track(readings: Readings, here: FaceKey) -> FaceKey:
         wanted = st.session_state[key]
         if wanted is not None:
             own = [face for face in readings.faces if face[0] == wanted]
-            viewer.go(*((wanted, pts) if (wanted, pts) in readings.faces else min(own, key=lambda k: abs(k[1] - pts))))
+            position.go(
+                *((wanted, pts) if (wanted, pts) in readings.faces else min(own, key=lambda k: abs(k[1] - pts)))
+            )
 
     st.pills("Face track", tracks, default=track_id, format_func=lambda one: f"Track {one}", key=key, on_change=go)
     return here
@@ -126,7 +128,7 @@ def _show_timelines(compared: Compared, readings: Readings, here: FaceKey) -> No
         st.plotly_chart(
             figure,
             key=key,
-            on_select=lambda key=key: viewer.clicked(key),
+            on_select=lambda key=key: position.clicked(key),
             selection_mode="points",
             config=_PLOT_CONFIG,
         )
@@ -139,7 +141,7 @@ def _show_frame(compared: Compared, readings: Readings, exhibit: Exhibit, here: 
     track_id, pts = here
     markup.heading(f"The same frame · track {track_id}", f"{clock(readings.pts_s(pts))} · PTS {pts}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        stepping.show(readings.moments, pts, lambda to: viewer.step_to(readings, track_id, to), view=_VIEW)
+        stepping.show(readings.moments, pts, lambda to: position.step_to(readings, track_id, to), view=_VIEW)
         newest = max(compared.said, key=lambda one: one.record.record_id).record.record_id
         navigation.link(
             "examine",

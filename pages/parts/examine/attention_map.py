@@ -67,12 +67,12 @@ def _outcome(test: FrameTest) -> str:
     drawn = f"{len(test.drawn)} random fifths"
     if test.faithful:
         return (
-            f"Tested: without {fifth} the logit changes by {test.marked:+.2f}, more than without any of {drawn} "
+            f"Tested: without {fifth} the output changes by {test.marked:+.2f}, more than without any of {drawn} "
             f"(by {test.mean_moved:.2f} on average)."
         )
     most = max(test.drawn, key=abs)
     return (
-        f"Tested: where it attended explains no more than chance. Without {fifth} the logit changes by "
+        f"Tested: where it attended explains no more than chance. Without {fifth} the output changes by "
         f"{test.marked:+.2f}, without one of {drawn} by {test.mean_moved:.2f} on average, by {most:+.2f} at the most."
     )
 

@@ -1,39 +1,67 @@
-"""The conclusion, with its reasons and with what it does not prove, and beside it what each model said."""
+"""The conclusion: label, strength on its scale, and what it does not prove; the times to look at; reasons behind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import streamlit as st
 
-from detector.analysis.types import Analysis, Moment, sigmoid
+from detector.analysis.types import Analysis, Moment
 from detector.calibration.calibration import CONDITION_WORDS
-from detector.registry import Thresholds
+from detector.calibration.likelihood import NO_SUPPORT, VERBAL_SCALE, verbal
 from detector.report.language import unmarked
 from detector.report.lead import error_told, lead_text
-from detector.report.sensitivity_payload import repeats_text
 from detector.report.wording import ENGLISH
 from pages.parts.shared import address, markup
 from pages.parts.shared.markup import escaped
-from pages.parts.shared.wording import LABELS, clock, model_colour, score_text
+from pages.parts.shared.wording import LABELS, clock, score_text
 
 _JUMPS = 8
+_STEPS = tuple(words.removesuffix(" support") for _, words in reversed(VERBAL_SCALE))
 
 
 def show(analysis: Analysis) -> None:
-    """The conclusion in one sentence; score, reasons and limits folded behind it; below, a button for each moment that
-    a reason names. For use in a fragment."""
-    words = LABELS[analysis.conclusion.label]
+    """The conclusion in one sentence, its strength on the scale, what it does not prove; score, reasons and limits
+    folded behind it; below, a button for each moment that a reason names. For use in a fragment."""
+    label = analysis.conclusion.label
+    words = LABELS[label]
     sentence = escaped(unmarked(lead_text(analysis, ENGLISH))).replace(" %", "&nbsp;%")
     st.html(
         f'<section class="fw-card" style="--fw-accent:{words.colour}" aria-label="Conclusion">'
         f'<div class="fw-verdict">{markup.icon(words.icon)}'
         f"<p><b>{escaped(words.word)}</b> — {sentence}.</p></div>"
+        f'{_scale(analysis)}<p class="fw-limit">{escaped(words.limit)}</p>'
         f"<details><summary>Score, reasons, and what this does not prove</summary>{_behind(analysis)}</details>"
         "</section>"
     )
     _show_moments(analysis)
+
+
+def _scale(analysis: Analysis) -> str:
+    """The likelihood ratio on the verbal scale of ENFSI (2015), six steps each way; nothing where none is told."""
+    ratio = analysis.conclusion.likelihood_ratio
+    if ratio is None:
+        return ""
+    strength = verbal(ratio)
+    step = 0 if strength == NO_SUPPORT else _STEPS.index(strength.removesuffix(" support")) + 1
+    at = step if ratio >= 1 else -step
+    side = "manipulated" if ratio >= 1 else "genuine"
+    said = strength if at == 0 else f"{strength} for {side}, step {step} of {len(_STEPS)}"
+    cells = "".join(
+        f'<i title="{_step_words(cell)}"{" class=fw-here" if cell == at else ""}></i>'
+        for cell in range(-len(_STEPS), len(_STEPS) + 1)
+    )
+    return (
+        f'<div class="fw-strength"><span>genuine</span>'
+        f'<div role="img" aria-label="{said} (scale of ENFSI 2015)">{cells}</div><span>manipulated</span></div>'
+        f'<p class="fw-strength-words">{said} · scale of ENFSI 2015</p>'
+    )
+
+
+def _step_words(cell: int) -> str:
+    if cell == 0:
+        return NO_SUPPORT
+    return f"{_STEPS[abs(cell) - 1]} support for {'manipulated' if cell > 0 else 'genuine'}"
 
 
 def _behind(analysis: Analysis) -> str:
@@ -61,11 +89,9 @@ def _behind(analysis: Analysis) -> str:
             "their shares: how far the members disagree, and no margin of error."
         )
     reasons = "".join(f"<li>{escaped(reason.text)}</li>" for reason in conclusion.reasons)
-    limits = escaped(f"{LABELS[conclusion.label].limits} {_of_the_sound(analysis)}")
-    return (
-        f"{''.join(f'<p>{one}</p>' for one in numbers)}<ul>{reasons}</ul>"
-        f'<div class="fw-limits"><b>What this does not prove.</b> {limits}</div>'
-    )
+    limits = escaped(f"{LABELS[conclusion.label].limits} {_of_the_sound(analysis)}".strip())
+    behind = f'<div class="fw-limits"><b>What this does not prove.</b> {limits}</div>' if limits else ""
+    return f"{''.join(f'<p>{one}</p>' for one in numbers)}<ul>{reasons}</ul>{behind}"
 
 
 def _of_the_sound(analysis: Analysis) -> str:
@@ -84,12 +110,11 @@ def _show_moments(analysis: Analysis) -> None:
         return
     several = len(analysis.tracks) > 1
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="moments"):
+        st.html('<span class="fw-note">Look at</span>', width="content")
         for one in sorted(named.values(), key=lambda moment: (moment.pts, moment.track_id))[:_JUMPS]:
             st.button(
                 f"{one.pts_s:.2f} s" + (f" · track {one.track_id}" if several else ""),
-                icon=":material/frame_inspect:",
                 key=f"moment_{one.track_id}_{one.pts}",
-                type="tertiary",
                 help=f"Show the frame at {clock(one.pts_s)} that the reasons speak of",
                 on_click=_jump,
                 args=(one,),
@@ -98,39 +123,3 @@ def _show_moments(analysis: Analysis) -> None:
 
 def _jump(moment: Moment) -> None:
     address.go(replace(address.read(), track=moment.track_id, pts=moment.pts))
-
-
-def show_models(analysis: Analysis, decisions: Mapping[str, Thresholds]) -> None:
-    """One gauge a model, 0 to 1, with its two decision thresholds as ticks; a reason where there is no score."""
-    rows = []
-    for index, model in enumerate(analysis.models):
-        name = f'<span title="weights {escaped(model.weights_sha256)}">{escaped(model.model_id)}</span>'
-        if model.score is None:
-            why = escaped(model.reason or "no score")
-            rows.append(f'{name}<span class="fw-note">{why}</span><span class="fw-num">{score_text(None)}</span>')
-            continue
-        ticks = ""
-        if model.model_id in decisions:
-            decision = decisions[model.model_id]
-            ticks = "".join(
-                f'<i style="left:{100 * sigmoid(logit):.1f}%" title="{title} {sigmoid(logit):.3f}"></i>'
-                for logit, title in (
-                    (decision.no_manipulation_logit, "no manipulation found below"),
-                    (decision.likely_manipulated_logit, "likely manipulated above"),
-                )
-            )
-        dot = f'<b style="left:{100 * model.score:.1f}%;--fw-dot:{model_colour(index)}"></b>'
-        rows.append(
-            f'{name}<div class="fw-gauge" role="img" aria-label="score {model.score:.3f}">{ticks}{dot}</div>'
-            f'<span class="fw-num">{score_text(model.score)}</span>'
-        )
-    st.html(f'<div class="fw-gauges">{"".join(rows)}</div>')
-    for model in analysis.models:
-        if said := unmarked(repeats_text(model, ENGLISH)):
-            markup.note(f"{model.model_id}: {said}")
-    if rows:
-        markup.note(
-            "Each model's score of the track on which it is highest, 0 to 1. Ticks: below the left one a model finds "
-            "no manipulation, above the right one it calls the face likely manipulated; between them it does not "
-            "decide."
-        )

@@ -24,32 +24,33 @@ _ON_VIDEOS = "on real deepfake videos"
 _PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 
-def show(readings: Readings, frame: Frame | None, track_id: int) -> None:
+def show(readings: Readings, frame: Frame | None, track_id: int | None) -> None:
     """Nothing where no model of the analysis answers for any cue."""
     found = readings.cues()
     if not found:
         return
     markup.heading(
         "Specialists",
-        "one score a cue, of its highest track, 0 to 1 · each can be raised by innocent causes",
+        "a score each, of its highest track, 0 to 1 · each can be raised by innocent causes",
     )
     _show_overview(found)
     cue = st.segmented_control(
         "Look closer at",
         CUES,
         default=_most_striking(found),
+        format_func=lambda one: CUE_MEANINGS[one].title,
         required=True,
         key="cue_shown",
         persist_state="page",
     )
-    with_channels = cue in found and bool(found[cue][1].channels)
+    with_channels = track_id is not None and cue in found and bool(found[cue][1].channels)
     left, right = st.columns([5, 8], gap="medium")
     with left:
         _show_meaning(cue, found.get(cue))
         if with_channels:
             _show_innocent(cue)
     with right:
-        if with_channels:
+        if with_channels and track_id is not None:
             _show_channels(readings, *found[cue], frame, track_id)
         else:
             _show_innocent(cue)
@@ -68,8 +69,7 @@ def _show_overview(found: dict[Cue, tuple[ModelResult, CueResult]]) -> None:
         result = found[cue][1] if cue in found else None
         row = _measured(found[cue]) if cue in found else None
         cells.append(
-            f'<div class="fw-cue"><div><b>{cue}</b> <span>{escaped(CUE_MEANINGS[cue].title)}</span></div>'
-            f"{_said(result, row)}</div>"
+            f'<div class="fw-cue"><b title="{cue}">{escaped(CUE_MEANINGS[cue].title)}</b>{_said(result, row)}</div>'
         )
     st.html(f'<div class="fw-cues">{"".join(cells)}</div>')
 
@@ -98,17 +98,17 @@ def _said(result: CueResult | None, row: Measurement | None) -> str:
 
 def _show_meaning(cue: Cue, found: tuple[ModelResult, CueResult] | None) -> None:
     meaning = CUE_MEANINGS[cue]
-    markup.heading(f"{cue} · {meaning.title}")
+    markup.heading(meaning.title)
     st.html(f'<p class="fw-text">{escaped(meaning.meaning)}</p>')
     if found is not None:
         model, result = found
-        rows = [("Model", model.model_id), ("Score of the file", score_text(result.score))]
+        rows = [("Model", model.name), ("Score of the file", score_text(result.score))]
         if result.reason:
             rows.append(("Not applicable", result.reason))
         if (row := _measured(found)) is not None:
             rows.append((f"Measured {_ON_VIDEOS}", figure_text(row, "genuine + manipulated")))
         rows += [(f"Track {track.track_id}", score_text(track.score)) for track in result.tracks]
-        markup.facts(rows, mono=("Model",))
+        markup.facts(rows)
 
 
 def _show_innocent(cue: Cue) -> None:

@@ -6,8 +6,25 @@ import streamlit as st
 
 from detector.analysis.types import Analysis
 from detector.evidence import Evidence
+from detector.report.wording import count
 from pages.parts.shared import markup, media, services
 from pages.parts.shared.wording import clock, size_text
+
+
+def show_short(analysis: Analysis) -> None:
+    """The file in a few lines, and what of it was examined."""
+    file, video, audio = analysis.evidence.file, analysis.evidence.video, analysis.evidence.audio
+    rows = [("Size", size_text(file.size_bytes))]
+    picture = f"{video.codec} · {video.width} × {video.height} px"
+    if analysis.evidence.kind == "video":
+        picture += f" · {clock(video.duration_s)}"
+        rows += [("Picture", picture), ("Sound", "none" if audio is None else audio.codec)]
+    else:
+        rows.append(("Picture", picture))
+    examined = f"{analysis.frames_examined:,} of {count(video.frame_count, 'frame')}"
+    faces = f"{count(len(analysis.tracks), 'face track')}" if analysis.tracks else "no face found in them"
+    markup.heading("File")
+    markup.facts([*rows, ("Examined", f"{examined}; {faces}")])
 
 
 def show(evidence: Evidence, *, player: bool = True) -> None:
@@ -107,9 +124,9 @@ def show_method(analysis: Analysis, record_id: str) -> None:
                 ("Commit", tool.commit or "–"),
                 ("Code (SHA-256)", "not recorded" if analysis.identity is None else analysis.identity.code_sha256),
                 ("Analysis", analysis.analysis_id),
-                *[(model.model_id, model.weights_sha256) for model in analysis.models],
+                *[(f"{model.name}, weights", model.weights_sha256) for model in analysis.models],
             ],
-            mono=("Commit", "Code (SHA-256)", "Analysis", *[model.model_id for model in analysis.models]),
+            mono=("Commit", "Code (SHA-256)", "Analysis", *[f"{model.name}, weights" for model in analysis.models]),
         )
         markup.heading("Time taken")
         markup.facts([(stage.replace("_", " "), f"{seconds:.2f} s") for stage, seconds in analysis.timings.items()])

@@ -8,6 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from detector.analysis.tables import frames_table
+from detector.analysis.types import ModelResult
+from pages.parts.shared import markup
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
 
@@ -21,7 +23,7 @@ def table(readings: Readings) -> pd.DataFrame:
     rows = frames_table(readings.analysis).to_pandas().sort_values(["pts", "track_id"], ignore_index=True)
     others = [name for name in rows.columns if name not in (*_BEFORE_SCORES, *_AFTER_SCORES)]
     rows["time"] = [clock(pts_s) for pts_s in rows["pts_s"]]
-    models = [model.model_id for model in readings.analysis.models]
+    models = [model.model_id for model in readings.with_frame_scores()]
     said = [readings.scores.get(key, {}) for key in zip(rows["track_id"], rows["pts"], strict=True)]
     for name in models:
         rows[name] = [found[name].score if name in found else None for found in said]
@@ -30,8 +32,8 @@ def table(readings: Readings) -> pd.DataFrame:
 
 def show(readings: Readings, key: str) -> FaceKey | None:
     """The table; returns the face whose row was just chosen, or None."""
-    frame = table(readings)
-    scores = {model.model_id: _bar(model.model_id) for model in readings.analysis.models}
+    frame, models = table(readings), readings.with_frame_scores()
+    scores = {model.model_id: _bar(model) for model in models}
     event = st.dataframe(
         frame,
         key=key,
@@ -52,5 +54,7 @@ def show(readings: Readings, key: str) -> FaceKey | None:
     return int(row["track_id"]), int(row["pts"])
 
 
-def _bar(model_id: str) -> Any:
-    return st.column_config.ProgressColumn(model_id, format="%.3f", min_value=0.0, max_value=1.0)
+def _bar(model: ModelResult) -> Any:
+    return st.column_config.ProgressColumn(
+        model.name, format="%.3f", min_value=0.0, max_value=1.0, help=markup.plain(model.model_id)
+    )

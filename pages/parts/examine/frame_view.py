@@ -13,6 +13,8 @@ from pages.parts.shared import markup
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import clock, score_text, track_colour
 
+_PICTURE_HEIGHT_PX = 330  # so that verdict, picture and timeline fit a screen of 720
+
 
 def decode(readings: Readings, pts: int) -> Frame | None:
     """The exact frame, or None after saying why it cannot be shown."""
@@ -39,7 +41,8 @@ def show_frame(readings: Readings, frame: Frame, track_id: int) -> None:
     if st.session_state.get("heatmap_on_frame"):
         image = heatmap_panel.on_frame(readings, frame, track_id)
     height_px, width_px = image.shape[:2]
-    st.image(frame_images.with_boxes(image, boxes), width=frame_images.display_width_px(width_px, height_px))
+    wide_px = min(frame_images.display_width_px(width_px, height_px), round(_PICTURE_HEIGHT_PX * width_px / height_px))
+    st.image(frame_images.with_boxes(image, boxes), width=wide_px)
 
 
 def offer_picture(readings: Readings, frame: Frame) -> None:
@@ -54,20 +57,6 @@ def offer_picture(readings: Readings, frame: Frame) -> None:
         key="frame_png",
         on_click="ignore",
         help="This frame as decoded, lossless and without boxes.",
-    )
-
-
-def show_position(readings: Readings, frame: Frame) -> None:
-    """The place of the frame in the file, and how its picture was made."""
-    video = readings.analysis.evidence.video
-    examined = (
-        f"examined frame {readings.moments.index(frame.pts) + 1} of {len(readings.moments)} with a face"
-        if frame.pts in readings.moments
-        else "no examined face in this frame"
-    )
-    markup.note(
-        f"{clock(frame.pts_s)} · PTS {frame.pts} × {video.time_base} s · {examined} · "
-        f"{video.width} × {video.height} px. Derived: decoded exactly, scaled and re-encoded for display."
     )
 
 
@@ -98,13 +87,8 @@ def show_measurements(readings: Readings, track_id: int, pts: int) -> None:
     quality = face.quality
     scores = readings.scores.get((track_id, pts), {})
     rows = [
-        (
-            model.model_id,
-            f"score {score_text(scores[model.model_id].score)} (logit {scores[model.model_id].logit:+.2f})"
-            if model.model_id in scores
-            else "not scored",
-        )
-        for model in readings.analysis.models
+        (model.name, f"score {score_text(scores[model.model_id].score)}" if model.model_id in scores else "not scored")
+        for model in readings.with_frame_scores()
     ]
     left, top, right, bottom = face.bbox_xyxy_px
     rows += [
@@ -114,6 +98,24 @@ def show_measurements(readings: Readings, track_id: int, pts: int) -> None:
         ("Detector's confidence", f"{face.detection_score:.2f} ({face.source.replace('_', ' ')})"),
         ("Sharpness · exposure", f"{quality.sharpness:.0f} · {quality.exposure:.2f}"),
         ("Yaw · pitch · roll", " · ".join(_degrees(v) for v in (quality.yaw_deg, quality.pitch_deg, quality.roll_deg))),
+    ]
+    markup.facts(rows)
+    with st.expander("Exact numbers of this frame", type="compact"):
+        _show_exact(readings, track_id, pts)
+
+
+def _show_exact(readings: Readings, track_id: int, pts: int) -> None:
+    """The frame's place in the file, and the models' logits of the face."""
+    video = readings.analysis.evidence.video
+    scores = readings.scores.get((track_id, pts), {})
+    rows = [
+        ("Presentation time stamp", f"PTS {pts} × {video.time_base} s"),
+        ("Place", f"examined frame {readings.moments.index(pts) + 1} of {len(readings.moments)} with a face"),
+    ]
+    rows += [
+        (f"{model.name}, logit", f"{scores[model.model_id].logit:+.4f}")
+        for model in readings.analysis.models
+        if model.model_id in scores
     ]
     markup.facts(rows)
 

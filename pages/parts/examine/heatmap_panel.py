@@ -40,17 +40,18 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
         markup.note("Face as the model received it." if heatmap else "Face, cropped for display.")
     if heatmap is None:
         return
+    name = next(model.name for model in readings.analysis.models if model.model_id == heatmap.model_id)
     chance = test is not None and test.no_more_than_chance
     with heat:
         if chance:
             markup.empty("casino", "This map explains no more than chance", "It is folded away below.")
         else:
-            _draw(heatmap)
+            _draw(heatmap, name)
     if heatmap.layer != _BLEND_LAYER and heatmap.raw.any():
         markup.note(_outcome(test))
     if chance:
         with st.expander("The map that explains no more than chance"):
-            _draw(heatmap)
+            _draw(heatmap, name)
             _choose_opacity()
             _read(heatmap)
         return
@@ -97,12 +98,12 @@ def _choose_opacity() -> None:
     )
 
 
-def _draw(heatmap: Heatmap) -> None:
+def _draw(heatmap: Heatmap, name: str) -> None:
     """The map over its crop, with the method, the model and the layer."""
     st.image(frame_images.jpeg(overlay(heatmap, _opacity())), width="stretch")
     blended = heatmap.layer == _BLEND_LAYER
     what = BLEND if blended else heatmap.method
-    markup.note(f"{what} of {heatmap.model_id}{'' if blended else f', layer {heatmap.layer}'}.")
+    markup.note(f"{what} of {name}{'' if blended else f', {heatmap.layer_words}'}.")
 
 
 def _read(heatmap: Heatmap) -> None:
@@ -142,11 +143,11 @@ def _outcome(test: HeatTest | None) -> str:
     drawn = f"{len(test.drawn)} random fifths"
     if test.faithful:
         return (
-            f"Tested: without its hottest fifth the logit falls by {-test.marked:.2f}, more than without any of "
+            f"Tested: without its hottest fifth its output falls by {-test.marked:.2f}, more than without any of "
             f"{drawn} ({test.mean_drawn:+.2f} on average)."
         )
     return (
-        f"Tested: without its hottest fifth the logit changes by {test.marked:+.2f}, without one of {drawn} by "
+        f"Tested: without its hottest fifth its output changes by {test.marked:+.2f}, without one of {drawn} by "
         f"{test.mean_drawn:+.2f} on average and by {min(test.drawn):+.2f} at the lowest."
     )
 
@@ -195,9 +196,11 @@ def _chosen_model(readings: Readings, track_id: int, pts: int, *, quiet: bool) -
         )
     if len(offered) == 1:
         return offered[0]
-    names = [model.model_id for model in offered]
+    names = {model.model_id: model.name for model in offered}
     if quiet:
         chosen = st.session_state.get("heatmap_model")
     else:
-        chosen = st.selectbox("Heatmap of", names, key="heatmap_model", persist_state="page")
+        chosen = st.selectbox(
+            "Heatmap of", list(names), format_func=names.__getitem__, key="heatmap_model", persist_state="page"
+        )
     return next((model for model in offered if model.model_id == chosen), offered[0])

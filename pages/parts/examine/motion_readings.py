@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from detector.analysis.family import worst_track
 from detector.analysis.motion_meaning import Evidence, evidence_of
 from detector.analysis.types import ModelResult
 from pages.parts.models import model_choice
-from pages.parts.shared import markup
 from pages.parts.shared.markup import escaped
 
 
-def show(model: ModelResult) -> None:
-    """Nothing for a model that judges by no measured features, or where it scored no track."""
+def table(model: ModelResult) -> str:
+    """HTML; nothing for a model that judges by no measured features, or where it scored no track."""
     track = worst_track(model)
     if track is None or not track.contributions:
-        return
+        return ""
     card = model_choice.card_of(model)
     told = [one for part in track.contributions if (one := evidence_of(part, card)) is not None]
-    markup.heading(f"What told {model.model_id} most", f"track {track.track_id}, its highest · mean over its windows")
-    st.html(
-        '<table class="fw-table fw-members"><thead><tr><th>measure</th><th class="fw-num">here</th>'
-        '<th class="fw-num">genuine clips</th><th class="fw-num">part of the logit</th></tr></thead>'
-        f"<tbody>{''.join(map(_row, told))}</tbody></table>"
-    )
-    markup.note(
-        "Parts above 0 speak for manipulation, parts below 0 against it; all others add up to the rest of the logit. "
-        "Genuine clips: the mean of those it was fitted to, one standard deviation either way. One measure alone "
-        "proves nothing: about a third of genuine clips lie outside."
+    return (
+        f'<p class="fw-note">What told it most on track {track.track_id}, its highest; mean over its windows.</p>'
+        '<table class="fw-table"><thead><tr><th scope="col">measure</th><th scope="col" class="fw-num">here</th>'
+        '<th scope="col" class="fw-num">genuine clips</th><th scope="col" class="fw-num">part of the result</th></tr>'
+        f"</thead><tbody>{''.join(map(_row, told))}</tbody></table>"
+        '<p class="fw-note">Parts above 0 speak for manipulation, parts below 0 against it, in log-odds; all others '
+        "add up to the rest of the result. Genuine clips: the mean of those it was fitted to, one standard deviation "
+        "either way. One measure alone proves nothing: about a third of genuine clips lie outside.</p>"
     )
 
 

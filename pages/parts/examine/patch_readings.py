@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import streamlit as st
-
 from detector.analysis.family import worst_track
 from detector.analysis.types import ModelResult, sigmoid
 from detector.faces.types import Place
-from pages.parts.shared import markup
 from pages.parts.shared.markup import escaped
 from pages.parts.shared.wording import score_text
 
@@ -20,16 +17,16 @@ PLACE_NAMES: Final[dict[Place, str]] = {
 }
 
 
-def show(model: ModelResult) -> None:
-    """Nothing for a model that reads no patches, or where it scored no track."""
+def table(model: ModelResult) -> str:
+    """HTML; nothing for a model that reads no patches, or where it scored no track."""
     track = worst_track(model)
     if track is None or not track.places:
-        return
-    markup.heading(f"Where {model.model_id} looked", f"track {track.track_id}, its highest · mean over the frames")
+        return ""
     rows = "".join(_row(PLACE_NAMES[reading.place], reading.logit) for reading in track.places)
-    st.html(
-        '<table class="fw-table fw-members"><thead><tr><th></th><th></th><th class="fw-num">score</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+    return (
+        f'<p class="fw-note">Where it looked on track {track.track_id}, its highest; mean over the frames.</p>'
+        '<table class="fw-table"><thead><tr><th scope="col">place</th><th></th>'
+        f'<th scope="col" class="fw-num">score</th></tr></thead><tbody>{rows}</tbody></table>'
     )
 
 

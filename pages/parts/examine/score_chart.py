@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from detector.analysis.types import ModelResult, sigmoid
 from detector.registry import Thresholds
 from pages.parts.examine import timeline
+from pages.parts.shared.markup import escaped
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import clock, model_colour, score_text
 
@@ -93,14 +94,14 @@ def _add_line(figure: go.Figure, readings: Readings, model: ModelResult, track_i
         xs.append(frame.pts_s)
         ys.append(frame.score)
         data.append([track_id, frame.pts])
-        hover.append(f"{clock(frame.pts_s)} · PTS {frame.pts}<br>{model.model_id} {score_text(frame.score)}")
+        hover.append(f"{clock(frame.pts_s)}<br>{escaped(model.name)} {score_text(frame.score)}")
     colour = model_colour(index)
     figure.add_scatter(
         x=xs,
         y=ys,
         customdata=data,
         mode="lines+markers",
-        name=model.model_id,
+        name=escaped(model.name),
         line={"color": colour, "width": 1.5, "dash": _DASHES[index % len(_DASHES)]},
         marker={"size": 6, "color": colour, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
         unselected={"marker": {"opacity": 1}},
@@ -122,7 +123,7 @@ def _add_bands(figure: go.Figure, model: ModelResult, track_id: int, colour: str
             line={"width": 1, "color": colour, "dash": "dot"},
             hoveron="fills",
             hoverinfo="text",
-            text=f"{model.model_id} singles out {clock(start)} to {clock(end)}, "
+            text=f"{escaped(model.name)} singles out {clock(start)} to {clock(end)}, "
             f"score {score_text(sigmoid(interval.logit))}",
             showlegend=False,
         )

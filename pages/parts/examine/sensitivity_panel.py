@@ -86,7 +86,7 @@ def _watch(asked: JobRequest) -> None:
 def _draw(found: Sensitivity) -> None:
     rows = "".join(_row(one) for one in found.variants)
     st.html(
-        '<table class="fw-table fw-members"><thead><tr><th></th><th></th><th class="fw-num">score</th></tr></thead>'
+        '<table class="fw-table fw-narrow"><thead><tr><th></th><th></th><th class="fw-num">score</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
     markup.note(

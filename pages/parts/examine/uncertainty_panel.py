@@ -26,7 +26,7 @@ def show(readings: Readings, frame: Frame, track_id: int) -> None:
             model
             for model in offered
             if st.button(
-                "How steady is this score?" if len(offered) == 1 else f"How steady is {markup.plain(model.model_id)}?",
+                "How steady is this score?" if len(offered) == 1 else f"How steady is {markup.plain(model.name)}?",
                 icon=":material/blur_on:",
                 key=f"uncertainty_{model.model_id}",
                 help="Scores the face again mirrored and cropped a little otherwise, and with dropout on.",

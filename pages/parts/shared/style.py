@@ -64,12 +64,20 @@ _CSS = """
 @media (max-width: 900px) { .fw-line { grid-template-columns: 1fr max-content; }
                             .fw-line .fw-note { text-align: left; } }
 .fw-card { border: 1px solid var(--fw-line); border-left: 5px solid var(--fw-accent); border-radius: 4px;
-           padding: .8rem 1rem .9rem; background: var(--fw-soft); }
+           padding: .6rem .9rem .6rem; background: var(--fw-soft); }
 .fw-verdict { display: flex; gap: .7rem; }
 .fw-verdict .fw-icon { font-size: 1.9rem; color: var(--fw-accent); flex: none; }
-.fw-verdict p { margin: 0; font-size: 1.05rem; line-height: 1.5; overflow-wrap: anywhere; }
+.fw-verdict p { margin: 0; font-size: .95rem; line-height: 1.4; overflow-wrap: anywhere; }
 .fw-verdict b { font-size: 1.15rem; }
-.fw-card summary { cursor: pointer; margin-top: .6rem; color: var(--fw-faint); font-size: .9rem; }
+.fw-card .fw-limit { margin: .45rem 0 0; font-size: .9rem; line-height: 1.4; }
+.fw-strength { display: flex; align-items: center; gap: .5rem; margin-top: .5rem; font-size: .8rem;
+               color: var(--fw-faint); }
+.fw-strength div { display: grid; grid-template-columns: repeat(13, 1fr); gap: 2px; flex: 1; max-width: 22rem; }
+.fw-strength i { height: 9px; border: 1px solid var(--fw-line); border-radius: 1px; }
+.fw-strength i:nth-child(7) { border-style: dashed; border-color: var(--fw-faint); }
+.fw-strength i.fw-here { background: var(--fw-accent); border-color: var(--fw-accent); border-style: solid; }
+.stApp .fw-strength-words { margin: .15rem 0 0; font-size: .8rem; color: var(--fw-faint); }
+.fw-card summary { cursor: pointer; margin-top: .4rem; color: var(--fw-faint); font-size: .9rem; }
 .fw-card details p { margin: .4rem 0 0; font-variant-numeric: tabular-nums; }
 .fw-card .fw-sub { color: var(--fw-faint); font-size: .86rem; font-weight: 400; }
 .fw-card ul { margin: .5rem 0 .6rem; padding-left: 1.15rem; line-height: 1.5; font-size: .95rem; }
@@ -128,7 +136,17 @@ _CSS = """
 .fw-confusion td { min-width: 7.5rem; padding: .8rem; text-align: center; border-radius: 3px;
                    background: color-mix(in srgb, #56B4E9 calc(var(--fw-share) * .45), var(--fw-soft)); }
 .fw-confusion td b { display: block; font-size: 1.15rem; }
-.fw-members .fw-gauge { min-width: 5rem; }
+.fw-models { font-size: .88rem; }
+.fw-models .fw-gauge { min-width: 4rem; }
+.fw-short th, .fw-short td { padding-top: .13rem; padding-bottom: .13rem; }
+.st-key-moments { gap: .2rem .4rem !important; }
+.st-key-moments button { padding: 0 .45rem; min-height: 1.7rem; }
+.fw-models tbody th { min-width: 7rem; }
+.fw-table tbody th.fw-fuses { font-weight: 600; }
+.fw-behind details { padding: .1rem 0 .5rem; }
+.fw-behind summary { cursor: pointer; color: var(--fw-faint); font-size: .86rem; }
+.fw-behind .fw-note { padding-top: .4rem; }
+.fw-behind .fw-table { max-width: 52rem; }
 .fw-cues { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .6rem; }
 .fw-cue { border: 1px solid var(--fw-line); border-radius: 4px; padding: .55rem .7rem; background: var(--fw-soft);
           display: flex; flex-direction: column; justify-content: space-between; gap: .35rem; font-size: .92rem; }

@@ -19,11 +19,13 @@ _MODELS = ("#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#F
 
 @dataclass(frozen=True, slots=True)
 class LabelWords:
-    """`icon` is a Material Symbols name; `limits` says what the label does not prove."""
+    """`icon` is a Material Symbols name; `limit` says in one sentence what the label does not prove, `limits` what is
+    to be added to it."""
 
     word: str
     icon: str
     colour: str
+    limit: str
     limits: str
 
 
@@ -32,28 +34,31 @@ LABELS: dict[Label, LabelWords] = {
         "Likely manipulated",
         "report",
         "#D55E00",
-        "It does not prove that the file was altered, by whom or to what end. Filters, make-up, heavy compression and "
-        "re-recording can raise a model's score.",
+        "It does not prove that the file was altered, by whom or to what end.",
+        "Filters, make-up, heavy compression and re-recording can raise a model's score.",
     ),
     "no_manipulation_found": LabelWords(
         "No manipulation found",
         "search_check",
         "#0072B2",
-        "It does not prove that the file is genuine. The models look at faces, and at what is around them only to "
-        "judge a face by it; they know the kinds of manipulation that they were trained on. Context is not examined.",
+        "It does not prove that the file is genuine.",
+        "The models look at faces, and at what is around them only to judge a face by it; they know the kinds of "
+        "manipulation that they were trained on. Context is not examined.",
     ),
     "inconclusive": LabelWords(
         "Inconclusive",
         "help",
         "#E69F00",
-        "No finding is made, in either direction. A score, and a likelihood ratio where one is told, is of the models' "
-        "response alone; the reasons say why no finding is drawn from it.",
+        "No finding is made, in either direction.",
+        "A score, and a likelihood ratio where one is told, is of the models' response alone; the reasons say why no "
+        "finding is drawn from it.",
     ),
     "not_examined": LabelWords(
         "No face scored",
         "block",
         "#7F7F7F",
-        "Nothing can be said about manipulation. This is a limit of the analysis, not a finding about the file.",
+        "This is a limit of the analysis, not a finding about the file.",
+        "",
     ),
 }
 

@@ -1,11 +1,10 @@
-"""Every model that ever examined one exhibit, side by side: a table of what each said, and their scores overlaid."""
+"""Every model that ever examined one exhibit, and a table of what each said."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from detector.analysis.agreement import side
@@ -14,15 +13,11 @@ from detector.analysis.types import Analysis, ModelResult
 from detector.cases import AnalysisRecord
 from detector.errors import StoreError
 from detector.registry import Thresholds
-from pages.parts.compare import timelines
 from pages.parts.models import model_choice
-from pages.parts.shared import address, markup, navigation, services
-from pages.parts.shared.address import Place
+from pages.parts.shared import services
 from pages.parts.shared.markup import escaped
-from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import SIDES, model_colour, score_text
 
-_PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 _FIRST_SHOWN = 6
 
 
@@ -41,43 +36,6 @@ class Said:
         if self.result.logit is None or self.decision is None:
             return ""
         return SIDES[side(self.result.logit, self.decision)].word
-
-
-def show(readings: Readings, exhibit_id: str) -> None:
-    """Models of all analyses of the exhibit; the newest first."""
-    everything = gather(exhibit_id)
-    if len(everything) < 2:
-        markup.empty(
-            "compare",
-            "One model has examined this exhibit",
-            "Analyse it again with others: the same file is recognised by its hash and they meet here.",
-        )
-        return
-    names = dict(zip(names_of(everything), everything, strict=True))
-    chosen = st.multiselect(
-        "Models and analyses",
-        list(names),
-        default=opening(names),
-        key=f"compared_models_{exhibit_id}",
-    )
-    shown = [names[name] for name in chosen]
-    if not shown:
-        markup.note("Choose at least one.")
-        return
-    show_table(shown)
-    navigation.link(
-        "compare",
-        "Side by side, frame by frame",
-        Place(exhibit=exhibit_id, track=address.read().track, pts=address.read().pts),
-        icon=":material/compare:",
-        help="Heatmaps of the same frame, agreement, and the moments where models differ most",
-    )
-    markup.heading("Scores over time", "of the highest-scored face in each frame, 0 to 1")
-    st.plotly_chart(figure(readings, shown), key=f"compared_scores_{exhibit_id}", config=_PLOT_CONFIG)
-    markup.note(
-        "Scores of different models are not one scale: read each against its own thresholds. Analyses with other "
-        "settings examined other frames."
-    )
 
 
 def opening(names: Mapping[str, Said]) -> list[str]:
@@ -104,9 +62,9 @@ def names_of(everything: Sequence[Said]) -> list[str]:
     """Unlike each other: the model alone where all are of one analysis, else with its time; two analyses of one minute
     differ in the last letters of their ids."""
     if len({said.record.record_id for said in everything}) == 1:
-        return [said.result.model_id for said in everything]
+        return [said.result.name for said in everything]
     return [
-        f"{said.result.model_id} · {said.record.created_at:%Y-%m-%d %H:%M} · …{said.record.record_id[-4:]}"
+        f"{said.result.name} · {said.record.created_at:%Y-%m-%d %H:%M} · …{said.record.record_id[-4:]}"
         for said in everything
     ]
 
@@ -124,7 +82,7 @@ def show_table(shown: Sequence[Said]) -> None:
             )
         tracks = ", ".join(f"{track.track_id}: {score_text(track.score)}" for track in result.tracks)
         rows.append(
-            f'<tr><th scope="row">{escaped(result.model_id)}'
+            f'<tr><th scope="row" title="{escaped(result.model_id)}">{escaped(result.name)}'
             f'<div class="fw-note">{escaped(kind_of(result).title)}</div></th>'
             f"<td>{score}</td>"
             f'<td class="fw-num">{score_text(result.score)}</td><td>{escaped(said.call or "–")}</td>'
@@ -138,21 +96,3 @@ def show_table(shown: Sequence[Said]) -> None:
         f'<div class="fw-scroll"><table class="fw-table"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
         "</table></div>"
     )
-
-
-def highest_scores(result: ModelResult) -> list[tuple[float, float]]:
-    """(seconds, score) of the highest-scored face at each moment, ascending."""
-    best: dict[int, tuple[float, float]] = {}
-    for frame in (frame for track in result.tracks for frame in track.frames):
-        if frame.pts not in best or frame.score > best[frame.pts][1]:
-            best[frame.pts] = (frame.pts_s, frame.score)
-    return [best[pts] for pts in sorted(best)]
-
-
-def figure(readings: Readings, shown: Sequence[Said]) -> go.Figure:
-    """One line a model and analysis. A model without scores of single frames has no line."""
-    lines = [
-        timelines.Line(name, [timelines.Point(*point) for point in highest_scores(said.result)])
-        for said, name in zip(shown, names_of(shown), strict=True)
-    ]
-    return timelines.scores(readings, lines)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from detector.analysis.types import Conclusion, FamilyReading, Member
@@ -14,6 +16,7 @@ from detector.cases import CaseStore
 from detector.evidence import examine, ingest
 from detector.measurement.results import Results, Table
 from detector.registry import ModelCard, weights_dir
+from pages.parts.examine import models_table
 from pages.parts.shared import services
 from tests.pages import seed
 from tests.pages.conftest import html_of
@@ -49,16 +52,32 @@ def examined(opened: services.Services, clip: Path, cards: dict[str, ModelCard])
 def test_the_family_stands_below_the_members_with_its_errors(
     open_page: OpenPage, examined: Callable[[Conclusion], str]
 ) -> None:
-    app = open_page("examine", record=examined(Conclusion("likely_manipulated", 0.9, ())))
+    app = open_page("examine", tab="Models", record=examined(Conclusion("likely_manipulated", 0.9, ())))
     assert not app.exception
     shown = html_of(app)
-    below = shown[shown.index("Members of tiny") :]
+    below = shown[shown.index("What tiny went by") :]
     assert "it reads as: face swap 0.80, wholly generated 0.20. Of 9 manipulated clips" in below
     assert "read as face swap, 8 were" in below
     assert "not read" in below[below.index("Families mistaken for each other") :]
 
 
 def test_no_family_is_told_where_nothing_was_found(open_page: OpenPage, examined: Callable[[Conclusion], str]) -> None:
-    shown = html_of(open_page("examine", record=examined(Conclusion("no_manipulation_found", 0.1, ()))))
-    assert "Members of tiny" in shown
+    shown = html_of(open_page("examine", tab="Models", record=examined(Conclusion("no_manipulation_found", 0.1, ()))))
+    assert "seams" in shown
     assert "it reads as" not in shown
+
+
+def test_a_score_that_the_ensemble_counts_on_another_track_stands_beside_the_models_own(seeded: seed.Seeded) -> None:
+    (frames,) = seeded.analysis.models
+    low = frames.tracks[0]
+    counted = Member(frames.model_id, None, low.logit, 1.0)
+    fused = replace(frames, model_id="all", kind="ensemble", logit=low.logit, members=(counted,))
+    first, second = models_table.rows_of(replace(seeded.analysis, models=(frames, fused)))
+    assert (first.name, first.track_id, first.fuses) == ("all", 1, True)
+    assert (second.score, second.track_id, second.counted) == (frames.score, 2, low.score)
+    with pytest.MonkeyPatch.context() as patch:
+        shown: list[str] = []
+        patch.setattr(st, "html", shown.append)
+        models_table.show(replace(seeded.analysis, models=(frames, fused)), {})
+    assert "on track 1" in shown[0]
+    assert "The ensemble's result rests on track 1" in html.unescape(shown[1])
