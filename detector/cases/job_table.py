@@ -1,14 +1,15 @@
 """The job table: state changes only. Live progress stays in memory with the service that runs the jobs.
 
 queued -> running -> done | failed | cancelled
-queued -> cancelled
-running -> queued          the worker or the server died under it
+queued -> paused -> queued     somebody held it back, and had it go on
+queued, paused -> cancelled
+running -> queued              the worker or the server died under it
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
@@ -25,13 +26,15 @@ from detector.settings import AnalysisSettings
 # What a job's state is after an event.
 _LEFT_AS = {
     "analysis_requested": "queued",
+    "analysis_paused": "paused",
+    "analysis_resumed": "queued",
     "analysis_started": "running",
     "analysis_interrupted": "queued",
     "analysis_finished": "done",
     "analysis_failed": "failed",
     "analysis_cancelled": "cancelled",
 }
-_UNENDED = "'queued', 'running'"
+_UNENDED = "'queued', 'paused', 'running'"
 
 
 class JobTable:
@@ -117,6 +120,14 @@ class JobTable:
         job_id = self._database.write(change)
         return None if job_id is None else self.get(job_id)
 
+    def pause(self, job_ids: Sequence[str], *, author: str = "") -> None:
+        """Hold back those of the jobs that wait, in the name of `author`; one that runs goes on to its end."""
+        self._move(job_ids, "queued", "paused", "analysis_paused", author)
+
+    def resume(self, job_ids: Sequence[str], *, author: str = "") -> None:
+        """Have those of the jobs that are paused wait for the worker again, each at its old place."""
+        self._move(job_ids, "paused", "queued", "analysis_resumed", author)
+
     def finish(self, job_id: str, record_id: str) -> None:
         """The result is saved as `record_id`."""
         self._end(job_id, "done", "analysis_finished", {"record_id": record_id}, message="", record_id=record_id)
@@ -143,6 +154,18 @@ class JobTable:
 
         self._database.write(change)
 
+    def _move(self, job_ids: Sequence[str], before: JobState, after: JobState, action: str, author: str) -> None:
+        """Take those of the jobs that are `before` to `after`, all in one transaction."""
+        who = storable(author) or self._actor
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            for job_id in job_ids:
+                if _get(cursor, job_id).state == before:
+                    cursor.execute("UPDATE jobs SET state = ? WHERE job_id = ?", [after, job_id])
+                    self._log(cursor, job_id, action, {}, who)
+
+        self._database.write(change)
+
     def _end(
         self,
         job_id: str,
@@ -166,10 +189,12 @@ class JobTable:
 
         self._database.write(change)
 
-    def _log(self, cursor: duckdb.DuckDBPyConnection, job_id: str, action: str, details: dict[str, Any]) -> None:
+    def _log(
+        self, cursor: duckdb.DuckDBPyConnection, job_id: str, action: str, details: dict[str, Any], who: str = ""
+    ) -> None:
         job = _get(cursor, job_id)
         told = {"job_id": job_id, "exhibit_id": job.exhibit_id, "attempt": job.attempts, **details}
-        append_event(cursor, job.case_id, action, self._actor, told)
+        append_event(cursor, job.case_id, action, who or self._actor, told)
 
 
 def job_problem(cursor: duckdb.DuckDBPyConnection, case_id: str, events: Iterable[Event]) -> str | None:

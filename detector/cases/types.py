@@ -17,7 +17,7 @@ from detector.analysis.types import Label
 from detector.evidence.types import Evidence
 from detector.settings import AnalysisSettings
 
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+JobState = Literal["queued", "paused", "running", "done", "failed", "cancelled"]
 Status = Literal["open", "in_review", "closed", "archived"]
 Order = Literal["activity", "created", "reference", "title"]
 STATUSES: tuple[Status, ...] = ("open", "in_review", "closed", "archived")
@@ -328,8 +328,9 @@ class StoreVerification:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One requested analysis. `attempts` counts its starts, `worker_deaths` how often its worker died under it.
-    `fraction` in [0, 1] and `remaining_s` are live while it runs; `record_id` is set when it is done."""
+    """One requested analysis; a "paused" one waits until somebody has it go on. `attempts` counts its starts,
+    `worker_deaths` how often its worker died under it. `fraction` in [0, 1] and `remaining_s` are live while it runs;
+    `record_id` is set when it is done."""
 
     job_id: str
     case_id: str
@@ -351,8 +352,8 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Whether it waits or runs."""
-        return self.state in ("queued", "running")
+        """Whether it waits, is paused or runs."""
+        return self.state in ("queued", "paused", "running")
 
 
 @dataclass(frozen=True, slots=True)

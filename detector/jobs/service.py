@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from detector.cases import CaseStore, Job, JobRequest
+from detector.cases import CaseStore, Job, JobRequest, JobState
 from detector.errors import ModelNotFoundError, StoreError
 from detector.jobs.recovery import recover
 from detector.jobs.supervisor import SupervisorOptions, WorkerSupervisor
@@ -15,6 +16,7 @@ from detector.jobs.supervisor import SupervisorOptions, WorkerSupervisor
 REAL_RUNNER = "detector.jobs.runner:WarmRunner"
 
 _RETRY_S = 2.0
+_ACTIVE: tuple[JobState, ...] = ("queued", "paused", "running")
 
 _log = logging.getLogger(__name__)
 _serving: set[Path] = set()
@@ -85,12 +87,30 @@ class JobService:
             self._changed.notify_all()
         return job.job_id
 
+    def again(self, job_id: str, *, author: str = "") -> str:
+        """Queue the analysis of a job that has ended once more, as `submit` does. Raises StoreError for an unknown
+        job."""
+        job = self._store.jobs.get(job_id)
+        return self.submit(JobRequest(job.exhibit_id, job.model_ids, job.settings), author=author)
+
+    def pause(self, job_ids: Sequence[str], *, author: str = "") -> None:
+        """Hold back those of the jobs that wait, also over a restart, until `resume`. Raises StoreError for an unknown
+        job."""
+        with self._changed:
+            self._store.jobs.pause(job_ids, author=author)
+
+    def resume(self, job_ids: Sequence[str], *, author: str = "") -> None:
+        """Have those of the jobs that are paused run in their turn. Raises StoreError for an unknown job."""
+        with self._changed:
+            self._store.jobs.resume(job_ids, author=author)
+            self._changed.notify_all()
+
     def cancel(self, job_id: str) -> None:
-        """Ask for the end of a queued or running job; one that has ended stays as it is. Raises StoreError for an
+        """Ask for the end of a waiting or running job; one that has ended stays as it is. Raises StoreError for an
         unknown job."""
         with self._changed:
             # Under the same lock as claiming, so that a job cannot slip from the queue to a supervisor unseen.
-            if self._store.jobs.get(job_id).state == "queued":
+            if self._store.jobs.get(job_id).state in ("queued", "paused"):
                 self._store.jobs.cancel(job_id)
             else:
                 for supervisor in self._supervisors:
@@ -102,7 +122,7 @@ class JobService:
 
     def jobs(self, active_only: bool = False) -> list[Job]:
         """In the order they were requested."""
-        return [self._with_progress(job) for job in self._store.jobs.find(("queued", "running") if active_only else ())]
+        return [self._with_progress(job) for job in self._store.jobs.find(_ACTIVE if active_only else ())]
 
     def _with_progress(self, job: Job) -> Job:
         if job.state != "running":

@@ -125,6 +125,30 @@ def test_a_queued_job_is_cancelled_at_once(service: JobService, ask: Ask) -> Non
     assert wait_for(service, running, ended).state == "cancelled"
 
 
+def test_a_paused_job_is_passed_over_and_ends_once_it_is_resumed(
+    store: CaseStore, service: JobService, ask: Ask
+) -> None:
+    running, waiting, unwanted = (
+        service.submit(ask("gate pause")),
+        service.submit(ask("quick")),
+        service.submit(ask("quick")),
+    )
+    wait_for(service, running, moving)
+    service.pause([running, waiting, unwanted])
+    later = service.submit(ask("quick"))
+    open_gate(store.home, "pause")
+    assert wait_for(service, later, ended).state == "done"
+    assert service.job(running).state == "done"
+    assert [job.job_id for job in service.jobs(active_only=True)] == [waiting, unwanted]
+    service.cancel(unwanted)
+    assert service.job(unwanted).state == "cancelled"
+    service.resume([waiting])
+    repeated = service.again(unwanted)
+    assert wait_for(service, repeated, ended).state == "done"
+    assert service.job(waiting).state == "done"
+    assert service.job(repeated).exhibit_id == service.job(unwanted).exhibit_id
+
+
 def test_a_running_job_obeys_a_cancellation_and_its_worker_lives_on(
     store: CaseStore, service: JobService, ask: Ask
 ) -> None:

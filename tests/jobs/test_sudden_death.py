@@ -155,6 +155,14 @@ def test_a_result_cut_short_is_no_result(store: CaseStore, ask: Ask) -> None:
     assert not folder.exists()
 
 
+def test_what_was_paused_is_still_paused_after_a_restart(store: CaseStore, ask: Ask) -> None:
+    job_id = store.jobs.add(ask("quick")).job_id
+    store.jobs.pause([job_id])
+    recover(store)
+    assert store.jobs.get(job_id).state == "paused"
+    assert store.jobs.claim() is None
+
+
 def test_a_job_that_keeps_taking_the_program_down_is_given_up(store: CaseStore, ask: Ask) -> None:
     job_id = store.jobs.add(ask("quick")).job_id
     for start in range(1, MOST_STARTS + 1):

@@ -81,6 +81,7 @@ SIDES: dict[Side, SideWords] = {
 
 JOB_STATES: dict[str, tuple[str, str]] = {
     "queued": ("Queued", "hourglass_empty"),
+    "paused": ("Paused", "pause_circle"),
     "running": ("Running", "autorenew"),
     "done": ("Done", "check_circle"),
     "failed": ("Failed", "error"),
