@@ -96,6 +96,11 @@ class JobTable:
         with self._database.read() as cursor:
             return _get(cursor, job_id)
 
+    def recent(self, limit: int) -> list[Job]:
+        """The jobs that were requested last, the newest first."""
+        with self._database.read() as cursor:
+            return [_job(row) for row in rows(cursor, "SELECT * FROM jobs ORDER BY job_id DESC LIMIT ?", [limit])]
+
     def find(self, states: tuple[JobState, ...] = ()) -> list[Job]:
         """Jobs in the order they were requested; of all states where none is named."""
         wanted = f"state IN ({', '.join('?' for _ in states)})" if states else "true"

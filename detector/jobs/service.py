@@ -124,6 +124,10 @@ class JobService:
         """In the order they were requested."""
         return [self._with_progress(job) for job in self._store.jobs.find(_ACTIVE if active_only else ())]
 
+    def recent(self, limit: int) -> list[Job]:
+        """Those that were requested last, the newest first."""
+        return [self._with_progress(job) for job in self._store.jobs.recent(limit)]
+
     def _with_progress(self, job: Job) -> Job:
         if job.state != "running":
             return job

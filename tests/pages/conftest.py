@@ -64,6 +64,21 @@ class HandMovedJobs:
     def cancel(self, job_id: str) -> None:
         self.change(job_id, state="cancelled")
 
+    def again(self, job_id: str, *, author: str = "") -> str:
+        job = self.table[job_id]
+        return self.submit(JobRequest(job.exhibit_id, job.model_ids, job.settings), author=author)
+
+    def pause(self, job_ids: list[str], *, author: str = "") -> None:
+        for job_id in job_ids:
+            self.change(job_id, state="paused")
+
+    def resume(self, job_ids: list[str], *, author: str = "") -> None:
+        for job_id in job_ids:
+            self.change(job_id, state="queued")
+
+    def recent(self, limit: int) -> list[Job]:
+        return list(self.table.values())[::-1][:limit]
+
     def job(self, job_id: str) -> Job:
         if job_id not in self.table:
             raise StoreError(f"There is no job {job_id!r}.")

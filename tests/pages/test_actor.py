@@ -51,7 +51,7 @@ def test_analyse_starts_nothing_without_a_name(open_page: OpenPage, clip: Path) 
     app.segmented_control(key="analyse_source").set_value("Path on this machine").run()
     app.text_input(key="analyse_path_0").set_value(str(clip)).run()
     assert app.button(key="analyse_start").disabled
-    assert app.button(key="analyse_sample_genuine").disabled
+    assert "Give your name above first." in html_of(app)
     app.text_input(key="actor_name_page").set_value("Grace")
     app.button(key="actor_set_page").click().run()
     assert not app.button(key="analyse_start").disabled

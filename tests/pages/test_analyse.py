@@ -2,18 +2,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.proto.PageLink_pb2 import PageLink
+from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import JobRequest
 from detector.evidence import Evidence, StoredFile, examine
 from detector.registry import ModelCard, weights_dir
 from detector.settings import AnalysisSettings
+from pages.parts.analyse import filing
 from pages.parts.models import model_choice
 from pages.parts.shared import intake, services
+from pages.parts.shared.wording import LABELS
 from tests.pages.conftest import EXAMINER, HandMovedJobs, html_of
 from tests.pages.seed import HOSTILE_NAME, Seeded
 
@@ -73,9 +78,11 @@ def test_an_unreadable_file_is_refused_with_its_reason_and_leaves_no_case(
     assert [path for path in store.evidence_dir.rglob("*") if path.is_file()] == []
 
 
-def test_a_path_that_is_no_file_is_refused(open_page: OpenPage, tmp_path: Path) -> None:
-    app = _start_path(open_page("analyse"), tmp_path)
-    assert "found a folder" in html_of(app)
+def test_a_path_that_leads_nowhere_is_told_at_once_and_cannot_be_started(open_page: OpenPage, tmp_path: Path) -> None:
+    app = _start_path(open_page("analyse"), tmp_path / "gone.mp4")
+    assert "found nothing" in html_of(app)
+    assert app.button(key="analyse_start").disabled
+    assert "Choose files first." in html_of(app)
 
 
 def test_paths_stay_beneath_the_evidence_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Path) -> None:
@@ -84,9 +91,24 @@ def test_paths_stay_beneath_the_evidence_root(monkeypatch: pytest.MonkeyPatch, t
     (root / "link.mp4").symlink_to(clip)
     monkeypatch.setenv("FRAMEWITNESS_EVIDENCE_ROOT", str(root))
     for text in (str(clip), str(root / ".." / "x.mp4"), str(root / "link.mp4")):
-        refused = intake.from_path(text)
-        assert isinstance(refused, intake.Refusal)
-        assert "beneath" in refused.reason
+        named = intake.from_path(text)
+        assert named.files == ()
+        assert "beneath" in named.refusals[0].reason
+
+
+def test_a_folder_is_taken_with_its_subfolders_by_name_and_links_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, clip: Path
+) -> None:
+    for name in ("b.mp4", "sub/c.mp4", "a.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"12")
+    (tmp_path / "link.mp4").symlink_to(clip)
+    monkeypatch.setenv("FRAMEWITNESS_EVIDENCE_ROOT", str(tmp_path))
+    named = intake.from_path(str(tmp_path))
+    assert [(item.name, item.size_bytes) for item in named.files] == [("a.txt", 2), ("b.mp4", 2), ("sub/c.mp4", 2)]
+    monkeypatch.setattr(intake, "MOST_FILES", 2)
+    (refused,) = intake.from_path(str(tmp_path)).refusals
+    assert "at most 2 files" in refused.reason
 
 
 def test_progress_cancel_and_the_way_to_the_result(
@@ -193,10 +215,27 @@ def test_the_sample_goes_to_a_case_of_its_own(open_page: OpenPage, jobs: HandMov
     assert len(jobs.requests) == 2
 
 
-def test_the_next_file_goes_to_the_case_just_made(open_page: OpenPage, jobs: HandMovedJobs, clip: Path) -> None:
-    app = _start_path(open_page("analyse"), clip)
-    (request,) = jobs.requests.values()
-    assert app.selectbox(key="analyse_case").value == services.current().store.exhibit(request.exhibit_id).case_id
+def test_the_next_file_goes_to_a_new_case_unless_told_to_go_on_with_this_one(
+    open_page: OpenPage, jobs: HandMovedJobs, clip: Path
+) -> None:
+    app = open_page("analyse")
+    app.text_input(key="analyse_case_title").set_value("First").run()
+    assert "a new case, “First”" in html_of(app)
+    app = _start_path(app, clip)
+    (first,) = services.current().store.cases()
+    assert f"1 file was filed into {first.case.reference} · First" in html_of(app)
+    assert app.selectbox(key="analyse_case").value == "new"
+    assert app.text_input(key="analyse_case_title").value == ""
+
+    app.toggle(key="analyse_keep").set_value(True).run()
+    app.text_input(key="analyse_path_1").set_value(str(clip)).run()
+    app.button(key="analyse_start").click().run()
+    second = services.current().store.cases()[0].case
+    assert second.case_id != first.case.case_id
+    assert app.selectbox(key="analyse_case").value == second.case_id
+    assert f"{second.reference} · {second.title}</b>" in html_of(app)
+    app.button(key="analyse_sample_genuine").click().run()
+    assert app.selectbox(key="analyse_case").value == second.case_id
 
 
 def test_a_reloaded_page_still_shows_its_jobs(
@@ -242,8 +281,7 @@ def test_one_model_several_or_the_default_set_can_be_chosen(
 
 @pytest.mark.parametrize("text", ["/nul\0.mp4", "~root/clip.mp4", "~nobody-here/clip.mp4", "/" + "x" * 5000])
 def test_what_is_no_path_is_refused_in_words(text: str) -> None:
-    refused = intake.from_path(text)
-    assert isinstance(refused, intake.Refusal)
+    (refused,) = intake.from_path(text).refusals
     assert "Expected" in refused.reason
 
 
@@ -255,10 +293,147 @@ def test_a_file_swapped_for_a_link_after_it_was_named_is_not_read(
     monkeypatch.setenv("FRAMEWITNESS_EVIDENCE_ROOT", str(root))
     named = root / "clip.mp4"
     named.write_bytes(clip.read_bytes())
-    found = intake.from_path(str(named))
-    assert isinstance(found, intake.Incoming)
+    found = intake.from_path(str(named)).files
     named.unlink()
     named.symlink_to(clip)
-    queued = intake.queue([found], lambda: "no case", ("tiny",), AnalysisSettings(), "A. Tester")
+    queued = intake.queue(found, lambda: "no case", ("tiny",), AnalysisSettings(), "A. Tester")
     assert queued.job_ids == ()
     assert "beneath" in queued.refusals[0].reason
+
+
+def test_an_upload_is_queued_once_and_what_was_refused_is_told_until_it_is_dismissed(
+    open_page: OpenPage, jobs: HandMovedJobs, clip: Path
+) -> None:
+    good, bad = ("good.mp4", clip.read_bytes(), "video/mp4"), ("letter.mp4", b"no video " * 99, "video/mp4")
+    app = open_page("analyse")
+    app.file_uploader(key="analyse_upload_0").set_value([good, bad, ("twin.mp4", *good[1:])]).run()
+    assert "3 files into" in html_of(app)
+    app.button(key="analyse_start").click().run()
+    assert not app.exception
+    assert app.file_uploader(key="analyse_upload_1").value == []
+    shown = html_of(app)
+    assert "Not examined: letter.mp4" in shown
+    assert "Not queued twice: twin.mp4" in shown
+    assert "It has the content of good.mp4" in shown
+    assert app.button(key="analyse_start").disabled
+    app.button(key="analyse_start").click().run()  # a second click that was on its way
+    assert len(jobs.requests) == 1
+    assert "letter.mp4" in html_of(app)
+    app.button(key="analyse_dismiss").click().run()
+    assert "letter.mp4" not in html_of(app)
+
+
+def test_a_click_elsewhere_waits_until_every_file_is_stored(
+    jobs: HandMovedJobs, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.mp4"
+    other.write_bytes(clip.read_bytes() + b"tail")
+    asked = RerunException(RerunData())
+
+    class Bar:
+        def progress(self, *_: object) -> None:
+            raise asked
+
+    monkeypatch.setattr(st, "progress", lambda _: Bar())
+    filed = filing.file_and_queue(
+        intake.Named((intake.Incoming("one.mp4", clip), intake.Incoming("two.mp4", other))),
+        lambda: services.current().store.create_case("c").case_id,
+        ("tiny",),
+        AnalysisSettings(),
+        EXAMINER,
+    )
+    assert len(jobs.requests) == 2
+    with pytest.raises(RerunException) as raised:
+        filed.go_on()
+    assert raised.value is asked
+
+
+def _finished(app: AppTest, jobs: HandMovedJobs, seeded: Seeded) -> str:
+    """A job of the seeded exhibit that ended with its record."""
+    job_id = jobs.submit(JobRequest(seeded.exhibit.exhibit_id, ("tiny",)))
+    jobs.change(job_id, state="done", record_id=seeded.record.record_id)
+    app.query_params["jobs"] = job_id
+    app.run()
+    return job_id
+
+
+def test_a_row_ends_with_what_was_found_and_the_log_says_who_was_shown_it(
+    open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded
+) -> None:
+    store = services.current().store
+    nameless = open_page("analyse", who="")
+    _finished(nameless, jobs, seeded)
+    assert LABELS["inconclusive"].word not in html_of(nameless)
+    assert "scores_viewed" not in [event.action for event in store.events(seeded.case.case_id)]
+    app = open_page("analyse")
+    _finished(app, jobs, seeded)
+    shown = html_of(app)
+    assert LABELS["inconclusive"].word in shown
+    assert "00:02.000 · FW-" in shown
+    assert '<img alt="" src="data:image/jpeg' in shown
+    assert store.events(seeded.case.case_id)[-1].action == "scores_viewed"
+
+
+def test_a_row_of_a_blind_first_case_says_that_the_finding_is_held_back(
+    open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded
+) -> None:
+    services.current().store.metadata.set_blind_first(seeded.case.case_id, True)
+    app = open_page("analyse")
+    _finished(app, jobs, seeded)
+    assert "Finding held back" in html_of(app)
+    assert LABELS["inconclusive"].word not in html_of(app)
+
+
+def test_a_batch_tells_how_far_it_is_and_is_paused_resumed_and_tried_again(
+    open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded
+) -> None:
+    settings = [AnalysisSettings(frames_per_second=float(rate)) for rate in range(1, 6)]
+    ids = [jobs.submit(JobRequest(seeded.exhibit.exhibit_id, ("tiny",), one)) for one in settings]
+    jobs.change(ids[0], state="running", fraction=0.5, remaining_s=30.0)
+    for job_id in ids[1:3]:
+        jobs.change(job_id, state="failed", message="The disk was full.", finished_at=datetime.now(UTC))
+    app = open_page("analyse", jobs=",".join(ids))
+    assert "2 of 5 ended, 2 of them failed. About 3 min left." in [
+        element.proto.text for element in app.get("progress")
+    ]
+    app.button(key="queue_pause").click().run()
+    assert [job.state for job in jobs.jobs()] == ["running", "failed", "failed", "paused", "paused"]
+
+    restarted = open_page("analyse")  # nothing of the session is left
+    restarted.button(key="queue_resume").click().run()
+    assert [job.state for job in jobs.jobs()][3:] == ["queued", "queued"]
+
+    app.button(key="queue_retry").click().run()
+    assert [(job.settings, job.state) for job in jobs.jobs()][5:] == [(one, "queued") for one in settings[1:3]]
+    assert jobs.authors[-2:] == [EXAMINER] * 2
+    assert "The disk was full." not in html_of(app)  # what is tried again stands for what failed
+
+
+def test_what_failed_before_a_restart_is_found_among_the_earlier_ones(
+    open_page: OpenPage, jobs: HandMovedJobs, seeded: Seeded
+) -> None:
+    job_id = jobs.submit(JobRequest(seeded.exhibit.exhibit_id, ("tiny",)))
+    jobs.change(job_id, state="failed", message="The disk was full.")
+    app = open_page("analyse")
+    assert "The disk was full." not in html_of(app)
+    app.session_state["queue_earlier"] = True
+    app.run()
+    assert "The disk was full." in html_of(app)
+    app.session_state["queue_earlier"] = True
+    app.button(key=f"retry_{job_id}").click().run()
+    assert len(jobs.requests) == 2
+
+
+def test_a_sample_asks_for_the_name_that_is_missing_and_starts_with_it(
+    open_page: OpenPage, jobs: HandMovedJobs
+) -> None:
+    app = open_page("analyse", who="")
+    app.button(key="analyse_sample_genuine").click().run()
+    assert jobs.requests == {}
+    app.text_input(key="actor_name_sample").set_value("Grace")
+    app.button(key="actor_set_sample").click().run()
+    assert not app.exception
+    assert jobs.authors == ["Grace"]
+    (case,) = services.current().store.cases()
+    assert case.case.title == "Sample clips"
+    assert app.selectbox(key="analyse_case").value == "new"

@@ -6,7 +6,7 @@ import streamlit as st
 
 from detector.cases import Exhibit, JobRequest
 from detector.errors import FramewitnessError
-from pages.parts.analyse import job_progress, settings_form
+from pages.parts.analyse import followed, settings_form
 from pages.parts.models import model_choice
 from pages.parts.shared import markup, navigation, services
 
@@ -37,9 +37,10 @@ def offer(exhibit: Exhibit, who: str) -> None:
             disabled=not (who and model_ids),
         ):
             try:
-                job_id = services.current().jobs.submit(JobRequest(exhibit.exhibit_id, model_ids, settings), author=who)
+                request = JobRequest(exhibit.exhibit_id, model_ids, settings)
+                followed.remember([services.current().jobs.submit(request, author=who)])
             except FramewitnessError as error:
                 markup.problem("The analysis was not queued", str(error))
                 return
-            navigation.go("analyse", {"jobs": job_progress.remember([job_id])})
+            navigation.go("analyse", followed.params())
         markup.note("Equal file, models and settings give the analysis that is kept already.")

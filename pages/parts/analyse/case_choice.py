@@ -1,4 +1,5 @@
-"""The case that the evidence belongs to: one there is, or a new one."""
+"""The case that the evidence belongs to: one there is, or a new one. Evidence is not taken out of a case unnoticed, so
+a case is the target of the next file only where the address or the user says so."""
 
 from __future__ import annotations
 
@@ -7,10 +8,13 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from detector.cases import Case
+from detector.errors import StoreError
 from detector.evidence.text import revealed
 from pages.parts.shared import address, markup, services
 
 _NEW = "new"
+_KEPT = "analyse_case_kept"
 _NEXT = "analyse_case_next"
 _SAMPLE_TITLE = "Sample clips"
 _LISTED = 200
@@ -19,9 +23,10 @@ _LISTED = 200
 @dataclass(frozen=True, slots=True)
 class CaseChoice:
     """`case_id` None means: create one of `title`, `reference`, `examiner` when the analysis is started. `blind_first`
-    makes the case hold scores back; it never takes that away from one that does."""
+    makes the case hold scores back; it never takes that away from one that does. `words` name it, as in "into …"."""
 
     case_id: str | None
+    words: str
     title: str = ""
     reference: str = ""
     examiner: str = ""
@@ -32,7 +37,7 @@ class CaseChoice:
         store = services.current().store
         case_id = self.case_id
         if case_id is None:
-            title = self.title.strip() or f"Case of {datetime.now(UTC):%Y-%m-%d}"
+            title = self.title.strip() or _dated_title()
             named = {"reference": self.reference.strip(), "examiner": self.examiner.strip() or who}
             case_id = store.create_case(title, **named, author=who).case_id
         if self.blind_first:
@@ -40,9 +45,30 @@ class CaseChoice:
         return case_id
 
 
-def keep(case_id: str) -> None:
-    """Have the next file go to this case unless the user chooses another."""
-    st.session_state[_NEXT] = case_id
+def name(case: Case) -> str:
+    """A case in a sentence: "FW-2026-0007 · Title"."""
+    return f"{case.reference} · {case.title}"
+
+
+def ask_to_keep() -> bool:
+    """Whether the next files go to the same case."""
+    st.session_state.setdefault("analyse_keep", st.session_state.get(_KEPT) is not None)
+    keep = st.toggle(
+        "Keep adding to this case",
+        key="analyse_keep",
+        help="Off: after the start the next files go to a new case again. On: they go to this one, until it is turned "
+        "off or another case is chosen.",
+    )
+    if not keep:
+        st.session_state[_KEPT] = None
+    return keep
+
+
+def settle(case_id: str, *, keep: bool) -> None:
+    """After files were filed in this case: have the next ones go there too, or to a new case."""
+    st.session_state[_KEPT] = case_id if keep else None
+    st.session_state[_NEXT] = case_id if keep else _NEW
+    st.query_params.pop("case", None)
 
 
 def sample_case(who: str) -> str:
@@ -53,38 +79,62 @@ def sample_case(who: str) -> str:
 
 
 def choose(who: str) -> CaseChoice:
-    """The widgets; creates nothing. A new case is the default: evidence cannot be taken out of a wrong one."""
-    summaries = {item.case.case_id: item.case for item in services.current().store.cases(limit=_LISTED)}
-    options = [_NEW, *summaries]
-    wanted = st.session_state.pop(_NEXT, None)
-    if wanted in options:
-        st.session_state["analyse_case"] = wanted
-    elif "analyse_case" not in st.session_state and address.read().case in options:
-        st.session_state["analyse_case"] = address.read().case
+    """The widgets; creates nothing. A new case is the default."""
+    cases = _offered()
+    options = [_NEW, *cases]
+    _take_up(options)
 
     def describe(option: str) -> str:
-        if option == _NEW:
-            return "A new case"
-        return revealed(f"{summaries[option].reference} · {summaries[option].title}")
+        return "A new case" if option == _NEW else revealed(name(cases[option]))
 
-    chosen = st.selectbox(
-        "Case",
-        options,
-        format_func=describe,
-        key="analyse_case",
-    )
+    chosen = st.selectbox("Case", options, format_func=describe, key="analyse_case", label_visibility="collapsed")
+    if chosen != st.session_state.get(_KEPT):
+        st.session_state[_KEPT] = None
     if chosen != _NEW:
-        if summaries[chosen].blind_first:
+        words = name(cases[chosen])
+        if cases[chosen].blind_first:
             markup.note("This case holds scores back until an opinion on the exhibit is recorded.")
-            return CaseChoice(case_id=chosen)
-        return CaseChoice(case_id=chosen, blind_first=_ask_blind(chosen))
-    title = st.text_input("Title", key="analyse_case_title", max_chars=200, placeholder="What the case is about")
-    left, right = st.columns(2)
-    reference = left.text_input("Reference", key="analyse_case_reference", max_chars=80, placeholder="given if empty")
+            return CaseChoice(chosen, words)
+        return CaseChoice(chosen, words, blind_first=_ask_blind(chosen))
+    left, middle, right = st.columns([2, 1, 1])
+    title = left.text_input("Title", key="analyse_case_title", max_chars=200, placeholder="What the case is about")
+    reference = middle.text_input("Reference", key="analyse_case_reference", max_chars=80, placeholder="given if empty")
     examiner = right.text_input("Examiner", key="analyse_case_examiner", max_chars=120, placeholder=who)
-    blind_first = _ask_blind(_NEW)
-    markup.note("The case is created when the analysis starts.")
-    return CaseChoice(case_id=None, title=title, reference=reference, examiner=examiner, blind_first=blind_first)
+    words = f"a new case, “{title.strip() or _dated_title()}”"
+    return CaseChoice(None, words, title, reference, examiner, blind_first=_ask_blind(_NEW))
+
+
+def _offered() -> dict[str, Case]:
+    """The cases of the list, and the one that the address or the session names, however old it is."""
+    store = services.current().store
+    cases = {item.case.case_id: item.case for item in store.cases(limit=_LISTED)}
+    for case_id in (address.read().case, st.session_state.get(_KEPT)):
+        if case_id is not None and case_id not in cases:
+            try:
+                case = store.case(case_id)
+            except StoreError:  # an address may name what another store holds
+                continue
+            if case.status != "archived":
+                cases[case_id] = case
+    return cases
+
+
+def _take_up(options: list[str]) -> None:
+    """Set the choice before its widgets are drawn: after a start, and when the page is opened."""
+    wanted = st.session_state.pop(_NEXT, None)
+    if wanted == _NEW:
+        # The texts named the case that was just made.
+        for part in ("title", "reference", "examiner"):
+            st.session_state[f"analyse_case_{part}"] = ""
+        st.session_state[f"analyse_blind_{_NEW}"] = False
+    if wanted is None and "analyse_case" not in st.session_state:
+        wanted = address.read().case or st.session_state.get(_KEPT)
+    if wanted in options:
+        st.session_state["analyse_case"] = wanted
+
+
+def _dated_title() -> str:
+    return f"Case of {datetime.now(UTC):%Y-%m-%d}"
 
 
 def _ask_blind(option: str) -> bool:

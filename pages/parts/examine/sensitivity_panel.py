@@ -14,7 +14,7 @@ import streamlit as st
 from detector.analysis.sensitivity import CHANGES, WORDS
 from detector.analysis.types import Analysis, Sensitivity, Variant
 from detector.cases import Exhibit, Job, JobRequest
-from pages.parts.analyse import job_progress
+from pages.parts.analyse import job_row
 from pages.parts.shared import markup, navigation, services
 from pages.parts.shared.address import Place
 from pages.parts.shared.markup import escaped
@@ -78,7 +78,7 @@ def _watch(asked: JobRequest) -> None:
         if not active:
             st.rerun()
         for job in active:
-            job_progress.show_job(job)
+            job_row.show(job)
 
     progress()
 

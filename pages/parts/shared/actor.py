@@ -37,7 +37,7 @@ def required() -> str:
                 "Who is working here?",
                 "Whatever you open or change goes into the custody log under your name. You are asked once.",
             )
-            _form("page", "Continue")
+            ask("page", "Continue")
     return who
 
 
@@ -48,13 +48,14 @@ def show() -> None:
         label = markup.plain(who) or "Who is working?"
         with st.popover(label, icon=":material/badge:", help="Whom the custody log names"):
             markup.note("Everything that is opened or changed in this browser is logged under this name.")
-            _form("head", "Change" if who else "Continue")
+            ask("head", "Change" if who else "Continue")
         if who and st.context.cookies.get(COOKIE) != quote(who, safe=""):
             # Percent-encoded, so nothing in a name can end the cookie.
             scripts.run(scripts.SET_COOKIE, cookie=f"{COOKIE}={quote(who, safe='')}")
 
 
-def _form(place: str, label: str) -> None:
+def ask(place: str, label: str) -> None:
+    """The form that takes down the name; `place` tells it from others of the page."""
     with st.form(f"actor_form_{place}", border=False):
         given = st.text_input("Your name", key=f"actor_name_{place}", max_chars=MAX_CHARS, placeholder="as in reports")
         # By callback: a rerun here would come before the page's other widgets are drawn, and lose what they hold.

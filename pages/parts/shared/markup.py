@@ -117,12 +117,22 @@ def line(icon_name: str, colour: str, state: str, number: str, name: str, aside:
     )
 
 
-def job_line(icon_name: str, state: str, name: str, aside: str) -> None:
-    """One job: its state (icon and word), the file's name, the models."""
+def job_line(picture: str | None, name: str, state: tuple[str, str, str], notes: Iterable[str], hint: str = "") -> None:
+    """One job: a picture of the file (a `data:` address; an icon where there is none), its name, its state (icon,
+    colour, word), a line for each note; `hint` where the pointer rests."""
+    shown = f'<img alt="" src="{escaped(picture)}">' if picture else icon("movie")
+    icon_name, colour, word = state
+    lines = "".join(f'<div class="fw-note">{escaped(text)}</div>' for text in notes if text)
     st.html(
-        f'<div class="fw-job"><span class="fw-state">{icon(icon_name)} {escaped(state)}</span>'
-        f'<span class="fw-name">{escaped(name)}</span><span class="fw-note">{escaped(aside)}</span></div>'
+        f'<div class="fw-job" title="{escaped(hint)}"><div class="fw-thumb">{shown}</div>'
+        f'<div><div class="fw-name">{escaped(name)}</div>'
+        f'<div class="fw-found">{icon(icon_name, colour)} {escaped(word)}</div>{lines}</div></div>'
     )
+
+
+def target(text: str, name: str) -> None:
+    """Where what is about to be started goes: words, and the name of the place."""
+    st.html(f'<p class="fw-target" role="status">{icon("folder_open")} {escaped(text)} <b>{escaped(name)}</b></p>')
 
 
 def states(items: Iterable[tuple[str, str, str]]) -> None:

@@ -56,9 +56,17 @@ _CSS = """
            align-items: baseline; font-size: .95rem; }
 .fw-line .fw-name { overflow-wrap: anywhere; font-weight: 500; }
 .fw-line .fw-note { text-align: right; }
-.fw-job { display: flex; flex-wrap: wrap; gap: .2rem 1rem; align-items: baseline; }
+.fw-job { display: grid; grid-template-columns: 88px minmax(0, 1fr); gap: .1rem .8rem; line-height: 1.4; }
+.fw-job .fw-thumb { width: 88px; min-height: 50px; display: flex; align-items: center; justify-content: center;
+                    background: var(--fw-soft); border-radius: 2px; color: var(--fw-faint); font-size: 1.4rem;
+                    align-self: start; }
+.fw-job .fw-thumb img { max-width: 88px; max-height: 88px; display: block; border-radius: 2px; }
 .fw-job .fw-name { font-weight: 500; overflow-wrap: anywhere; }
-.fw-job .fw-note { margin-left: auto; }
+.fw-job .fw-found { font-weight: 600; }
+.fw-target { margin: 0; overflow-wrap: anywhere; line-height: 1.35; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-analyse_go) { position: sticky; bottom: 0; z-index: 9;
+  padding: .6rem 0 .7rem; border-top: 1px solid var(--fw-line); background: light-dark(#FFFFFF, #11161B); }
+[class*="st-key-job_line_"] > :first-child { min-width: min(17rem, 100%); }
 .fw-state { white-space: nowrap; }
 .fw-states { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .86rem; }
 @media (max-width: 900px) { .fw-line { grid-template-columns: 1fr max-content; }
