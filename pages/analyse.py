@@ -51,13 +51,12 @@ def _offer_start(
         )
         count = f"{len(named.files)} file{'s' if len(named.files) != 1 else ''}"
         markup.target(f"{missing} They go into" if missing else f"{count} into", case.words)
-        keep = case_choice.ask_to_keep()
     if start and not missing:
         filed = filing.file_and_queue(named, lambda: case.resolve(who), model_ids, settings, who)
         if filed.case_id is not None or not any(isinstance(item.source, Path) for item in named.files):
             evidence_choice.renew()  # a path that came to nothing stays, to be corrected
         if filed.case_id is not None:
-            case_choice.settle(filed.case_id, keep=keep)
+            case_choice.settle(filed.case_id)
         filed.go_on()
 
 

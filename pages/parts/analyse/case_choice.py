@@ -14,6 +14,7 @@ from detector.evidence.text import revealed
 from pages.parts.shared import address, markup, services
 
 _NEW = "new"
+_KEEP = "analyse_keep"
 _KEPT = "analyse_case_kept"
 _NEXT = "analyse_case_next"
 _SAMPLE_TITLE = "Sample clips"
@@ -50,22 +51,10 @@ def name(case: Case) -> str:
     return f"{case.reference} · {case.title}"
 
 
-def ask_to_keep() -> bool:
-    """Whether the next files go to the same case."""
-    st.session_state.setdefault("analyse_keep", st.session_state.get(_KEPT) is not None)
-    keep = st.toggle(
-        "Keep adding to this case",
-        key="analyse_keep",
-        help="Off: after the start the next files go to a new case again. On: they go to this one, until it is turned "
-        "off or another case is chosen.",
-    )
-    if not keep:
-        st.session_state[_KEPT] = None
-    return keep
-
-
-def settle(case_id: str, *, keep: bool) -> None:
-    """After files were filed in this case: have the next ones go there too, or to a new case."""
+def settle(case_id: str) -> None:
+    """After files were filed in this case: have the next ones go there too where the user said so, else to a new
+    case."""
+    keep = st.session_state.get(_KEEP, False)
     st.session_state[_KEPT] = case_id if keep else None
     st.session_state[_NEXT] = case_id if keep else _NEW
     st.query_params.pop("case", None)
@@ -90,18 +79,20 @@ def choose(who: str) -> CaseChoice:
     chosen = st.selectbox("Case", options, format_func=describe, key="analyse_case", label_visibility="collapsed")
     if chosen != st.session_state.get(_KEPT):
         st.session_state[_KEPT] = None
-    if chosen != _NEW:
-        words = name(cases[chosen])
-        if cases[chosen].blind_first:
-            markup.note("This case holds scores back until an opinion on the exhibit is recorded.")
-            return CaseChoice(chosen, words)
-        return CaseChoice(chosen, words, blind_first=_ask_blind(chosen))
+    known = cases.get(chosen)
+    with st.container(horizontal=True):
+        blind_first = not (known and known.blind_first) and _ask_blind(chosen)
+        _ask_to_keep()
+    if known is not None:
+        if known.blind_first:
+            markup.note("This case holds scores back from each person until they record an opinion on the exhibit.")
+        return CaseChoice(chosen, name(known), blind_first=blind_first)
     left, middle, right = st.columns([2, 1, 1])
     title = left.text_input("Title", key="analyse_case_title", max_chars=200, placeholder="What the case is about")
     reference = middle.text_input("Reference", key="analyse_case_reference", max_chars=80, placeholder="given if empty")
     examiner = right.text_input("Examiner", key="analyse_case_examiner", max_chars=120, placeholder=who)
     words = f"a new case, “{title.strip() or _dated_title()}”"
-    return CaseChoice(None, words, title, reference, examiner, blind_first=_ask_blind(_NEW))
+    return CaseChoice(None, words, title, reference, examiner, blind_first=blind_first)
 
 
 def _offered() -> dict[str, Case]:
@@ -135,6 +126,18 @@ def _take_up(options: list[str]) -> None:
 
 def _dated_title() -> str:
     return f"Case of {datetime.now(UTC):%Y-%m-%d}"
+
+
+def _ask_to_keep() -> None:
+    st.session_state.setdefault(_KEEP, st.session_state.get(_KEPT) is not None)
+    keep = st.toggle(
+        "Keep adding to this case",
+        key=_KEEP,
+        help="Off: after the start the next files go to a new case again. On: they go to this one, until it is turned "
+        "off or another case is chosen.",
+    )
+    if not keep:
+        st.session_state[_KEPT] = None
 
 
 def _ask_blind(option: str) -> bool:

@@ -59,7 +59,7 @@ def _draw(who: str, run_every: float | None) -> None:
             # that drawing, and a click on it would go nowhere.
             st.rerun()
         active = sum(job.active for job in listed)
-        markup.heading("Queue", f"{active} waiting or running" if listed else "")
+        markup.heading("Queue", f"{active} waiting or running" if active else "")
         if not listed:
             markup.empty("inbox", "Nothing queued", "Choose a file and start an analysis; its progress shows here.")
             return
@@ -162,16 +162,16 @@ def _show_rows(listed: Sequence[Job], who: str) -> None:
         *those("queued", "paused"),
         *those("cancelled"),
     ]
-    shown = st.session_state.get(_SHOWN, _ROWS)
-    _draw_rows(ordered[:shown], who)
-    if len(ordered) > shown:
-        st.button(f"Show {len(ordered) - shown} more", key="queue_more", type="tertiary", on_click=_show_all)
+    _draw_rows(ordered, who, key="queue_more")
 
 
-def _draw_rows(jobs: Sequence[Job], who: str) -> None:
+def _draw_rows(jobs: Sequence[Job], who: str, *, key: str) -> None:
     until_s = time.monotonic() + job_row.PICTURES_S
-    for job in jobs:
+    shown = st.session_state.get(_SHOWN, _ROWS)
+    for job in jobs[:shown]:
         job_row.show(job, who, pictures_until_s=until_s)
+    if len(jobs) > shown:
+        st.button(f"Show {len(jobs) - shown} more", key=key, type="tertiary", on_click=_show_all)
 
 
 def _show_all() -> None:
@@ -198,4 +198,4 @@ def _show_earlier(who: str) -> None:
                 on_click=job_row.retry,
                 args=(failed, who),
             )
-        _draw_rows(ended[:_ROWS], who)
+        _draw_rows(ended, who, key="earlier_more")

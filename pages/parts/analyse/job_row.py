@@ -48,7 +48,7 @@ def show(job: Job, who: str = "", *, pictures_until_s: float | None = None) -> N
         try:
             exhibit = store.exhibit(job.exhibit_id)
             case = store.case(exhibit.case_id)
-            withheld = store.statements.scores_withheld(exhibit.exhibit_id)
+            withheld = withholding.is_withheld(exhibit.exhibit_id)
             state, aside = _state(job, case, who, withheld=withheld)
         except StoreError as error:
             markup.problem("This analysis cannot be shown", str(error))

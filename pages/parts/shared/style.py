@@ -66,7 +66,7 @@ _CSS = """
 .fw-target { margin: 0; overflow-wrap: anywhere; line-height: 1.35; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-analyse_go) { position: sticky; bottom: 0; z-index: 9;
   padding: .6rem 0 .7rem; border-top: 1px solid var(--fw-line); background: light-dark(#FFFFFF, #11161B); }
-[class*="st-key-job_line_"] > :first-child { min-width: min(17rem, 100%); }
+[class*="st-key-job_line_"] > :first-child { flex: 1 1 15rem; min-width: min(15rem, 100%); }
 .fw-state { white-space: nowrap; }
 .fw-states { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .86rem; }
 @media (max-width: 900px) { .fw-line { grid-template-columns: 1fr max-content; }
