@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -31,9 +32,16 @@ from pages.parts.shared.wording import LABELS
 from tests.report.conftest import TOOL, make_entry, make_evidence, make_exhibit, make_record, make_track
 from tests.report.test_lead import CALIBRATION
 
+NAMES = {"frame-b0": "Faces", "frame-b1": "Faces, again", "av-b3": "Lips and voice", "all-b4": "All together",
+         "cues-b2": "Traces"}  # fmt: skip
 DECISION = Thresholds(1.0, -1.0, "set by hand", run_logit=3.0, peak_logit=2.5)
 SETTINGS = AnalysisSettings()
 EVERY_S = 0.2
+# Names of the program's parts, and terms of those who make models: a reader of pages and reports knows none of them.
+UNEXPLAINED = re.compile(
+    r"(?i)noisy.or|\blogits?\b|\bPTS ×|× 1/\d|\btrunk\b|encoder\.|blocks\.\d|\bcue (?:BG|CM|RR|LL|TM|AV)\b"
+    r"|\b(?:frame|av|all|cues)-b\d\b|\b[a-z]+_[a-z_]+\b"
+)
 NO_SOUND = "The file has no sound that decodes, so nothing can be said about lips and voice."
 
 
@@ -79,6 +87,7 @@ def made(
     own = tuple(scored(track, row) for track, row in zip(tracks, rows, strict=True))
     reason = None if tracks else "No face was found, so nothing was scored."
     models = finish(ModelResult("frame-b0", "1f" * 32, worst(own, deciding), own, reason), deciding)
+    models = tuple(replace(model, title=NAMES[model.model_id]) for model in models)
     known = tuple(calibration if model.model_id == "frame-b0" else None for model in models)
     examined = max((len(row) for row in rows), default=25)
     found = Findings(
@@ -161,14 +170,59 @@ def told(request: pytest.FixtureRequest) -> Told:
 
 
 def text_of(shown: list[str]) -> str:
-    bare = re.sub(r"<[^>]*>", " ", " ".join(shown))
+    words = re.sub(r'<span class="fw-icon".*?</span>', " ", " ".join(shown))  # an icon is drawn, its name is not read
+    bare = re.sub(r"<[^>]*>", " ", words)
     return " ".join(html.unescape(bare).split())
 
 
-def holds(values: Iterator[float] | list[float], said: str) -> bool:
+def holds(values: Iterable[float], said: str) -> bool:
     """Whether some value is written so at that many places."""
     places = len(said.partition(".")[2])
     return any(f"{value:.{places}f}" == said for value in values)
+
+
+def scores_of(analysis: Analysis) -> list[float]:
+    """Every score and threshold of a record, 0 to 1."""
+    models, reasons = analysis.models, analysis.conclusion.reasons
+    tracks = [track for model in models for track in model.tracks]
+    logits = [one.logit for model in models for one in (*model.members, *model.specialists)]
+    logits += [moment.logit for reason in reasons for moment in reason.moments]
+    logits += [DECISION.likely_manipulated_logit, DECISION.no_manipulation_logit]
+    found = [analysis.conclusion.score, *(model.score for model in models), *(track.score for track in tracks)]
+    found += [frame.score for track in tracks for frame in track.frames]
+    return [one for one in found if one is not None] + [sigmoid(logit) for logit in logits if logit is not None]
+
+
+def times_of(analysis: Analysis) -> list[float]:
+    """Every time of a face or a moment of a record, in seconds."""
+    moments = [moment for reason in analysis.conclusion.reasons for moment in reason.moments]
+    faces = [face.pts_s for track in analysis.tracks for face in track.faces]
+    return faces + [at for one in moments for at in (one.start_s, one.end_s, one.pts_s)]
+
+
+def figures_of(analysis: Analysis) -> list[float]:
+    """Every other number that a sentence on a record may hold: counts, settings, shares and ratios in per cent."""
+    counts: list[float] = [analysis.frames_examined, analysis.evidence.video.frame_count, len(analysis.tracks), 0, 1]
+    counts += [analysis.evidence.integrity.decode_errors, SETTINGS.frames_per_second, SETTINGS.max_frames]
+    counts += [SETTINGS.min_frames, SETTINGS.min_face_px, sum(len(track.faces) for track in analysis.tracks)]
+    counts += [one for track in analysis.tracks for one in (track.track_id, len(track.faces))]
+    counts += [100 * (one.weight or 0.0) for model in analysis.models for one in model.members]
+    counts += [analysis.conclusion.member_spread or 0.0]
+    if analysis.calibration is None or analysis.conclusion.likelihood_ratio is None:
+        return counts
+    ratios = [analysis.conclusion.likelihood_ratio, *map(math.exp, (CALIBRATION.lowest, CALIBRATION.highest))]
+    counts += [float(f"{one:.2g}") for ratio in ratios for one in (ratio, 1 / ratio)]
+    for row in CALIBRATION.errors:
+        counts += [row.n_real, row.n_fake, row.false_alarms, row.misses]
+        counts += [100 * one for interval in (row.false_alarm_interval, row.miss_interval) for one in interval or ()]
+        counts += [100 * row.false_alarms / max(1, row.n_real), 100 * row.misses / max(1, row.n_fake)]
+    # The interval's level, the year and the steps of ENFSI's scale, the range of face sizes that errors are counted in.
+    return [*counts, 95, 2015, 6, 80, 160]
+
+
+def numbers_in(text: str) -> list[str]:
+    """The numbers of a text; those that are part of a name are none."""
+    return [said.replace(",", "") for said in re.findall(r"(?<![\w.])\d(?:[\d,]*\d)?(?:\.\d+)?(?![\d\w])", text)]
 
 
 def test_the_label_is_the_one_that_is_said_and_no_other(told: Told, request: pytest.FixtureRequest) -> None:
@@ -183,20 +237,18 @@ def test_the_label_is_the_one_that_is_said_and_no_other(told: Told, request: pyt
             assert f"{LABEL_WORDS[other]} —" not in sentences
 
 
+def test_every_number_that_is_told_is_one_of_the_record(told: Told) -> None:
+    analysis, text = told.analysis, unmarked(told.everything)
+    scores, others = scores_of(analysis), [*times_of(analysis), *figures_of(analysis)]
+    for said in numbers_in(text):
+        assert (re.fullmatch(r"0\.\d{2,}", said) and holds(scores, said)) or holds(others, said), said
+
+
 def test_every_score_that_is_told_is_one_of_the_record(told: Told) -> None:
-    analysis = told.analysis
-    limits = [sigmoid(DECISION.likely_manipulated_logit), sigmoid(DECISION.no_manipulation_logit)]
-    whole = [one for one in (analysis.conclusion.score, *(model.score for model in analysis.models)) if one is not None]
-    members = [sigmoid(one.logit) for model in analysis.models for one in model.members if one.logit is not None]
-    tracks = [track.score for model in analysis.models for track in model.tracks]
-    peaks = [max(f.score for f in track.frames) for model in analysis.models for track in model.tracks if track.frames]
-    runs = [sigmoid(moment.logit) for reason in analysis.conclusion.reasons for moment in reason.moments]
-    text = unmarked(told.everything)
-    known = [*limits, *whole, *members, *tracks, *peaks, *runs]
-    for said in re.findall(
-        r"(?:[Ss]core(?: of(?: up to)?)?|frame-b\d|av-b3|all-b4|up to|as a whole|and of) (0\.\d+)", text
-    ):
-        assert holds(known, said), said
+    analysis, text = told.analysis, unmarked(told.everything)
+    names = "|".join(map(re.escape, NAMES.values()))
+    for said in re.findall(rf"(?:[Ss]core(?: of(?: up to)?)?|{names}|up to|as a whole|and of) (0\.\d+)", text):
+        assert holds(scores_of(analysis), said), said
     own = re.search(r"Score (\S+) 0 to 1", told.card)
     assert (own is None) == (analysis.conclusion.score is None)
     assert own is None or holds([analysis.conclusion.score or 0.0], own[1])
@@ -205,10 +257,7 @@ def test_every_score_that_is_told_is_one_of_the_record(told: Told) -> None:
 
 
 def test_every_time_that_is_told_is_one_of_the_record(told: Told) -> None:
-    times = [face.pts_s for track in told.analysis.tracks for face in track.faces]
-    times += [
-        end for reason in told.analysis.conclusion.reasons for one in reason.moments for end in (one.start_s, one.end_s)
-    ]
+    times = times_of(told.analysis)
     found = re.findall(r"(\d+\.\d+)(?: s\b|\u00a0s\b)", unmarked(told.everything))
     for said in found:
         assert holds(times, said), said
@@ -263,14 +312,43 @@ def test_the_sample_of_records_holds_what_can_contradict_itself() -> None:
     (above,) = [
         reason.text for reason in RECORDS["sound decides"][0].conclusion.reasons if reason.code == "deciding_track"
     ]
-    assert "for it also counts av-b3, which scores the track and no single frame" in above
-    assert "60% of the score of all-b4 rests on av-b3." in above
+    assert "for it also counts Lips and voice, which scores the track and no single frame" in above
+    assert "60% of the score of All together rests on Lips and voice." in above
     assert {label for _, label in RECORDS.values()} == set(LABELS)
 
 
 def test_members_of_an_ensemble_name_the_track_that_their_scores_are_of(told: Told) -> None:
     several = len(told.analysis.tracks) > 1 and any(model.members for model in told.analysis.models)
-    assert ("all-b4 0.818 2 decides" in told.members) == several
+    assert ("All together 0.818 2 decides" in told.members) == several
+
+
+def test_two_scores_of_one_model_are_told_apart(told: Told) -> None:
+    own = {model.model_id: model.score for model in told.analysis.models}
+    members = [one for model in told.analysis.models for one in model.members if one.logit is not None]
+    apart = [one for one in members if f"{sigmoid(one.logit or 0.0):.3f}" != f"{own[one.model_id] or 0.0:.3f}"]
+    assert ("can be other than the member's own highest" in told.members) == bool(apart)
+
+
+def test_nothing_is_said_of_every_face_or_frame_where_one_of_them_stands_out(told: Told) -> None:
+    assert not re.search(r"every (?:scored )?(?:face|frame)\b(?!'s)", told.everything)
+    highest = max((f.score for model in told.analysis.models for t in model.tracks for f in t.frames), default=0.0)
+    if told.analysis.conclusion.label == "no_manipulation_found":
+        assert highest < sigmoid(DECISION.peak_logit or 0.0), "such a frame is to be looked at"
+        assert "Single frames can score higher" in told.report.conclusion.meaning
+
+
+def test_examined_frames_are_not_called_unexamined(told: Told) -> None:
+    assert told.analysis.frames_examined
+    assert "Not examined" not in told.everything
+    assert f"Frames examined: {told.analysis.frames_examined}" in unmarked(told.report.examined)
+
+
+def test_no_score_is_called_a_probability(told: Told) -> None:
+    assert not re.search(r"P\(|(?<!not a )probability", told.everything)
+
+
+def test_words_are_those_of_examiners(told: Told) -> None:
+    assert not re.findall(UNEXPLAINED, told.everything)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -207,7 +207,7 @@ def _tried(
         raise
     except Exception as error:
         # Whatever a changed file makes something stumble over, the analysis of the file itself stands.
-        return Variant(change.name, None, None, reason=f"It was not examined ({type(error).__name__}: {error}).")
+        return Variant(change.name, None, None, reason=f"It was not examined ({str(error) or type(error).__name__}).")
     if found.score is None:
         return Variant(change.name, None, None, reason=found.reasons[0].text)
     return Variant(change.name, found.score, found.label, flips=found.called != plain.called)

@@ -67,7 +67,7 @@ def test_an_interval_is_annotated_by_numbers_and_withdrawn(opened: services.Serv
     (note,) = on_player(seeded.exhibit)
     base = seeded.exhibit.evidence.video.time_base
     assert (float(note.pts * base), float(note.end_pts * base)) == pytest.approx((0.1, 0.4), abs=0.001)
-    assert "on 00:00.100 to 00:00.400" in html_of(app)
+    assert "on the time from 00:00.100 to 00:00.400" in html_of(app)
     assert app.text_area(key=key.replace("_0_", "_1_") + "_text").value == ""
     app.button(key=f"withdraw_{note.note_id}").click().run()
     assert on_player(seeded.exhibit) == ()

@@ -68,6 +68,7 @@ def test_specialists_are_named_and_have_a_score_or_a_reason(at_tab: Callable[[st
         assert 'role="img"' in by_name[cue]
     for innocent in CUE_MEANINGS["TM"].innocent:  # the cue with the highest score is opened first
         assert innocent in shown
+    assert "It does not show that the face is genuine." in shown  # what a low score can mean
     app.segmented_control(key="cue_shown").set_value("BG").run()
     app.toggle(key="channels_as_maps").set_value(True).run()
     assert not app.exception

@@ -102,16 +102,17 @@ def _asked_box(exhibit: Exhibit, here: Place, key: str) -> NotePlace:
 
 
 def place_words(note: Note | NotePlace, exhibit: Exhibit) -> str:
-    """Where a note is, e.g. "box 110 × 120 px on the frame at 00:01.250 · track 2"; empty for one on the exhibit."""
+    """Where a note is, e.g. "a box of 110 × 120 px on the frame at 00:01.250 · track 2"; empty without such a place."""
     parts = []
     if note.pts is not None:
-        at = clock(float(note.pts * exhibit.evidence.video.time_base))
-        parts.append(f"frame at {at}")
-        if note.end_pts is not None:
-            parts = [f"{at} to {clock(float(note.end_pts * exhibit.evidence.video.time_base))}"]
+        at, end = (
+            None if pts is None else clock(float(pts * exhibit.evidence.video.time_base))
+            for pts in (note.pts, note.end_pts)
+        )
+        parts = [f"the frame at {at}" if end is None else f"the time from {at} to {end}"]
         if note.box_xyxy_px is not None:
             left, top, right, bottom = note.box_xyxy_px
-            parts = [f"box {right - left:.0f} × {bottom - top:.0f} px on the {parts[0]}"]
+            parts = [f"a box of {right - left:.0f} × {bottom - top:.0f} px on {parts[0]}"]
     if note.track_id is not None:
         parts.append(f"track {note.track_id}")
     return " · ".join(parts)

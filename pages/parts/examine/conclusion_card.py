@@ -85,8 +85,8 @@ def _behind(analysis: Analysis) -> str:
         numbers.append(f'Clips like this one <span class="fw-sub">{escaped(like)}</span>')
     if conclusion.member_spread is not None:
         numbers.append(
-            f"The members' logits scatter by <b>{conclusion.member_spread:.2f}</b> about the ensemble's, weighted by "
-            "their shares: how far the members disagree, and no margin of error."
+            f"Disagreement of the members <b>{conclusion.member_spread:.2f}</b> spread of their raw outputs about the "
+            "ensemble's, weighted by their shares; no margin of error"
         )
     reasons = "".join(f"<li>{escaped(reason.text)}</li>" for reason in conclusion.reasons)
     limits = escaped(f"{LABELS[conclusion.label].limits} {_of_the_sound(analysis)}".strip())

@@ -12,6 +12,7 @@ from detector.analysis.types import Cue, CueResult, ModelResult
 from detector.evidence import Frame
 from detector.measurement.results import Measurement
 from detector.measurement.wording import WORSE_THAN_CHANCE, figure_text
+from detector.report.wording import ENGLISH
 from pages.parts.examine import channel_chart, channel_maps
 from pages.parts.models import model_choice
 from pages.parts.shared import markup
@@ -100,6 +101,7 @@ def _show_meaning(cue: Cue, found: tuple[ModelResult, CueResult] | None) -> None
     meaning = CUE_MEANINGS[cue]
     markup.heading(meaning.title)
     st.html(f'<p class="fw-text">{escaped(meaning.meaning)}</p>')
+    markup.bullets(ENGLISH(f"cue.score_{level}") for level in ("low", "middle", "high"))
     if found is not None:
         model, result = found
         rows = [("Model", model.name), ("Score of the file", score_text(result.score))]
@@ -114,7 +116,6 @@ def _show_meaning(cue: Cue, found: tuple[ModelResult, CueResult] | None) -> None
 def _show_innocent(cue: Cue) -> None:
     markup.heading("Innocent explanations")
     markup.bullets(CUE_MEANINGS[cue].innocent)
-    markup.note("A high score asks for a look at the picture and at these causes; it is no finding by itself.")
 
 
 def _show_where(found: tuple[ModelResult, CueResult] | None) -> None:

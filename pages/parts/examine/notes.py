@@ -53,9 +53,9 @@ def _show_note(note: Note, exhibit: Exhibit | None, who: str, *, jump: bool) -> 
     place = _place(note, exhibit, jump=jump)
     with st.container(border=True, gap="small"):
         st.text(revealed(note.text, lines=True))
+        revised = " · revised" if note.previous_id else ""
+        markup.note(f"{note.author} · {note.created_at:%Y-%m-%d %H:%M} UTC · {place}{revised}")
         with st.container(horizontal=True, vertical_alignment="center"):
-            revised = " · revised" if note.previous_id else ""
-            markup.note(f"{note.author} · {note.created_at:%Y-%m-%d %H:%M} UTC · {place}{revised}")
             if who:
                 _offer_changes(note, place, who)
             if note.exhibit_id is None or note.pts is None:

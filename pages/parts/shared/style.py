@@ -34,7 +34,7 @@ _CSS = """
 .stApp .fw-facts dd { margin: 0; padding: .22rem 0; border-bottom: 1px solid var(--fw-line);
                       overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .fw-facts abbr { text-decoration: underline dotted; text-underline-offset: .2em; cursor: help; }
-.stApp .fw-terms { max-width: 52rem; margin: 0; line-height: 1.5; }
+.stApp .fw-terms { max-width: 52rem; margin: 0; padding: 0; line-height: 1.5; }
 .stApp .fw-terms dt { font-weight: 600; padding-top: .7rem; }
 .stApp .fw-terms dd { margin: 0; padding-bottom: .7rem; border-bottom: 1px solid var(--fw-line); }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-model_facts_"]) { min-width: min(24rem, 100%); }
