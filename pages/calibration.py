@@ -18,6 +18,7 @@ from detector.calibration.fitting import cross_fitted
 from detector.calibration.likelihood import PROPOSITIONS, verbal
 from detector.calibration.sets import CalibrationSet, find_set
 from detector.errors import CalibrationError, ModelError, StoreError
+from detector.evidence.text import revealed
 from detector.registry import find_calibration, set_folders
 from pages.parts.calibration import charts, drift_panel, labelling, set_choice
 from pages.parts.models import model_choice
@@ -28,7 +29,8 @@ from pages.parts.shared.address import Place
 def render() -> None:
     """Show the page: the calibration in force of the chosen model."""
     try:
-        found = {card.model_id: one for card in model_choice.cards() if (one := find_calibration(card.model_id))}
+        names = {card.model_id: card.name for card in model_choice.cards()}
+        found = {model_id: one for model_id in names if (one := find_calibration(model_id))}
         default = model_choice.default_ids()
     except (ModelError, CalibrationError) as error:
         markup.problem("The calibrations cannot be read", str(error))
@@ -46,15 +48,22 @@ def render() -> None:
     first = next((model_id for model_id in (wanted, *default) if model_id in found), next(iter(found)))
     about, choice = st.columns([5, 3], vertical_alignment="bottom")
     with choice:
-        chosen = st.selectbox("Model", list(found), index=list(found).index(first), key="calibration_model")
+        chosen = st.selectbox(
+            "Model",
+            list(found),
+            index=list(found).index(first),
+            format_func=lambda model_id: revealed(names[model_id]),
+            key="calibration_model",
+        )
     if chosen != first:
         address.go(replace(address.read(), model=chosen))
     calibration = found[chosen]
     with about:
         markup.title(
             "Calibration",
-            f"{chosen} on {calibration.set_name}: {calibration.n_fake:,} manipulated clips of {calibration.generators} "
-            f"generators, {calibration.n_real:,} genuine ones of {calibration.sources} sources",
+            f"{names[chosen]} on {calibration.set_name}: {calibration.n_fake:,} manipulated clips of "
+            f"{calibration.generators} generators, {calibration.n_real:,} genuine ones of "
+            f"{calibration.sources} sources",
         )
     _show_summary(calibration)
     set_choice.show()

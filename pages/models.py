@@ -26,37 +26,38 @@ def render() -> None:
     known = {card.model_id: card for card in cards}
     wanted = address.read().model
     left, right = st.columns([2, 6], gap="large")
-    with left:
-        shown = known.get(wanted or "") or known.get(next(iter(default), "")) or cards[0]
-        markup.heading("Installed models", str(len(cards)))
-        for card in cards:
-            _show_line(card, chosen=card is shown, default=default)
+    shown = known.get(wanted or "") or known.get(next(iter(default), "")) or cards[0]
+    with left.container(key="model_list"):
+        for title, group in model_choice.grouped(cards, default).items():
+            markup.heading(title, str(len(group)))
+            for card in group:
+                _show_line(card, chosen=card is shown)
     with right:
         if wanted is not None and wanted not in known:
-            markup.problem("There is no such model", f"{wanted} is not installed; {shown.model_id} is shown instead.")
+            markup.problem("There is no such model", f"{wanted} is not installed; {shown.name} is shown instead.")
         _show_model(shown, cards, default)
 
 
-def _show_line(card: ModelCard, *, chosen: bool, default: tuple[str, ...]) -> None:
+def _show_line(card: ModelCard, *, chosen: bool) -> None:
     with st.container(border=True, gap=None, key=f"model_line_{card.model_id}"):
         st.button(
-            markup.plain(card.title),
+            markup.plain(card.name),
             key=f"open_model_{card.model_id}",
             type="tertiary",
             icon=":material/arrow_right:" if chosen else f":material/{kind_of(card).icon}:",
             on_click=lambda: address.go(replace(address.read(), model=card.model_id)),
+            help=markup.plain(f"{card.title} ({card.model_id})"),
         )
-        marks = [("check_circle", "var(--fw-blue)", "in the default set")] if card.model_id in default else []
-        markup.states([*marks, *model_card.standing_marks(card)])
-        markup.note(f"{kind_of(card).title} · {model_card.headline(card)}")
+        markup.states(model_card.standing_marks(card))
+        markup.note(kind_of(card).title)
 
 
 def _show_model(card: ModelCard, cards: tuple[ModelCard, ...], default: tuple[str, ...]) -> None:
     about, actions = st.columns([5, 3], vertical_alignment="center")
     with about:
-        markup.title(card.title, f"{kind_of(card).title} · {model_card.headline(card)}")
+        markup.title(card.name, kind_of(card).about or kind_of(card).title)
     with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
-        _offer_default(card, default)
+        _offer_default(card, cards, default)
         verify = st.button(
             "Verify",
             icon=":material/verified_user:",
@@ -66,16 +67,17 @@ def _show_model(card: ModelCard, cards: tuple[ModelCard, ...], default: tuple[st
         )
     if verify:
         _verify(card)
-    card_tab, compare_tab = st.tabs(["Card", "Compare"])
-    with card_tab:
-        model_card.show(card)
-    with compare_tab:
-        model_comparison.show(model_comparison.choose(cards, card))
+    parts = {**model_card.PARTS, "Compare": lambda one: model_comparison.show(model_comparison.choose(cards, one))}
+    for tab, show in zip(st.tabs(list(parts), key="model_part", on_change="rerun"), parts.values(), strict=True):
+        if tab.open:  # the others are drawn once they are opened: to draw an ensemble takes loading it
+            with tab:
+                show(card)
 
 
-def _offer_default(card: ModelCard, default: tuple[str, ...]) -> None:
+def _offer_default(card: ModelCard, cards: tuple[ModelCard, ...], default: tuple[str, ...]) -> None:
     """Add the model to one's own default, or take it out; the shipped default stays one click away."""
     own = preferences.default_models()
+    names = {one.model_id: one.name for one in cards}
     inside = card.model_id in default
     alone = inside and len(default) == 1
 
@@ -89,7 +91,8 @@ def _offer_default(card: ModelCard, default: tuple[str, ...]) -> None:
             icon=":material/undo:",
             key="models_default_reset",
             on_click=lambda: preferences.keep_default_models(()),
-            help=f"Your own default is {', '.join(own)}. Go back to the one shipped with the program.",
+            help=f"Your own default: {markup.plain('; '.join(names.get(one, one) for one in own))}. Go back to the one "
+            "shipped with the program.",
         )
     st.button(
         "Leave out by default" if inside else "Use by default",

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from detector import __version__
 from pages import analyse, analyses, calibration, cases, compare, examine, glossary, models, training, validation
-from pages.parts.shared import actor, navigation, style
+from pages.parts.shared import actor, markup, navigation, scripts, style
 from pages.parts.shared.navigation import PageName
 
 # A named icon would be fetched from the network.
@@ -43,7 +44,12 @@ _PAGES: dict[PageName, _Entry] = {
 
 def main(first: PageName | None = None) -> None:
     """Draw the page that the address names. The bare address leads to Analyse, or shows `first`."""
-    st.set_page_config(page_title="Framewitness", page_icon=str(_PICTURES / "favicon.svg"), layout="wide")
+    st.set_page_config(
+        page_title="Framewitness",
+        page_icon=str(_PICTURES / "favicon.svg"),
+        layout="wide",
+        menu_items={"About": f"Framewitness {__version__}. Nothing leaves this machine."},
+    )
     st.logo(str(_PICTURES / "logo.svg"), size="medium")
     style.apply()
     pages = {
@@ -60,6 +66,12 @@ def main(first: PageName | None = None) -> None:
         listed[_WORK].append(st.Page(_start, title="Framewitness", url_path="start", default=True, visibility="hidden"))
     navigation.register(pages)
     page = st.navigation(listed, position="top")
+    with st.container(key="page_head"):
+        markup.page_heading(page.title)
+        scripts.run(scripts.LANDMARKS)
+        # Charts are drawn in the colours of the theme that the browser names with each run of this script.
+        st.button("Draw again in this theme", key="theme_changed")
+        scripts.run(scripts.KEEP_THEME)
     actor.show()
     page.run()
 

@@ -13,7 +13,6 @@ from pages.parts.shared.wording import RUN_STATES
 from pages.parts.training import run_charts, run_files, run_report
 from pages.parts.training.run_files import Run, RunsError
 
-_PANEL_PX = 470
 _PLOT_CONFIG = {"displayModeBar": False}
 
 
@@ -40,7 +39,7 @@ def render() -> None:
     wanted = address.read().run
     shown = runs.get(wanted or "") or next(iter(runs.values()))
     left, right = st.columns([2, 6], gap="large")
-    with left:
+    with left.container(key="run_list"):
         markup.heading("Runs", f"{len(runs)}, newest first")
         for name, run in runs.items():
             _show_line(name, run, chosen=run is shown)
@@ -123,9 +122,10 @@ def _show_run(run: Run, runs: dict[str, Run]) -> None:
 
 
 def _show_curves(run: Run) -> None:
-    with st.container(horizontal=True, gap="medium"):
-        for panel in run_charts.panels(run):
-            with st.container(width=_PANEL_PX):
+    panels = run_charts.panels(run)
+    for start in range(0, len(panels), 2):
+        for column, panel in zip(st.columns(2, gap="medium"), panels[start : start + 2], strict=False):
+            with column:
                 markup.heading(panel.title)
                 st.plotly_chart(
                     run_charts.of_run(run, panel), key=f"curve_{run.name}_{panel.title}", config=_PLOT_CONFIG

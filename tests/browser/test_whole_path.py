@@ -20,6 +20,7 @@ from tests.browser.steps import ANALYSIS_LIMIT_MS, analyse_sample, open_result
 from tests.pages import runs
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed")
 
 SAMPLE = server.ROOT / "assets" / "samples" / "astronaut_manipulated.mp4"
@@ -190,3 +191,69 @@ def test_models_and_training_runs_are_drawn_in_the_browser(page: playwright_api.
     page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot .scatterlayer path').length > 10")
     page.get_by_role("tab", name="Report").click()
     page.locator(".fw-confusion").wait_for()
+
+
+BACKGROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+# Of Streamlit's own widgets, which pages can't mend: the rule, the place, and why it stays.
+STREAMLITS_OWN = (
+    ("label", "stFileUploaderDropzoneInput", "hidden and out of the Tab order behind a button that has a name"),
+)
+WORK = ("analyse", "examine", "compare", "cases")
+ABOUT_MODELS = ("calibration", "models", "training", "validation", "analyses", "glossary")
+
+
+def _violations(page: playwright_api.Page, axe: axe_api.Axe, **options: object) -> list[str]:
+    """What axe calls serious or critical. Charts are left out: tests/pages/test_contrast.py tries their colours."""
+    found = axe.run(page, {"exclude": [[".js-plotly-plot"]]}, {"resultTypes": ["violations"], **options})
+    return [
+        f"{one['id']} {node['target']} {[why['message'] for why in node['any']]}"
+        for one in found.response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+        if not any(rule == one["id"] and place in str(node["target"]) for rule, place, _ in STREAMLITS_OWN)
+    ]
+
+
+def test_every_page_is_accessible_in_both_themes(page: playwright_api.Page) -> None:
+    axe, found = axe_api.Axe(), {}
+    page.goto("/models")
+    for place in (*ABOUT_MODELS, *WORK, "an exhibit"):
+        if place == "an exhibit":
+            page.locator("a[href$='/examine']").first.click()
+            page.locator(".stMain").get_by_role("button", name="Examine").first.click()
+            page.get_by_label("Conclusion").wait_for()
+        else:
+            if place in ABOUT_MODELS:
+                page.get_by_text("About the models").click()
+            page.locator(f"a[href$='/{place}']").first.click()
+            page.wait_for_url(re.compile(f"/{place}"))
+        page.locator(".stMain :is(.fw-heading, .fw-empty, .fw-title)").first.wait_for()
+        page.wait_for_function("() => document.querySelector('.stApp').dataset.testScriptState != 'running'")
+        found[place, "light"] = _violations(page, axe)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function(f"() => {BACKGROUND} == 'rgb(17, 22, 27)'")
+        found[place, "dark"] = _violations(page, axe, runOnly=["color-contrast"])
+        page.emulate_media(color_scheme="light")
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_the_theme_chosen_in_the_head_is_kept_on_every_page_and_tab_reaches_the_content(
+    page: playwright_api.Page,
+) -> None:
+    page.goto("/models")
+    page.get_by_role("button", name="Main menu").click()
+    page.get_by_role("menuitemradio", name="Dark").click()
+    page.wait_for_function("() => localStorage.getItem('stActiveTheme-/training-v2') == '\"Dark\"'")
+    page.goto("/training")
+    page.get_by_text("Transformer, run 1").first.wait_for()
+    assert page.evaluate(BACKGROUND) == "rgb(17, 22, 27)"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.stMain') !== null")
+    assert page.evaluate("document.querySelector('.stMain').scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function("() => document.querySelector('.stMain').scrollWidth <= innerWidth")
+    page.evaluate("localStorage.clear()")
+    page.set_viewport_size({"width": 1440, "height": 1000})

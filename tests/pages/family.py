@@ -57,19 +57,19 @@ def write_models(folder: Path, frame: ModelCard) -> None:
         inputs={},
     )  # fmt: skip
     time = _write(folder, replace(
-        base, model_id="tiny-time", title="Untrained transformer", kind="sequence",
+        base, model_id="tiny-time", name="", title="Untrained transformer", kind="sequence",
         architecture={"kind": "transformer", "features": features, "width": 16, "layers": 2, "heads": 2},
         inputs={"trunk": frame.model_id, "trunk_weights_sha256": frame.weights_sha256, "frames": 16, "cue": "TM"},
         weights_file="tiny-time.safetensors",
     ))  # fmt: skip
     cues = _write(folder, replace(
-        base, model_id="tiny-cues", title="Untrained specialists", kind="specialists",
+        base, model_id="tiny-cues", name="", title="Untrained specialists", kind="specialists",
         architecture={"kind": "specialists", "trunk": "test_resnet", "width": 8, "head_width": 8},
         crop=CropSpec(size_px=96, margin=0.45), weights_file="tiny-cues.safetensors",
     ))  # fmt: skip
     members = [(frame, None), (time, "TM"), *((cues, cue) for cue in CUES)]
     _write(folder, replace(
-        base, model_id="tiny-together", title="Untrained ensemble", kind="ensemble",
+        base, model_id="tiny-together", name="", title="Untrained ensemble", kind="ensemble",
         architecture={"kind": "ensemble", "method": "logit_mean", "members": len(members)},
         inputs={"method": "logit_mean", "members": [
             {"model_id": one.model_id, "cue": cue, "weights_sha256": one.weights_sha256} for one, cue in members

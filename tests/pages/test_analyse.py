@@ -253,13 +253,14 @@ def test_a_reloaded_page_still_shows_its_jobs(
 def test_only_figures_of_the_models_that_decide_stand_on_the_first_screen(
     open_page: OpenPage, cards: dict[str, ModelCard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aside = replace(cards["cues"], model_id="aside", title="A model aside")
+    aside = replace(cards["cues"], model_id="aside", name="A model aside")
     aside.write(weights_dir() / "aside.card.json")
     monkeypatch.setattr(model_choice, "default_ids", lambda: ("tiny-together", "tiny", "aside"))
     shown = html_of(open_page("analyse"))
     assert "deepfake videos: AUC 0.86 (0.79 to 0.92), n 89 + 22" in shown
     assert "Without a vote in the score: A model aside.</p>" in shown  # members have one
-    assert cards["frame"].title not in shown
+    assert ">tiny-together. " in shown
+    assert ">tiny. " not in shown
 
 
 def test_one_model_several_or_the_default_set_can_be_chosen(

@@ -11,7 +11,7 @@ from detector.analysis.kinds import kind_of
 from detector.measurement.results import Results
 from detector.measurement.wording import main_rows, value_text
 from detector.registry import ModelCard, shipped
-from pages.parts.models import block_diagram
+from pages.parts.models import block_diagram, model_choice
 from pages.parts.models.block_diagram import Block, Diagram
 from pages.parts.shared import preferences
 from tests.pages.conftest import html_of
@@ -20,16 +20,38 @@ OpenPage = Callable[..., AppTest]
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "weights"
 
 
-def test_one_model_shows_its_whole_card_and_says_that_it_is_not_calibrated(
-    open_page: OpenPage, card: ModelCard
-) -> None:
+def opened(app: AppTest, part: str) -> str:
+    """What the page shows once that part of the card is opened."""
+    app.session_state["model_part"] = part
+    app.run()
+    assert not app.exception
+    return html_of(app)
+
+
+def test_a_card_opens_on_what_an_examiner_needs_and_folds_the_rest(open_page: OpenPage, card: ModelCard) -> None:
     app = open_page("models")
     assert not app.exception
     shown = html_of(app)
-    for part in (card.title, card.weights_sha256, card.thresholds.basis, "It was never trained.", "Not calibrated"):
+    for part in (card.name, card.thresholds.basis, "It was never trained.", "Not calibrated"):
         assert part in shown
-    assert "data:image/svg+xml" in shown
+    assert card.weights_sha256 not in shown
     assert app.button(key="models_default").disabled
+    shown = opened(app, "Architecture")
+    assert card.weights_sha256 in shown
+    assert card.title in shown
+    assert "data:image/svg+xml" in shown
+
+
+def test_the_list_begins_with_the_default_set_and_what_it_is_made_of(cards: dict[str, ModelCard]) -> None:
+    def listed(*default: str) -> dict[str, list[str]]:
+        groups = model_choice.grouped(list(cards.values()), default)
+        return {title: [card.model_id for card in group] for title, group in groups.items()}
+
+    together, cues = listed("tiny-together"), listed("tiny-cues")
+    assert together["The default set"] == ["tiny-together"]
+    assert sorted(together["Its members"]) == ["tiny", "tiny-cues", "tiny-time"]  # four of its six are the cues'
+    assert list(cues) == ["The default set", "Other models"]
+    assert sorted(cues["Other models"]) == ["tiny", "tiny-time", "tiny-together"]
 
 
 def test_levels_for_parts_of_a_track_are_shown_where_a_card_has_them(
@@ -41,8 +63,8 @@ def test_levels_for_parts_of_a_track_are_shown_where_a_card_has_them(
     replace(card, thresholds=levels).write(tmp_path / "weights" / f"{card.model_id}.card.json")
     shown = html_of(open_page("models", model=card.model_id))
     assert "A second or more of a track likely manipulated from" in shown
-    assert "(logit +2.25)" in shown
-    assert "(logit +1.75)" in shown
+    assert "0.905" in shown
+    assert "0.852" in shown
 
 
 def test_measured_rows_name_chance_and_small_numbers(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:
@@ -50,6 +72,8 @@ def test_measured_rows_name_chance_and_small_numbers(open_page: OpenPage, cards:
     assert not app.exception
     shown = html_of(app)
     assert "0.86 (0.79 to 0.92)" in shown
+    assert "worse than chance" not in shown
+    shown = opened(app, "Results")
     animation = shown[shown.index("animation") :]
     assert animation.index("worse than chance") < animation.index("lip-sync")
     assert "too few to judge" in shown[shown.index("lip-sync") :]
@@ -100,16 +124,16 @@ def test_ones_own_default_is_kept_and_can_be_given_up(open_page: OpenPage, cards
     app.button(key="models_default").click().run()
     assert preferences.default_models() == ("tiny", "tiny-cues")
     analyse = open_page("analyse")
-    assert "tiny, tiny\\-cues" in analyse.radio(key="analyse_models").proto.captions[0]
+    assert "tiny; tiny\\-cues" in analyse.radio(key="analyse_models").proto.captions[0]
     app.button(key="models_default_reset").click().run()
     assert preferences.default_models() == ()
 
 
 def test_two_models_stand_side_by_side_on_what_was_measured(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:
     app = open_page("models", model="tiny-together")
-    app.multiselect(key="models_compare_tiny-together").set_value(["tiny"]).run()
-    assert not app.exception
-    table = html_of(app).split("fw-table fw-wide")[-1]
+    opened(app, "Compare")
+    app.multiselect(key="models_compare_tiny-together").set_value(["tiny"])
+    table = opened(app, "Compare").split("fw-table fw-wide")[-1]
     row = table[table.index("videos · all") :].split("</tr>")[0]
     assert "0.86" in row
     assert "–" in row
@@ -201,4 +225,4 @@ def test_text_in_a_drawing_is_escaped() -> None:
 
 
 def test_shares_of_an_ensemble_are_written_beside_its_members(open_page: OpenPage, cards: dict[str, ModelCard]) -> None:
-    assert "17 % of the result" in html_of(open_page("models", model="tiny-together"))
+    assert "17 % of the result" in opened(open_page("models", model="tiny-together"), "Architecture")

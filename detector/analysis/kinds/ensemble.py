@@ -39,6 +39,7 @@ class EnsembleKind(Kind):
     families, each track's are read from the members' logits of it."""
 
     name, title, icon, rank = "ensemble", "Ensemble", "hub", 0
+    about = "Weighs the results of other models, its members; it looks at no picture itself."
     fuses = True
 
     @override
@@ -80,13 +81,15 @@ class EnsembleKind(Kind):
 
     @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
+        from detector.analysis.cue_meaning import CUE_MEANINGS  # imports the networks
+
         members = card.inputs.get("members", [])
         blocks = []
         for index, member in enumerate(members):
             row, column = divmod(index, _MEMBERS_A_ROW)
             step = 1 / min(_MEMBERS_A_ROW, len(members) - row * _MEMBERS_A_ROW)
             name, cue = str(member["model_id"]), member.get("cue")
-            details = [f"cue {cue}"] if cue else []
+            details = [CUE_MEANINGS[cue].title] if cue in CUE_MEANINGS else []
             if index in card.architecture.get("one_sided", ()):
                 details.append("may only raise the result")
             elif index < len(shares):

@@ -25,6 +25,10 @@ class FrameKind(Kind):
     """A track's score is the quality-weighted mean of its faces' logits."""
 
     name, title, icon, rank = "frame", "Frame by frame", "crop_free", 1
+    about = (
+        "Looks at one crop of a face at a time, for what blending and generating leave in the picture; never at "
+        "movement or sound."
+    )
     heatmaps = True
 
     @override

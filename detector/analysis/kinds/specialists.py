@@ -28,6 +28,10 @@ class SpecialistsKind(Kind):
     """Every cue has a result of its own; the model's score of a track is that of its highest cue there."""
 
     name, title, icon, rank = "specialists", "One head a cue", "troubleshoot", 3
+    about = (
+        "Looks at one crop of a face at a time, with a separate part for each cue: light, compression, resolution and "
+        "noise."
+    )
     cue_scores = True
 
     @override

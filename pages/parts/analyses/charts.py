@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 
 from detector.training.analyses.documents import Figure, ModelAnalysis
 from detector.training.analyses.rules import BIAS_POINTS, HIGH_BELOW, MEDIUM_BELOW
-from pages.parts.shared.wording import PRIORITIES
+from pages.parts.shared.wording import PRIORITIES, REFERENCE, ink
 
 _HEIGHT_PX = 300
-_LINE = "rgba(128,140,152,.85)"
+_LINE = REFERENCE
 
 
 class _Mark(NamedTuple):
@@ -59,7 +59,7 @@ def biases(models: Sequence[ModelAnalysis]) -> go.Figure:
         y=[_row(models, one) for one in known],
         orientation="h",
         width=0.5,
-        marker={"color": [PRIORITIES[one.priority.level][2] for one in known]},
+        marker={"color": [ink(PRIORITIES[one.priority.level][2]) for one in known]},
         customdata=[one.cue for one in known],
         hovertemplate="%{customdata}: %{x:+.1f} points<extra></extra>",
         showlegend=False,

@@ -63,8 +63,11 @@ def _show_models(found: Analyses) -> None:
     heads = ("all clips", "genuine", "manipulated", "bias, points", "AUC", "confidence", "consistency", "vote's weight")
     head = "".join(f'<th scope="col" class="fw-num">{name}</th>' for name in heads)
     st.html(
-        '<div class="fw-scroll"><table class="fw-table"><thead><tr><th></th><th scope="col">priority</th>'
-        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        markup.scrolling(
+            '<table class="fw-table" aria-label="Specialists"><thead><tr><td></td><th scope="col">priority</th>'
+            f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+            "Specialists",
+        )
     )
     markup.note("A dash is a figure that these clips do not allow; its cell says why when the pointer rests on it.")
 
@@ -186,10 +189,13 @@ def _contrasts(rows: Sequence[Contrast]) -> None:
             "</span></div></td></tr>"
         )
     means = "".join(f'<th scope="col" class="fw-num">{label}, mean</th>' for label in ("genuine", "manipulated"))
-    head = f'<th></th>{means}<th scope="col">AUC</th>'
+    head = f'<td></td>{means}<th scope="col">AUC</th>'
     st.html(
-        f'<div class="fw-scroll"><table class="fw-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+        markup.scrolling(
+            f'<table class="fw-table" aria-label="Measures"><thead><tr>{head}</tr></thead>'
+            f"<tbody>{''.join(body)}</tbody></table>",
+            "Measures",
+        )
     )
 
 
@@ -256,8 +262,11 @@ def show_roadmap(roadmap: Roadmap | None) -> None:
             for step in phase.steps
         )
         st.html(
-            '<div class="fw-scroll"><table class="fw-table fw-wide"><thead><tr><th scope="col">finding</th>'
-            f'<th scope="col">measured</th><th scope="col">to do</th></tr></thead><tbody>{rows}</tbody></table></div>'
+            markup.scrolling(
+                '<table class="fw-table fw-wide" aria-label="Steps"><thead><tr><th scope="col">finding</th>'
+                f'<th scope="col">measured</th><th scope="col">to do</th></tr></thead><tbody>{rows}</tbody></table>',
+                "Steps",
+            )
         )
 
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from detector.measurement import curves
+from pages.parts.shared.wording import REFERENCE, ink
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 FAKE, REAL, RECENT = "#D55E00", "#0072B2", "#E69F00"
-_GREY: Final = "rgba(128,140,152,.8)"
+_GREY: Final = REFERENCE
 _DET_RATES: Final = (0.01, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95, 0.99)
 
 
@@ -71,7 +72,7 @@ def recent_over_set(of_set: Floats, recent: Floats, marks: Sequence[tuple[float,
     )  # fmt: skip
     figure.add_scatter(
         x=centres, y=shares[1], mode="lines", name=f"recent ({len(recent)})",
-        line={"color": RECENT, "width": 2, "shape": "hvh"},
+        line={"color": ink(RECENT), "width": 2, "shape": "hvh"},
     )  # fmt: skip
     _mark(figure, marks)
     return figure

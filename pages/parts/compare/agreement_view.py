@@ -25,8 +25,11 @@ def show_matrix(names: Sequence[str], faces: Sequence[ScoredFaces]) -> None:
             cells.append(_cell(faces[row], faces[column]) if column > row else '<td style="background:none"></td>')
         rows.append(f'<tr><th scope="row">{escaped(name)}</th>{"".join(cells)}</tr>')
     st.html(
-        f'<div class="fw-scroll"><table class="fw-confusion"><thead><tr><th></th>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        markup.scrolling(
+            f'<table class="fw-confusion" aria-label="Agreement"><thead><tr><td></td>{head}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>",
+            "Agreement",
+        )
     )
     markup.note(
         "Three sides: likely manipulated, undecided, not found. rho: Spearman's rank correlation of the scores, -1 to "

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from detector.analysis.agreement import FaceKey, ScoredFaces, side
 from pages.parts.examine import timeline
 from pages.parts.shared.readings import Readings
-from pages.parts.shared.wording import SIDES, clock, model_colour, score_text
+from pages.parts.shared.wording import SIDES, clock, ink, model_colour, score_text
 
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _ROW_PX, _LANE_PX = 22, 26
@@ -105,7 +105,7 @@ def sides(
             customdata=[list(key) for _, key in found],
             marker={
                 "symbol": words.symbol if words else "x-thin-open",
-                "color": words.colour if words else _UNKNOWN,
+                "color": ink(words.colour) if words else _UNKNOWN,
                 "size": 8,
             },
             unselected={"marker": {"opacity": 1}},

@@ -14,7 +14,7 @@ from detector.report.lead import error_told, lead_text
 from detector.report.wording import ENGLISH
 from pages.parts.shared import address, markup
 from pages.parts.shared.markup import escaped
-from pages.parts.shared.wording import LABELS, clock, score_text
+from pages.parts.shared.wording import LABELS, clock, score_text, tone
 
 _JUMPS = 8
 _STEPS = tuple(words.removesuffix(" support") for _, words in reversed(VERBAL_SCALE))
@@ -27,7 +27,7 @@ def show(analysis: Analysis) -> None:
     words = LABELS[label]
     sentence = escaped(unmarked(lead_text(analysis, ENGLISH))).replace(" %", "&nbsp;%")
     st.html(
-        f'<section class="fw-card" style="--fw-accent:{words.colour}" aria-label="Conclusion">'
+        f'<section class="fw-card" style="--fw-accent:{tone(words.colour)}" aria-label="Conclusion">'
         f'<div class="fw-verdict">{markup.icon(words.icon)}'
         f"<p><b>{escaped(words.word)}</b> — {sentence}.</p></div>"
         f'{_scale(analysis)}<p class="fw-limit">{escaped(words.limit)}</p>'

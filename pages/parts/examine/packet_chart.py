@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from detector.evidence.forensics.types import Series
-from pages.parts.shared.wording import clock
+from pages.parts.shared.wording import clock, ink
 
 _HEIGHT_PX = 240
 # Colour and shape both tell the type.
@@ -30,7 +30,7 @@ def figure(series: Series) -> go.Figure:
             y=[series.size_bytes[index] for index in chosen],
             name=name,
             mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": size_px, "line": {"width": 0}},
+            marker={"color": ink(colour), "symbol": symbol, "size": size_px, "line": {"width": 0}},
             hovertemplate=[
                 f"{clock(times[index]) if series.pts_s else f'picture {index}'}<br>{letter} · "
                 f"{series.size_bytes[index]:,} bytes<extra></extra>"

@@ -1,19 +1,31 @@
-"""One model's card as an examiner reads it: what it is, what it was trained on, what was measured, where it fails."""
+"""One model's card as an examiner reads it: first how good it is and where it fails, then what was measured, how it is
+built and what it was trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import streamlit as st
 
 from detector.analysis.kinds import kind_of
+from detector.analysis.kinds.diagram import Diagram
 from detector.analysis.types import sigmoid
 from detector.errors import FramewitnessError
 from detector.measurement.results import DataPath, Measurement, Results
 from detector.measurement.wording import figure_text, main_rows, number_text, place, value_text, words
-from detector.registry import EnsembleModel, ModelCard, Standing, Thresholds, expect, standing, weights_dir
+from detector.registry import (
+    EnsembleModel,
+    ModelCard,
+    Standing,
+    Thresholds,
+    available_models,
+    expect,
+    standing,
+    weights_dir,
+)
 from pages.parts.models import block_diagram, reliability_chart
 from pages.parts.shared import markup, measurement_table, services
 from pages.parts.shared.wording import size_text
@@ -28,23 +40,57 @@ STANDINGS: Mapping[Standing, str] = {
     "unsigned": "The signed list of the models shipped with the program is missing or damaged. Restore SHA256SUMS and "
     "SHA256SUMS.minisig.",
 }
+_NOT_CALIBRATED = (
+    "Not calibrated. Its scores order faces from less to more suspicious; they are not probabilities, and a score of "
+    "0.8 does not mean that 8 in 10 such faces are manipulated."
+)
 _NEVER = 100.0  # logits that no model reaches: a threshold there is none
 
 
-def show(card: ModelCard) -> None:
-    """The whole card, section by section; a section without content is left out."""
+def show_summary(card: ModelCard) -> None:
+    """What an examiner has to know before anything else: how good it is, on what, and its limits."""
+    rows = [replace(row, data=(name,), counts={}, rates={}) for name, row in main_rows(card.results).items()]
+    markup.heading("How good it is", "95 % intervals · dashed: chance")
+    if rows:
+        measurement_table.show(rows)
+        markup.note(
+            "AUC: of a manipulated and a genuine sample, how often the manipulated one has the higher score; 0.5 is "
+            "chance. On other kinds of data it may be another: see Results."
+        )
+    else:
+        _show_unmeasured()
+    if not _calibrated(card):
+        markup.note(_NOT_CALIBRATED)
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        _show_limits(card)
+    with right:
+        markup.heading("Its thresholds", "scores, 0 to 1")
+        markup.facts(_decision(card.thresholds))
+
+
+def show_results(card: ModelCard) -> None:
+    """All that was measured, and what the scores are worth."""
+    _show_results(card.results)
+    _show_calibration(card)
+
+
+def show_architecture(card: ModelCard) -> None:
+    """How it is built, drawn, beside its facts."""
     with st.container(horizontal=True, gap="large"):
         with st.container(width=_DRAWING_PX + 10):
             markup.heading("Architecture")
-            drawn = kind_of(card).diagram(card, _shares(card))
+            drawn = _named(kind_of(card).diagram(card, _shares(card)))
             dark = st.context.theme.type == "dark"
             markup.drawing(block_diagram.svg(drawn, dark=dark, width_px=_DRAWING_PX), drawn.in_words())
         with st.container(width="stretch", key=f"model_facts_{card.model_id}"):
             _show_facts(card)
-            _show_limits(card)
-    _show_results(card.results)
-    _show_calibration(card)
-    _show_training(card)
+
+
+def _named(drawn: Diagram) -> Diagram:
+    """The drawing with the names of other models in place of their ids."""
+    names = {one.model_id: one.name for one in available_models()}
+    return replace(drawn, blocks=tuple(replace(one, title=names.get(one.title, one.title)) for one in drawn.blocks))
 
 
 def standing_marks(card: ModelCard) -> list[tuple[str, str, str]]:
@@ -65,26 +111,31 @@ def file_size(card: ModelCard) -> int | None:
 
 def _show_facts(card: ModelCard) -> None:
     markup.heading("Facts")
-    size = file_size(card)
-    thresholds = card.thresholds
+    size, thresholds = file_size(card), card.thresholds
+    limits = [thresholds.no_manipulation_logit, thresholds.likely_manipulated_logit]
     rows = [
-        ("Model", card.model_id),
+        ("Model", card.title),
+        ("Id", card.model_id),
         ("Kind", kind_of(card).title),
         ("Comes from", STANDINGS[standing(card)]),
         ("Parameters", f"{card.parameters:,}"),
         ("Input", kind_of(card).input_text(card)),
-        ("Likely manipulated from", _threshold(thresholds.likely_manipulated_logit)),
-        ("No manipulation found to", _threshold(thresholds.no_manipulation_logit)),
-        *_within_tracks(thresholds),
-        ("Thresholds set on", thresholds.basis),
+        ("Thresholds, as logits", " and ".join(f"{limit:+.2f}" for limit in limits if abs(limit) < _NEVER) or "none"),
         ("Weights", card.weights_file),
         ("File size", "missing" if size is None else size_text(size)),
         ("Weights SHA-256", card.weights_sha256),
         ("Licence", card.licence),
     ]
-    markup.facts(rows, mono=("Model", "Weights", "Weights SHA-256"))
-    if about := kind_of(card).about:
-        markup.note(about)
+    markup.facts(rows, mono=("Id", "Weights", "Weights SHA-256"))
+
+
+def _decision(thresholds: Thresholds) -> list[tuple[str, str]]:
+    return [
+        ("Likely manipulated from", _threshold(thresholds.likely_manipulated_logit)),
+        ("No manipulation found to", _threshold(thresholds.no_manipulation_logit)),
+        *_within_tracks(thresholds),
+        ("Thresholds set on", thresholds.basis),
+    ]
 
 
 def _within_tracks(thresholds: Thresholds) -> list[tuple[str, str]]:
@@ -100,7 +151,7 @@ def _within_tracks(thresholds: Thresholds) -> list[tuple[str, str]]:
 def _threshold(logit: float) -> str:
     if abs(logit) >= _NEVER:
         return "never: the model does not say so"
-    return f"{sigmoid(logit):.3f} (logit {logit:+.2f})"
+    return f"{sigmoid(logit):.3f}"
 
 
 def _show_limits(card: ModelCard) -> None:
@@ -112,9 +163,7 @@ def _show_limits(card: ModelCard) -> None:
 def _show_results(results: Results) -> None:
     if not results:
         markup.heading("Results")
-        markup.empty(
-            "straighten", "Nothing measured", "This card carries no results, so nothing is known of its errors."
-        )
+        _show_unmeasured()
         return
     for path, rows in results.groups().items():
         with _section(f"Results · {place(path)}" if path else "Results", len(rows), "95 % intervals · dashed: chance"):
@@ -131,6 +180,10 @@ def _show_results(results: Results) -> None:
     for path, facts in _facts(results).items():
         markup.heading(f"How it was measured · {place(path)}" if path else "How it was measured")
         markup.facts(facts)
+
+
+def _show_unmeasured() -> None:
+    markup.empty("straighten", "Nothing measured", "This card carries no results, so nothing is known of its errors.")
 
 
 def _facts(results: Results) -> dict[DataPath, list[tuple[str, str]]]:
@@ -158,12 +211,9 @@ def _section(title: str, rows: int, aside: str) -> Iterator[None]:
 
 def _show_calibration(card: ModelCard) -> None:
     markup.heading("Calibration", "does a score of 0.8 mean 8 in 10?")
-    found = [row for row in card.results.measurements if row.calibration is not None]
+    found = _calibrated(card)
     if not found:
-        markup.note(
-            "Not calibrated. Its scores order faces from less to more suspicious; they are not probabilities, and a "
-            "score of 0.8 does not mean that 8 in 10 such faces are manipulated."
-        )
+        markup.note(_NOT_CALIBRATED)
         return
     shown = sorted(found, key=lambda row: row.data[0] != "cross_validated")
     _draw_calibration(card, shown[:2])
@@ -174,6 +224,10 @@ def _show_calibration(card: ModelCard) -> None:
         "Points on the dashed line mean what they say; above it more was manipulated than the score tells, below it "
         "less. Genuine and manipulated weigh alike, however many there were of each. Larger points rest on more cases."
     )
+
+
+def _calibrated(card: ModelCard) -> list[Measurement]:
+    return [row for row in card.results.measurements if row.calibration is not None]
 
 
 def _draw_calibration(card: ModelCard, found: Sequence[Measurement]) -> None:
@@ -193,8 +247,10 @@ def _draw_calibration(card: ModelCard, found: Sequence[Measurement]) -> None:
                 markup.facts([("Expected calibration error", number_text(row.calibration.ece))])
 
 
-def _show_training(card: ModelCard) -> None:
+def show_training(card: ModelCard) -> None:
+    """What it was trained on, and how."""
     if not card.training:
+        markup.empty("monitoring", "Nothing told", "This card does not say what the model was trained on.")
         return
     markup.heading("Training")
     counted = {name: value for name, value in card.training.items() if "_by_" in name and _is_counts(value)}
@@ -235,3 +291,12 @@ def headline(card: ModelCard) -> str:
     """The figures that stand for the card, each with its data and size, or that there are none."""
     rows = main_rows(card.results)
     return " · ".join(figure_text(row, name) for name, row in rows.items()) or "nothing measured"
+
+
+# By their names, the first for who reads no more.
+PARTS: Final[Mapping[str, Callable[[ModelCard], None]]] = {
+    "Summary": show_summary,
+    "Results": show_results,
+    "Architecture": show_architecture,
+    "Training": show_training,
+}

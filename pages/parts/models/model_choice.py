@@ -49,6 +49,21 @@ def default_ids() -> tuple[str, ...]:
     return own or default_model_ids()
 
 
+def grouped(offered: Sequence[ModelCard], default: Sequence[str]) -> dict[str, list[ModelCard]]:
+    """The models as a list shows them: the default set in its own order, what its ensembles are made of, the rest."""
+    known = {card.model_id: card for card in offered}
+    first = [model_id for model_id in default if model_id in known]
+    members = [model_id for name in first for model_id in _members(known[name]) if model_id in known]
+    second = [model_id for model_id in dict.fromkeys(members) if model_id not in first]
+    rest = [model_id for model_id in known if model_id not in first and model_id not in second]
+    groups = {"The default set": first, "Its members": second, "Other models": rest}
+    return {title: [known[model_id] for model_id in ids] for title, ids in groups.items() if ids}
+
+
+def _members(card: ModelCard) -> list[str]:
+    return [str(member["model_id"]) for member in card.inputs.get("members", ())]
+
+
 def preselected(models: Mapping[str, str], least: int) -> list[str]:
     """What a comparison of `models` (name -> model id, the newest first) opens with: the ensemble of the default set
     and its members, each once, and of the rest as many as make `least` in all; in their own order."""
@@ -69,8 +84,8 @@ def _fused_by_default() -> set[str]:
         known, default = {card.model_id: card for card in cards()}, default_ids()
     except ModelError:
         return set()
-    members = {name: known[name].inputs.get("members", ()) for name in default if name in known}
-    return {id_ for name, own in members.items() if own for id_ in (name, *(str(one["model_id"]) for one in own))}
+    members = {name: _members(known[name]) for name in default if name in known}
+    return {id_ for name, own in members.items() if own for id_ in (name, *own)}
 
 
 def choose(key: str = "analyse") -> tuple[str, ...]:
@@ -90,18 +105,20 @@ def choose(key: str = "analyse") -> tuple[str, ...]:
         "Models",
         ways,
         format_func=lambda name: _WORDS[name],
-        captions=[markup.plain(", ".join(default)), "One model alone.", "Where they disagree, the conclusion says so."][
-            : len(ways)
-        ],
+        captions=[
+            markup.plain("; ".join(offered[model_id].name for model_id in default)),
+            "One model alone.",
+            "Where they disagree, the conclusion says so.",
+        ][: len(ways)],
         key=f"{key}_models",
         horizontal=True,
     )
     chosen = default if way == _DEFAULT else _pick(way, offered, default, key)
     telling, beside = _deciding_first([offered[model_id] for model_id in chosen])
     for card in telling:
-        markup.note(f"{card.title}. {kind_of(card).title} · {model_card.headline(card)}")
+        markup.note(f"{card.name}. {kind_of(card).title} · {model_card.headline(card)}")
     if beside:
-        markup.note(f"Without a vote in the score: {'; '.join(card.title for card in beside)}.")
+        markup.note(f"Without a vote in the score: {'; '.join(card.name for card in beside)}.")
     navigation.link(
         "models", "Cards of the models: what each was measured on", Place(), icon=":material/deployed_code:"
     )
@@ -114,24 +131,22 @@ def _deciding_first(chosen: Sequence[ModelCard]) -> tuple[list[ModelCard], list[
     fusing = [card for card in chosen if kind_of(card).fuses]
     if not fusing:
         return list(chosen), []
-    members = {str(member["model_id"]) for card in fusing for member in card.inputs.get("members", ())}
+    members = {model_id for card in fusing for model_id in _members(card)}
     return fusing, [card for card in chosen if card not in fusing and card.model_id not in members]
 
 
 def _pick(way: str, offered: Mapping[str, ModelCard], default: Sequence[str], key: str) -> tuple[str, ...]:
-    def title(model_id: str) -> str:
-        return revealed(offered[model_id].title)
+    def name(model_id: str) -> str:
+        return revealed(offered[model_id].name)
 
     if way == _ONE:
-        return (
-            st.selectbox("Model", list(offered), format_func=title, key=f"{key}_one", label_visibility="collapsed"),
-        )
+        return (st.selectbox("Model", list(offered), format_func=name, key=f"{key}_one", label_visibility="collapsed"),)
     return tuple(
         st.multiselect(
             "Several models",
             list(offered),
             default=[model_id for model_id in default if model_id in offered],
-            format_func=title,
+            format_func=name,
             key=f"{key}_several",
             label_visibility="collapsed",
         )

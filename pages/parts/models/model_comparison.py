@@ -19,7 +19,7 @@ def show(cards: Sequence[ModelCard]) -> None:
     if len(cards) < 2:
         markup.empty("compare", "Nothing to compare with", "Choose at least one other model above.")
         return
-    titles = [card.model_id for card in cards]
+    titles = [card.name for card in cards]
     rows: list[tuple[str, list[str]]] = [
         ("kind", [kind_of(card).title for card in cards]),
         ("parameters", [f"{card.parameters:,}" for card in cards]),
@@ -41,7 +41,7 @@ def choose(offered: Sequence[ModelCard], first: ModelCard) -> tuple[ModelCard, .
         "Compare with",
         list(others),
         default=list(others)[:2],
-        format_func=lambda model_id: revealed(others[model_id].title),
+        format_func=lambda model_id: revealed(others[model_id].name),
         key=f"models_compare_{first.model_id}",
     )
     return (first, *(others[model_id] for model_id in chosen))

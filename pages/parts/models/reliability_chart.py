@@ -5,6 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from detector.measurement.results import Calibration
+from pages.parts.shared.wording import REFERENCE
 
 _BLUE = "#0072B2"
 
@@ -15,7 +16,7 @@ def figure(calibration: Calibration) -> go.Figure:
     bins = calibration.bins
     most = max(item.rows for item in bins) or 1
     figure.add_scatter(
-        x=[0, 1], y=[0, 1], mode="lines", line={"width": 1, "dash": "dash", "color": "rgba(128,140,152,.8)"},
+        x=[0, 1], y=[0, 1], mode="lines", line={"width": 1, "dash": "dash", "color": REFERENCE},
         hoverinfo="skip",
     )  # fmt: skip
     figure.add_scatter(

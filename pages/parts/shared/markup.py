@@ -12,6 +12,7 @@ import streamlit as st
 
 from detector.evidence.text import revealed
 from detector.report.glossary import glossary
+from pages.parts.shared.wording import tone
 
 
 def escaped(text: str, *, lines: bool = False) -> str:
@@ -21,7 +22,7 @@ def escaped(text: str, *, lines: bool = False) -> str:
 
 def icon(name: str, colour: str | None = None) -> str:
     """A Material symbol, hidden from screen readers because a word always stands beside it."""
-    style = f' style="color:{escaped(colour)}"' if colour else ""
+    style = f' style="color:{escaped(tone(colour))}"' if colour else ""
     return f'<span class="fw-icon" aria-hidden="true"{style}>{escaped(name)}</span>'
 
 
@@ -30,6 +31,11 @@ def heading(text: str, aside: str = "", *, bar_to: str = "") -> None:
     bar = f'<span class="fw-bar"></span> {escaped(bar_to)}' if bar_to else ""
     remark = f'<span class="fw-aside">{escaped(aside)}{bar}</span>' if aside else ""
     st.html(f'<div class="fw-heading" role="heading" aria-level="2">{escaped(text)}{remark}</div>')
+
+
+def page_heading(text: str) -> None:
+    """The page's name as its first heading, for screen readers: the head names it for the eye."""
+    st.html(f'<h1 class="fw-unseen">{escaped(text)}</h1>')
 
 
 def facts(rows: Iterable[tuple[str, str]], *, mono: Iterable[str] = ()) -> None:
@@ -92,6 +98,11 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]
     return rows
 
 
+def scrolling(table: str, name: str) -> str:
+    """A table of ours, as HTML, that scrolls within itself where it is wider than the page, by keyboard too."""
+    return f'<div class="fw-scroll" tabindex="0" role="group" aria-label="{escaped(name)}">{table}</div>'
+
+
 def problem(title: str, text: str) -> None:
     """An error in plain words. `text` may quote evidence, so it must not pass through Streamlit's markdown."""
     st.html(f'<div class="fw-problem" role="alert">{icon("error")}<div>{_told(title, text)}</div></div>')
@@ -105,7 +116,10 @@ def scale(low: str, high: str) -> None:
 def title(text: str, below: str, *, mono: bool = False) -> None:
     """Show the subject of the page, with a line of context; `mono` for a file name, whose every character counts."""
     face = ' class="fw-mono"' if mono else ""
-    st.html(f'<div class="fw-title"><div{face}>{escaped(text)}</div><div>{escaped(below)}</div></div>')
+    st.html(
+        f'<div class="fw-title"><div role="heading" aria-level="2"{face}>{escaped(text)}</div>'
+        f"<div>{escaped(below)}</div></div>"
+    )
 
 
 def line(icon_name: str, colour: str, state: str, number: str, name: str, aside: str) -> None:

@@ -177,10 +177,17 @@ def _table(heads: Sequence[str], body: Sequence[str], *, style: str = "") -> Non
     """`heads` end with the columns of numbers, which `style` "fw-wide" has none of."""
     numbers = "" if style == "fw-wide" else ' class="fw-num"'
     cells = "".join(
-        f'<th scope="col"{numbers if index and name not in ("", "AUC", _INTERVAL) else ""}>{escaped(words(name))}</th>'
+        f'<th scope="col"{numbers if index and name not in ("AUC", _INTERVAL) else ""}>{escaped(words(name))}</th>'
+        if name
+        else "<td></td>"
         for index, name in enumerate(heads)
     )
+    named = ", ".join(words(name) for name in heads if name) or "Counts"
     head = f"<thead><tr>{cells}</tr></thead>" if any(heads) else ""
     st.html(
-        f'<div class="fw-scroll"><table class="fw-table {style}">{head}<tbody>{"".join(body)}</tbody></table></div>'
+        markup.scrolling(
+            f'<table class="fw-table {style}" aria-label="{escaped(named)}">{head}'
+            f"<tbody>{''.join(body)}</tbody></table>",
+            named,
+        )
     )

@@ -6,7 +6,21 @@ import streamlit as st
 
 _CSS = """
 :root { --fw-line: light-dark(#D5DBE1, #303A44); --fw-soft: light-dark(#F4F6F8, #1A2128);
-        --fw-faint: light-dark(#5B6873, #93A0AC); --fw-blue: light-dark(#0072B2, #56B4E9); }
+        --fw-faint: light-dark(#5B6873, #93A0AC); --fw-blue: light-dark(#0072B2, #56B4E9);
+        --fw-text: light-dark(#0A1219, #DDE3E9); --fw-alert: light-dark(#B75000, #EC7F3C); }
+[data-testid="stLayoutWrapper"]:has(> :is(.st-key-page_head, .st-key-actor_head)) { position: absolute; width: 0; }
+.st-key-theme_changed { display: none; }
+[data-testid="stMainMenuButton"] svg { display: none; }
+[data-testid="stMainMenuButton"]::before { content: 'contrast'; font: 1.35rem 'Material Symbols Rounded';
+                                           font-feature-settings: 'liga'; }
+.fw-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+             white-space: nowrap; }
+.fw-skip { position: fixed; left: .6rem; top: -4rem; z-index: 999999; padding: .5rem .9rem; border-radius: 4px;
+           border: 2px solid var(--fw-blue); background: var(--fw-soft); color: var(--fw-text); font: inherit; }
+.fw-skip:focus { top: .6rem; }
+.stMain:focus { outline: none; }
+:is(.stApp, .stMain) :is(summary, .fw-scroll, [role="tab"], a):focus-visible {
+  outline: 2px solid var(--fw-blue); outline-offset: 2px; }
 .stApp .stMainBlockContainer { padding: 4.2rem 2rem 3rem; max-width: 1680px; }
 .stApp [data-testid="stVerticalBlock"] { gap: .7rem; }
 [class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"],
@@ -15,6 +29,10 @@ _CSS = """
 :is([class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"],
     [class*="st-key-differ_line_"]) button {
   justify-content: flex-start; text-align: left; padding: 0; min-height: 1.6rem; }
+@media (max-width: 640px) { :is(.st-key-model_list, .st-key-run_list) { max-height: 42vh; overflow-y: auto; } }
+.stApp button[kind^="primary"] { color: light-dark(#FFFFFF, #0A1219); }
+.stMultiSelect [data-baseweb="tag"] { background: color-mix(in srgb, var(--fw-blue) 18%, var(--fw-soft)); }
+.stMultiSelect [data-baseweb="tag"] :is(span, svg) { color: var(--fw-text); fill: var(--fw-text); }
 .stMultiSelect [data-baseweb="tag"], .stMultiSelect [data-baseweb="tag"] span { max-width: 100%; }
 [class*="st-key-differ_line_"] .fw-state { white-space: normal; }
 .fw-icon { font-family: 'Material Symbols Rounded'; font-weight: 400; font-style: normal; line-height: 1;
@@ -41,17 +59,18 @@ _CSS = """
 .fw-empty { display: flex; gap: 1rem; align-items: center; padding: 1.6rem 1.4rem; border: 1px dashed var(--fw-line);
             border-radius: 4px; color: var(--fw-faint); line-height: 1.5; }
 .fw-empty .fw-icon { font-size: 2.2rem; }
-.fw-empty b { color: light-dark(#1A242E, #DDE3E9); font-weight: 600; }
+.fw-empty b { color: var(--fw-text); font-weight: 600; }
 .fw-problem { display: flex; gap: .7rem; padding: .6rem .8rem; border: 1px solid var(--fw-line); line-height: 1.45;
-              border-left: 4px solid #D55E00; border-radius: 4px; background: var(--fw-soft); overflow-wrap: anywhere; }
-.fw-problem .fw-icon { color: #D55E00; }
+              border-left: 4px solid var(--fw-alert); border-radius: 4px; background: var(--fw-soft);
+              overflow-wrap: anywhere; }
+.fw-problem .fw-icon { color: var(--fw-alert); }
 .fw-bullets { margin: 0; padding-left: 1.15rem; line-height: 1.5; font-size: .92rem; }
 .fw-video { max-width: 100%; max-height: 26rem; background: #000; }
 .fw-title { line-height: 1.35; }
 .fw-title div:first-child { font-size: 1.25rem; font-weight: 600; overflow-wrap: anywhere; }
 .fw-title div + div { color: var(--fw-faint); font-size: .9rem; }
 .fw-steps { display: flex; flex-wrap: wrap; gap: .2rem .6rem; font-size: .86rem; color: var(--fw-faint); }
-.fw-steps b { color: light-dark(#1A242E, #DDE3E9); }
+.fw-steps b { color: var(--fw-text); }
 .fw-line { display: grid; grid-template-columns: 12.5rem 3.2rem minmax(6rem, 1fr) max-content; gap: .3rem .9rem;
            align-items: baseline; font-size: .95rem; }
 .fw-line .fw-name { overflow-wrap: anywhere; font-weight: 500; }

@@ -1,20 +1,38 @@
 """The words, icons and colours with which every page names a state, and how numbers are written.
 
 Colours are Okabe and Ito's set, which people with colour-vision deficiency can tell apart (Okabe & Ito 2008); no state
-is ever told by colour alone: each has an icon and a word.
+is ever told by colour alone: each has an icon and a word. Where a page is light some of them are too pale, and where it
+is dark some too deep: `tone` and `ink` keep the contrast of WCAG 2.2 (1.4.3 and 1.4.11) in both themes.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
 
 from detector.analysis.agreement import Side
 from detector.analysis.types import Label
 
 _TRACKS = ("#56B4E9", "#E69F00", "#CC79A7", "#F0E442", "#009E73", "#0072B2", "#D55E00", "#7F7F7F")
-# Another order, so that a model's line is seldom taken for a track of the same colour.
-_MODELS = ("#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F")
+# Another order, so that a model's line is seldom taken for a track of the same colour. On a light page the pale ones
+# are deepened to 3:1, and as far apart for every kind of colour vision as the set itself.
+_MODELS = {
+    "dark": ("#009E73", "#CC79A7", "#0072B2", "#E69F00", "#56B4E9", "#D55E00", "#F0E442", "#7F7F7F"),
+    "light": ("#009E73", "#9B5B7E", "#0072B2", "#442C00", "#1B4156", "#D55E00", "#5D5814", "#303030"),
+}
+# The colours of states as words and small icons, on a light page and on a dark one: 4.5:1 on either background.
+INKS: Final[dict[str, tuple[str, str]]] = {
+    "#0072B2": ("#0072B2", "#56B4E9"),
+    "#E69F00": ("#8F6200", "#E69F00"),
+    "#D55E00": ("#B75000", "#EC7F3C"),
+    "#009E73": ("#007E5B", "#1FB387"),
+    "#7F7F7F": ("#666666", "#9A9A9A"),
+}
+# Lines that others are read against: chance, a threshold, the edge of a mark.
+REFERENCE: Final = "#808C98"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +120,31 @@ PRIORITIES: dict[str | None, tuple[str, str, str]] = {
 }
 
 
+def theme() -> str:
+    """Whether the page is drawn "light" or "dark"."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def tone(colour: str) -> str:
+    """A state's colour for CSS, following the theme by itself; a colour that is none of them as it is."""
+    return "light-dark({}, {})".format(*INKS[colour]) if colour in INKS else colour
+
+
+def ink(colour: str) -> str:
+    """A state's colour for a chart, in the theme that the page is drawn in."""
+    return INKS[colour][theme() == "dark"] if colour in INKS else colour
+
+
 def track_colour(track_index: int) -> str:
-    """The colour of the n-th track of an analysis, counted from 0; repeats after eight."""
+    """The colour of the n-th track of an analysis, counted from 0; repeats after eight. It is for boxes on pictures and
+    for surfaces, not for lines."""
     return _TRACKS[track_index % len(_TRACKS)]
 
 
 def model_colour(model_index: int) -> str:
-    """The colour of the n-th model of an analysis, counted from 0; repeats after eight."""
-    return _MODELS[model_index % len(_MODELS)]
+    """The colour of the n-th model's line on the page as it is drawn, counted from 0; repeats after eight."""
+    colours = _MODELS[theme()]
+    return colours[model_index % len(colours)]
 
 
 def score_text(score: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from detector.measurement.wording import words
-from pages.parts.shared.wording import track_colour
+from pages.parts.shared.wording import REFERENCE, model_colour
 from pages.parts.training.run_files import Run
 
 _ASIDE = ("epoch", "step", "row", "minutes")
@@ -88,12 +88,12 @@ def figure(lines: Sequence[Line], axis: str, panel: Panel, *, best: float | None
             y=[y for _, y in kept],
             mode="lines+markers" if len(kept) < 40 else "lines",
             name=line.name,
-            line={"width": 1.6, "color": track_colour(index + 5), "dash": _DASHES[index % len(_DASHES)]},
+            line={"width": 1.6, "color": model_colour(index + 2), "dash": _DASHES[index % len(_DASHES)]},
             marker={"size": 5},
             hovertemplate=f"{axis} %{{x}}<br>%{{y:.4g}}<extra>%{{fullData.name}}</extra>",
         )
     if panel.share:
-        figure.add_hline(y=0.5, line={"width": 1, "dash": "dot", "color": "rgba(128,140,152,.8)"})
+        figure.add_hline(y=0.5, line={"width": 1, "dash": "dot", "color": REFERENCE})
     if best is not None:
         figure.add_vline(x=best, line={"width": 1.2, "dash": "dash", "color": "rgba(213,94,0,.9)"})
         figure.add_annotation(

@@ -78,7 +78,8 @@ def confusion(table: list[list[int]]) -> None:
         )
         rows.append(f'<tr><th scope="row">{truth}</th>{cells}</tr>')
     st.html(
-        '<table class="fw-confusion"><thead><tr><th></th><th scope="col">called genuine</th>'
+        '<table class="fw-confusion" aria-label="Confusion matrix"><thead><tr><td></td>'
+        '<th scope="col">called genuine</th>'
         f'<th scope="col">called manipulated</th></tr></thead><tbody>{"".join(rows)}</tbody></table>'
     )
 

@@ -39,6 +39,7 @@ class AudioVisualKind(Kind):
     """Reads sound and mouths from the file itself, at its own rate. Good synchrony says nothing about the picture."""
 
     name, title, icon, rank = "audiovisual", "Sound against mouth", "graphic_eq", 5
+    about = "Compares how the lips move with what the voice says; it needs speech and a mouth in view."
     stage = Stage("sync", 3.0, "Comparing the sound with the mouth.")
     one_sided = True
     may_not_apply = True

@@ -26,6 +26,7 @@ class SequenceKind(Kind):
     """A track's score is the mean over its windows; frames that stand out from the rest make intervals."""
 
     name, title, icon, rank = "sequence", "Over time", "timeline", 2
+    about = "Looks at how what a frame model sees of a face changes from frame to frame; never at sound."
     stage = Stage("sequences", 0.5, "Looking at change over time.")
     may_not_apply = True
     drawn_where = "its attention over time and its intervals are drawn on the time line above"

@@ -44,6 +44,10 @@ class TextureKind(Kind):
     """Reads segments of the file itself, at its own rate; a track's score is the mean over pairs of moments."""
 
     name, title, icon, rank = "texture", "Detail over time", "texture", 4
+    about = (
+        "Looks at whether the fine detail of a face stays the same in frames up to some seconds apart, as it does "
+        "where one still was animated."
+    )
     stage = Stage("texture", 2.0, "Comparing the face's fine detail between moments.")
     may_not_apply = True
     frame_scores = False
