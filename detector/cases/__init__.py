@@ -3,6 +3,7 @@ file that an anchor file beside it watches."""
 
 from detector.cases.backup import restore
 from detector.cases.drift_log import DriftReport, ModelDrift, drift_of
+from detector.cases.exhibit_list import ExhibitFilter, ExhibitLine, ExhibitPage
 from detector.cases.home import ANCHOR_VARIABLE
 from detector.cases.notes import NotePlace
 from detector.cases.scored_files import ScoredFiles, Window
@@ -65,6 +66,9 @@ __all__ = [
     "DriftReport",
     "Event",
     "Exhibit",
+    "ExhibitFilter",
+    "ExhibitLine",
+    "ExhibitPage",
     "Facets",
     "Finding",
     "GroundTruth",

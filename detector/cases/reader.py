@@ -13,6 +13,14 @@ from detector.cases.artefacts import load_analysis
 from detector.cases.chain import STORE_CHAIN, read_events, read_head
 from detector.cases.database import Database
 from detector.cases.entries import storable
+from detector.cases.exhibit_list import (
+    ExhibitFilter,
+    ExhibitLine,
+    ExhibitOrder,
+    ExhibitPage,
+    first_exhibits,
+    read_exhibit_page,
+)
 from detector.cases.findings import read_findings
 from detector.cases.history import read_facets, read_hits, read_page
 from detector.cases.home import Layout
@@ -114,6 +122,28 @@ class CaseReader:
         with self._database.snapshot() as cursor:
             read_case(cursor, case_id)
             return read_exhibits(cursor, self.evidence_dir, case_id=case_id)
+
+    def exhibit_page(
+        self,
+        wanted: ExhibitFilter | None = None,
+        *,
+        order: ExhibitOrder = "number",
+        grouped: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+        reader: str = "",
+    ) -> ExhibitPage:
+        """One page of the exhibits that a filter admits, of one case or of all, each with what may be told of it to
+        `reader` (as in `history`); `grouped` puts equal findings together, the gravest first."""
+        with self._database.snapshot() as cursor:
+            return read_exhibit_page(cursor, wanted or ExhibitFilter(), order, limit, offset, reader, grouped=grouped)
+
+    def first_exhibits(
+        self, case_ids: Sequence[str], count: int, *, reader: str = ""
+    ) -> dict[str, tuple[ExhibitLine, ...]]:
+        """case id -> its first `count` exhibits by number, each with what may be told of it to `reader`."""
+        with self._database.snapshot() as cursor:
+            return first_exhibits(cursor, case_ids, count, reader)
 
     def exhibits_of_file(self, sha256: str) -> list[Exhibit]:
         """The exhibits, of whatever case, that are this file; none where it is not known."""

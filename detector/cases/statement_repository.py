@@ -72,15 +72,22 @@ class StatementRepository:
             read_case(cursor, case_id)
             if exhibit_id is not None:
                 require_exhibit(cursor, case_id, exhibit_id)
-            same = "case_id = ? AND action = ? AND actor = ? AND details_json = ? AND at_utc > ?"
-            since = to_column(utc_now() - VIEW_REPEAT)
-            values = [case_id, action, who, canonical(told), since]
-            if cursor.execute(f"SELECT 1 FROM events WHERE {same}", values).fetchone():
-                return False
-            append_event(cursor, case_id, action, who, told)
-            return True
+            return _record_once(cursor, case_id, action, who, told)
 
         return self._database.write(change)
+
+    def record_scores_shown(self, exhibit_ids: Sequence[str], *, author: str = "") -> None:
+        """Record that a list told someone what models said of these exhibits: as `record_view` with `scores`, one
+        event an exhibit, in one transaction."""
+        who = self._who(author)
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            for exhibit_id in exhibit_ids:
+                told = {"exhibit_id": exhibit_id}
+                _record_once(cursor, case_of(cursor, exhibit_id), "scores_viewed", who, told)
+
+        if exhibit_ids:
+            self._database.write(change)
 
     def scores_opened_by(self, exhibit_id: str) -> tuple[str, ...]:
         """Everyone to whom the log says that scores of this exhibit's file were shown, in this case or another."""
@@ -249,6 +256,16 @@ class StatementRepository:
             if case_id is not None:
                 read_case(cursor, case_id)
             return read(cursor)
+
+
+def _record_once(cursor: duckdb.DuckDBPyConnection, case_id: str, action: str, who: str, told: dict[str, str]) -> bool:
+    """Add the event of a view, unless the same view is on record within the last half hour."""
+    same = "case_id = ? AND action = ? AND actor = ? AND details_json = ? AND at_utc > ?"
+    values = [case_id, action, who, canonical(told), to_column(utc_now() - VIEW_REPEAT)]
+    if cursor.execute(f"SELECT 1 FROM events WHERE {same}", values).fetchone():
+        return False
+    append_event(cursor, case_id, action, who, told)
+    return True
 
 
 def _scores_opened_by(cursor: duckdb.DuckDBPyConnection, case_id: str, exhibit_id: str) -> tuple[str, ...]:

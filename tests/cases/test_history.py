@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from detector.cases import STATUSES, CaseFilter, CaseStore
+from detector.cases import STATUSES, CaseFilter, CaseStore, ExhibitFilter
 from detector.cases.history import excerpt
 from tests.cases.bulk import fill
 from tests.cases.records import make_analysis, make_evidence
@@ -91,6 +91,13 @@ def test_a_list_costs_little_and_reads_no_log(many: CaseStore) -> None:
         plan = cursor.execute(f"EXPLAIN SELECT * FROM ({CASES}) AS cases").fetchall()[0][1]
     assert "case_heads" in plan
     assert "events" not in plan
+
+
+def test_a_page_of_ten_thousand_exhibits_costs_little(many: CaseStore) -> None:
+    begun_s = time.process_time()
+    page = many.exhibit_page(ExhibitFilter(words="img", findings=("inconclusive",)), grouped=True, limit=25, reader="A")
+    assert (len(page.lines), page.total) == (25, sum(m % 3 == 1 and m % CASES % 10 != 0 for m in range(EXHIBITS)))
+    assert time.process_time() - begun_s < 1
 
 
 def test_a_search_of_thousands_of_words_ends(many: CaseStore) -> None:

@@ -101,15 +101,15 @@ def test_an_exhibit_is_described_and_a_taken_reference_is_refused(
     store = services.current().store
     other = seed.write_clip(tmp_path / "other.mp4", seconds=0.5)
     second = store.add_exhibit(seeded.case.case_id, examine(ingest(other, store.evidence_dir)))
-    app = open_page("cases", case=seeded.case.case_id)
     for exhibit, problem in ((seeded.exhibit, ""), (second, "Another exhibit of the case has the reference")):
+        app = open_page("cases", case=seeded.case.case_id, exhibit=exhibit.exhibit_id)
         key = f"describe_{exhibit.exhibit_id}"
         app.text_input(key=f"{key}_reference").set_value("A/1")
         app.text_input(key=f"{key}_text").set_value("phone <of> the witness")
         app.button(key=f"{key}_save").click().run()
         assert problem in html_of(app)
     assert [exhibit.reference for exhibit in store.exhibits(seeded.case.case_id)] == ["A/1", "E2"]
-    assert "phone &lt;of&gt; the witness" in html_of(app)
+    assert "phone &lt;of&gt; the witness" in html_of(open_page("cases", case=seeded.case.case_id))
 
 
 def test_two_people_sign_and_the_same_person_cannot_sign_twice(open_page: OpenPage, seeded: Seeded) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import timestamps
-from pages.parts.cases import exports
-from pages.parts.shared import services
+from pages.parts.cases import exhibit_grid, exports
+from pages.parts.shared import services, thumbnails
 from tests.cases.authority import Authority
+from tests.cases.records import make_analysis, make_evidence
 from tests.pages.conftest import html_of
 from tests.pages.seed import Seeded
 from tests.report.certificates import make_chain
@@ -33,8 +35,13 @@ def test_a_case_opens_with_its_exhibits_and_analyses(open_page: OpenPage, seeded
     assert not app.exception
     assert app.query_params["case"] in ([seeded.case.case_id], seeded.case.case_id)
     shown = html_of(app)
-    for part in ("Seeded case", "A. Nalyst", "drift.mp4", seeded.exhibit.sha256, "Inconclusive"):
+    for part in ("Seeded case", "A. Nalyst", "drift.mp4", "Inconclusive", "Waiting for an opinion", "00:02.000"):
         assert part in shown
+    assert shown.count('src="data:image/jpeg;base64,') == 2  # in the case's line and in the exhibit's row
+    assert any(f"exhibit={seeded.exhibit.exhibit_id}" in link.proto.query_string for link in app.get("page_link"))
+    app.button(key=f"exhibits_{seeded.case.case_id}_details_{seeded.exhibit.exhibit_id}").click().run()
+    assert app.query_params["exhibit"] in ([seeded.exhibit.exhibit_id], seeded.exhibit.exhibit_id)
+    assert seeded.exhibit.sha256 in html_of(app)
     assert any(f"record={seeded.record.record_id}" in link.proto.query_string for link in app.get("page_link"))
 
 
@@ -47,6 +54,38 @@ def test_search_finds_by_file_name_and_says_when_nothing_matches(open_page: Open
     ]
     app.text_input(key="cases_search").set_value("zebra").run()
     assert "No case matches" in html_of(app)
+
+
+def test_the_exhibits_of_all_cases_are_sorted_filtered_and_grouped_by_verdict(
+    open_page: OpenPage, opened: services.Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thumbnails, "picture", lambda *_: None)  # these files cannot be read
+    monkeypatch.setattr(exhibit_grid, "PER_PAGE", 3)
+    monkeypatch.setattr(exhibit_grid, "_FEW", 1)
+    store = opened.store
+    for number, label in enumerate(["inconclusive", "inconclusive", "likely_manipulated", "inconclusive"]):
+        case = store.create_case(f"Case {number}", examiner=f"Examiner {number}")
+        exhibit = store.add_exhibit(case.case_id, make_evidence(store.evidence_dir, f"clip {number}".encode()))
+        analysis = make_analysis(exhibit.evidence)
+        conclusion = replace(analysis.conclusion, label=label)
+        store.save_analysis(exhibit.exhibit_id, replace(analysis, conclusion=conclusion))
+    app = open_page("cases")
+    app.segmented_control(key="cases_view").set_value("All exhibits").run()
+
+    def rows() -> list[str]:
+        return [button.key for button in app.button if str(button.key).startswith("every_exhibit_details_")]
+
+    assert not app.exception
+    assert len(rows()) == 3
+    app.button(key="every_exhibit_next").click().run()
+    assert len(rows()) == 1
+    app.toggle(key="every_exhibit_grouped").set_value(True).run()
+    shown = html_of(app)
+    assert shown.index("1 exhibit<") < shown.index("3 exhibits<")
+    app.pills(key="every_exhibit_findings").set_value(["likely_manipulated"]).run()
+    assert len(rows()) == 1
+    app.text_input(key="every_exhibit_words").set_value("no such name").run()
+    assert "No exhibit matches" in html_of(app)
 
 
 def test_long_lists_come_in_pages(open_page: OpenPage, opened: services.Services) -> None:

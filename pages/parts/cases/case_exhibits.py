@@ -6,57 +6,47 @@ from collections.abc import Collection, Sequence
 
 import streamlit as st
 
-from detector.cases import AnalysisRecord, Case, Exhibit, GroundTruth, Opinion
+from detector.cases import AnalysisRecord, Case, Exhibit, ExhibitFilter, GroundTruth, Opinion
 from detector.errors import StoreError
-from detector.evidence.text import revealed
-from pages.parts.cases import record_list
-from pages.parts.shared import markup, navigation, services, view_log, withholding
+from pages.parts.cases import exhibit_grid, record_list
+from pages.parts.shared import address, markup, navigation, services, view_log, withholding
 from pages.parts.shared.address import Place
 from pages.parts.shared.case_words import TRUTH, VERDICT
 from pages.parts.shared.wording import clock, size_text
 
-PER_PAGE = 10
-
 
 def show(case: Case, who: str, withheld: Collection[str]) -> None:
-    """Ten at a time. Whoever is shown what models said of an exhibit is put into the log for it."""
-    store = services.current().store
-    exhibits = store.exhibits(case.case_id)
-    if not exhibits:
+    """The exhibits as a list, or the one that the address names with all that is known of it. Whoever is shown what
+    models said of an exhibit is put into the log for it."""
+    chosen = address.read().exhibit
+    exhibit = next((one for one in services.current().store.exhibits(case.case_id) if one.exhibit_id == chosen), None)
+    if exhibit is not None:
+        _show_one(case, exhibit, who, withheld=exhibit.exhibit_id in withheld)
+        return
+    wanted = ExhibitFilter(case_id=case.case_id)
+    if services.current().store.exhibit_page(wanted, limit=0).total:
+        exhibit_grid.show(wanted, who, key=f"exhibits_{case.case_id}")
+    else:
         markup.empty("inventory_2", "No exhibits", "Add evidence to this case on the Analyse page.")
-    shown = _page(case, exhibits)
-    records: dict[str, list[AnalysisRecord]] = {}
-    for record in store.analyses(case_id=case.case_id):
-        records.setdefault(record.exhibit_id, []).append(record)
-    opinions, truths = store.statements.opinions(case.case_id), store.statements.truths(case.case_id)
-    for exhibit in shown:
-        with st.container(border=True, key=f"exhibit_{exhibit.exhibit_id}"):
-            _show_exhibit(
-                exhibit,
-                records.get(exhibit.exhibit_id, []),
-                [opinion for opinion in opinions if opinion.exhibit_id == exhibit.exhibit_id],
-                [truth for truth in truths if truth.exhibit_id == exhibit.exhibit_id],
-                who,
-                withheld=exhibit.exhibit_id in withheld,
-                fixed=case.status == "archived",
-            )
     if case.status != "archived":
         navigation.link("analyse", "Add evidence to this case", Place(case=case.case_id), icon=":material/add:")
 
 
-def _page(case: Case, exhibits: Sequence[Exhibit]) -> Sequence[Exhibit]:
-    if len(exhibits) <= PER_PAGE:
-        return exhibits
-    pages = range(0, len(exhibits), PER_PAGE)
-
-    def describe(start: int) -> str:
-        last = exhibits[min(start + PER_PAGE, len(exhibits)) - 1]
-        return revealed(f"{exhibits[start].reference} to {last.reference}")
-
-    start = st.selectbox(
-        f"{len(exhibits):,} exhibits", pages, format_func=describe, key=f"exhibits_page_{case.case_id}", width=260
+def _show_one(case: Case, exhibit: Exhibit, who: str, *, withheld: bool) -> None:
+    store = services.current().store
+    navigation.within(
+        "All exhibits of this case", Place(case=case.case_id), key="exhibits_all", icon=":material/arrow_back:"
     )
-    return exhibits[start : start + PER_PAGE]
+    with st.container(border=True, key=f"exhibit_{exhibit.exhibit_id}"):
+        _show_exhibit(
+            exhibit,
+            store.analyses(exhibit_id=exhibit.exhibit_id),
+            [] if withheld else store.statements.opinions(case.case_id, exhibit.exhibit_id),
+            store.statements.truths(case.case_id, exhibit.exhibit_id),
+            who,
+            withheld=withheld,
+            fixed=case.status == "archived",
+        )
 
 
 def _show_exhibit(

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from detector.cases import CaseSummary, Hit
+from detector.cases import CaseSummary, ExhibitLine, Hit
 from pages.parts.cases import case_filter
-from pages.parts.shared import address, markup, navigation, services
+from pages.parts.shared import address, markup, navigation, services, thumbnails
 from pages.parts.shared.address import Place
 from pages.parts.shared.case_words import HIT, STATUS
 from pages.parts.shared.wording import LABELS
 
 PER_PAGE = 20
 _HITS_A_CASE = 3
+_PICTURES = 4
+Strips = list[tuple[DeltaGenerator, tuple[ExhibitLine, ...]]]
 # The places in which words are found by the line of the case itself.
 _PLAIN_TO_SEE = {"case"}
 
 
-def show(who: str) -> None:
-    """Search, filters and the page of cases. Three queries, however many cases there are."""
+def show(who: str) -> Strips:
+    """Search, filters and the page of cases. Four queries, however many cases there are. Returns the places of the
+    pictures of each case's first exhibits, for `fill`."""
     store = services.current().store
     wanted = case_filter.choose(store.facets(), who)
     page = int(st.session_state.get("cases_page", 0))
@@ -27,7 +31,7 @@ def show(who: str) -> None:
     )
     if not found.total:
         _show_nothing(asked=bool(wanted.search or wanted.active))
-        return
+        return []
     first = page * PER_PAGE + 1
     last = first + len(found.summaries) - 1
     markup.heading("Cases", f"{first:,} to {last:,} of {found.total:,}" if found.total > PER_PAGE else str(found.total))
@@ -38,12 +42,32 @@ def show(who: str) -> None:
         ):
             if hit.kind not in _PLAIN_TO_SEE:
                 hits.setdefault(hit.case.case_id, []).append(hit)
+    # Evidence is shown to nobody whom the log cannot name.
+    pictured = [one.case.case_id for one in found.summaries] if who else []
+    first_exhibits = store.first_exhibits(pictured, _PICTURES, reader=who)
+    strips: Strips = []
     for summary in found.summaries:
-        _show_line(summary, who, hits.get(summary.case.case_id, [])[:_HITS_A_CASE])
+        case_id = summary.case.case_id
+        place = _show_line(summary, who, hits.get(case_id, [])[:_HITS_A_CASE])
+        strips.append((place, first_exhibits.get(case_id, ())))
+        with place:
+            markup.pictures([thumbnails.kept(one.sha256, one.shown_record) for one in strips[-1][1]])
     if found.total > PER_PAGE:
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             _turn("Previous", page - 1, disabled=page == 0, icon=":material/chevron_left:")
             _turn("Next", page + 1, disabled=last >= found.total, icon=":material/chevron_right:")
+    return strips
+
+
+def fill(strips: Strips) -> None:
+    """Make the pictures that are lacking, once the rest of the page is there."""
+    store = services.current().store
+    for place, lines in strips:
+        if all(thumbnails.kept(one.sha256, one.shown_record) for one in lines):
+            continue
+        made = [thumbnails.picture(store.exhibit(one.exhibit_id), one.shown_record) for one in lines]
+        with place:
+            markup.pictures(made)
 
 
 def _turn(label: str, to: int, *, disabled: bool, icon: str) -> None:
@@ -64,7 +88,8 @@ def _show_nothing(*, asked: bool) -> None:
     navigation.link("analyse", "Go to Analyse", Place(), icon=":material/upload_file:")
 
 
-def _show_line(summary: CaseSummary, who: str, hits: list[Hit]) -> None:
+def _show_line(summary: CaseSummary, who: str, hits: list[Hit]) -> DeltaGenerator:
+    """The line of a case; returns the place of its pictures."""
     case = summary.case
     chosen = address.read().case == case.case_id
     with st.container(border=True, gap=None, key=f"case_line_{case.case_id}"):
@@ -93,8 +118,10 @@ def _show_line(summary: CaseSummary, who: str, hits: list[Hit]) -> None:
         markup.states(marks)
         about = [_count(summary.exhibit_count, "exhibit"), case.examiner, *(f"#{tag}" for tag in case.tags)]
         markup.note(" · ".join([*filter(None, about), f"{case.updated_at:%Y-%m-%d %H:%M} UTC"]))
+        pictures = st.empty()
         for hit in hits:
             markup.note(f"{HIT.get(hit.kind, hit.kind)}: “{' '.join(hit.excerpt.split())}”")
+    return pictures
 
 
 def _count(number: int, one: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detector.cases.exhibit_list import ExhibitState
 from detector.cases.statements import Role, Truth, Verdict
 from detector.cases.types import Status
 
@@ -20,6 +21,15 @@ TRUTH: dict[Truth, str] = {
     "manipulated": "Manipulated",
     "genuine": "Genuine",
     "unknown": "Not known any more",
+}
+EXHIBIT_STATE: dict[ExhibitState, tuple[str, str]] = {
+    "queued": ("Queued", "hourglass_empty"),
+    "running": ("Running", "autorenew"),
+    "failed": ("Analysis failed", "error"),
+    "not_analysed": ("Not analysed", "radio_button_unchecked"),
+    "waiting_for_opinion": ("Waiting for an opinion", "rate_review"),
+    "examined": ("Examined", "task_alt"),
+    "signed": ("Signed", "draw"),
 }
 ROLE: dict[Role, str] = {"examiner": "Examiner", "second_examiner": "Second examiner"}
 HIT: dict[str, str] = {

@@ -131,6 +131,34 @@ def line(icon_name: str, colour: str, state: str, number: str, name: str, aside:
     )
 
 
+def exhibit_row(
+    picture: str | None, reference: str, name: str, below: str, cells: Sequence[tuple[str, str, str, str]], aside: str
+) -> None:
+    """One exhibit of a list: its picture (a `data:` address of a JPEG), what it is, then cells (icon, colour, word,
+    remark) and facts. The picture says nothing that the words do not, so screen readers skip it."""
+    shown = f'<img src="{escaped(picture)}" alt="">' if picture else icon("movie")
+    told = "".join(
+        f'<div><span class="fw-state">{icon(symbol, colour)} {escaped(word)}</span>'
+        f'<div class="fw-note">{escaped(remark)}</div></div>'
+        for symbol, colour, word, remark in cells
+    )
+    st.html(
+        f'<div class="fw-row"><div class="fw-thumb">{shown}</div><div><b>{escaped(reference)}</b> '
+        f'<span class="fw-mono">{escaped(name)}</span><div class="fw-note">{escaped(below)}</div></div>{told}'
+        f'<div class="fw-note">{escaped(aside, lines=True)}</div></div>'
+    )
+
+
+def pictures(uris: Sequence[str | None]) -> None:
+    """Small pictures side by side, an icon in the place of one that is not there. They say nothing that the words
+    beside them do not."""
+    shown = "".join(
+        f'<span class="fw-thumb">{f"""<img src="{escaped(uri)}" alt="">""" if uri else icon("movie")}</span>'
+        for uri in uris
+    )
+    st.html(f'<div class="fw-strip" aria-hidden="true">{shown}</div>')
+
+
 def job_line(picture: str | None, name: str, state: tuple[str, str, str], notes: Iterable[str], hint: str = "") -> None:
     """One job: a picture of the file (a `data:` address; an icon where there is none), its name, its state (icon,
     colour, word), a line for each note; `hint` where the pointer rests."""

@@ -75,6 +75,26 @@ _CSS = """
            align-items: baseline; font-size: .95rem; }
 .fw-line .fw-name { overflow-wrap: anywhere; font-weight: 500; }
 .fw-line .fw-note { text-align: right; }
+.fw-row { display: grid; grid-template-columns: 6.5rem minmax(9rem, 1.5fr) minmax(8rem, 1fr) minmax(8rem, 1fr) 9.5rem;
+          gap: .2rem 1rem; align-items: center; font-size: .95rem; line-height: 1.4; }
+.fw-row > div { min-width: 0; overflow-wrap: anywhere; }
+.fw-row .fw-state { white-space: normal; }
+.fw-row > .fw-note { white-space: pre-line; text-align: right; font-variant-numeric: tabular-nums; }
+:is(.fw-row, .fw-strip) .fw-thumb { display: inline-flex; align-items: center; justify-content: center; width: 6.5rem; height: 4rem;
+            background: var(--fw-soft); border-radius: 3px; overflow: hidden; color: var(--fw-faint); }
+:is(.fw-row, .fw-strip) .fw-thumb img { width: 100%; height: 100%; object-fit: contain; background: #101418; }
+.fw-strip { display: flex; gap: .3rem; padding-top: .35rem; }
+.fw-strip .fw-thumb { width: 3.6rem; height: 2.4rem; }
+[class*="st-key-exhibit_row_"] { position: relative; border-bottom: 1px solid var(--fw-line); padding: .3rem .2rem;
+                                 align-items: center; flex-wrap: nowrap; }
+[class*="st-key-exhibit_row_"]:hover { background: var(--fw-soft); }
+[class*="st-key-exhibit_row_"] > :first-child { flex: 1; min-width: 0; }
+[class*="st-key-exhibit_row_"] [data-testid="stPageLink"] a::after { content: ""; position: absolute; inset: 0; }
+[class*="st-key-exhibit_row_"] [data-testid="stButton"] { position: relative; z-index: 1; }
+@media (max-width: 1250px) { .fw-row { grid-template-columns: 6.5rem minmax(7rem, 1fr) minmax(8rem, 1fr); }
+                             .fw-row > :first-child { grid-row: span 2; }
+                             .fw-row > :nth-child(4) { order: 1; }
+                             .fw-row > .fw-note { text-align: left; } }
 .fw-job { display: grid; grid-template-columns: 88px minmax(0, 1fr); gap: .1rem .8rem; line-height: 1.4; }
 .fw-job .fw-thumb { width: 88px; min-height: 50px; display: flex; align-items: center; justify-content: center;
                     background: var(--fw-soft); border-radius: 2px; color: var(--fw-faint); font-size: 1.4rem;

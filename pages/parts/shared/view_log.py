@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -24,3 +25,13 @@ def record(
         case_id, exhibit_id=exhibit_id, record_id=record_id, scores=scores, author=who
     )
     recent[seen] = now
+
+
+def record_list(who: str, exhibits: Mapping[str, str]) -> None:
+    """Say that a list tells `who` what models said of exhibits, each (exhibit id -> case id). Raises StoreError."""
+    recent: dict[tuple[object, ...], datetime] = st.session_state.setdefault(_KEY, {})
+    now = datetime.now(UTC)
+    seen = {exhibit: (who, case, exhibit, None, True) for exhibit, case in exhibits.items()}
+    new = [one for one, key in seen.items() if key not in recent or now - recent[key] >= VIEW_REPEAT]
+    services.current().store.statements.record_scores_shown(new, author=who)
+    recent.update({seen[one]: now for one in new})
