@@ -187,6 +187,14 @@ def _relative(row: dict[str, Any]) -> str:
 def _refuse_if_held(cursor: duckdb.DuckDBPyConnection, bundle: _Bundle) -> None:
     held = [event.event_hash for event in read_events(cursor, bundle.case_id)]
     if not held:
+        own = [row["exhibit_id"] for row in bundle.rows["exhibits"]]
+        query = "SELECT exhibit_id, case_id FROM exhibits WHERE list_contains(?::VARCHAR[], exhibit_id)"
+        for exhibit_id, case_id in cursor.execute(query, [own]).fetchall():
+            raise StoreError(
+                f"The bundle has the exhibit {exhibit_id}, which is in the case {case_id} of this store: it was "
+                "exported before the exhibit was filed in another case, or after it came back. Nothing was imported; "
+                "ask for newer bundles of both cases."
+            )
         return
     brought = [row["event_hash"] for row in sorted(bundle.rows["events"], key=lambda row: row["sequence"])]
     if held[: len(brought)] == brought:

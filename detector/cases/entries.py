@@ -21,6 +21,7 @@ from detector.cases.records import read_case
 from detector.cases.seals import seal
 from detector.cases.search_index import index_record
 from detector.cases.types import Artefact, Case, Exhibit
+from detector.cases.verify_case import REFILED
 from detector.errors import StoreError
 from detector.evidence.types import Evidence
 
@@ -65,13 +66,12 @@ def insert_exhibit(
     if known:
         return str(known[0])
     require_open(cursor, case_id)
-    count = cursor.execute("SELECT count(*) FROM exhibits WHERE case_id = ?", [case_id]).fetchall()[0][0]
     told = {"file_name": storable(file.file_name), "sha256": file.sha256, "size_bytes": file.size_bytes}
     told["md5"] = file.md5
     row = {
         "exhibit_id": exhibit_id,
         "case_id": case_id,
-        "number": count + 1,
+        "number": next_number(cursor, case_id),
         **told,
         "evidence_json": canonical(evidence_to_dict(evidence)),
         "added_at": to_column(utc_now()),
@@ -80,6 +80,14 @@ def insert_exhibit(
     insert_fingerprints(cursor, [row])
     record_entry(cursor, case_id, "exhibit_added", "exhibit", exhibit_id, actor, told)
     return exhibit_id
+
+
+def next_number(cursor: duckdb.DuckDBPyConnection, case_id: str) -> int:
+    """The number of a case's next exhibit. That of one which was filed in another case is not given again."""
+    query = """SELECT max(number) FROM (SELECT number FROM exhibits WHERE case_id = ?
+        UNION ALL SELECT CAST(details_json ->> '$.number' AS INTEGER) FROM events WHERE case_id = ? AND action = ?)"""
+    highest = cursor.execute(query, [case_id, case_id, REFILED]).fetchall()[0][0]
+    return int(highest or 0) + 1
 
 
 def insert_analysis(

@@ -98,7 +98,9 @@ def _since_last_good_check(events: Sequence[Event], exhibit_id: str) -> list[str
     for event in events:
         told = event.details
         about_it = told.get("exhibit_id") == exhibit_id
-        if event.action == "analysis_saved" and about_it and not told.get("evidence_checked"):
+        if event.action == "record_taken_over" and about_it and told["record"]["kind"] == "analysis":
+            made.append(str(told["record"]["id"]))  # the log that it came from knows more, and is another case's
+        elif event.action == "analysis_saved" and about_it and not told.get("evidence_checked"):
             made.append(str(told["record"]["id"]))
         elif (
             (event.action == "analysis_saved" and about_it)

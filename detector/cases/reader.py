@@ -25,6 +25,7 @@ from detector.cases.findings import read_findings
 from detector.cases.history import read_facets, read_hits, read_page
 from detector.cases.home import Layout
 from detector.cases.records import read_analyses, read_case, read_exhibits, read_notes
+from detector.cases.refiling import Refiling, refilings
 from detector.cases.types import (
     AnalysisRecord,
     Case,
@@ -213,6 +214,11 @@ class CaseReader:
         also what was acknowledged."""
         with self._database.read() as cursor:
             return read_findings(cursor, case_id)
+
+    def refilings(self, case_id: str) -> tuple[Refiling, ...]:
+        """The exhibits that were filed in other cases, as the log of a case says, oldest first."""
+        with self._database.read() as cursor:
+            return refilings(read_events(cursor, case_id))
 
     def head(self, case_id: str) -> Head:
         """The newest event of a case's log: what a report prints, and `verify` can be held against later."""

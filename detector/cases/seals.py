@@ -11,7 +11,7 @@ import duckdb
 from detector.cases.codec import canonical, digest
 from detector.cases.database import rows
 from detector.cases.types import Event
-from detector.cases.verify_case import PARTS, RECORDS
+from detector.cases.verify_case import PARTS, RECORDS, REFILED
 
 # The tables named in `verify_case`, which checks the same without this program, keep their columns for ever.
 _ANALYSIS_PARTS = tuple((table, ", ".join(order.split())) for table, _, order in PARTS)
@@ -27,6 +27,9 @@ def sealed_records(events: list[Event]) -> dict[tuple[str, str], str]:
     """(kind, id) -> digest, as the log says they last were."""
     found: dict[tuple[str, str], str] = {}
     for event in events:
+        if event.action == REFILED:  # what went to another case is vouched for by that one's log
+            for moved in event.details["moved"]["records"]:
+                found.pop((moved["kind"], moved["id"]), None)
         record = event.details.get("record")
         if isinstance(record, Mapping):
             found[record["kind"], record["id"]] = record["sha256"]

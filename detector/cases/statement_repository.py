@@ -16,6 +16,7 @@ from detector.cases.entries import case_of, record_entry, require_exhibit, requi
 from detector.cases.home import Layout
 from detector.cases.identifiers import new_id
 from detector.cases.records import read_analyses, read_case, read_rows
+from detector.cases.refiling import TAKEN_OVER
 from detector.cases.statements import (
     ROLES,
     TRUTHS,
@@ -92,7 +93,7 @@ class StatementRepository:
     def scores_opened_by(self, exhibit_id: str) -> tuple[str, ...]:
         """Everyone to whom the log says that scores of this exhibit's file were shown, in this case or another."""
         with self._database.read() as cursor:
-            return _scores_opened_by(cursor, case_of(cursor, exhibit_id), exhibit_id)
+            return read_scores_opened_by(cursor, case_of(cursor, exhibit_id), exhibit_id)
 
     def scores_withheld(self, exhibit_id: str, reader: str) -> bool:
         """Whether the scores of this exhibit must not be told to `reader` (empty: who opened the store) yet: its case
@@ -129,7 +130,7 @@ class StatementRepository:
                 "exhibit_id": exhibit_id,
                 "verdict": verdict,
                 "analyses_before": cursor.execute(query, [exhibit_id]).fetchall()[0][0],
-                "scores_opened_by": list(_scores_opened_by(cursor, case_id, exhibit_id)),
+                "scores_opened_by": list(read_scores_opened_by(cursor, case_id, exhibit_id)),
             }
             row = {"opinion_id": new, "case_id": case_id, "text": storable(text), "author": who, **told}
             insert(cursor, "opinions", {**row, "created_at": to_column(utc_now())})
@@ -268,19 +269,30 @@ def _record_once(cursor: duckdb.DuckDBPyConnection, case_id: str, action: str, w
     return True
 
 
-def _scores_opened_by(cursor: duckdb.DuckDBPyConnection, case_id: str, exhibit_id: str) -> tuple[str, ...]:
+def read_scores_opened_by(cursor: duckdb.DuckDBPyConnection, case_id: str, exhibit_id: str) -> tuple[str, ...]:
+    """Everyone to whom the logs say that scores of this exhibit's file were shown, the first one first."""
     placeholders = ", ".join("?" for _ in _SHOWS_SCORES)
+    # Of an exhibit that came from another case: what that one's log said by then, and what was shown here since.
     query = f"""
-        SELECT events.actor, min(at_utc) FROM events
-        JOIN exhibits ON exhibits.case_id = events.case_id
-            AND coalesce(details_json ->> '$.exhibit_id', exhibits.exhibit_id) = exhibits.exhibit_id
-        WHERE action IN ({placeholders})
-            AND EXISTS (SELECT 1 FROM analyses
-                WHERE analyses.exhibit_id = exhibits.exhibit_id AND analyses.created_at <= events.at_utc)
-            AND exhibits.sha256 = (SELECT sha256 FROM exhibits AS own WHERE own.exhibit_id = ? AND own.case_id = ?)
-        GROUP BY events.actor ORDER BY min(at_utc), events.actor
+        WITH own AS (SELECT exhibits.* FROM exhibits
+            WHERE sha256 = (SELECT sha256 FROM exhibits AS one WHERE one.exhibit_id = ? AND one.case_id = ?)),
+        came AS (SELECT own.exhibit_id, events.sequence, events.at_utc, events.details_json FROM own
+            JOIN events ON events.case_id = own.case_id AND action = '{TAKEN_OVER}'
+            AND events.details_json ->> '$.exhibit_id' = own.exhibit_id),
+        shown AS (
+            SELECT events.actor, at_utc FROM events
+            JOIN own ON own.case_id = events.case_id
+                AND coalesce(details_json ->> '$.exhibit_id', own.exhibit_id) = own.exhibit_id
+            WHERE action IN ({placeholders})
+                AND EXISTS (SELECT 1 FROM analyses
+                    WHERE analyses.exhibit_id = own.exhibit_id AND analyses.created_at <= events.at_utc)
+                AND events.sequence >
+                    coalesce((SELECT max(sequence) FROM came WHERE came.exhibit_id = own.exhibit_id), 0)
+            UNION ALL
+            SELECT unnest(CAST(details_json -> '$.scores_opened_by' AS VARCHAR[])), at_utc FROM came)
+        SELECT actor, min(at_utc) FROM shown GROUP BY actor ORDER BY min(at_utc), actor
     """
-    return tuple(actor for actor, _ in cursor.execute(query, [*_SHOWS_SCORES, exhibit_id, case_id]).fetchall())
+    return tuple(actor for actor, _ in cursor.execute(query, [exhibit_id, case_id, *_SHOWS_SCORES]).fetchall())
 
 
 def _opinions(cursor: duckdb.DuckDBPyConnection, **wanted: str | None) -> list[Opinion]:

@@ -24,6 +24,7 @@ from detector.cases.codec import file_sha256
 from detector.cases.database import Database
 from detector.cases.drift_log import DriftReport, is_news, record_drift
 from detector.cases.entries import (
+    case_of,
     change_case,
     insert_analysis,
     insert_case,
@@ -40,9 +41,10 @@ from detector.cases.notes import Box, NotePlace, insert_note, revise_note, withd
 from detector.cases.opening import open_store, system_user
 from detector.cases.reader import CaseReader
 from detector.cases.records import read_case, read_notes
+from detector.cases.refiling import refile
 from detector.cases.scored_files import ScoredFiles, Window, read_scored_files
 from detector.cases.similarity import SimilaritySearch
-from detector.cases.statement_repository import StatementRepository
+from detector.cases.statement_repository import StatementRepository, read_scores_opened_by
 from detector.cases.timestamps import TimestampLine, Timestamps
 from detector.cases.types import AnalysisRecord, Case, Exhibit, Note, StoreVerification, Verification
 from detector.cases.verify import Progress
@@ -160,6 +162,19 @@ class CaseStore(CaseReader):
         return self.exhibit(
             self._database.write(lambda cursor: insert_exhibit(cursor, new, case_id, evidence, actor=who))
         )
+
+    def refile(self, exhibit_id: str, to_case_id: str, reason: str, *, author: str = "") -> Exhibit:
+        """File an exhibit in another case where it was put into the wrong one: its analyses and all that was said of it
+        go with it, and both logs say what went where, why, and by whose hand (see `refiling`). Raises StoreError, and
+        changes nothing, where no reason is given, or a case is archived, closed or signed."""
+        who = storable(author) or self._actor
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            opened_by = read_scores_opened_by(cursor, case_of(cursor, exhibit_id), exhibit_id)
+            refile(cursor, exhibit_id, to_case_id, reason, who, opened_by)
+
+        self._database.write(change)
+        return self.exhibit(exhibit_id)
 
     def save_analysis(self, exhibit_id: str, analysis: Analysis, *, evidence_checked: bool = False) -> AnalysisRecord:
         """Keep an analysis of the exhibit; one that is already kept (equal `analysis_id`) is returned as it is.

@@ -19,6 +19,7 @@ from detector.cases.home import Layout
 from detector.cases.intake import find_strays, named_files
 from detector.cases.job_table import job_problem
 from detector.cases.records import read_analyses, read_case, read_exhibits
+from detector.cases.refiling import refiling_problem, refilings
 from detector.cases.seals import SEALED, seal_problem, sealed_records
 from detector.cases.search_index import text_problem
 from detector.cases.timestamps import CheckedLines, checked_lines, lost_token
@@ -86,7 +87,9 @@ def verify_store(
             own = own or f"A time stamp knows the case {lost}, which the store no longer holds: it was removed."
         # The file is read once more, after the log: a time stamp may have been taken between the two.
         own = own or unstamped or lost_token(events, layout.timestamps) or choice_problem(events, layout)
-        problem = known.problem or own or _stray(cursor) or finding_problem(read_findings(cursor))
+        problem = (
+            known.problem or own or _stray(cursor) or refiling_problem(cursor) or finding_problem(read_findings(cursor))
+        )
         named = named_files(cursor)
         strays = find_strays(cursor, layout)
     outcomes = []
@@ -151,6 +154,7 @@ def _verify(
             *clock_warnings(events),
             *([known.unwritten] if known.unwritten else []),
             *(one.sentence for one in findings if one.acknowledged_by is not None),
+            *(one.sentence for one in refilings(events)),
         ),
         altered=tuple(altered),
         timestamps=timestamps,

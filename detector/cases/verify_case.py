@@ -72,6 +72,8 @@ SUFFIXES = {"analysis": ".json", "landmarks": ".npz"}
 SCRIPT = "verify_case.py"
 # events: an original was found changed; somebody's words to that
 ALTERED, ACKNOWLEDGED = "evidence_altered", "findings_acknowledged"
+# event: an exhibit was filed in another case, with the records that it names
+REFILED = "exhibit_refiled"
 
 _MEMBER = re.compile(
     r"(case|replay|analysis|manifest)\.json|scores\.csv|verify_case\.py|tables/(%s)\.jsonl"
@@ -232,9 +234,7 @@ def seal_problem(tables: Tables) -> Optional[str]:
             "case_id" not in row and row["record_id"] not in records for row in rows
         ):
             return f"A row of the table {table} belongs to another case."
-    details = [parse_json(event["details_json"].encode("utf-8")) for event in tables["events"]]
-    logged = [one["record"] for one in details if isinstance(one.get("record"), dict)]
-    sealed = {(one["kind"], one["id"]): one["sha256"] for one in logged}
+    sealed = _sealed(tables["events"])
     found = [((kind, row[key]), row) for kind, (table, key) in RECORDS.items() for row in tables[table]]
     present = dict(found)
     if len(present) != len(found):
@@ -263,6 +263,12 @@ def altered_text(details: Row) -> str:
     said = f"The stored file of exhibit {details['exhibit_id']} was not the evidence: it {held} {details['sha256']}."
     said += " The true bytes were put back." if details["replaced"] else ""
     return said + (f" Made since it was last known to be right, and in doubt: {doubtful}." if doubtful else "")
+
+
+def refiled_text(details: Row) -> str:
+    """What the event of an exhibit that was filed in another case says, in words."""
+    what = f"Exhibit {details['reference']} ({details['file_name']}, SHA-256 {details['sha256']})"
+    return f"{what} was filed in {details['to_reference']} ({details['to_case_id']}): {details['reason']}"
 
 
 def told_problem(told: Row, tables: Tables) -> Optional[str]:
@@ -353,6 +359,18 @@ def stamps_problem(stamps: Dict[str, bytes], hashes: Set[str]) -> Optional[str]:
     return None
 
 
+def _sealed(events: List[Row]) -> Dict[Tuple[str, str], str]:
+    """(kind, id) -> digest, as the log says they last were; what went to another case is vouched for there."""
+    sealed: Dict[Tuple[str, str], str] = {}
+    for event in sorted(events, key=lambda row: row["sequence"]):
+        details = parse_json(event["details_json"].encode("utf-8"))
+        for one in details["moved"]["records"] if event["action"] == REFILED else ():
+            sealed.pop((one["kind"], one["id"]), None)
+        if isinstance(details.get("record"), dict):
+            sealed[details["record"]["kind"], details["record"]["id"]] = details["record"]["sha256"]
+    return sealed
+
+
 def _seal(kind: str, identifier: str, own: Row, parts: Dict[Tuple[str, str], List[Row]]) -> str:
     total = hashlib.sha256(canonical([own]))
     for part, columns, order in PARTS if kind == "analysis" else ():
@@ -438,6 +456,8 @@ class Check:
         self.that("log", "%d events, each follows from the one before" % len(events), lambda: chain_problem(events))
         self.that("rows", "every row is as the log vouches for", lambda: seal_problem(tables))
         self.that("files", "results and originals are those of the rows", lambda: self.files(files_needed(tables)))
+        for gone in (one for one in events if one["action"] == REFILED):
+            self.findings.append(Finding("refiled", None, refiled_text(parse_json(gone["details_json"].encode()))))
         self.that("findings", "none waits for somebody's words to it", lambda: self.findings_of(events))
         self.that("case.json", "says what the tables say", lambda: told_problem(told, tables))
         self.that("scores.csv", "holds the scores of the tables", lambda: scores_problem(scores_csv, tables))

@@ -48,6 +48,11 @@ def add_actions(actions: Any) -> None:
     archive = actions.add_parser("archive", help="take a case out of the lists; nothing of it is deleted")
     archive.add_argument("--reason", required=True, help="kept in the log")
     archive.add_argument("--reopen", action="store_true", help="bring an archived or closed case back instead")
+    refile = actions.add_parser(
+        "refile", help="file an exhibit that was put into the wrong case in another one, by an event in both logs"
+    )
+    refile.add_argument("--to", required=True, metavar="CASE", help="case id, reference or title")
+    refile.add_argument("--reason", required=True, help="kept in both logs")
     seen = actions.add_parser(
         "seen", help="other exhibits that are the same file, show alike pictures, or bear the same encoder fingerprint"
     )
@@ -57,6 +62,7 @@ def add_actions(actions: Any) -> None:
         (truth, _truth),
         (sign, _sign),
         (archive, _archive),
+        (refile, _refile),
         (seen, _seen),
     ):
         action.add_argument("--case", required=True, help="case id, reference or title")
@@ -115,6 +121,17 @@ def _archive(args: argparse.Namespace) -> int:
         change = store.metadata.reopen if args.reopen else store.metadata.archive
         case = change(case_id, args.reason, author=args.author)
     return _tell(args, case, f"{case.case_id}\t{case.status}")
+
+
+def _refile(args: argparse.Namespace) -> int:
+    with open_store(args.home) as store:
+        exhibit = _exhibit(store, require_case(store, args.case), args.exhibit)
+        to = require_case(store, args.to)
+        filed = store.refile(exhibit.exhibit_id, to.case_id, args.reason, author=args.author)
+    told = {"exhibit_id": filed.exhibit_id, "case_id": filed.case_id, "reference": filed.reference}
+    line = f"{filed.exhibit_id}\t{plain(to.reference)}\t{plain(filed.reference)}"
+    print(json.dumps(told, ensure_ascii=False) if args.format == "json" else line)
+    return 0
 
 
 def _seen(args: argparse.Namespace) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.analysis import tool
 from detector.analysis.types import Analysis
+from detector.cases.refiling import receivers
 from detector.errors import FramewitnessError, ModelError, SettingsError, StoreError
 from detector.evidence import hash_file
 from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry, UnreadableAnalysis
@@ -15,7 +16,7 @@ from detector.report.strongest import Illustrator, strongest_frames
 from detector.report.wording import count
 
 if TYPE_CHECKING:
-    from detector.cases import AnalysisRecord, CaseStore, Event, Exhibit, Verification
+    from detector.cases import AnalysisRecord, CaseStore, Exhibit, Verification
     from detector.explain import Explainer
     from detector.registry import LoadedModel
 
@@ -48,7 +49,7 @@ def collect(
     outcome = store.verify(case_id) if verify else None
     illustrator = Illustrator(explainer, models or ())
     events = store.events(case_id)
-    received = {str(_record_id(event)): event.actor for event in events if event.action == "exhibit_added"}
+    received = receivers(events)
     findings = store.findings(case_id)
     exhibits = []
     withheld = store.statements.withheld_in(case_id, reader)
@@ -114,12 +115,6 @@ def _chosen(exhibits: Iterable[Exhibit], exhibit_ids: Sequence[str] | None) -> f
     if unknown := sorted(set(exhibit_ids) - set(known)):
         raise StoreError(f"The case has no exhibit {unknown[0]!r}; its exhibits are {', '.join(known) or 'none'}.")
     return frozenset(exhibit_ids)
-
-
-def _record_id(event: Event) -> str:
-    """The id of the record that an event sealed."""
-    record = event.details.get("record")
-    return str(record.get("id", "")) if isinstance(record, Mapping) else ""
 
 
 def _stored_json(saved: AnalysisRecord) -> bytes | None:

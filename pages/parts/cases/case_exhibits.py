@@ -8,7 +8,7 @@ import streamlit as st
 
 from detector.cases import AnalysisRecord, Case, Exhibit, ExhibitFilter, GroundTruth, Opinion
 from detector.errors import StoreError
-from pages.parts.cases import exhibit_grid, record_list
+from pages.parts.cases import exhibit_grid, record_list, refiling
 from pages.parts.shared import address, markup, navigation, services, view_log, withholding
 from pages.parts.shared.address import Place
 from pages.parts.shared.case_words import TRUTH, VERDICT
@@ -28,6 +28,7 @@ def show(case: Case, who: str, withheld: Collection[str]) -> None:
         exhibit_grid.show(wanted, who, key=f"exhibits_{case.case_id}")
     else:
         markup.empty("inventory_2", "No exhibits", "Add evidence to this case on the Analyse page.")
+    refiling.show_gone(case)
     if case.status != "archived":
         navigation.link("analyse", "Add evidence to this case", Place(case=case.case_id), icon=":material/add:")
 
@@ -89,6 +90,7 @@ def _show_exhibit(
     if not records:
         markup.note("No finished analysis yet.")
     if not fixed:
+        refiling.offer(exhibit, who)
         _describe(exhibit, who)
 
 
