@@ -68,9 +68,13 @@ def test_an_opinion_then_the_scores_a_bookmark_and_a_verification(page: playwrig
 
     page.get_by_text("Cannot tell", exact=True).first.click()
     page.get_by_label("What I see that speaks for it").fill("A seam along the jaw.")
+    page.evaluate("document.querySelector('.stMain').scrollTo({top: 200})")
     page.get_by_role("button", name="Record as the opinion of Ada Byron").click()
     page.get_by_label("Conclusion").filter(has_text="does not prove").wait_for()
     page.locator(".js-plotly-plot").first.wait_for()
+    # The verdict, at the top, is in view: what stood at the foot of the page before has not carried it along.
+    page.locator(".st-key-plain_bookmark_frame").wait_for(state="detached")
+    assert page.evaluate("document.querySelector('.stMain').scrollTop") < 200
 
     # A bookmark by its key, on the timeline and in the list; the name outlives a reload.
     page.get_by_text(re.compile("Grad-CAM of|explains no more than chance")).first.wait_for(timeout=ANALYSIS_LIMIT_MS)

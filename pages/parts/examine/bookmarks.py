@@ -108,6 +108,11 @@ def jump_to(track_id: int | None, pts: int | None) -> None:
     """Show this frame on the page at hand, from its top."""
     here = address.read()
     address.go(replace(here, track=here.track if track_id is None else track_id, pts=here.pts if pts is None else pts))
+    to_top()
+
+
+def to_top() -> None:
+    """Bring the page's top into view when it is drawn anew."""
     st.session_state[_TO_TOP] = True
 
 

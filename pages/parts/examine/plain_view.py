@@ -34,7 +34,7 @@ def show(case: Case, exhibit: Exhibit, who: str, *, withheld: bool) -> None:
         if case.status == "archived":
             markup.note("The case is archived; reopen it to record an opinion.")
         else:
-            statements.opinion_form(exhibit, who)
+            statements.opinion_form(exhibit, who, then=bookmarks.to_top if withheld else lambda: None)
     with right:
         show_frames(case, exhibit, who)
 

@@ -50,8 +50,9 @@ def show_opinions(exhibit: Exhibit) -> None:
         markup.note("No opinion yet.")
 
 
-def opinion_form(exhibit: Exhibit, who: str) -> None:
-    """A plain form: one of three verdicts, and the reasons."""
+def opinion_form(exhibit: Exhibit, who: str, *, then: Callable[[], None] = lambda: None) -> None:
+    """A plain form: one of three verdicts, and the reasons; `then` is called when an opinion was recorded, before the
+    page is drawn anew."""
     store = services.current().store
     # A key of its own for each opinion, so that the form is empty after one was recorded and kept where it was not.
     key = f"opinion_{exhibit.exhibit_id}_{len(store.statements.opinions(exhibit.case_id, exhibit.exhibit_id))}"
@@ -78,6 +79,7 @@ def opinion_form(exhibit: Exhibit, who: str) -> None:
     except StoreError as error:
         markup.problem("The opinion was not recorded", str(error))
         return
+    then()
     st.rerun()
 
 

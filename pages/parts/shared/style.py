@@ -22,6 +22,8 @@ _CSS = """
 :is(.stApp, .stMain) :is(summary, .fw-scroll, [role="tab"], a):focus-visible {
   outline: 2px solid var(--fw-blue); outline-offset: 2px; }
 .stApp .stMainBlockContainer { padding: 4.2rem 2rem 3rem; max-width: 1680px; }
+/* What is drawn anew above must not carry the view along with what stands below it. */
+.stMain { overflow-anchor: none; }
 .stApp [data-testid="stVerticalBlock"] { gap: .7rem; }
 [class*="st-key-case_line_"], [class*="st-key-model_line_"], [class*="st-key-run_line_"],
 [class*="st-key-differ_line_"] {
