@@ -50,8 +50,9 @@ def show(who: str) -> Strips:
         case_id = summary.case.case_id
         place = _show_line(summary, who, hits.get(case_id, [])[:_HITS_A_CASE])
         strips.append((place, first_exhibits.get(case_id, ())))
-        with place:
-            markup.pictures([thumbnails.kept(one.sha256, one.shown_record) for one in strips[-1][1]])
+        if strips[-1][1]:
+            with place:
+                markup.pictures([thumbnails.kept(one.sha256, one.shown_record) for one in strips[-1][1]])
     if found.total > PER_PAGE:
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             _turn("Previous", page - 1, disabled=page == 0, icon=":material/chevron_left:")

@@ -91,6 +91,11 @@ _CSS = """
                                  align-items: center; flex-wrap: nowrap; }
 [class*="st-key-exhibit_row_"]:hover { background: var(--fw-soft); }
 [class*="st-key-exhibit_row_"] > :first-child { flex: 1; min-width: 0; }
+[class*="st-key-exhibit_row_"] [data-testid="stPageLink"] { min-width: 7.4rem; }
+/* The link of a row takes clicks anywhere in it: nothing between the two may be a frame of its own. */
+[class*="st-key-exhibit_row_"] :is([data-testid="stElementContainer"]:has([data-testid="stPageLink"]),
+  [data-testid="stElementContainer"] :has([data-testid="stPageLink"]), [data-testid="stPageLink"],
+  [data-testid="stPageLink"] *) { position: static; }
 [class*="st-key-exhibit_row_"] [data-testid="stPageLink"] a::after { content: ""; position: absolute; inset: 0; }
 [class*="st-key-exhibit_row_"] [data-testid="stButton"] { position: relative; z-index: 1; }
 @media (max-width: 1250px) { .fw-row { grid-template-columns: 6.5rem minmax(7rem, 1fr) minmax(8rem, 1fr); }
