@@ -58,9 +58,12 @@ def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bo
     with _head(case, exhibit, who):
         pass
     plain_view.show(case, exhibit, who, withheld=withheld)
-    evidence_tab, notes_tab, truth_tab, seen_tab = st.tabs(
-        ["Evidence", "Notes and bookmarks", "Ground truth", "Seen before"]
-    )
+    # In a container of their own: were the tabs of the examined exhibit to take their place once an opinion is
+    # recorded, Streamlit would scroll down to them.
+    with st.container(key="plain_tabs"):
+        evidence_tab, notes_tab, truth_tab, seen_tab = st.tabs(
+            ["Evidence", "Notes and bookmarks", "Ground truth", "Seen before"]
+        )
     with evidence_tab:
         evidence_facts.show(exhibit.evidence, player=False)
     with notes_tab:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from detector.cases import AnalysisRecord, Case, Exhibit, ExhibitFilter, GroundTruth, Opinion
 from detector.errors import StoreError
+from pages.parts.analyse import again
 from pages.parts.cases import exhibit_grid, record_list, refiling
 from pages.parts.shared import address, markup, navigation, services, view_log, withholding
 from pages.parts.shared.address import Place
@@ -90,7 +91,9 @@ def _show_exhibit(
     if not records:
         markup.note("No finished analysis yet.")
     if not fixed:
-        refiling.offer(exhibit, who)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            again.offer(exhibit, who)
+            refiling.offer(exhibit, who)
         _describe(exhibit, who)
 
 

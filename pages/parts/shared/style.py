@@ -82,8 +82,9 @@ _CSS = """
 .fw-row > div { min-width: 0; overflow-wrap: anywhere; }
 .fw-row .fw-state { white-space: normal; }
 .fw-row > .fw-note { white-space: pre-line; text-align: right; font-variant-numeric: tabular-nums; }
-:is(.fw-row, .fw-strip) .fw-thumb { display: inline-flex; align-items: center; justify-content: center; width: 6.5rem; height: 4rem;
-            background: var(--fw-soft); border-radius: 3px; overflow: hidden; color: var(--fw-faint); }
+:is(.fw-row, .fw-strip) .fw-thumb { display: inline-flex; align-items: center; justify-content: center;
+  width: 6.5rem; height: 4rem; background: var(--fw-soft); border-radius: 3px; overflow: hidden;
+  color: var(--fw-faint); }
 :is(.fw-row, .fw-strip) .fw-thumb img { width: 100%; height: 100%; object-fit: contain; background: #101418; }
 .fw-strip { display: flex; gap: .3rem; padding-top: .35rem; }
 .fw-strip .fw-thumb { width: 3.6rem; height: 2.4rem; }
