@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from detector.cases import AnalysisRecord, Case, Exhibit
 from detector.errors import StoreError
+from detector.report.wording import count
 from pages.parts.analyse import again
 from pages.parts.cases import case_header, exchange, exports, record_list
 from pages.parts.examine import bookmarks, evidence_facts, plain_view, seen_before, tabs, viewer
@@ -128,7 +129,9 @@ def _choose_record(record: AnalysisRecord, exhibit: Exhibit) -> None:
 
     def describe(record_id: str) -> str:
         item = records[record_id]
-        return f"{item.created_at:%Y-%m-%d %H:%M} UTC · {LABELS[item.label].word} · {', '.join(item.model_ids)}"
+        return (
+            f"{item.created_at:%Y-%m-%d %H:%M} UTC · {LABELS[item.label].word} · {count(len(item.model_ids), 'model')}"
+        )
 
     key = f"record_{record.record_id}"
     st.selectbox(

@@ -16,6 +16,7 @@ from detector.cases.calibration_cases import CaseSet
 from detector.errors import CalibrationError, FramewitnessError
 from detector.registry import CALIBRATIONS_VARIABLE, set_folders
 from pages.parts.cases import custody_log
+from pages.parts.models import model_choice
 from pages.parts.shared import actor, markup, services
 
 _SHIPPED = "As shipped, with the thresholds of the cards"
@@ -61,7 +62,7 @@ def _in_force(choice: Choice | None) -> str:
     by = f"since {choice.chosen_at:%Y-%m-%d %H:%M} UTC, chosen by {choice.chosen_by}"
     if choice.policy is None:
         return f"In force: the calibrations that came with the program, with the thresholds of the cards, {by}."
-    models = ", ".join(one.model_id for one in choice.calibrations)
+    models = ", ".join(model_choice.names_of([one.model_id for one in choice.calibrations]))
     said = f"In force: {choice.set_name} for {models}; {choice.policy.words}; {by}."
     if os.environ.get(CALIBRATIONS_VARIABLE):
         said += f" What {CALIBRATIONS_VARIABLE} names goes before it."

@@ -8,6 +8,7 @@ import streamlit as st
 
 from detector.cases import AnalysisRecord, Exhibit
 from detector.report.wording import count
+from pages.parts.models import model_choice
 from pages.parts.shared import markup, navigation, services, withholding
 from pages.parts.shared.address import Place
 from pages.parts.shared.wording import LABELS, score_text
@@ -49,7 +50,7 @@ def show(records: Sequence[AnalysisRecord], exhibit: Exhibit) -> None:
 def _models(model_ids: Sequence[str]) -> str:
     """The first two, and how many more: Examine names them all."""
     left = len(model_ids) - _NAMED
-    return ", ".join(model_ids[:_NAMED]) + (f" and {left} more" if left > 0 else "")
+    return ", ".join(model_choice.names_of(model_ids[:_NAMED])) + (f" and {left} more" if left > 0 else "")
 
 
 def _line(record: AnalysisRecord, name: str, aside: str, *, withheld: bool = False, here: bool = False) -> None:

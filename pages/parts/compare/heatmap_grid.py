@@ -59,7 +59,7 @@ def show(
             if reason:
                 without.append((name, f"{_reading(faces[place], here)} · {reason}"))
     if drawn and tracked is not None:
-        markup.scale("0", "each model's own scale: its strongest in this video, or 1 for a blend map")
+        markup.scale("0", "each model's own scale: its strongest in this file, or 1 for a blend map")
     if without:
         markup.heading("Without a heatmap of this face")
         markup.facts(without)

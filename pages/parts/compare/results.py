@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,12 +61,19 @@ def gather(exhibit_id: str) -> list[Said]:
 
 def names_of(everything: Sequence[Said]) -> list[str]:
     """Unlike each other: the model alone where all are of one analysis, else with its time; two analyses of one minute
-    differ in the last letters of their ids."""
-    if len({said.record.record_id for said in everything}) == 1:
-        return [said.result.name for said in everything]
-    return [
-        f"{said.result.name} · {said.record.created_at:%Y-%m-%d %H:%M} · …{said.record.record_id[-4:]}"
+    differ in the last letters of their ids; two models of one name by their own ids."""
+    names = Counter((said.record.record_id, said.result.name) for said in everything)
+    known = [
+        said.result.name
+        if names[said.record.record_id, said.result.name] == 1
+        else f"{said.result.name} ({said.result.model_id})"
         for said in everything
+    ]
+    if len({said.record.record_id for said in everything}) == 1:
+        return known
+    return [
+        f"{name} · {said.record.created_at:%Y-%m-%d %H:%M} · …{said.record.record_id[-4:]}"
+        for name, said in zip(known, everything, strict=True)
     ]
 
 

@@ -8,6 +8,7 @@ from detector.analysis.types import Analysis
 from detector.evidence.forensics import FileForensics, Observation, Provenance
 from detector.evidence.forensics.types import GROUPS, FrameFacts
 from detector.evidence.text import revealed
+from detector.report.wording import count
 from pages.parts.examine import packet_chart
 from pages.parts.shared import markup
 from pages.parts.shared.markup import escaped
@@ -108,7 +109,7 @@ def _pictures(frames: FrameFacts, key: str) -> None:
         ("Order of types", frames.pattern[:60]),
         ("How types were found", frames.types.basis),
         ("Packets", f"{packets.count:,}, {packets.smallest_bytes:,} to {packets.largest_bytes:,} bytes"),
-        *[(f"Mean size, {kind}", f"{mean:,.0f} bytes ({count:,})") for kind, count, mean in packets.per_type],
+        *[(f"Mean size, {kind}", f"{mean:,.0f} bytes ({number:,})") for kind, number, mean in packets.per_type],
         (
             "Keyframe distance",
             "one keyframe" if gop is None else f"{gop.shortest:,} to {gop.longest:,} pictures, median {gop.median:g}",
@@ -117,8 +118,8 @@ def _pictures(frames: FrameFacts, key: str) -> None:
     if frames.quantiser is not None:
         rows.append(("Quantiser", f"mean {frames.quantiser.mean:g}; {frames.quantiser.scale}"))
         rows += [
-            (f"Quantiser, {kind}", f"mean {mean:g}, {low:g} to {high:g} over {count:,} pictures")
-            for kind, count, mean, low, high in frames.quantiser.rows
+            (f"Quantiser, {kind}", f"mean {mean:g}, {low:g} to {high:g} over {count(number, 'picture')}")
+            for kind, number, mean, low, high in frames.quantiser.rows
         ]
     else:
         rows.append(("Quantiser", frames.quantiser_reason or "–"))
@@ -148,12 +149,12 @@ def _tables(found: FileForensics, key: str) -> None:
     """Long lists as tables, in which nothing is read as markup."""
     container = found.container
     if container.boxes:
-        count = (
+        shown = (
             f"{len(container.boxes)} of {container.boxes_total:,}"
             if container.boxes_total > len(container.boxes)
             else ""
         )
-        with st.expander(f"Box tree ({count or len(container.boxes)})", icon=":material/account_tree:"):
+        with st.expander(f"Box tree ({shown or len(container.boxes)})", icon=":material/account_tree:"):
             st.dataframe(
                 {
                     "box": [f"{'· ' * box.depth}{revealed(box.type)}" for box in container.boxes],

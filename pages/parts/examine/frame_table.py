@@ -43,8 +43,15 @@ def show(readings: Readings, key: str) -> FaceKey | None:
         selection_mode="single-row",
         column_config={
             **scores,
+            "track_id": "track",
+            "frame_index": st.column_config.NumberColumn("frame", help="Number of the frame in the file, from 0"),
+            "pts": st.column_config.NumberColumn("PTS", help="Time stamp in ticks of the file's time base"),
+            "pts_s": st.column_config.NumberColumn("seconds", format="%.3f"),
             "weight": st.column_config.NumberColumn(format="%.2f", help="Share in the track's score, 0 to 1"),
-            "detection_score": st.column_config.NumberColumn(format="%.2f", help="The face detector's confidence"),
+            "size_px": st.column_config.NumberColumn("face, px", format="%.0f"),
+            "detection_score": st.column_config.NumberColumn(
+                "detector", format="%.2f", help="The face detector's confidence"
+            ),
         },
     )
     chosen = event["selection"]["rows"]

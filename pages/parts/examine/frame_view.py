@@ -109,7 +109,7 @@ def _show_exact(readings: Readings, track_id: int, pts: int) -> None:
     video = readings.analysis.evidence.video
     scores = readings.scores.get((track_id, pts), {})
     rows = [
-        ("Presentation time stamp", f"PTS {pts} × {video.time_base} s"),
+        ("Time stamp in the file", f"PTS {pts} × {video.time_base} s"),
         ("Place", f"examined frame {readings.moments.index(pts) + 1} of {len(readings.moments)} with a face"),
     ]
     rows += [

@@ -115,11 +115,11 @@ def _read(heatmap: Heatmap) -> None:
         )
         return
     if heatmap.scale > 0:
-        markup.scale("0", f"{heatmap.scale:.3g}, strongest in this video")
+        markup.scale("0", f"{heatmap.scale:.3g}, strongest in this file")
         if not heatmap.raw.any():
             markup.note("Nothing in this face moved the model towards “manipulated”, so the map is empty.")
     else:
-        markup.note("No face sampled in this video moved the model towards “manipulated”, so the map is empty.")
+        markup.note("No face sampled in this file moved the model towards “manipulated”, so the map is empty.")
     markup.note("It shows what moved the model's score, not what was altered.")
 
 

@@ -4,13 +4,14 @@ share of the ensemble's result, and why it has no score where it has none. Rows 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from detector.analysis.cue_meaning import CUE_MEANINGS
 from detector.analysis.family import FAMILY_NAMES, FamilyStatement, family_statement, worst_track
 from detector.analysis.types import Analysis, Conclusion, Member, ModelResult, sigmoid
+from detector.measurement.results import Table
 from detector.registry import Thresholds
 from detector.report.language import unmarked
 from detector.report.sensitivity_payload import repeats_text
@@ -141,7 +142,14 @@ def show(analysis: Analysis, decisions: Mapping[str, Thresholds]) -> None:
         said = family_statement(model, analysis.conclusion, model_choice.card_of(model))
         if said is not None:
             markup.heading("Families mistaken for each other", "clips left out of the training · rows: what they were")
-            measurement_table.show_other(said.errors)
+            measurement_table.show_other(_named(said.errors))
+
+
+def _named(errors: Table) -> Table:
+    """The table with families by their names."""
+    names = {str(family): name for family, name in FAMILY_NAMES.items()}
+    rows = tuple((names.get(name, name), cells) for name, cells in errors.rows)
+    return replace(errors, columns=tuple(names.get(name, name) for name in errors.columns), rows=rows)
 
 
 def _head(fused: bool, rests_on: int | None, *, several: bool = False, apart: bool = False) -> str:

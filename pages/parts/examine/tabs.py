@@ -89,7 +89,8 @@ def _show_frame(readings: Readings, exhibit: Exhibit, who: str, here: FaceKey | 
         frame_view.show_face(readings, frame, track_id)
     with right:
         frame_view.show_measurements(readings, track_id, pts)
-        uncertainty_panel.show(readings, frame, track_id)
+        with st.expander("How steady are these scores?", icon=":material/blur_on:"):
+            uncertainty_panel.show(readings, frame, track_id)
     frame_filters.show(exhibit, frame, who)
 
 

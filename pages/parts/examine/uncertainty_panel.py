@@ -20,6 +20,7 @@ def show(readings: Readings, frame: Frame, track_id: int) -> None:
     scored = readings.scores.get((track_id, frame.pts), {})
     offered = [model for model in readings.analysis.models if kind_of(model).heatmaps and model.model_id in scored]
     if not offered:
+        markup.note("No model scored this face from a picture, so there is nothing to repeat.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         asked = [

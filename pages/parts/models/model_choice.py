@@ -31,6 +31,15 @@ def card_of(result: ModelResult) -> ModelCard | None:
     return next((card for card in same if card.model_id == result.model_id), None)
 
 
+def names_of(model_ids: Sequence[str]) -> list[str]:
+    """The names of installed models; the id of one that is not installed, or where the models cannot be listed."""
+    try:
+        known = {card.model_id: card.name for card in cards()}
+    except ModelError:
+        known = {}
+    return [known.get(model_id, model_id) for model_id in model_ids]
+
+
 def decisions(analysis: Analysis) -> dict[str, Thresholds]:
     """Decision thresholds of the analysis's models, for those whose installed weights are still the same; of the one
     that decided by a laboratory's policy those that were in force."""

@@ -193,6 +193,7 @@ _CSS = """
 .fw-confusion td b { display: block; font-size: 1.15rem; }
 .fw-models { font-size: .88rem; }
 .fw-models .fw-gauge { min-width: 4rem; }
+.fw-models:not(.fw-short) { max-width: 72rem; }
 .fw-short th, .fw-short td { padding-top: .13rem; padding-bottom: .13rem; }
 .st-key-moments { gap: .2rem .4rem !important; }
 .st-key-moments button { padding: 0 .45rem; min-height: 1.7rem; }

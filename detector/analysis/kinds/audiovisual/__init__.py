@@ -44,7 +44,7 @@ class AudioVisualKind(Kind):
     one_sided = True
     may_not_apply = True
     frame_scores = False
-    drawn_where = "its windows are drawn on the time line above"
+    drawn_where = "its windows are drawn under Scores over time"
 
     def __init__(self, examine: ExamineSync | None = None) -> None:
         self._examine = examine or _examine

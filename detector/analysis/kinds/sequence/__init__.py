@@ -29,7 +29,7 @@ class SequenceKind(Kind):
     about = "Looks at how what a frame model sees of a face changes from frame to frame; never at sound."
     stage = Stage("sequences", 0.5, "Looking at change over time.")
     may_not_apply = True
-    drawn_where = "its attention over time and its intervals are drawn on the time line above"
+    drawn_where = "its attention and its intervals are drawn under Scores over time"
 
     @override
     def crop_reader(self, model: LoadedModel) -> LoadedModel | None:
