@@ -13,6 +13,7 @@ from pages.parts.cases import (
     case_list,
     custody_log,
     exhibit_grid,
+    exports,
     sign_off,
     store_care,
 )
@@ -82,8 +83,8 @@ def _show_case(case: Case, who: str) -> None:
     with st.container():  # however much it says, the tabs below keep their place, and the open one stays open
         case_header.show(case, who, withheld=len(withheld))
     exhibits = store.exhibits(case.case_id)
-    exhibits_tab, notes_tab, sign_tab, details_tab, log_tab = st.tabs(
-        ["Exhibits", "Notes and bookmarks", "Sign-off", "Details", "Custody log"]
+    exhibits_tab, notes_tab, sign_tab, exports_tab, details_tab, log_tab = st.tabs(
+        ["Exhibits", "Notes and bookmarks", "Sign-off", "Exports", "Details", "Custody log"]
     )
     with exhibits_tab:
         case_exhibits.show(case, who, withheld)
@@ -95,6 +96,8 @@ def _show_case(case: Case, who: str) -> None:
             bookmarks.show(case, exhibits, who, jump=False)
     with sign_tab:
         sign_off.show(case, who)
+    with exports_tab:
+        exports.of_case(case, who, withheld=bool(withheld))
     with details_tab:
         case_details.show(case, who)
     with log_tab:

@@ -9,7 +9,7 @@ from detector.cases import AnalysisRecord, Case, Exhibit
 from detector.errors import StoreError
 from detector.report.wording import count
 from pages.parts.analyse import again
-from pages.parts.cases import case_header, exchange, exports, record_list
+from pages.parts.cases import case_header, record_list
 from pages.parts.examine import bookmarks, evidence_facts, plain_view, seen_before, tabs, viewer
 from pages.parts.shared import actor, address, markup, navigation, services, statements, view_log
 from pages.parts.shared.address import Place
@@ -47,9 +47,6 @@ def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who:
         _choose_record(record, exhibit)
         _compare_link(exhibit, len(readings.analysis.models))
         again.offer(exhibit, who)
-        exports.case_pdf(case)
-        exports.analysis_json(record.record_id)
-        exchange.record_forms(case, record, who)
     viewer.show(readings, record, case, exhibit, who)
 
 

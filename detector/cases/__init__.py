@@ -4,6 +4,7 @@ file that an anchor file beside it watches."""
 from detector.cases.backup import restore
 from detector.cases.drift_log import DriftReport, ModelDrift, drift_of
 from detector.cases.exhibit_list import ExhibitFilter, ExhibitLine, ExhibitPage
+from detector.cases.export_forms import Export, ExportRequest, ExportState, MadeExport
 from detector.cases.home import ANCHOR_VARIABLE
 from detector.cases.notes import NotePlace
 from detector.cases.scored_files import ScoredFiles, Window
@@ -69,6 +70,9 @@ __all__ = [
     "ExhibitFilter",
     "ExhibitLine",
     "ExhibitPage",
+    "Export",
+    "ExportRequest",
+    "ExportState",
     "Facets",
     "Finding",
     "GroundTruth",
@@ -78,6 +82,7 @@ __all__ = [
     "JobRequest",
     "JobState",
     "LabelledAnalysis",
+    "MadeExport",
     "Match",
     "ModelDrift",
     "Note",

@@ -34,6 +34,8 @@ PASSIVE_ACTIONS = frozenset(
         "case_exported",
         "picture_exported",
         "report_rendered",
+        "export_downloaded",
+        "export_removed",
         "favourite_changed",
         "exhibit_fingerprinted",
     }

@@ -31,8 +31,8 @@ def backup_number(manifest: Path) -> int:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The folders of one home: `evidence` originals, `artefacts` content-named results, `spool` results that wait to
-    be imported, `logs` of the workers, `backups` those made by themselves, `calibration` sets and what was made of
-    them."""
+    be imported, `exports` files made to be taken away, `logs` of the workers, `backups` those made by themselves,
+    `calibration` sets and what was made of them."""
 
     home: Path
 
@@ -91,6 +91,11 @@ class Layout:
         return self.home / "spool"
 
     @property
+    def exports(self) -> Path:
+        """The folder of exports: a folder each, by id, with the one file in it."""
+        return self.home / "exports"
+
+    @property
     def calibration(self) -> Path:
         """The folder of calibration sets and of the choice that is in force (see `detector.calibration.in_force`)."""
         return self.home / CALIBRATION_FOLDER
@@ -102,7 +107,7 @@ class Layout:
 
     @property
     def _written(self) -> tuple[Path, ...]:
-        return (self.home, self.evidence, self.artefacts, self.calibration, self.spool, self.logs)
+        return (self.home, self.evidence, self.artefacts, self.calibration, self.spool, self.exports, self.logs)
 
     def make(self) -> None:
         """Create what is missing. Raises StoreError where the folder cannot be written."""

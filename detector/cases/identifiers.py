@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Literal
 
-Kind = Literal["c", "x", "r", "n", "j", "k", "p", "t", "s"]
+Kind = Literal["c", "x", "r", "n", "j", "k", "p", "t", "s", "e"]
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 9  # 45 bits of milliseconds: enough until the year 3084

@@ -151,6 +151,18 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
         then=_fill_search_texts,  # once the tables are there that texts are read from
     ),
+    Migration(
+        "0007_exports",
+        (
+            """CREATE TABLE exports (
+                job_id VARCHAR PRIMARY KEY, case_id VARCHAR NOT NULL, exhibit_id VARCHAR NOT NULL,
+                request_json VARCHAR NOT NULL, author VARCHAR NOT NULL, file_name VARCHAR NOT NULL,
+                state VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL, started_at TIMESTAMP, finished_at TIMESTAMP,
+                attempts INTEGER NOT NULL, worker_deaths INTEGER NOT NULL, message VARCHAR NOT NULL,
+                error_code VARCHAR, sha256 VARCHAR NOT NULL, size_bytes BIGINT NOT NULL, shows_json VARCHAR NOT NULL,
+                signed BOOLEAN NOT NULL, removed_at TIMESTAMP)""",
+        ),
+    ),
 )
 
 

@@ -18,6 +18,7 @@ from detector.cases.backup import back_up
 from detector.cases.bundle import import_bundle
 from detector.cases.calibration_cases import CaseSet, set_from_cases
 from detector.cases.calibration_choice import CalibrationChoice
+from detector.cases.case_copy import CopyLayout, copy_case
 from detector.cases.case_metadata import CaseMetadata
 from detector.cases.chain import STORE_CHAIN, append_event
 from detector.cases.codec import file_sha256
@@ -32,6 +33,7 @@ from detector.cases.entries import (
     storable,
 )
 from detector.cases.export import write_bundle
+from detector.cases.export_table import ExportTable
 from detector.cases.findings import acknowledge
 from detector.cases.home import Layout
 from detector.cases.identifiers import new_id
@@ -59,9 +61,9 @@ _RESULTS = ("frames_examined", "shot_starts_s", "tracks", "models", "conclusion"
 class CaseStore(CaseReader):
     """Safe to share between threads: reads take a cursor each, writes wait for one another.
 
-    `jobs` is the job table; `metadata` keeps status, tags, stars, exhibit names and bookmarks; `statements` opinions,
-    ground truth, signatures and views; `calibration` puts a calibration set in force; `similarity` finds what was seen
-    before; `intake` is the way in for files.
+    `jobs` is the table of analyses, `exports` that of files to take away; `metadata` keeps status, tags, stars, exhibit
+    names and bookmarks; `statements` opinions, ground truth, signatures and views; `calibration` puts a calibration set
+    in force; `similarity` finds what was seen before; `intake` is the way in for files.
     `timestamps` has the logs' newest events stamped by an authority, where one is named.
     `warnings` are plain sentences on what happened at opening. Every method raises StoreError for an id that the store
     does not hold.
@@ -80,6 +82,7 @@ class CaseStore(CaseReader):
         self.timestamps = timestamps
         self.warnings = warnings
         self.jobs = JobTable(database, actor)
+        self.exports = ExportTable(database, layout, actor)
         self.metadata = CaseMetadata(database, actor)
         self.statements = StatementRepository(database, layout, actor, self.verify)
         self.calibration = CalibrationChoice(database, layout, actor)
@@ -98,6 +101,19 @@ class CaseStore(CaseReader):
         who = actor or system_user()
         database, anchor, timestamps, warnings = open_store(layout, who)
         return cls(layout, database, anchor, timestamps, who, warnings)
+
+    def copy_case(self, case_id: str, folder: Path) -> None:
+        """Copy the record of a case to `folder`, for `open_copy` in another process."""
+        self.case(case_id)
+        copy_case(self._database, self.layout, case_id, folder)
+
+    @classmethod
+    def open_copy(cls, home: Path, folder: Path, *, actor: str) -> CaseStore:
+        """The store under `home` as far as `copy_case` copied it: one case, at that moment, with the originals and
+        results of the store. What is written to it is lost with the copy."""
+        layout = CopyLayout(home, folder)
+        database = Database(layout.database)
+        return cls(layout, database, Anchor(layout.anchor), Timestamps(layout.timestamps, database, actor), actor, ())
 
     def __enter__(self) -> CaseStore:
         return self

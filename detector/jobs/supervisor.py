@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Generic, Literal
 
-from detector.cases import CaseStore, Job
-from detector.errors import EvidenceAlteredError, StoreError
+from detector.cases import CaseStore
+from detector.errors import StoreError
 from detector.jobs import spool
 from detector.jobs.process import WorkerProcess
-from detector.jobs.protocol import Task, task_to_dict
-from detector.jobs.recovery import import_result
+from detector.jobs.protocol import task_to_dict
+from detector.jobs.work import J, Work
 
 _log = logging.getLogger(__name__)
 
@@ -42,18 +42,24 @@ class _Message:
     body: dict[str, Any] | None = None
 
 
-class WorkerSupervisor:
+class WorkerSupervisor(Generic[J]):
     """`claim` blocks until a job is claimed for this supervisor; it returns None when the service stops."""
 
     def __init__(
-        self, name: str, store: CaseStore, options: SupervisorOptions, claim: Callable[[WorkerSupervisor], Job | None]
+        self,
+        name: str,
+        store: CaseStore,
+        work: Work[J],
+        options: SupervisorOptions,
+        claim: Callable[[WorkerSupervisor[J]], J | None],
     ) -> None:
         self._store = store
+        self._work: Work[J] = work
         self._options = options
-        self._claim = claim
+        self._claim: Callable[[WorkerSupervisor[J]], J | None] = claim
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._worker: WorkerProcess | None = None
-        self._job: Job | None = None
+        self._job: J | None = None
         self._lock = threading.Lock()
         self._log_path = store.layout.logs / f"{name}.log"
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
@@ -74,12 +80,12 @@ class WorkerSupervisor:
             self._messages.put(_Message("cancel", body={"job_id": job_id}))
 
     @property
-    def job(self) -> Job | None:
+    def job(self) -> J | None:
         """The job in hand with its live progress."""
         with self._lock:
             return self._job
 
-    def assign(self, job: Job) -> None:
+    def assign(self, job: J) -> None:
         """Take charge of a job just claimed; called by `claim`."""
         with self._lock:
             self._job = job
@@ -99,11 +105,10 @@ class WorkerSupervisor:
         if self._worker is not None:
             self._worker.stop(at_once=False)
 
-    def _run(self, job: Job) -> bool:
+    def _run(self, job: J) -> bool:
         """See one job through. False when the service stops meanwhile."""
         worker = self._ready_worker()
-        file = self._store.exhibit(job.exhibit_id).evidence.file
-        worker.send({"type": "run", "task": task_to_dict(Task(job.job_id, file, job.model_ids, job.settings))})
+        worker.send({"type": "run", "task": task_to_dict(self._work.task(job))})
         deadline_s: float | None = None
         while True:
             message = self._next_message(deadline_s)
@@ -113,10 +118,8 @@ class WorkerSupervisor:
                 return True
             if message.kind == "stop":
                 self._drop_worker()
-                if not import_result(self._store, job):
-                    self._store.jobs.requeue(
-                        job.job_id, "The program was closed while it was running.", worker_died=False
-                    )
+                if not self._work.import_result(job):
+                    self._work.requeue(job, "The program was closed while it was running.", worker_died=False)
                 return False
             if message.kind == "cancel":
                 if message.body == {"job_id": job.job_id} and deadline_s is None:
@@ -129,7 +132,7 @@ class WorkerSupervisor:
                 if self._handle_message(job, message.body or {}):
                     return True
 
-    def _handle_message(self, job: Job, message: dict[str, Any]) -> bool:
+    def _handle_message(self, job: J, message: dict[str, Any]) -> bool:
         """Act on a worker's message; True if it ends the job."""
         if message.get("job_id") != job.job_id:
             return False
@@ -145,42 +148,42 @@ class WorkerSupervisor:
                 )
             return False
         if kind == "done":
-            if not import_result(self._store, job):
-                raise StoreError(
-                    f"The result of job {job.job_id} is gone from the spool folder. Run the analysis again."
-                )
+            if not self._work.import_result(job):
+                raise StoreError(f"The result of {job.job_id} is gone from the spool folder. Try again.")
         elif kind == "cancelled":
             self._end_cancelled(job)
         elif kind == "failed":
-            if message["code"] == EvidenceAlteredError.code:
-                sha256 = self._store.exhibit(job.exhibit_id).sha256
-                self._store.intake.report_altered(sha256, message["found_sha256"])
-            self._store.jobs.fail(job.job_id, message["code"], message["message"])
+            self._work.fail(job, message["code"], message["message"], found_sha256=message.get("found_sha256", ""))
+            self._discard(job)
         return kind in ("done", "cancelled", "failed")
 
-    def _worker_died(self, job: Job, worker: WorkerProcess, *, cancelling: bool) -> None:
+    def _worker_died(self, job: J, worker: WorkerProcess, *, cancelling: bool) -> None:
         how = worker.exit_reason()
         self._drop_worker()
-        if import_result(self._store, job):
+        if self._work.import_result(job):
             return
         if cancelling:
             self._end_cancelled(job)
         elif job.worker_deaths + 1 < MOST_WORKER_DEATHS:
-            self._store.jobs.requeue(job.job_id, f"{how} The analysis starts again.", worker_died=True)
+            self._work.requeue(job, f"{how} The {self._work.name} starts again.", worker_died=True)
             time.sleep(RESTART_BACKOFF_S)
         else:
-            self._store.jobs.fail(
-                job.job_id,
+            self._work.fail(
+                job,
                 "worker_died",
-                f"{how} It was the second time with this analysis, so it is not tried again. Examine fewer frames per "
-                f"second, or free some memory; the exhibit is kept. Details are in {worker.log_path}.",
+                f"{how} It was the second time with this {self._work.name}, so it is not tried again. "
+                f"{self._work.advice} Details are in {worker.log_path}.",
             )
+            self._discard(job)
 
-    def _end_cancelled(self, job: Job) -> None:
-        self._store.jobs.cancel(job.job_id)
+    def _end_cancelled(self, job: J) -> None:
+        self._work.cancel(job)
+        self._discard(job)
+
+    def _discard(self, job: J) -> None:
         spool.discard(self._store.layout.spool, job.job_id)
 
-    def _give_up(self, job: Job, error: Exception) -> None:
+    def _give_up(self, job: J, error: Exception) -> None:
         """The service itself failed over a job: say so in the job, and leave the worker in a known state."""
         self._drop_worker()
         if isinstance(error, OSError):
@@ -188,7 +191,8 @@ class WorkerSupervisor:
         code = error.code if isinstance(error, StoreError) else "internal_error"
         said = str(error) if isinstance(error, StoreError) else f"The job service failed ({type(error).__name__})."
         try:
-            self._store.jobs.fail(job.job_id, code, said)
+            self._work.fail(job, code, said)
+            self._discard(job)
         except Exception:
             # The store itself is unusable; the job stays "running" and is queued again at the next start.
             _log.exception("job %s could not be marked failed", job.job_id)

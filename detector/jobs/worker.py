@@ -23,8 +23,8 @@ from detector.errors import CancelledError, EvidenceAlteredError, FramewitnessEr
 from detector.evidence.limits import limit_data, yield_processor
 from detector.evidence.store import unaltered
 from detector.jobs.parent import die_with_parent
-from detector.jobs.protocol import ProgressLike, Runner, Task, decode, encode, task_from_dict
-from detector.jobs.spool import write_result
+from detector.jobs.protocol import ExportMaker, ExportTask, ProgressLike, Runner, Task, decode, encode, task_from_dict
+from detector.jobs.spool import whole_folder, write_result
 
 # Six times what the default models and their libraries take for a small video (2.2 GB).
 MEMORY_BYTES = 14_000_000_000
@@ -52,18 +52,19 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 class Worker:
-    """`runner_path` names a class, MODULE:CLASS, whose instance is a `Runner`; it is made for the first task."""
+    """`runner_path` names a class, MODULE:CLASS, whose instance is a `Runner` or, in a worker for exports, an
+    `ExportMaker`; it is made for the first task."""
 
     def __init__(
         self, runner_path: str, spool_dir: Path, logs_dir: Path, inbox: BinaryIO, outbox: BinaryIO | Any
     ) -> None:
         self._runner_path = runner_path
-        self._runner: Runner | None = None
+        self._runner: Any = None
         self._spool_dir = spool_dir
         self._logs_dir = logs_dir
         self._inbox = inbox
         self._outbox = outbox
-        self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Task | ExportTask] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
 
     def serve(self) -> None:
@@ -85,15 +86,25 @@ class Worker:
         # The service is gone or wants no more: a result now would reach nobody.
         os._exit(0)
 
-    def _attempt(self, task: Task) -> dict[str, Any]:
+    def _work(self, task: Task | ExportTask) -> None:
+        if self._runner is None:
+            self._runner = _made(self._runner_path)
+        report, cancelled = self._reporter(task), lambda: task.job_id in self._cancelled
+        if isinstance(task, ExportTask):
+            maker: ExportMaker = self._runner
+            with whole_folder(self._spool_dir, task.job_id) as folder:
+                maker(task, folder, report, cancelled)
+            return
+        runner: Runner = self._runner
+        with unaltered(task.file):
+            analysis = runner(task, report, cancelled)
+        write_result(self._spool_dir, task.job_id, analysis)
+
+    def _attempt(self, task: Task | ExportTask) -> dict[str, Any]:
         """Run one task to its end, and say how it ended."""
         told = {"job_id": task.job_id}
         try:
-            if self._runner is None:
-                self._runner = _make_runner(self._runner_path)
-            with unaltered(task.file):
-                analysis = self._runner(task, self._reporter(task), lambda: task.job_id in self._cancelled)
-            write_result(self._spool_dir, task.job_id, analysis)
+            self._work(task)
         except CancelledError:
             return {"type": "cancelled", **told}
         except EvidenceAlteredError as error:
@@ -103,15 +114,17 @@ class Worker:
             return {"type": "failed", **told, "code": error.code, "message": str(error)}
         except MemoryError:
             self._log_traceback(task)
-            advice = "Close other programs, or examine fewer frames per second."
+            advice = "Close other programs"
+            advice += "." if isinstance(task, ExportTask) else ", or examine fewer frames per second."
             return {"type": "failed", **told, "code": "out_of_memory", "message": f"Memory ran out. {advice}"}
         except Exception as error:
             log = self._log_traceback(task)
-            said = f"The analysis stopped at a fault in the program ({type(error).__name__}). Details are in {log}."
+            what = "export" if isinstance(task, ExportTask) else "analysis"
+            said = f"The {what} stopped at a fault in the program ({type(error).__name__}). Details are in {log}."
             return {"type": "failed", **told, "code": "internal_error", "message": said}
         return {"type": "done", **told}
 
-    def _reporter(self, task: Task) -> Callable[[ProgressLike], None]:
+    def _reporter(self, task: Task | ExportTask) -> Callable[[ProgressLike], None]:
         def report(progress: ProgressLike) -> None:
             self._send(
                 {
@@ -132,21 +145,20 @@ class Worker:
         except OSError:
             os._exit(1)
 
-    def _log_traceback(self, task: Task) -> Path:
+    def _log_traceback(self, task: Task | ExportTask) -> Path:
         log = self._logs_dir / f"job-{task.job_id}.log"
         # On a full disk the job must still end with its own reason.
         with suppress(OSError):
             self._logs_dir.mkdir(parents=True, exist_ok=True)
             with log.open("a", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(f"{datetime.now(UTC).isoformat()} {task.file.sha256} {','.join(task.model_ids)}\n")
+                stream.write(f"{datetime.now(UTC).isoformat()} {task.described}\n")
                 stream.write(traceback.format_exc() + "\n")
         return log
 
 
-def _make_runner(path: str) -> Runner:
+def _made(path: str) -> Any:
     module, _, name = path.partition(":")
-    runner: Runner = getattr(import_module(module), name)()
-    return runner
+    return getattr(import_module(module), name)()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ def collect(
     verify: bool = True,
     exhibit_ids: Sequence[str] | None = None,
     reader: str = "",
+    pictures: bool = True,
+    step: Callable[[float, str], None] | None = None,
 ) -> CaseRecord:
     """The record of a case as it stands. Reads only: nothing is written to the store. `exhibit_ids` are the exhibits to
     cover, None for all; of the others no analysis is read, and no statement or note on them is in the record.
@@ -41,17 +43,20 @@ def collect(
     the report says that this was not done. Raises StoreError for an unknown case or exhibit, SettingsError where no
     exhibit is chosen; an analysis that cannot be read is in the record as such. Of an exhibit whose scores wait for a
     blind opinion of `reader` (empty: who opened the store) no analysis is read at all, and others' opinions on it are
-    left out.
+    left out. Without `pictures` no frame is chosen and none decoded. `step` is told the part done, 0 to 1, and
+    what is being done; it may raise to end it.
     """
+    tell = step or (lambda _fraction, _what: None)
     case = store.case(case_id)
     every = store.exhibits(case_id)
     chosen = _chosen(every, exhibit_ids)
+    tell(0.0, "Verifying the case.")
     outcome = store.verify(case_id) if verify else None
     illustrator = Illustrator(explainer, models or ())
     events = store.events(case_id)
     received = receivers(events)
     findings = store.findings(case_id)
-    exhibits = []
+    exhibits: list[ExhibitEntry] = []
     withheld = store.statements.withheld_in(case_id, reader)
     for exhibit in every:
         if exhibit.exhibit_id not in chosen:
@@ -69,11 +74,11 @@ def collect(
             except StoreError as error:
                 unreadable.append(UnreadableAnalysis(saved, str(error)))
                 continue
-            frames = tuple(
-                illustrator.illustrate(exhibit.evidence, analysis, frame, original_problem=problem)
-                for frame in strongest_frames(analysis, count=STRONG_FRAMES)
-            )
-            entries.append(AnalysisEntry(saved, analysis, frames, _stored_json(saved)))
+            frames = []
+            for frame in strongest_frames(analysis, count=STRONG_FRAMES) if pictures else ():
+                tell(len(exhibits) / len(chosen), f"Drawing frame {frame.number} of {exhibit.reference}.")
+                frames.append(illustrator.illustrate(exhibit.evidence, analysis, frame, original_problem=problem))
+            entries.append(AnalysisEntry(saved, analysis, tuple(frames), _stored_json(saved)))
         exhibits.append(
             ExhibitEntry(exhibit, tuple(entries), problem, tuple(unreadable), received_by=received_by, findings=about)
         )

@@ -4,7 +4,7 @@ labelled so."""
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from textwrap import wrap
 
 from PIL import Image, ImageDraw
@@ -23,15 +23,23 @@ _PAPER, _INK, _MUTED, _LABEL_PAPER = (255, 255, 255), (16, 20, 24), (91, 101, 11
 
 
 def contact_sheet(
-    evidence: Evidence, analysis: Analysis, illustrator: Illustrator, *, count: int = USUAL_FACES
+    evidence: Evidence,
+    analysis: Analysis,
+    illustrator: Illustrator,
+    *,
+    count: int = USUAL_FACES,
+    step: Callable[[float, str], None] | None = None,
 ) -> bytes:
     """PNG of the `count` strongest faces (fewer where there are fewer), highest score first: the crop, the heatmap
     beside it where `illustrator` can make one (else the reason), time, frame and score below. Equal input gives equal
-    bytes. A file without a scored face gives a sheet that says so."""
-    frames = [
-        illustrator.illustrate(evidence, analysis, frame, original_problem=None)
-        for frame in strongest_frames(analysis, count=count)
-    ]
+    bytes. A file without a scored face gives a sheet that says so. `step` is told the part done, 0 to 1, and what is
+    being drawn."""
+    chosen = strongest_frames(analysis, count=count)
+    frames = []
+    for frame in chosen:
+        if step is not None:
+            step((frame.number - 1) / len(chosen), f"Drawing face {frame.number} of {len(chosen)}.")
+        frames.append(illustrator.illustrate(evidence, analysis, frame, original_problem=None))
     columns = min(_COLUMNS, max(1, len(frames)))
     rows = -(-len(frames) // columns)
     tile = (2 * _SIDE_PX + 4, _SIDE_PX + _TEXT_PX)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -52,15 +52,17 @@ def render_case_html(
     models: Iterable[LoadedModel] | None = None,
     exhibit_ids: Sequence[str] | None = None,
     reader: str = "",
+    step: Callable[[float, str], None] | None = None,
 ) -> bytes:
     """The report of a case as it stands, of all exhibits or of those of `exhibit_ids`, without the scores that wait for
-    a blind opinion of `reader` (empty: who opened the store); the same record gives the same bytes. Raises StoreError
-    for an unknown case or exhibit, SettingsError for an unknown language or no exhibit."""
+    a blind opinion of `reader` (empty: who opened the store); the same record gives the same bytes. `step` is told the
+    part done, 0 to 1, and what is being done. Raises StoreError for an unknown case or exhibit, SettingsError for an
+    unknown language or no exhibit."""
     from detector.explain import Explainer
 
     words_of(language)
     drawn = explainer or Explainer(store.home / "heatmaps")
-    record = collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids, reader=reader)
+    record = collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids, reader=reader, step=step)
     return case_html(record, language=language)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from detector.report.collect import collect
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from detector.explain import Explainer
     from detector.registry import LoadedModel
 
+_COLLECTING = 0.8  # of the time that a report takes
 _REASON = "I stand for this report as it is."
 
 
@@ -33,16 +34,17 @@ def record_for(
     models: Iterable[LoadedModel] | None = None,
     exhibit_ids: Sequence[str] | None = None,
     reader: str = "",
+    step: Callable[[float, str], None] | None = None,
 ) -> CaseRecord:
     """The case as a report of this form needs it: the short one shows no heatmap, so none is drawn for it.
     `exhibit_ids` are the exhibits to cover, None for all. Scores that wait for a blind opinion of `reader` (empty: who
-    opened the store) are left out."""
+    opened the store) are left out. `step` is told the part done, 0 to 1, and what is being done."""
     from detector.explain import Explainer
 
     require_form(form)
     words_of(language)
     drawn = (explainer or Explainer(store.home / "heatmaps")) if form == "full" else None
-    return collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids, reader=reader)
+    return collect(store, case_id, explainer=drawn, models=models, exhibit_ids=exhibit_ids, reader=reader, step=step)
 
 
 def issue_report(
@@ -58,14 +60,17 @@ def issue_report(
     signer: SimpleSigner | None = None,
     stamper: TimeStamper | None = None,
     actor: str = "",
+    step: Callable[[float, str], None] | None = None,
 ) -> bytes:
     """The report of a case, signed where a signer is given, and an event in the case's log that it was made. It covers
     the exhibits `exhibit_ids`, all where None, and shows `actor`, who made it, no scores that wait for an opinion of
-    theirs.
+    theirs. `step` is told the part done, 0 to 1, and what is being done; what it raises ends the making before
+    anything is logged.
 
     Raises StoreError for an unknown case or exhibit, SettingsError for an unknown form or language, where no exhibit is
     chosen, or for a failed time stamp.
     """
+    tell = step or (lambda _fraction, _what: None)
     record = record_for(
         store,
         case_id,
@@ -75,7 +80,9 @@ def issue_report(
         models=models,
         exhibit_ids=exhibit_ids,
         reader=actor,
+        step=lambda fraction, what: tell(_COLLECTING * fraction, what),
     )
+    tell(_COLLECTING, "Typesetting the pages.")
     pdf = typeset(record, form=form, language=language)
     told = {"form": form, "language": language}
     if signer is not None:

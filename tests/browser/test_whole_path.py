@@ -124,10 +124,14 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     shared.get_by_text(f"PTS {_pts(page)} ·").wait_for(timeout=90_000)
     shared.close()
 
-    # The case PDF holds the file's name and hash, the conclusion and its page numbers.
-    page.get_by_test_id("stPopoverButton").filter(has_text="Report").click()
-    with page.expect_download(timeout=ANALYSIS_LIMIT_MS) as download:
-        page.get_by_role("button", name="Case PDF").click()
+    # Signing makes the case PDF too, in the worker; it holds the file's name and hash, the conclusion and its pages.
+    page.get_by_role("link", name="Case").click()
+    page.get_by_role("tab", name="Sign-off").click()
+    page.get_by_role("button", name="Sign and make the report").click()
+    ready = page.get_by_role("button", name="Download").first
+    ready.wait_for(timeout=ANALYSIS_LIMIT_MS)
+    with page.expect_download() as download:
+        ready.click()
     text = _pdf_text(Path(download.value.path()))
     digest = hashlib.sha256(SAMPLE.read_bytes()).hexdigest()
     squeezed = re.sub(r"\s+", "", text)

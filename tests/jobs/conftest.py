@@ -11,6 +11,7 @@ from detector.jobs import JobRequest, JobService
 from tests.cases.records import make_evidence
 
 SCRIPTED = "tests.jobs.runners:Scripted"
+SCRIPTED_MAKER = "tests.jobs.runners:ScriptedMaker"
 
 
 @pytest.fixture

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.analysis.types import Analysis
-from detector.errors import CancelledError, TruncatedFileError
+from detector.cases import CaseStore, MadeExport
+from detector.cases.codec import file_sha256
+from detector.cases.export_forms import LoggedExport
+from detector.errors import CancelledError, StoreError, TruncatedFileError
 from detector.jobs import Task
-from detector.jobs.protocol import ProgressLike
+from detector.jobs.protocol import ExportTask, ProgressLike
+from detector.jobs.spool import write_made
 from tests.cases.records import make_analysis, make_evidence
 
 
@@ -65,6 +69,36 @@ class Scripted:
         if word == "alters":
             task.file.path.write_bytes(b"ALTERS")
         return analysis
+
+
+class ScriptedMaker:
+    """The case's title is a command: `quick`, `gate NAME`, `deaf`, `refused`, `fault`."""
+
+    def __call__(
+        self, task: ExportTask, folder: Path, report: Callable[[ProgressLike], None], cancelled: Callable[[], bool]
+    ) -> None:
+        with CaseStore.open_copy(task.home, task.copy, actor=task.author) as store:
+            word, *rest = store.case(task.request.case_id).title.split()
+            exhibits = tuple(exhibit.exhibit_id for exhibit in store.exhibits(task.request.case_id))
+        steps = 0
+        report(Step(0.0, stage="export"))
+        while word == "gate" and not gate(task.home, rest[0]).exists():
+            steps += 1
+            report(Step(steps / (steps + 50), stage="export"))
+            if cancelled():
+                raise CancelledError("Stopped.")
+            time.sleep(0.02)
+        if word == "deaf":
+            time.sleep(600)
+        elif word == "refused":
+            raise StoreError("The original was changed.")
+        elif word == "fault":
+            raise KeyError("secret detail")
+        path = folder / task.file_name
+        path.write_text(f"made of {task.request.case_id}")
+        told = {"form": task.request.form, "sha256": file_sha256(path)}
+        logged = (LoggedExport("case_exported", told),)
+        write_made(folder, MadeExport(told["sha256"], path.stat().st_size, logged, exhibits, statement="All of it."))
 
 
 class Unmakeable:

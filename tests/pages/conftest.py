@@ -19,8 +19,11 @@ from starlette.testclient import TestClient
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from detector.cases import CaseStore, Job, JobRequest
+from detector.cases import CaseStore, Export, Job, JobRequest
 from detector.errors import StoreError
+from detector.jobs import ExportService, spool
+from detector.jobs.export_maker import ExportMaker
+from detector.jobs.work import ExportWork
 from detector.registry import ModelCard, find_card
 from pages.parts.player import routes as player_routes
 from pages.parts.shared import media, services
@@ -28,6 +31,35 @@ from pages.parts.shared.guard import Guard
 from tests.pages import family, seed
 
 EXAMINER = "A. Tester"
+
+
+class HandMovedExports:
+    """Stands in for the worker that makes exports: `make_all` makes those that wait, here and now."""
+
+    def __init__(self, store: CaseStore) -> None:
+        self.store = store
+
+    def wake(self) -> None: ...
+
+    def cancel(self, job_id: str) -> None:
+        self.store.exports.cancel(job_id)
+
+    def live(self, export: Export) -> Export:
+        return export
+
+    def make_all(self) -> list[Export]:
+        """Make what waits, by the code of the worker; what comes of each, in the order of asking."""
+        work, made = ExportWork(self.store), []
+        while (export := work.claim()) is not None:
+            try:
+                with spool.whole_folder(self.store.layout.spool, export.job_id) as folder:
+                    ExportMaker()(work.task(export), folder, lambda _: None, lambda: False)
+                work.import_result(export)
+            except StoreError as error:
+                work.fail(export, error.code, str(error))
+            spool.discard(self.store.layout.spool, export.job_id)
+            made.append(self.store.exports.get(export.job_id))
+        return made
 
 
 class HandMovedJobs:
@@ -38,6 +70,7 @@ class HandMovedJobs:
         self.requests: dict[str, JobRequest] = {}
         self.authors: list[str] = []
         self.table: dict[str, Job] = {}
+        self.exports = ExportService(store, HandMovedExports(store))  # type: ignore[arg-type]
 
     def start(self) -> None: ...
 

@@ -10,9 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import CaseStore
-from detector.errors import StoreError
 from detector.report.exchange import log_export
-from pages.parts.cases import custody_log, exports
+from pages.parts.cases import custody_log
 from pages.parts.examine import seen_before, timeline
 from pages.parts.examine.bookmarks import Mark
 from pages.parts.shared import markup, services
@@ -181,12 +180,8 @@ def test_seen_before_tells_of_the_same_file_by_itself_and_leads_to_it(
     assert app.query_params["exhibit"] in (again.exhibit_id, [again.exhibit_id])
 
 
-def test_a_bundle_goes_out_and_into_another_store(
-    open_page: OpenPage, seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = exports.bundle_bytes(services.current().store, seeded.case, EXAMINER)
-    newest = services.current().store.events(seeded.case.case_id)[-1]
-    assert (newest.action, newest.actor) == ("case_exported", EXAMINER)
+def test_a_bundle_is_taken_into_another_store(open_page: OpenPage, seeded: Seeded, tmp_path: Path) -> None:
+    content = services.current().store.export_case(seeded.case.case_id, tmp_path / "case.zip").read_bytes()
     services.close_services()
     services.open_services(tmp_path / "elsewhere")
     app = open_page("cases")
@@ -198,11 +193,9 @@ def test_a_bundle_goes_out_and_into_another_store(
     assert ("case_imported", EXAMINER) in [(e.action, e.actor) for e in store.events(seeded.case.case_id)]
 
 
-def test_no_bundle_while_scores_wait_and_other_exports_do_not_count_as_shown(seeded: Seeded) -> None:
+def test_exports_count_as_shown_where_they_hold_the_scores(seeded: Seeded) -> None:
     store = services.current().store
     store.metadata.set_blind_first(seeded.case.case_id, True)
-    with pytest.raises(StoreError, match="has recorded no opinion on E1"):
-        exports.bundle_bytes(store, seeded.case, EXAMINER)
     log_export(store, seeded.case.case_id, "html", "case.html", "ab" * 32, actor=EXAMINER)
     assert store.statements.scores_opened_by(seeded.exhibit.exhibit_id) == ()
     store.statements.give_opinion(seeded.exhibit.exhibit_id, "genuine", author=EXAMINER)

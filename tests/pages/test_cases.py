@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import timestamps
-from pages.parts.cases import exhibit_grid, exports
+from pages.parts.cases import exhibit_grid
 from pages.parts.shared import services, thumbnails
 from tests.cases.authority import Authority
 from tests.cases.records import make_analysis, make_evidence
@@ -167,17 +165,3 @@ def test_a_hostile_title_is_shown_as_text(open_page: OpenPage, opened: services.
     assert r"\*\*x\*\*" in label
     assert r"\[a\]\(b\)" in label
     assert "<script" not in html_of(app)
-
-
-def test_the_bundle_is_a_zip_with_the_analysis(seeded: Seeded) -> None:
-    content = exports.bundle_bytes(services.current().store, seeded.case)
-    with zipfile.ZipFile(io.BytesIO(content)) as bundle:
-        assert bundle.testzip() is None
-        texts = [bundle.read(name) for name in bundle.namelist() if name.endswith(".json")]
-    assert any(seeded.exhibit.sha256.encode() in text for text in texts)
-
-
-def test_download_names_are_safe() -> None:
-    assert exports.file_stem("FW-2026-0001") == "FW-2026-0001"
-    assert exports.file_stem("../../etc/passwd\n") == "etc-passwd"
-    assert exports.file_stem("…") == "case"

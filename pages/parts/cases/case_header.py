@@ -6,7 +6,7 @@ import streamlit as st
 
 from detector.cases import Case
 from detector.errors import StoreError
-from pages.parts.cases import exchange, exports, verification
+from pages.parts.cases import verification
 from pages.parts.shared import markup, services
 from pages.parts.shared.case_words import STATUS
 
@@ -14,17 +14,13 @@ _PROBLEM = "star_problem"
 
 
 def show(case: Case, who: str, *, withheld: int) -> None:
-    """Title and state at the left; star, exports and verification at the right, its outcome below. With scores of
-    `withheld` exhibits held back no copy of the whole record is handed out."""
+    """Title and state at the left; star and verification at the right, its outcome below, and that the scores of
+    `withheld` exhibits are held back."""
     about, actions = st.columns([2, 3], vertical_alignment="center")
     with about:
         markup.title(case.title, f"{case.reference} · {case.examiner or 'no examiner named'}")
     with actions.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         star(case, who)
-        exports.case_pdf(case)
-        if not withheld:
-            exports.case_bundle(case)
-        exchange.case_forms(case, who, withheld=bool(withheld))
         asked = verification.button()
     marks = [(STATUS[case.status][1], "var(--fw-faint)", STATUS[case.status][0])]
     if case.blind_first:
@@ -43,7 +39,7 @@ def show(case: Case, who: str, *, withheld: int) -> None:
     if withheld:
         markup.note(
             f"The scores of {withheld} exhibit{'' if withheld == 1 else 's'} are held back until you record your "
-            "opinion; until then you cannot take away the case bundle, which holds them, and your PDF leaves them out."
+            "opinion; until then exports leave them out for you, and the case bundle, which holds them, is not offered."
         )
     if asked:
         verification.run(case, who)

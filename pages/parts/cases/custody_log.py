@@ -17,7 +17,7 @@ _HASH = re.compile(r"[0-9a-f]{32,}")
 _ALL, _CHANGES, _LOOKS = "All", "Changes", "Looks and copies"
 _ROW_PX, _HEAD_PX, _MOST_ROWS = 31, 34, 16
 # Digests, ids and settings: of use to `verify` and the analysis's own page alone; a bundle has them all.
-_LEFT_OUT = {"record", "settings", "head", "job_id", "record_id", "md5"}
+_LEFT_OUT = {"record", "settings", "head", "job_id", "export_id", "record_id", "md5"}
 _OF_SCORES = {"label", "score", "verdict"}
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from detector.cases import ROLES, Case
+from detector.cases import ROLES, Case, ExportRequest
 from detector.cases.statements import Role, same_person
 from detector.errors import StoreError
+from pages.parts.cases import exports
 from pages.parts.shared import case_words, markup, services
 
 _STATEMENTS = {
@@ -28,6 +29,8 @@ def show(case: Case, who: str) -> None:
         markup.outcome("draw", "var(--fw-blue)", "Signed by the examiner", "A second examiner has not signed yet.")
     else:
         markup.empty("draw", "Not signed yet", "The examiner signs first, then a second examiner, who is someone else.")
+    with st.container():  # there or not, what follows keeps its place
+        exports.signed_reports(case, who)
     signatures = store.statements.signatures(case.case_id)
     for signature in reversed(signatures):
         with st.container(border=True, gap="small", key=f"signature_{signature.signature_id}"):
@@ -53,14 +56,21 @@ def show(case: Case, who: str) -> None:
             statement = st.text_input(
                 "What you stand for", _STATEMENTS[role], max_chars=1000, key=f"sign_text_{case.case_id}_{role}"
             )
-            sent = st.form_submit_button(
-                f"Verify and sign as {markup.plain(who)}", icon=":material/draw:", key=f"sign_do_{case.case_id}"
-            )
+            with st.container(horizontal=True):
+                sent_for_report = st.form_submit_button(
+                    "Sign and make the report",
+                    icon=":material/picture_as_pdf:",
+                    type="primary",
+                    key=f"sign_report_{case.case_id}",
+                )
+                sent = st.form_submit_button(
+                    f"Verify and sign as {markup.plain(who)}", icon=":material/draw:", key=f"sign_do_{case.case_id}"
+                )
         markup.note(
             "The case is verified first and signed only where everything agrees. A signature here is a statement in "
             "the log, bound by hash to the log as it is now; it is not the cryptographic signature of a key."
         )
-    if not sent:
+    if not (sent or sent_for_report):
         return
     try:
         with st.spinner("Verifying…"):
@@ -68,4 +78,6 @@ def show(case: Case, who: str) -> None:
     except StoreError as error:
         markup.problem("Not signed", str(error))
         return
+    if sent_for_report:
+        exports.ask(ExportRequest(case.case_id, "report-full"), who)
     st.rerun()

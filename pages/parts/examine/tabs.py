@@ -8,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from detector.cases import AnalysisRecord, Case, Exhibit
+from pages.parts.cases import exports
 from pages.parts.examine import (
     bookmarks,
     cue_panel,
@@ -48,6 +49,7 @@ def show(readings: Readings, record: AnalysisRecord, case: Case, exhibit: Exhibi
         "Seen before": lambda: seen_before.show(exhibit, withheld=False),
         "Notes": lambda: show_notes(case, exhibit, who, _frame_shown(exhibit, here)),
         "Opinions": lambda: statements.show(case, exhibit, who),
+        "Exports": lambda: exports.of_analysis(case, record, who),
         "Method": lambda: evidence_facts.show_method(readings.analysis, record.record_id),
     }
     if _KEY not in st.session_state:

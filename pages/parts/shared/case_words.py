@@ -87,6 +87,8 @@ EVENT: dict[str, str] = {
     "truth_recorded": "Ground truth recorded",
     "signed": "Signed",
     "report_rendered": "Report made",
+    "export_downloaded": "Export downloaded",
+    "export_removed": "Export removed",
     "drift_measured": "Drift measured",
     "calibration_chosen": "Calibration set put in force",
     "calibration_put_back": "Calibration put back",

@@ -16,7 +16,6 @@ import streamlit as st
 from detector.cases import CaseStore
 from detector.errors import StoreError
 from detector.jobs import JobService
-from pages.parts.cases import video_making
 from pages.parts.validation import running
 
 if TYPE_CHECKING:
@@ -63,7 +62,6 @@ def close_services() -> None:
             return
         closing, _current = _current, None
         try:
-            video_making.stop_all()
             running.stop_all()
             closing.jobs.stop()
         finally:
