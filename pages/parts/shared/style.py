@@ -32,7 +32,7 @@ _CSS = """
     [class*="st-key-differ_line_"]) button {
   justify-content: flex-start; text-align: left; padding: 0; min-height: 1.6rem; }
 @media (max-width: 640px) { :is(.st-key-model_list, .st-key-run_list) { max-height: 42vh; overflow-y: auto; } }
-.stApp button[kind^="primary"] { color: light-dark(#FFFFFF, #0A1219); }
+.stApp button[kind^="primary"]:enabled { color: light-dark(#FFFFFF, #0A1219); }
 .stMultiSelect [data-baseweb="tag"] { background: color-mix(in srgb, var(--fw-blue) 18%, var(--fw-soft)); }
 .stMultiSelect [data-baseweb="tag"] :is(span, svg) { color: var(--fw-text); fill: var(--fw-text); }
 .stMultiSelect [data-baseweb="tag"], .stMultiSelect [data-baseweb="tag"] span { max-width: 100%; }
@@ -118,6 +118,10 @@ _CSS = """
 .fw-states { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .86rem; }
 @media (max-width: 900px) { .fw-line { grid-template-columns: 1fr max-content; }
                             .fw-line .fw-note { text-align: left; } }
+@media (max-width: 640px) { .fw-state { white-space: normal; }
+                            .fw-line { grid-template-columns: minmax(0, 1fr) max-content; }
+                            .fw-line :is(.fw-name, .fw-note) { grid-column: 1 / -1; } }
+.stPlotlyChart :is(.xtick, .ytick, .g-xtitle, .g-ytitle) text { fill: var(--fw-faint) !important; }
 .fw-card { border: 1px solid var(--fw-line); border-left: 5px solid var(--fw-accent); border-radius: 4px;
            padding: .6rem .9rem .6rem; background: var(--fw-soft); }
 .fw-verdict { display: flex; gap: .7rem; }
