@@ -214,6 +214,8 @@ def test_models_of_two_analyses_have_names_unlike_each_other(examined: Seeded) -
     assert len(set(results.names_of(said))) == len(said) == 6
     newest = [one for one in said if one.record.record_id == said[0].record.record_id]
     assert results.names_of(newest) == [one.result.name for one in newest]
+    twins = [replace(one, result=replace(one.result, title="Frame model")) for one in newest[:2]]
+    assert results.names_of(twins) == ["Frame model (tiny)", "Frame model (tiny-time)"]
 
 
 def test_a_specialist_that_was_worse_than_chance_on_real_videos_says_so(

@@ -60,21 +60,18 @@ def gather(exhibit_id: str) -> list[Said]:
 
 
 def names_of(everything: Sequence[Said]) -> list[str]:
-    """Unlike each other: the model alone where all are of one analysis, else with its time; two analyses of one minute
-    differ in the last letters of their ids; two models of one name by their own ids."""
-    names = Counter((said.record.record_id, said.result.name) for said in everything)
-    known = [
-        said.result.name
-        if names[said.record.record_id, said.result.name] == 1
-        else f"{said.result.name} ({said.result.model_id})"
-        for said in everything
-    ]
-    if len({said.record.record_id for said in everything}) == 1:
-        return known
-    return [
-        f"{name} · {said.record.created_at:%Y-%m-%d %H:%M} · …{said.record.record_id[-4:]}"
-        for name, said in zip(known, everything, strict=True)
-    ]
+    """Unlike each other: the model alone of the newest analysis, of older ones with its time; two analyses of one
+    minute differ in the last letters of their ids, two models of one name by their own ids."""
+    newest = max(said.record.record_id for said in everything)
+    named = Counter((said.record.record_id, said.result.name) for said in everything)
+    found = []
+    for said in everything:
+        record, result = said.record, said.result
+        name = result.name if named[record.record_id, result.name] == 1 else f"{result.name} ({result.model_id})"
+        if record.record_id != newest:
+            name += f" · {record.created_at:%Y-%m-%d %H:%M} · …{record.record_id[-4:]}"
+        found.append(name)
+    return found
 
 
 def show_table(shown: Sequence[Said]) -> None:
