@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from detector.settings import AnalysisSettings
@@ -18,11 +16,16 @@ _SAMPLE = "analyse_sample_asked"
 
 def render() -> None:
     """Show the page: evidence, case, models and settings, and the jobs."""
+    filing.collect()
     left, right = st.columns([3, 2], gap="large")
     with left:
         who = actor.required()
         markup.heading("1 · Evidence")
-        named = evidence_choice.choose()
+        if filing.is_storing():
+            filing.show_storing()
+            named = Named()
+        else:
+            named = evidence_choice.choose()
         markup.heading("2 · Case")
         case = case_choice.choose(who)
         markup.heading("3 · How to examine")
@@ -52,18 +55,15 @@ def _offer_start(
         count = f"{len(named.files)} file{'s' if len(named.files) != 1 else ''}"
         markup.target(f"{missing} They go into" if missing else f"{count} into", case.words)
     if start and not missing:
-        filed = filing.file_and_queue(named, lambda: case.resolve(who), model_ids, settings, who)
-        if filed.case_id is not None or not any(isinstance(item.source, Path) for item in named.files):
-            evidence_choice.renew()  # a path that came to nothing stays, to be corrected
-        if filed.case_id is not None:
-            case_choice.settle(filed.case_id)
-        filed.go_on()
+        filing.file_and_queue(named, lambda: case.resolve(who), model_ids, settings, who, settles=True)
 
 
 def _missing(who: str, named: Named, model_ids: tuple[str, ...]) -> str:
     """The next thing that a start waits for, as a sentence; empty where nothing is missing."""
     if not who:
         return "Give your name above first."
+    if filing.is_storing():
+        return "Files are being stored."
     if not named.files:
         return "Choose files first."
     return "" if model_ids else "Choose a model first."
@@ -75,13 +75,14 @@ def _offer_samples(model_ids: tuple[str, ...], settings: AnalysisSettings, who: 
     if not clips:
         return
     markup.heading("Try the sample", "made by this program, so its truth is known")
+    storing = filing.is_storing()
     for clip, column in zip(clips.values(), st.columns(len(clips)), strict=True):
         with column:
             if st.button(
                 f"Analyse the {clip.label} clip",
                 icon=":material/science:",
                 key=f"analyse_sample_{clip.label}",
-                disabled=not model_ids,
+                disabled=not model_ids or storing,
                 width="stretch",
             ):
                 st.session_state[_SAMPLE] = clip.label
@@ -90,7 +91,7 @@ def _offer_samples(model_ids: tuple[str, ...], settings: AnalysisSettings, who: 
             markup.note(clip.truth)
     if who and (asked := st.session_state.pop(_SAMPLE, None)) in clips and model_ids:
         sample = Named((Incoming(clips[asked].path.name, clips[asked].path),))
-        filing.file_and_queue(sample, lambda: case_choice.sample_case(who), model_ids, settings, who).go_on()
+        filing.file_and_queue(sample, lambda: case_choice.sample_case(who), model_ids, settings, who, settles=False)
 
 
 @st.dialog("Who is working here?", on_dismiss=lambda: st.session_state.pop(_SAMPLE, None))

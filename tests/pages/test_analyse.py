@@ -6,16 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.proto.PageLink_pb2 import PageLink
-from streamlit.runtime.scriptrunner import RerunData, RerunException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.testing.v1 import AppTest
 
 from detector.cases import JobRequest
 from detector.evidence import Evidence, StoredFile, examine
 from detector.registry import ModelCard, weights_dir
 from detector.settings import AnalysisSettings
-from pages.parts.analyse import filing
 from pages.parts.models import model_choice
 from pages.parts.shared import intake, services
 from pages.parts.shared.wording import LABELS
@@ -71,7 +69,7 @@ def test_an_unreadable_file_is_refused_with_its_reason_and_leaves_no_case(
     assert not app.exception
     assert "Not examined: holiday.mp4" in html_of(app)
     assert app.text_input(key="analyse_case_title").value == "Kept title"
-    assert app.text_input(key="analyse_path_0").value == str(fake)
+    assert app.text_input(key="analyse_path_1").value == str(fake)
     assert jobs.requests == {}
     store = services.current().store
     assert store.cases() == []
@@ -324,29 +322,31 @@ def test_an_upload_is_queued_once_and_what_was_refused_is_told_until_it_is_dismi
     assert "letter.mp4" not in html_of(app)
 
 
-def test_a_click_elsewhere_waits_until_every_file_is_stored(
-    jobs: HandMovedJobs, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_click_elsewhere_loses_no_file_and_the_next_run_tells_of_all(
+    open_page: OpenPage, jobs: HandMovedJobs, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = tmp_path / "other.mp4"
-    other.write_bytes(clip.read_bytes() + b"tail")
-    asked = RerunException(RerunData())
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.mp4").write_bytes(clip.read_bytes() + name.encode())
+    meanwhile: list[str] = []
 
-    class Bar:
-        def progress(self, *_: object) -> None:
-            raise asked
+    def clicked(stored: StoredFile) -> Evidence:
+        context = get_script_run_ctx()
+        assert context is not None
+        assert context.script_requests is not None
+        context.script_requests.request_stop()  # as a click has the server do, which starts another run
+        meanwhile.append(stored.file_name)
+        return examine(stored)
 
-    monkeypatch.setattr(st, "progress", lambda _: Bar())
-    filed = filing.file_and_queue(
-        intake.Named((intake.Incoming("one.mp4", clip), intake.Incoming("two.mp4", other))),
-        lambda: services.current().store.create_case("c").case_id,
-        ("tiny",),
-        AnalysisSettings(),
-        EXAMINER,
-    )
+    monkeypatch.setattr(intake, "examine", clicked)
+    app = _start_path(open_page("analyse"), folder)
+    assert meanwhile == ["a.mp4", "b.mp4"]
     assert len(jobs.requests) == 2
-    with pytest.raises(RerunException) as raised:
-        filed.go_on()
-    assert raised.value is asked
+    app = app.run()
+    assert not app.exception
+    assert "2 files were filed into" in html_of(app)
+    assert app.button(key="analyse_start").disabled
 
 
 def _finished(app: AppTest, jobs: HandMovedJobs, seeded: Seeded) -> str:

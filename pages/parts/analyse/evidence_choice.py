@@ -46,8 +46,13 @@ def choose() -> Named:
 
 
 def renew() -> None:
-    """Let go of what was named and uploaded: the store has what could be taken in."""
+    """Let go of what was named and uploaded, so that a second start finds nothing to start."""
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+
+
+def put_back(path: str) -> None:
+    """Show a path that came to nothing again, to be corrected; before the widgets are drawn."""
+    st.session_state[f"analyse_path_{st.session_state.get(_ROUND, 0)}"] = path
 
 
 def _name_path(round_: int) -> Named:

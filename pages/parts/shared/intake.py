@@ -55,10 +55,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a path, or a choice of files, came to: files to take in, and what is refused already."""
+    """What a path, or a choice of files, came to: files to take in, and what is refused already. `path` is the path as
+    it was typed, empty for uploads."""
 
     files: tuple[Incoming, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def from_path(text: str) -> Named:
         return _from_folder(text, path.resolve(), root)
     if not path.is_file():
         return _refused(text, "Expected a file or a folder at this path on the server, found nothing. Check the path.")
-    return Named((_incoming(path.name, path, root),))
+    return Named((_incoming(path.name, path, root),), path=text)
 
 
 def _from_folder(text: str, folder: Path, root: Path) -> Named:
@@ -147,7 +149,7 @@ def _from_folder(text: str, folder: Path, root: Path) -> Named:
     if not files and not refusals:
         return _refused(text, "Expected a folder with pictures or videos in it, found no file. Check the path.")
     inside = sorted((path.relative_to(folder).as_posix(), path) for path in files)
-    return Named(tuple(_incoming(name, path, root) for name, path in inside), tuple(refusals))
+    return Named(tuple(_incoming(name, path, root) for name, path in inside), tuple(refusals), text)
 
 
 def _incoming(name: str, path: Path, root: Path) -> Incoming:
