@@ -56,6 +56,29 @@ def test_statements_are_taken_down(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "seen", *case).startswith("encoder fingerprint\t1 of 1 exhibits")
 
 
+def test_who_has_given_no_opinion_is_told_no_scores(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with CaseStore.open(home) as store:
+        (case_id,) = (line.case.case_id for line in store.cases())
+        store.metadata.set_blind_first(case_id, True)
+        store.statements.give_opinion(store.exhibits(case_id)[0].exhibit_id, "genuine", author="Ada")
+    for who, analyses, opinions in (("Ada", 1, 1), ("Bea", 0, 0)):
+        shown = json.loads(said(capsys, "show", "LAB-1", "--author", who))
+        assert (len(shown["analyses"]), len(shown["opinions"])) == (analyses, opinions)
+    out = home.parent / "case.zip"
+    said(capsys, "export", "LAB-1", "--out", str(out), "--author", "Bea", status=1)
+    said(capsys, "export", "LAB-1", "--out", str(out), "--author", "Ada")
+
+
+def test_an_exhibit_is_filed_in_another_case(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with CaseStore.open(home) as store:
+        store.create_case("Other matter", reference="LAB-2")
+    moved = told(capsys, "refile", "--case", "LAB-1", "--to", "LAB-2", "--reason", "mixed up", "--author", "Bea")
+    assert moved["reference"] == "E1"
+    assert [one["exhibit_id"] for one in json.loads(said(capsys, "show", "LAB-2"))["exhibits"]] == [moved["exhibit_id"]]
+    assert main(["cases", "verify", "--all"]) == 0
+    assert "by Bea" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("home")
 def test_search_filter_and_archive(capsys: pytest.CaptureFixture[str]) -> None:
     said(capsys, "note", "--case", "LAB-1", "lips \x1b[31m late")

@@ -111,6 +111,23 @@ def test_an_exhibit_is_described_and_a_taken_reference_is_refused(
     assert "phone &lt;of&gt; the witness" in html_of(open_page("cases", case=seeded.case.case_id))
 
 
+def test_an_exhibit_in_the_wrong_case_is_filed_in_another_from_its_details(open_page: OpenPage, seeded: Seeded) -> None:
+    store, exhibit_id = services.current().store, seeded.exhibit.exhibit_id
+    other = store.create_case("The right one")
+    app = open_page("cases", case=seeded.case.case_id, exhibit=exhibit_id)
+    app.selectbox(key=f"refile_{exhibit_id}_to").set_value(other.case_id)
+    app.button(key=f"refile_{exhibit_id}_do").click().run()
+    assert "A reason is needed" in html_of(app)
+    app.text_input(key=f"refile_{exhibit_id}_reason").set_value("handed in for <that>")
+    app.button(key=f"refile_{exhibit_id}_do").click().run()
+    assert not app.exception
+    assert store.exhibit(exhibit_id).case_id == other.case_id
+    assert app.query_params["case"] in (other.case_id, [other.case_id])
+    (gone,) = store.refilings(seeded.case.case_id)
+    assert (gone.author, gone.reason) == (EXAMINER, "handed in for <that>")
+    assert "handed in for &lt;that&gt;" in html_of(open_page("cases", case=seeded.case.case_id))
+
+
 def test_two_people_sign_and_the_same_person_cannot_sign_twice(open_page: OpenPage, seeded: Seeded) -> None:
     case_id = seeded.case.case_id
     first = open_page("cases", who="Ada", case=case_id)

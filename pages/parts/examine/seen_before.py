@@ -25,17 +25,18 @@ def banner(exhibit: Exhibit) -> None:
     # Pictures of the same bytes are alike, which says nothing more.
     same = {one.exhibit_id for one in found.same_file}
     alike = [one for one in found.alike_pictures if one.exhibit_id not in same]
-    told = [_where("the same file", found.same_file)] if same else []
-    told += [_where("alike pictures", alike)] if alike else []
+    told = [_where("the same file", found.same_file, exhibit)] if same else []
+    told += [_where("alike pictures", alike, exhibit)] if alike else []
     if told:
         markup.states([("content_copy", "var(--fw-blue)", f"Seen before: {'; '.join(told)}. More under Seen before.")])
 
 
-def _where(what: str, matches: Sequence[Match]) -> str:
+def _where(what: str, matches: Sequence[Match], exhibit: Exhibit) -> str:
     """The first match by its case and file name, and how many more."""
     more = len(matches) - 1
     others = f" and {more} more {'exhibit' if more == 1 else 'exhibits'}" if more else ""
-    return f"{what} in {matches[0].case_reference} ({matches[0].file_name}){others}"
+    where = "this case" if matches[0].case_id == exhibit.case_id else matches[0].case_reference
+    return f"{what} in {where} ({matches[0].file_name}){others}"
 
 
 def show(exhibit: Exhibit, *, withheld: bool) -> None:
