@@ -36,6 +36,8 @@ def keep_analysis(folder: Path, analysis: Analysis) -> tuple[Artefact, ...]:
 def load_analysis(files: Sequence[Artefact], stored_path: Path) -> Analysis:
     """Read back what `keep_analysis` wrote. Raises StoreError where a file is missing or is not what was written."""
     by_kind = {kept.kind: kept for kept in files}
+    if "analysis" not in by_kind:
+        raise StoreError("The record names no file of its analysis. Verify the case, and restore it from a backup.")
     for kept in files:
         _check(kept)
     landmarks = load_landmarks(by_kind["landmarks"].path) if "landmarks" in by_kind else None

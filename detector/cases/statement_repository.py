@@ -16,7 +16,7 @@ from detector.cases.entries import case_of, record_entry, require_exhibit, requi
 from detector.cases.home import Layout
 from detector.cases.identifiers import new_id
 from detector.cases.records import read_analyses, read_case, read_rows
-from detector.cases.refiling import TAKEN_OVER
+from detector.cases.refiling import TAKEN_OVER, refilings
 from detector.cases.statements import (
     ROLES,
     TRUTHS,
@@ -103,6 +103,17 @@ class StatementRepository:
     def withheld_in(self, case_id: str, reader: str) -> frozenset[str]:
         """The exhibits of a case whose scores must not be told to `reader` yet (`scores_withheld`)."""
         return self._read(lambda cursor: frozenset(withheld_from(cursor, self._who(reader), case_id)), case_id)
+
+    def withheld_in_log(self, case_id: str, reader: str) -> frozenset[str]:
+        """The exhibits that a case's log tells of and whose scores must not be told to `reader` yet: those of the case,
+        and those that were filed in another case and wait there."""
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> frozenset[str]:
+            own = withheld_from(cursor, self._who(reader), case_id)
+            gone = {one.exhibit_id for one in refilings(read_events(cursor, case_id))}
+            return frozenset(own) | (gone & withheld_from(cursor, self._who(reader)).keys() if gone else set())
+
+        return self._read(read, case_id)
 
     def withheld_files(self, reader: str) -> frozenset[str]:
         """SHA-256 of every file whose scores must not be told to `reader` yet, in whatever case (`scores_withheld`)."""

@@ -341,8 +341,8 @@ class CaseStore(CaseReader):
         """Write the whole case, and whether it verified, as a zip whose manifest lists the SHA-256 of every member (see
         `export`); the log keeps the zip's own SHA-256. Raises StoreError where scores, which it holds, wait for a blind
         opinion of `author`."""
-        if waiting := self.statements.withheld_in(case_id, author):
-            names = ", ".join(one.reference for one in self.exhibits(case_id) if one.exhibit_id in waiting)
+        if waiting := self.statements.withheld_in_log(case_id, author):
+            names = ", ".join(self.exhibit(exhibit_id).reference for exhibit_id in sorted(waiting))
             raise StoreError(
                 f"The case is examined blind first, and {storable(author) or self._actor} has recorded no opinion on "
                 f"{names} yet. The bundle holds all scores and was not written. Record an opinion first, under the "

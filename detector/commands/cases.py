@@ -142,6 +142,7 @@ def _show(args: argparse.Namespace) -> int:
             "truths": [asdict(one) for one in store.statements.truths(case.case_id)],
             "signatures": [asdict(one) for one in store.statements.signatures(case.case_id)],
             "findings": [asdict(one) for one in store.findings(case.case_id)],
+            "refiled": [asdict(one) for one in store.refilings(case.case_id)],
             "events": len(store.events(case.case_id)),
             "head": asdict(store.head(case.case_id)),
         }

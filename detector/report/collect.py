@@ -105,6 +105,7 @@ def collect(
         truths=tuple(one for one in store.statements.truths(case_id) if one.exhibit_id in chosen),
         signatures=tuple(store.statements.signatures(case_id)),
         sign_off=store.statements.sign_off(case_id),
+        withheld_elsewhere=bool(store.statements.withheld_in_log(case_id, reader) - withheld),
         left_out=tuple(
             ExhibitEntry(one, withheld=one.exhibit_id in withheld) for one in every if one.exhibit_id not in chosen
         ),

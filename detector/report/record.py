@@ -124,11 +124,13 @@ class CaseRecord:
     signatures: tuple[Signature, ...] = ()
     sign_off: SignOff | None = None
     left_out: tuple[ExhibitEntry, ...] = ()
+    withheld_elsewhere: bool = False
 
     @property
     def scores_withheld(self) -> bool:
-        """Scores of at least one exhibit of the case wait for a blind opinion."""
-        return any(entry.withheld for entry in (*self.exhibits, *self.left_out))
+        """Scores of at least one exhibit of the case, or of one that was filed in another case and of whose analyses
+        the log tells (`withheld_elsewhere`), wait for a blind opinion."""
+        return self.withheld_elsewhere or any(entry.withheld for entry in (*self.exhibits, *self.left_out))
 
     @property
     def analysis_count(self) -> int:

@@ -10,6 +10,7 @@ from detector.cases import CaseStore, Exhibit, JobRequest
 from detector.cases.refiling import receivers
 from detector.cases.verify_case import verify as verify_archive
 from detector.errors import StoreError
+from detector.report import collect
 from tests.cases.records import make_analysis, make_evidence
 
 
@@ -94,6 +95,19 @@ def test_both_cases_go_out_verify_alone_and_go_into_another_store(
         other.import_case(bundles[1])
         with pytest.raises(StoreError, match="exported before"):
             other.import_case(older)
+
+
+def test_the_log_that_it_left_tells_no_scores_that_wait_in_the_other_case(
+    store: CaseStore, wrong: Exhibit, right: str, tmp_path: Path
+) -> None:
+    store.metadata.set_blind_first(right, True)
+    store.refile(wrong.exhibit_id, right, "another matter")
+    waits = {who: store.statements.withheld_in_log(wrong.case_id, who) for who in ("Ada", "Bea")}
+    assert waits == {"Ada": frozenset(), "Bea": {wrong.exhibit_id}}
+    with pytest.raises(StoreError, match="Bea has recorded no opinion on P-7"):
+        store.export_case(wrong.case_id, tmp_path / "case.zip", author="Bea")
+    assert collect(store, wrong.case_id, reader="Bea", verify=False).scores_withheld
+    assert not collect(store, wrong.case_id, reader="Ada", verify=False).scores_withheld
 
 
 def test_a_log_that_tells_only_one_half_of_it_is_found(store: CaseStore, wrong: Exhibit, right: str) -> None:

@@ -43,7 +43,7 @@ def show(case: Case) -> None:
         event for event in reversed(events) if kind == _ALL or (event.action in PASSIVE_ACTIONS) == (kind == _LOOKS)
     ]
     names = {exhibit.exhibit_id: exhibit.reference for exhibit in store.exhibits(case.case_id)}
-    hidden = withholding.withheld(case)
+    hidden = withholding.withheld_in_log(case)
     st.dataframe(
         rows(shown, names, hidden),
         hide_index=True,

@@ -16,6 +16,11 @@ def withheld(case: Case) -> frozenset[str]:
     )
 
 
+def withheld_in_log(case: Case) -> frozenset[str]:
+    """Those and the ones that were filed in another case and wait there: of all of them the log tells."""
+    return services.current().store.statements.withheld_in_log(case.case_id, actor.name())
+
+
 def is_withheld(exhibit_id: str) -> bool:
     """Whether this exhibit is one of them. Raises StoreError for one that the store does not hold."""
     return services.current().store.statements.scores_withheld(exhibit_id, actor.name())
