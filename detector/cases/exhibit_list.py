@@ -64,7 +64,8 @@ _LINES = """
                 CASE WHEN waits THEN NULL ELSE opinion END AS opinion,
                 CASE WHEN waits THEN NULL ELSE opinion_by END AS opinion_by),
             CASE WHEN label IS NULL THEN 'none' WHEN waits THEN 'withheld' ELSE label END AS finding,
-            CASE WHEN job IN ('running', 'queued') THEN job WHEN coalesce(signed, false) THEN 'signed'
+            CASE WHEN job = 'running' THEN job WHEN job IN ('queued', 'paused') THEN 'queued'
+                WHEN coalesce(signed, false) THEN 'signed'
                 WHEN label IS NULL AND job = 'failed' THEN 'failed' WHEN label IS NULL THEN 'not_analysed'
                 WHEN waits OR opinion_count = 0 THEN 'waiting_for_opinion' ELSE 'examined' END AS state
         FROM every)

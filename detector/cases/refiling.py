@@ -171,9 +171,11 @@ def _refuse(cursor: duckdb.DuckDBPyConnection, exhibit: dict[str, Any], source: 
                 f"The case {case.reference} is signed, and its signatures stand for the exhibits that it has. Nothing "
                 "was changed: add the file to the right case as an exhibit of its own, and say so in a note in both."
             )
-    active = "SELECT 1 FROM jobs WHERE exhibit_id = ? AND state IN ('queued', 'running')"
+    active = "SELECT 1 FROM jobs WHERE exhibit_id = ? AND state IN ('queued', 'paused', 'running')"
     if cursor.execute(active, [exhibit["exhibit_id"]]).fetchone():
-        raise StoreError("An analysis of this exhibit is queued or running. Wait for it, or cancel it, and try again.")
+        raise StoreError(
+            "An analysis of this exhibit is queued, paused or running. Wait for it, or cancel it, and try again."
+        )
     findings = read_findings(cursor, source.case_id)
     if any(one.exhibit_id == exhibit["exhibit_id"] and one.acknowledged_by is None for one in findings):
         raise StoreError(

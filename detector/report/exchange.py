@@ -92,9 +92,13 @@ def require_shown(store: CaseStore, request: ExportRequest, reader: str = "") ->
         raise SettingsError(f"There is no form {request.form!r} of this.")
     if request.record_id:
         require_opinion(store, store.record(request.record_id).exhibit_id, reader)
-    elif request.form == "bundle":
-        for exhibit in store.exhibits(request.case_id):
-            require_opinion(store, exhibit.exhibit_id, reader)
+        return
+    waiting = store.statements.withheld_in_log(request.case_id, reader)
+    if request.form != "bundle":
+        # The log also tells of what was filed in another case, which a worker's copy of this one cannot leave out.
+        waiting -= store.statements.withheld_in(request.case_id, reader)
+    for exhibit_id in sorted(waiting):
+        require_opinion(store, exhibit_id, reader)
 
 
 def case_form(

@@ -76,6 +76,9 @@ def test_an_exhibits_state_is_how_far_its_examination_is(store: CaseStore, exhib
     assert states() == ["examined", "waiting_for_opinion", "waiting_for_opinion", "not_analysed"]
     job = store.jobs.add(JobRequest(exhibits[3].exhibit_id, ("frame-a",)))
     assert states()[3] == "queued"
+    store.jobs.pause([job.job_id])
+    assert states()[3] == "queued"
+    store.jobs.resume([job.job_id])
     assert store.jobs.claim() is not None
     assert states()[3] == "running"
     store.jobs.fail(job.job_id, "evidence", "It cannot be read.")

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from detector.cases import CaseStore, Exhibit, JobRequest
+from detector.cases import CaseStore, Exhibit, ExportRequest, JobRequest
 from detector.cases.refiling import receivers
 from detector.cases.verify_case import verify as verify_archive
 from detector.errors import StoreError
 from detector.report import collect
+from detector.report.exchange import require_shown
 from tests.cases.records import make_analysis, make_evidence
 
 
@@ -106,6 +107,8 @@ def test_the_log_that_it_left_tells_no_scores_that_wait_in_the_other_case(
     assert waits == {"Ada": frozenset(), "Bea": {wrong.exhibit_id}}
     with pytest.raises(StoreError, match="Bea has recorded no opinion on P-7"):
         store.export_case(wrong.case_id, tmp_path / "case.zip", author="Bea")
+    with pytest.raises(StoreError, match="Bea has recorded no opinion"):
+        require_shown(store, ExportRequest(wrong.case_id, "html"), "Bea")
     assert collect(store, wrong.case_id, reader="Bea", verify=False).scores_withheld
     assert not collect(store, wrong.case_id, reader="Ada", verify=False).scores_withheld
 
@@ -133,7 +136,8 @@ def test_what_cannot_be_filed_elsewhere_stays_and_is_told_what_to_do(
     refused("is closed")
     store.metadata.set_status(wrong.case_id, "open")
     job = store.jobs.add(JobRequest(wrong.exhibit_id, ("frame-a",)))
-    refused("queued or running")
+    store.jobs.pause([job.job_id])
+    refused("queued, paused or running")
     store.jobs.cancel(job.job_id)
     first = store.exhibits(right)[0]
     store.metadata.name_exhibit(first.exhibit_id, reference="P-7")
