@@ -58,6 +58,19 @@ class Explainer:
     ) -> None:
         self._cache = ArrayCache(cache_dir)
         self._frame_at, self._frame_before = frame_at, frame_before
+        self._newest: tuple[str, Frame] | None = None
+
+    def frame(self, evidence: Evidence, pts: int) -> Frame:
+        """The frame at exactly `pts`; the one that was asked for last is decoded once. Raises EvidenceError where it
+        does not decode."""
+        from detector.evidence import frame_at
+
+        kept = self._newest  # one look, since other threads may put another there
+        if kept is not None and (kept[0], kept[1].pts) == (evidence.file.sha256, pts):
+            return kept[1]
+        found = (self._frame_at or frame_at)(evidence, pts)
+        self._newest = evidence.file.sha256, found
+        return found
 
     def heatmap(
         self, evidence: Evidence, analysis: Analysis, model: LoadedModel, *, track_id: int, pts: int
@@ -172,7 +185,7 @@ class Explainer:
         from detector.explain.uncertainty import uncertainty_of
 
         tracked = _find(evidence, analysis, track_id, pts)
-        image = self._frame(evidence, pts).image
+        image = self.frame(evidence, pts).image
         landmarks = tracked.face.landmarks
 
         def cut(box: Box) -> NDArray[np.uint8]:
@@ -226,7 +239,7 @@ class Explainer:
                 f"{model.card.model_id} levels the eyes of its crops, but this analysis was read without its landmarks."
                 " Read it with them."
             )
-        frame = self._frame(evidence, tracked.pts)
+        frame = self.frame(evidence, tracked.pts)
         return crop_face(frame.image, tracked.face.bbox_xyxy_px, tracked.face.landmarks, spec)
 
     def _crop_before(
@@ -280,11 +293,6 @@ class Explainer:
     ) -> dict[str, Any]:
         face = {"track": track_id, "pts": tracked.pts, "bbox": list(tracked.face.bbox_xyxy_px)}
         return {**self._key(evidence, analysis, model), **face}
-
-    def _frame(self, evidence: Evidence, pts: int) -> Frame:
-        from detector.evidence import frame_at
-
-        return (self._frame_at or frame_at)(evidence, pts)
 
     def _key(self, evidence: Evidence, analysis: Analysis, model: LoadedModel) -> dict[str, Any]:
         return {

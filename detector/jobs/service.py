@@ -159,8 +159,8 @@ class ExportService:
         """The export with its live progress. Raises StoreError for an unknown one."""
         return self.queue.live(self._store.exports.get(job_id))
 
-    def find(self, case_id: str, exhibit_id: str | None = None) -> list[Export]:
-        """Those of a case, or of one exhibit of it, newest first, with their live progress."""
+    def find(self, case_id: str | None, exhibit_id: str | None = None) -> list[Export]:
+        """Those of a case, of one exhibit, or of one exhibit of a case, newest first, with their live progress."""
         found = self._store.exports.find(case_id=case_id, exhibit_id=exhibit_id)
         return [self.queue.live(export) for export in reversed(found)]
 

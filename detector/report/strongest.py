@@ -157,7 +157,8 @@ class Illustrator:
         from detector.evidence import frame_at
 
         try:
-            image = frame_at(evidence, frame.pts).image
+            decode = frame_at if self._explainer is None else self._explainer.frame  # which the heatmap needs again
+            image = decode(evidence, frame.pts).image
         except (FramewitnessError, OSError) as error:
             return replace(frame, missing=(f"No picture: the frame does not decode ({error}).",))
         drawn = replace(
@@ -170,18 +171,17 @@ class Illustrator:
     def _with_heatmap(self, evidence: Evidence, analysis: Analysis, frame: StrongFrame) -> StrongFrame:
         if self._explainer is None:
             return replace(frame, missing=("No heatmap was asked for.",))
-        from detector.explain import hide_test, overlay
-        from detector.registry import FrameModel, expect
+        from detector.explain import overlay
 
         try:
             model = self._model(frame.model_id, analysis)
             heatmap = self._explainer.heatmap(evidence, analysis, model, track_id=frame.track_id, pts=frame.pts)
+            test = self._explainer.heat_test(evidence, analysis, model, heatmap) if heatmap.scale > 0 else None
         except (FramewitnessError, OSError, RuntimeError) as error:
             return replace(frame, missing=(f"No heatmap: {error}",))
         with_crop = replace(frame, crop_jpeg=crop_picture(heatmap.crop))
-        if heatmap.scale <= 0:
+        if test is None:
             return replace(with_crop, missing=("No heatmap: no sampled face moved the model towards “manipulated”.",))
-        test = hide_test(expect(model, FrameModel), heatmap)
         return replace(
             with_crop,
             overlay_jpeg=crop_picture(overlay(heatmap, _OPACITY)),

@@ -90,6 +90,17 @@ def analysis() -> Analysis:
     )
 
 
+def test_the_frame_that_is_shown_and_explained_is_decoded_once(tmp_path: Path, analysis: Analysis) -> None:
+    frames = Frames()
+    explainer = Explainer(tmp_path, frame_at=frames)
+    shown = explainer.frame(analysis.evidence, 7)
+    explainer.heatmap(analysis.evidence, analysis, make_model(), track_id=0, pts=7)
+    assert frames.asked[0] == 7
+    assert frames.asked[1] != 7
+    assert explainer.frame(analysis.evidence, 8).pts == 8
+    assert shown.pts == 7
+
+
 def test_magnitudes_are_those_of_grad_cam() -> None:
     crop = np.full((32, 32, 3), 40, np.uint8)
     crop[:16, :16, 0] = 220

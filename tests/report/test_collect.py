@@ -20,8 +20,8 @@ from torch import nn
 from detector.analysis.types import Analysis, Conclusion, FrameScore, ModelResult, Reason, TrackScore
 from detector.cases import AnalysisRecord, CaseStore
 from detector.errors import ModelError, SettingsError, StoreError
-from detector.evidence import Evidence, examine, frame_times, ingest
-from detector.explain import Heatmap
+from detector.evidence import Evidence, Frame, examine, frame_at, frame_times, ingest
+from detector.explain import Heatmap, HeatTest, hide_test
 from detector.faces.types import FaceTrack, TrackedFace
 from detector.registry import FrameModel
 from detector.report import collect, issue_report, render_case_pdf, typeset
@@ -47,6 +47,12 @@ class FakeExplainer:
             raise self.failure
         raw = np.tile(np.linspace(0, self.peak, 64, dtype=np.float32), (64, 1))
         return Heatmap(raw, np.ascontiguousarray(astronaut()[60:124, 180:244]), FACE, 0.0, 0.02, "frame-b0", "blocks.6")
+
+    def frame(self, evidence: Evidence, pts: int) -> Frame:
+        return frame_at(evidence, pts)
+
+    def heat_test(self, evidence: Evidence, analysis: Analysis, model: FrameModel, heatmap: Heatmap) -> HeatTest:
+        return hide_test(model, heatmap)
 
 
 @dataclass

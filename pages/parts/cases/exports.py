@@ -104,7 +104,8 @@ def _listed(
     """The exports, newest first. Polls only while one waits or is being made."""
 
     def find() -> Sequence[Export]:
-        found = services.current().jobs.exports.find(case.case_id, exhibit_id)
+        # Those of an exhibit that was filed in another case before, too.
+        found = services.current().jobs.exports.find(None if exhibit_id else case.case_id, exhibit_id)
         if reports_since is None:
             return found
         reports = {one.key for one in REPORT_FORMS}
@@ -133,7 +134,7 @@ def _heading(found: Sequence[Export]) -> None:
     store = services.current().store
     taken = store.exports.size_bytes()
     kept = sum(export.kept for export in found)
-    markup.heading("Exports", f"{kept} kept · {size_text(taken)} of {size_text(ROOM_BYTES)} in use in this store")
+    markup.heading("Exports", f"{kept} kept · {taken / 1e9:.1f} of {ROOM_BYTES / 1e9:g} GB in use in this store")
     if not found:
         markup.empty("ios_share", "No exports yet", "What is made is kept here, with its SHA-256, until it is removed.")
 
