@@ -45,7 +45,7 @@ EVERYONE = {"errors", "settings"}
 DISPATCH = {"cli", "commands", "__main__"}
 MAX_LINES = 450
 # What is run without this program cannot be split.
-STANDS_ALONE = {"verify_case.py": 580}
+STANDS_ALONE = {"verify_case.py": 590}
 MODULES = sorted((ROOT / "detector").rglob("*.py"))
 ALL_MODULES = [*MODULES, *sorted((ROOT / "pages").rglob("*.py")), ROOT / "app.py"]
 

@@ -1,4 +1,5 @@
-"""Metadata that keep a case in order: its status, tags and stars, names for its exhibits, and bookmarks in them."""
+"""Metadata that keep a case in order: its status, tags and stars, who asked what of whom, names for its exhibits and
+how they came, and bookmarks in them."""
 
 from __future__ import annotations
 
@@ -79,6 +80,56 @@ class CaseMetadata:
             return {"favourite_of": sorted(others | ({who} if favourite else set()))}
 
         return self._change(case_id, "favourite_changed", change, author)
+
+    def set_mandate(
+        self, case_id: str, *, laboratory: str = "", client: str = "", question: str = "", author: str = ""
+    ) -> Case:
+        """Which laboratory examines for which client, and the question in the client's words; each may be empty."""
+        who = storable(author) or self._actor
+        told = {"laboratory": storable(laboratory), "client": storable(client), "question": storable(question)}
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> Case:
+            case = require_open(cursor, case_id)
+            before = {"laboratory": case.laboratory, "client": case.client, "question": case.question}
+            if before == told:
+                return case
+            cursor.execute("DELETE FROM mandates WHERE case_id = ?", [case_id])
+            insert(cursor, "mandates", {"case_id": case_id, **told})
+            record_entry(cursor, case_id, "mandate_changed", "mandate", case_id, who, {**told, "before": before})
+            return read_case(cursor, case_id)
+
+        return self._database.write(change)
+
+    def record_receipt(
+        self,
+        exhibit_id: str,
+        *,
+        received_from: str = "",
+        received_how: str = "",
+        received_when: str = "",
+        author: str = "",
+    ) -> None:
+        """Who handed an exhibit in, on what way (a sealed bag, an upload, a link) and when, in words."""
+        who = storable(author) or self._actor
+        told = {
+            "received_from": storable(received_from),
+            "received_how": storable(received_how),
+            "received_when": storable(received_when),
+        }
+
+        def change(cursor: duckdb.DuckDBPyConnection) -> None:
+            case_id = case_of(cursor, exhibit_id)
+            require_open(cursor, case_id)
+            query = "SELECT received_from, received_how, received_when FROM receipts WHERE exhibit_id = ?"
+            before = rows(cursor, query, [exhibit_id])
+            if (before[0] if before else dict.fromkeys(told, "")) == told:
+                return
+            cursor.execute("DELETE FROM receipts WHERE exhibit_id = ?", [exhibit_id])
+            insert(cursor, "receipts", {"exhibit_id": exhibit_id, "case_id": case_id, **told})
+            details = {"exhibit_id": exhibit_id, **told, "before": before[0] if before else None}
+            record_entry(cursor, case_id, "receipt_recorded", "receipt", exhibit_id, who, details)
+
+        self._database.write(change)
 
     def name_exhibit(self, exhibit_id: str, *, reference: str = "", description: str = "", author: str = "") -> None:
         """Give an exhibit the laboratory's reference and a description (what it is, who handed it in). An empty

@@ -74,6 +74,9 @@ def write_bundle(
                 "number": exhibit.number,
                 "reference": exhibit.reference,
                 "description": exhibit.description,
+                "received_from": exhibit.received_from,
+                "received_how": exhibit.received_how,
+                "received_when": exhibit.received_when,
                 "added_at": exhibit.added_at,
                 "evidence": evidence_to_dict(exhibit.evidence),
             }

@@ -132,7 +132,7 @@ def _texts(
     cursor: duckdb.DuckDBPyConnection, found: list[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[str, str | None, str]]:
     """(kind, place) -> (case, exhibit or None, text as it was written)."""
-    placed = {"exhibit": "place", "exhibit_mark": "place"}
+    placed = {"exhibit": "place", "exhibit_mark": "place", "receipt": "place"}
     joined = {"note": ("notes", "note_id"), "bookmark": ("bookmarks", "bookmark_id")}
     joined |= {"opinion": ("opinions", "opinion_id"), "truth": ("truths", "truth_id")}
     texts = {}

@@ -149,7 +149,6 @@ MIGRATIONS: tuple[Migration, ...] = (
                 note_id VARCHAR NOT NULL, case_id VARCHAR NOT NULL, end_pts BIGINT, box_xyxy_px DOUBLE[],
                 previous_id VARCHAR, withdrawn_at TIMESTAMP, withdrawn_by VARCHAR)""",
         ),
-        then=_fill_search_texts,  # once the tables are there that texts are read from
     ),
     Migration(
         "0007_exports",
@@ -162,6 +161,18 @@ MIGRATIONS: tuple[Migration, ...] = (
                 error_code VARCHAR, sha256 VARCHAR NOT NULL, size_bytes BIGINT NOT NULL, shows_json VARCHAR NOT NULL,
                 signed BOOLEAN NOT NULL, removed_at TIMESTAMP)""",
         ),
+    ),
+    Migration(
+        "0008_mandates_receipts",
+        (
+            """CREATE TABLE mandates (
+                case_id VARCHAR NOT NULL, laboratory VARCHAR NOT NULL, client VARCHAR NOT NULL,
+                question VARCHAR NOT NULL)""",
+            """CREATE TABLE receipts (
+                exhibit_id VARCHAR NOT NULL, case_id VARCHAR NOT NULL, received_from VARCHAR NOT NULL,
+                received_how VARCHAR NOT NULL, received_when VARCHAR NOT NULL)""",
+        ),
+        then=_fill_search_texts,  # once the tables are there that texts are read from
     ),
 )
 

@@ -17,8 +17,10 @@ from detector.errors import StoreError
 CASES = """
     SELECT cases.*, coalesce(active_at, created_at) AS updated_at, coalesce(status, 'open') AS status,
         coalesce(status_reason, '') AS status_reason, coalesce(tags, []) AS tags,
-        coalesce(favourite_of, []) AS favourite_of, coalesce(blind_first, false) AS blind_first
+        coalesce(favourite_of, []) AS favourite_of, coalesce(blind_first, false) AS blind_first,
+        coalesce(laboratory, '') AS laboratory, coalesce(client, '') AS client, coalesce(question, '') AS question
     FROM cases LEFT JOIN case_heads USING (case_id) LEFT JOIN case_states USING (case_id)
+        LEFT JOIN mandates USING (case_id)
 """
 
 _NOTES = "SELECT * FROM notes LEFT JOIN (SELECT * EXCLUDE (case_id) FROM note_marks) AS marks USING (note_id)"
@@ -38,6 +40,7 @@ def read_exhibits(
     """By case and number."""
     wanted = {"case_id": case_id, "exhibit_id": exhibit_id}
     named = {row["exhibit_id"]: row for row in read_rows(cursor, "exhibit_marks", "exhibit_id", **wanted)}
+    receipts = {row["exhibit_id"]: row for row in read_rows(cursor, "receipts", "exhibit_id", **wanted)}
     return [
         Exhibit(
             exhibit_id=row["exhibit_id"],
@@ -47,6 +50,9 @@ def read_exhibits(
             added_at=row["added_at"],
             reference=named.get(row["exhibit_id"], {}).get("reference") or f"E{row['number']}",
             description=named.get(row["exhibit_id"], {}).get("description", ""),
+            received_from=receipts.get(row["exhibit_id"], {}).get("received_from", ""),
+            received_how=receipts.get(row["exhibit_id"], {}).get("received_how", ""),
+            received_when=receipts.get(row["exhibit_id"], {}).get("received_when", ""),
         )
         for row in read_rows(cursor, "exhibits", "case_id, number", **wanted)
     ]
@@ -105,4 +111,7 @@ def case_from_row(row: dict[str, Any]) -> Case:
         tags=tuple(row["tags"]),
         favourite_of=tuple(row["favourite_of"]),
         blind_first=row["blind_first"],
+        laboratory=row["laboratory"],
+        client=row["client"],
+        question=row["question"],
     )

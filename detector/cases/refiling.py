@@ -27,7 +27,7 @@ from detector.errors import StoreError
 TAKEN_OVER = "exhibit_taken_over"
 RECORD_TAKEN_OVER = "record_taken_over"
 # The exhibit first; records of a case itself stay with it.
-_KINDS = ("exhibit", *(kind for kind in RECORDS if kind not in ("case", "exhibit", "state", "signature")))
+_KINDS = ("exhibit", *(kind for kind in RECORDS if kind not in ("case", "exhibit", "state", "mandate", "signature")))
 
 
 @dataclass(frozen=True, slots=True)

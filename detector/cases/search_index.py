@@ -18,6 +18,10 @@ TEXTS: dict[str, str] = {
     "exhibit": "SELECT case_id, exhibit_id AS place, file_name AS text FROM exhibits",
     "exhibit_mark": """SELECT case_id, exhibit_id AS place, concat_ws(chr(10), reference, description) AS text
         FROM exhibit_marks""",
+    "mandate": """SELECT case_id, case_id AS place, concat_ws(chr(10), laboratory, client, question) AS text
+        FROM mandates""",
+    "receipt": """SELECT case_id, exhibit_id AS place,
+        concat_ws(chr(10), received_from, received_how, received_when) AS text FROM receipts""",
     "note": """SELECT case_id, note_id AS place, text FROM notes
         WHERE note_id NOT IN (SELECT note_id FROM note_marks WHERE withdrawn_at IS NOT NULL)""",
     "bookmark": "SELECT case_id, bookmark_id AS place, text FROM bookmarks WHERE removed_at IS NULL",

@@ -29,7 +29,8 @@ class Case:
     """`reference` is the laboratory's number; where none was given the store allots one (FW-2026-0001). `updated_at` is
     the time of the newest event that changed something. `status_reason` is what was given with the status, always with
     "archived". `favourite_of` names the people who starred it. In a `blind_first` case scores wait
-    for an opinion of whoever would be told."""
+    for an opinion of whoever would be told. `laboratory` examines for `client`, who puts the `question` (the mandate,
+    in the client's words); each may be empty."""
 
     case_id: str
     reference: str
@@ -42,6 +43,9 @@ class Case:
     tags: tuple[str, ...] = ()
     favourite_of: tuple[str, ...] = ()
     blind_first: bool = False
+    laboratory: str = ""
+    client: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,9 @@ class Facets:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One text in which a search found one of its words at least. `kind` names the record (case, state, exhibit,
-    exhibit_mark, note, bookmark, opinion, truth, signature; hash where a SHA-256 begins with a word) and `place` is its
-    id; `excerpt` is the text around the first word found, unchanged."""
+    """One text in which a search found one of its words at least. `kind` names the record (case, state, mandate,
+    exhibit, exhibit_mark, receipt, note, bookmark, opinion, truth, signature; hash where a SHA-256 begins with a word)
+    and `place` is its id; `excerpt` is the text around the first word found, unchanged."""
 
     case: Case
     kind: str
@@ -119,7 +123,8 @@ class Head:
 class Exhibit:
     """One evidence file in a case. `number` counts from 1 within the case; `reference` is what the laboratory calls it,
     E<number> unless it was given one. `evidence.file.path` is the stored file; `evidence.file.file_name` is the
-    submitter's name for it: data, never a path."""
+    submitter's name for it: data, never a path. `received_from` says who handed it in, `received_how` on what way and
+    `received_when` when, in words; `added_at` is when the store took it in."""
 
     exhibit_id: str
     case_id: str
@@ -128,6 +133,9 @@ class Exhibit:
     added_at: datetime
     reference: str = ""
     description: str = ""
+    received_from: str = ""
+    received_how: str = ""
+    received_when: str = ""
 
     @property
     def file_name(self) -> str:

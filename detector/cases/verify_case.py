@@ -45,6 +45,8 @@ RECORDS = {
     "analysis": ("analyses", "record_id"),
     "state": ("case_states", "case_id"),
     "exhibit_mark": ("exhibit_marks", "exhibit_id"),
+    "mandate": ("mandates", "case_id"),
+    "receipt": ("receipts", "exhibit_id"),
     "print": ("exhibit_prints", "exhibit_id"),
     "bookmark": ("bookmarks", "bookmark_id"),
     "opinion": ("opinions", "opinion_id"),
@@ -274,22 +276,24 @@ def refiled_text(details: Row) -> str:
 def told_problem(told: Row, tables: Tables) -> Optional[str]:
     """The first thing that `case.json` tells otherwise than the tables, in one sentence; None where both agree. When a
     case was last active, and whether it verified at home, the tables do not say."""
-    marks = {row["exhibit_id"]: row for row in tables["exhibit_marks"]}
+    marks, receipts = ({row["exhibit_id"]: row for row in tables[name]} for name in ("exhibit_marks", "receipts"))
     placed = {row["note_id"]: row for row in tables["note_marks"]}
     unplaced = dict.fromkeys(["end_pts", "box_xyxy_px", "previous_id", "withdrawn_at", "withdrawn_by"])
     notes = [{**unplaced, **row, **placed.get(row["note_id"], {})} for row in tables["notes"]]
     (case,) = tables["cases"]
     unmarked = {"status": "open", "status_reason": "", "tags": [], "favourite_of": [], "blind_first": False}
     (state,) = tables["case_states"] or [unmarked]
+    (mandate,) = tables["mandates"] or [dict.fromkeys(("laboratory", "client", "question"), "")]
+    unnamed = dict.fromkeys(("description", "received_from", "received_how", "received_when"), "")
     files: Dict[str, List[Row]] = {}
     for row in sorted(tables["artefacts"], key=lambda row: row["kind"]):
         place = "analyses/" + row["record_id"] + SUFFIXES[row["kind"]]
         files.setdefault(row["record_id"], []).append({**row, "path": place, "shape": json.loads(row["shape_json"])})
     expected: Dict[str, List[Row]] = {
-        "case": [{**case, **state}],
+        "case": [{**case, **state, **mandate}],
         "exhibits": [
-            {"reference": "E%d" % row["number"], "description": "", **row, **marks.get(row["exhibit_id"], {})}
-            for row in tables["exhibits"]
+            {"reference": "E%d" % row["number"], **unnamed, **row, **marks.get(key, {}), **receipts.get(key, {})}
+            for row, key in ((row, row["exhibit_id"]) for row in tables["exhibits"])
         ],
         "analyses": [{**row, "artefacts": files.get(row["record_id"], [])} for row in tables["analyses"]],
         "bookmarks": [row for row in tables["bookmarks"] if row["removed_at"] is None],

@@ -19,27 +19,27 @@ from detector.report.parts_payload import (
     ForensicsData,
     MemberData,
     ProvenanceData,
-    ScoresData,
     cues_data,
     forensics_data,
     members_data,
     provenance_data,
-    scores_data,
     sync_data,
 )
 from detector.report.printable import SOFT_BREAK, printable, shortened
 from detector.report.record import AnalysisEntry, CaseRecord, StrongFrame
 from detector.report.sensitivity_payload import SensitivityData, repeats_text, sensitivity_data
+from detector.report.sentences import names_in, told
 from detector.report.strength_payload import StrengthData, strength_data
 from detector.report.strongest import deciding
 from detector.report.timeline import drawn_models, ranked_tracks, thinned_lanes, timeline_svg
 
-MAX_TRACK_ROWS = 30
+MAX_TRACK_ROWS = 10
+_MOST_REASON_CHARS = 900
 
 
 @dataclass(frozen=True, slots=True)
 class ReasonData:
-    """A reason in the record's English, also cut `short`; in another language after a `head` of its own."""
+    """A reason, also cut `short`; in another language than English after a `head` of its own."""
 
     head: str
     text: str
@@ -155,14 +155,14 @@ class AnalysisData:
     forensics: ForensicsData
     provenance: ProvenanceData
     strength: StrengthData
-    scores: ScoresData
+    absent: str
     sensitivity: SensitivityData
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """The means with which an analysis is written: `short` are the models' short names by id, `stem` begins the names
-    of its pictures, and `files` receives them."""
+    """The means with which an analysis is written: `short` are the models' names by id, `stem` begins the names of its
+    pictures, and `files` receives them."""
 
     record: CaseRecord
     words: Words
@@ -173,8 +173,14 @@ class _Writer:
 
 
 def model_labels(record: CaseRecord) -> dict[tuple[str, str], str]:
-    """A short name, M1, M2 ..., for each model by (id, weights SHA-256)."""
-    return {(model.model_id, model.weights_sha256): f"M{index}" for index, model in enumerate(record.models, start=1)}
+    """The name of each model by (id, weights SHA-256): its card's, else its id; told apart by a number where two have
+    the same."""
+    labels: dict[tuple[str, str], str] = {}
+    for model in record.models:
+        name = shortened(model.card.name if model.card is not None else model.model_id, 40)
+        taken = sum(label == name or label.startswith(f"{name} (") for label in labels.values())
+        labels[model.model_id, model.weights_sha256] = f"{name} ({taken + 1})" if taken else name
+    return labels
 
 
 def analysis_data(
@@ -217,7 +223,7 @@ def analysis_data(
         tracks=_tracks(analysis, writer),
         timeline=_timeline(entry, writer) if figures else TimelineData("", ""),
         frames=[_strong_frame(frame, writer) for frame in entry.strong_frames],
-        heat_scale=_heat_scale(entry.strong_frames, words),
+        heat_scale=_heat_scale(entry.strong_frames, short, words),
         heat_tested=words(
             "strong.tested" if any(frame.heat_test for frame in entry.strong_frames) else "strong.untested"
         ),
@@ -234,9 +240,22 @@ def analysis_data(
         forensics=forensics_data(analysis.forensics, words),
         provenance=provenance_data(analysis.forensics.provenance if analysis.forensics else None, words),
         strength=strength_data(analysis, record, short, words),
-        scores=scores_data(analysis, short, words),
+        absent=_absent(analysis, words),
         sensitivity=sensitivity_data(analysis, words),
     )
+
+
+def _absent(analysis: Analysis, words: Words) -> str:
+    """One sentence on the parts that were not examined; empty where none is missing."""
+    models = analysis.models
+    there = {
+        "cues": any(model.specialists for model in models),
+        "attention": any(track.attention is not None for model in models for track in model.tracks),
+        "sync": any(model.sync for model in models),
+        "sensitivity": analysis.sensitivity is not None,
+    }
+    missing = [words(f"{part}.title") for part, found in there.items() if not found]
+    return words("analysis.absent", parts="; ".join(missing)) if missing else ""
 
 
 def _over_time(analysis: Analysis, writer: _Writer) -> str:
@@ -250,7 +269,7 @@ def _over_time(analysis: Analysis, writer: _Writer) -> str:
 
 
 def conclusion_data(analysis: Analysis, words: Words) -> ConclusionData:
-    """Reasons stand in the record's English; in another language each follows its own heading."""
+    """In another language than English each reason follows a heading of its own."""
     conclusion = analysis.conclusion
     extra = []
     if conclusion.calibrated and conclusion.likelihood_ratio is not None:
@@ -262,9 +281,12 @@ def conclusion_data(analysis: Analysis, words: Words) -> ConclusionData:
         extra.append(words("score.members", spread=f"{conclusion.member_spread:.2f}"))
     kind = "none" if conclusion.score is None else "calibrated" if conclusion.calibrated else "uncalibrated"
     reasons = []
+    names = names_in(analysis)
     for reason in conclusion.reasons:
         head = "" if words.language == "en" else words.known(f"reason.{reason.code}", words("reason.other"))
-        reasons.append(ReasonData(head, printable(reason.text), shortened(reason.text, 190)))
+        text = told(shortened(reason.text, _MOST_REASON_CHARS) if words.language == "en" else reason.text, words, names)
+        short = shortened(reason.text, 190) if words.language == "en" else text
+        reasons.append(ReasonData(head, text, short))
     return ConclusionData(
         label=conclusion.label,
         word=words(f"label.{conclusion.label}"),
@@ -286,7 +308,7 @@ def _model_row(model: ModelResult, conclusion: Conclusion, writer: _Writer) -> M
         logit=wording.logit(model.logit, writer.words),
         tracks=str(len(model.tracks)),
         faces=f"{sum(len(track.frames) for track in model.tracks):,}",
-        reason=printable(model.reason) if model.reason else "",
+        reason=told(model.reason, writer.words, otherwise="recorded.failed") if model.reason else "",
         family=_family(model, conclusion, writer),
         repeats=repeats_text(model, writer.words),
     )
@@ -352,10 +374,7 @@ def _timeline(entry: AnalysisEntry, writer: _Writer) -> TimelineData:
         if (card := cards.get((model.model_id, model.weights_sha256))) is not None
     }
     marks = [(frame.track_id, frame.pts_s, frame.number) for frame in entry.strong_frames]
-    names = {
-        model.model_id: f"{short[model.model_id]} {shortened(model.model_id, 40)}".replace(SOFT_BREAK, "")
-        for model in analysis.models
-    }
+    names = {model.model_id: short[model.model_id].replace(SOFT_BREAK, "") for model in analysis.models}
     name = f"{writer.stem}-timeline.svg"
     writer.files[name] = timeline_svg(analysis, decisions=decisions, marks=marks, model_labels=names, words=words)
     notes = []
@@ -397,7 +416,7 @@ def _strong_frame(frame: StrongFrame, writer: _Writer) -> FrameData:
         model=writer.short.get(frame.model_id, printable(frame.model_id)),
         weight=f"{frame.weight:.2f}",
         flags=", ".join(words.known(f"flag.{flag}", printable(flag)) for flag in frame.flags),
-        missing=[printable(sentence) for sentence in frame.missing],
+        missing=[told(sentence, words, otherwise="recorded.no_picture") for sentence in frame.missing],
         heat_test=_heat_test(frame, words),
     )
 
@@ -411,14 +430,14 @@ def _heat_test(frame: StrongFrame, words: Words) -> list[str]:
     return [words(outcome, hot=wording.logit(test.marked, words), random=wording.logit(test.mean_drawn, words))]
 
 
-def _heat_scale(frames: tuple[StrongFrame, ...], words: Words) -> list[HeatScale]:
-    """One entry a model and layer that drew a heatmap, with the magnitude at the hot end."""
+def _heat_scale(frames: tuple[StrongFrame, ...], short: dict[str, str], words: Words) -> list[HeatScale]:
+    """One entry a model that drew a heatmap, with the magnitude at the hot end."""
     seen = {
-        (frame.model_id, frame.heat_layer or "–", frame.heat_scale)
+        (frame.model_id, frame.heat_scale)
         for frame in frames
         if frame.overlay_jpeg is not None and frame.heat_scale is not None
     }
     return [
-        HeatScale(f"{scale:.3g}", words("strong.scale", model=printable(model_id), layer=printable(layer)))
-        for model_id, layer, scale in sorted(seen)
+        HeatScale(f"{scale:.3g}", words("strong.scale", model=short.get(model_id, printable(model_id))))
+        for model_id, scale in sorted(seen)
     ]

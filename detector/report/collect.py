@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,15 @@ from detector.cases.refiling import receivers
 from detector.errors import FramewitnessError, ModelError, SettingsError, StoreError
 from detector.evidence import hash_file
 from detector.report.record import AnalysisEntry, CaseRecord, ExhibitEntry, LogExcerpt, ModelEntry, UnreadableAnalysis
-from detector.report.strongest import Illustrator, strongest_frames
+from detector.report.strongest import Illustrator, boxed_frame, neutral_picture, strongest_frames
 from detector.report.wording import count
 
 if TYPE_CHECKING:
-    from detector.cases import AnalysisRecord, CaseStore, Exhibit, Verification
+    from detector.cases import AnalysisRecord, CaseStore, Exhibit, Note, Verification
     from detector.explain import Explainer
     from detector.registry import LoadedModel
 
-STRONG_FRAMES = 5
+STRONG_FRAMES, MARKED_FRAMES = 3, 4
 
 
 def collect(
@@ -58,14 +59,28 @@ def collect(
     findings = store.findings(case_id)
     exhibits: list[ExhibitEntry] = []
     withheld = store.statements.withheld_in(case_id, reader)
+    notes = tuple(note for note in store.notes(case_id) if note.exhibit_id is None or note.exhibit_id in chosen)
     for exhibit in every:
         if exhibit.exhibit_id not in chosen:
             continue
         received_by = received.get(exhibit.exhibit_id, "")
         problem = _original_problem(exhibit, outcome)
         about = tuple(one for one in findings if one.exhibit_id == exhibit.exhibit_id)
+        marked = _marked(exhibit, notes) if pictures and problem is None else ()
         if exhibit.exhibit_id in withheld:
-            exhibits.append(ExhibitEntry(exhibit, (), problem, withheld=True, received_by=received_by, findings=about))
+            neutral = neutral_picture(exhibit.evidence) if pictures and problem is None else None
+            exhibits.append(
+                ExhibitEntry(
+                    exhibit,
+                    (),
+                    problem,
+                    withheld=True,
+                    received_by=received_by,
+                    findings=about,
+                    neutral_jpeg=neutral,
+                    marked=marked,
+                )
+            )
             continue
         entries, unreadable = [], []
         for saved in store.analyses(exhibit_id=exhibit.exhibit_id):
@@ -74,13 +89,28 @@ def collect(
             except StoreError as error:
                 unreadable.append(UnreadableAnalysis(saved, str(error)))
                 continue
-            frames = []
-            for frame in strongest_frames(analysis, count=STRONG_FRAMES) if pictures else ():
+            entries.append(AnalysisEntry(saved, analysis, (), _stored_json(saved)))
+        if entries and pictures:  # the newest is shown in full, the earlier ones by what they came to
+            newest, frames = entries[-1], []
+            for frame in strongest_frames(newest.analysis, count=STRONG_FRAMES):
                 tell(len(exhibits) / len(chosen), f"Drawing frame {frame.number} of {exhibit.reference}.")
-                frames.append(illustrator.illustrate(exhibit.evidence, analysis, frame, original_problem=problem))
-            entries.append(AnalysisEntry(saved, analysis, tuple(frames), _stored_json(saved)))
+                frames.append(
+                    illustrator.illustrate(exhibit.evidence, newest.analysis, frame, original_problem=problem)
+                )
+            entries[-1] = replace(newest, strong_frames=tuple(frames))
+        drawn = any(frame.frame_jpeg for entry in entries for frame in entry.strong_frames)
+        neutral = neutral_picture(exhibit.evidence) if not drawn and pictures and problem is None else None
         exhibits.append(
-            ExhibitEntry(exhibit, tuple(entries), problem, tuple(unreadable), received_by=received_by, findings=about)
+            ExhibitEntry(
+                exhibit,
+                tuple(entries),
+                problem,
+                tuple(unreadable),
+                received_by=received_by,
+                findings=about,
+                neutral_jpeg=neutral,
+                marked=marked,
+            )
         )
     return CaseRecord(
         case=case,
@@ -88,7 +118,7 @@ def collect(
         tool=tool(),
         exhibits=tuple(exhibits),
         models=_model_entries(one.analysis for entry in exhibits for one in entry.analyses),
-        notes=tuple(note for note in store.notes(case_id) if note.exhibit_id is None or note.exhibit_id in chosen),
+        notes=notes,
         log=LogExcerpt(
             events=tuple(events),
             event_count=len(events),
@@ -110,6 +140,17 @@ def collect(
             ExhibitEntry(one, withheld=one.exhibit_id in withheld) for one in every if one.exhibit_id not in chosen
         ),
     )
+
+
+def _marked(exhibit: Exhibit, notes: Iterable[Note]) -> tuple[tuple[str, bytes], ...]:
+    """The frames of the first few boxes that people drew on an exhibit; those that do not decode are left out."""
+    boxes = [
+        (note.note_id, note.pts, note.box_xyxy_px)
+        for note in notes
+        if note.exhibit_id == exhibit.exhibit_id and note.pts is not None and note.box_xyxy_px is not None
+    ]
+    found = ((note_id, boxed_frame(exhibit.evidence, pts, box)) for note_id, pts, box in boxes[:MARKED_FRAMES])
+    return tuple((note_id, picture) for note_id, picture in found if picture is not None)
 
 
 def _chosen(exhibits: Iterable[Exhibit], exhibit_ids: Sequence[str] | None) -> frozenset[str]:

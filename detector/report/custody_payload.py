@@ -11,6 +11,7 @@ from typing import Any
 from detector.cases.blind_phase import TELLING_ACTIONS
 from detector.cases.chain import PASSIVE_ACTIONS
 from detector.cases.codec import canonical
+from detector.cases.statements import Opinion
 from detector.cases.types import Event
 from detector.report import wording
 from detector.report.language import Words
@@ -18,8 +19,15 @@ from detector.report.parts_payload import Facts
 from detector.report.printable import printable, printable_lines, shortened
 from detector.report.record import CaseRecord
 
-_MAX_DETAIL_CHARS = 240
+_MOST_OPINION_CHARS = 900
 _MOST_ROWS = 120
+# What of an event's details is told, in this order, and the codes among them that have words.
+_TOLD = (
+    "title", "reference", "examiner", "laboratory", "client", "question", "file_name", "sha256", "size_bytes",
+    "received_from", "received_how", "received_when", "description", "status", "tags", "label", "score", "verdict",
+    "truth", "source", "role", "form", "language", "reason", "problem", "text",
+)  # fmt: skip
+_CODED = {"label": "label", "verdict": "verdict", "truth": "truth", "role": "role", "status": "status", "form": "form"}
 _HASH = re.compile(r"[0-9a-f]{32,}")
 
 
@@ -157,26 +165,50 @@ def _statement(record: CaseRecord, shown: int, words: Words) -> str:
 
 
 def _event(event: Event, words: Words, *, hidden: bool) -> EventData:
-    details = "" if hidden and event.action in TELLING_ACTIONS else _details(event.details)
+    details = "" if hidden and event.action in TELLING_ACTIONS else _details(event.details, words)
     return EventData(
         sequence=str(event.sequence),
         when=wording.time_in_a_row(event.at),
         actor=shortened(event.actor, 40),
-        action=words.known(f"action.{event.action}", shortened(event.action, 60)),
-        details=shortened(details, _MAX_DETAIL_CHARS),
+        action=words.known(f"action.{event.action}", words("action.other")),
+        details=details,
         hash=event.event_hash[:12],
     )
 
 
-def _details(details: Mapping[str, Any]) -> str:
-    """An event's details in one line: without empty values and inner tables, long hashes cut."""
+def _details(details: Mapping[str, Any], words: Words) -> str:
+    """What an event tells that is of use to a reader, in words; the attached log has all of it."""
     parts = []
-    for key, value in sorted(details.items()):
+    for key in _TOLD:
+        value = details.get(key)
+        if isinstance(value, Mapping):
+            value = value.get("after")
+        if isinstance(value, list | tuple):
+            value = ", ".join(str(one) for one in value)
         if value is None or value == "" or isinstance(value, Mapping):
             continue
-        told = round(value, 4) if isinstance(value, float) else value
-        parts.append(f"{key.replace('_', ' ')} {_HASH.sub(lambda found: found[0][:12] + '…', str(told))}")
+        told = f"{value:.3f}" if isinstance(value, float) else str(value)
+        told = words.known(f"{_CODED[key]}.{told}", told) if key in _CODED else told
+        parts.append(words(f"detail.{key}", value=shortened(_HASH.sub(lambda found: found[0][:12] + "…", told), 90)))
     return "; ".join(parts)
+
+
+def opinion_data(opinion: Opinion, number: str, words: Words) -> OpinionData:
+    """An opinion on the exhibit of this number; a long one is cut, the attached record has it whole."""
+    return OpinionData(
+        exhibit=number,
+        verdict=words(f"verdict.{opinion.verdict}"),
+        author=shortened(opinion.author, 80),
+        when=wording.time_in_a_row(opinion.created_at),
+        how=words("statements.blind")
+        if opinion.blind
+        else words("statements.after", names=shortened(", ".join(opinion.scores_opened_by), 160)),
+        lines=printable_lines(_cut(opinion.text)) if opinion.text else [],
+    )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_OPINION_CHARS else f"{text[: _MOST_OPINION_CHARS - 1]}…"
 
 
 def statements_data(record: CaseRecord, words: Words) -> StatementsData:
@@ -184,16 +216,7 @@ def statements_data(record: CaseRecord, words: Words) -> StatementsData:
     numbers = {entry.exhibit.exhibit_id: str(entry.exhibit.number) for entry in record.exhibits}
     return StatementsData(
         opinions=[
-            OpinionData(
-                exhibit=numbers.get(opinion.exhibit_id, printable(opinion.exhibit_id)),
-                verdict=words(f"verdict.{opinion.verdict}"),
-                author=printable(opinion.author),
-                when=wording.time_in_a_row(opinion.created_at),
-                how=words("statements.blind")
-                if opinion.blind
-                else words("statements.after", names=printable(", ".join(opinion.scores_opened_by))),
-                lines=printable_lines(opinion.text) if opinion.text else [],
-            )
+            opinion_data(opinion, numbers.get(opinion.exhibit_id, printable(opinion.exhibit_id)), words)
             for opinion in record.opinions
         ],
         truths=[
@@ -233,10 +256,12 @@ def _state(record: CaseRecord, words: Words) -> str:
 
 
 def notes_data(record: CaseRecord, words: Words) -> list[NoteData]:
-    """Notes, oldest first."""
+    """Notes, oldest first; what was marked on a recording stands with the exhibit."""
     exhibits = {entry.exhibit.exhibit_id: entry.exhibit for entry in record.exhibits}
     told = []
     for note in record.notes:
+        if note.annotation and note.exhibit_id in exhibits:
+            continue
         where = [words("notes.case")]
         if (exhibit := exhibits.get(note.exhibit_id or "")) is not None:
             where = [words("notes.exhibit", number=exhibit.number)]

@@ -6,17 +6,37 @@ from dataclasses import dataclass
 
 from detector.report import wording
 from detector.report.analysis_payload import AnalysisData, analysis_data
+from detector.report.custody_payload import OpinionData, opinion_data
 from detector.report.language import Words
 from detector.report.parts_payload import Facts
 from detector.report.printable import printable, printable_lines, shortened
 from detector.report.record import CaseRecord, ExhibitEntry
+from detector.report.sentences import told
 
-_MAX_TAGS = 24
+MOST_NAME_CHARS = 400  # a longer one stands whole in the attached record
+_MAX_TAGS, _MOST_WARNINGS, _MOST_CHARS, _MOST_OPINIONS, _MOST_EARLIER = 8, 6, 1_500, 3, 8
+_MOST_ANNOTATIONS, _MOST_ANNOTATION_CHARS = 12, 300
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationData:
+    """What somebody marked on a recording: `where` is the frame or the interval, `picture` names the frame with the box
+    and is empty where none is shown."""
+
+    where: str
+    lines: list[str]
+    author: str
+    when: str
+    picture: str
+    alt: str
 
 
 @dataclass(frozen=True, slots=True)
 class ExhibitData:
-    """One exhibit. While its scores are `withheld` it has no analyses here."""
+    """One exhibit. While its scores are `withheld` it has no analyses here. `picture` names a frame that says nothing
+    of scores, empty where there is another or none; `short` that it takes half a page: no face was scored, or nothing
+    is to be said. `earlier` names the analyses before the newest, `opinions` are those on it, newest first. `squeeze`
+    counts how often more was left out to keep to its pages."""
 
     number: str
     title: str
@@ -31,6 +51,13 @@ class ExhibitData:
     tags_more: str
     problem: str
     findings: list[str]
+    picture: str
+    short: bool
+    squeeze: int
+    opinions: list[OpinionData]
+    earlier: list[str]
+    annotations: list[AnnotationData]
+    annotations_more: str
     withheld: bool
     unreadable: list[str]
     analyses: list[AnalysisData]
@@ -46,25 +73,50 @@ def exhibit_data(
     count = len(entry.analyses)
     analyses = []
     for index, one in enumerate(entry.analyses, start=1):
-        told = {"when": wording.time(one.saved.created_at)}
-        title = words("analysis.title", **told)
+        made = {"when": wording.time(one.saved.created_at)}
+        title = words("analysis.title", **made)
         if count > 1:
-            title = words("analysis.title_several", position=index, count=count, **told)
-        analyses.append(analysis_data(one, title, f"e{exhibit.number}a{index}", record, files, words, figures=figures))
+            title = words("analysis.title_several", position=index, count=count, **made)
+        drawn = figures and index == count
+        analyses.append(analysis_data(one, title, f"e{exhibit.number}a{index}", record, files, words, figures=drawn))
+    annotations, left = _annotations(entry, record, files, words)
+    picture = ""
+    if entry.neutral_jpeg is not None:
+        picture = f"e{exhibit.number}-neutral.jpg"
+        files[picture] = entry.neutral_jpeg
     return ExhibitData(
         number=str(exhibit.number),
         title=words("exhibit.title", number=exhibit.number),
-        name=printable(exhibit.file_name),
+        name=shortened(exhibit.file_name, MOST_NAME_CHARS),
         short_name=shortened(exhibit.file_name, 60),
         hashes=[("SHA-256", evidence.file.sha256), ("MD5", evidence.file.md5)],
         facts=[*_received(entry, words), *_file_facts(entry, words)],
-        description=printable_lines(exhibit.description) if exhibit.description else [],
+        description=printable_lines(exhibit.description[:_MOST_CHARS]) if exhibit.description else [],
         integrity=words("exhibit.integrity", count=f"{integrity.decode_errors:,}"),
-        warnings=[printable(warning) for warning in integrity.warnings],
-        tags=[(printable(key), printable(value)) for key, value in tags[:_MAX_TAGS]],
+        warnings=[shortened(warning, 300) for warning in integrity.warnings[:_MOST_WARNINGS]],
+        tags=[(shortened(key, 60), shortened(value, 200)) for key, value in tags[:_MAX_TAGS]],
         tags_more=words("and_more", count=len(tags) - _MAX_TAGS) if len(tags) > _MAX_TAGS else "",
-        problem=printable(entry.original_problem) if entry.original_problem else "",
+        problem=told(entry.original_problem, words, otherwise="recorded.altered") if entry.original_problem else "",
         findings=[printable(one.sentence) for one in entry.findings],
+        picture=picture,
+        short=not entry.analyses or not entry.analyses[-1].analysis.tracks,
+        squeeze=0,
+        opinions=[
+            opinion_data(one, str(exhibit.number), words)
+            for one in reversed([one for one in record.opinions if one.exhibit_id == exhibit.exhibit_id])
+        ][:_MOST_OPINIONS],
+        annotations=annotations,
+        annotations_more=words("and_more", count=left) if left > 0 else "",
+        earlier=[
+            words(
+                "brief.earlier",
+                record=one.record_id,
+                when=one.made,
+                label=one.conclusion.word,
+                score=one.conclusion.score,
+            )
+            for one in analyses[:-1][-_MOST_EARLIER:]
+        ],
         withheld=entry.withheld,
         unreadable=[
             words(
@@ -81,9 +133,45 @@ def exhibit_data(
     )
 
 
+def _annotations(
+    entry: ExhibitEntry, record: CaseRecord, files: dict[str, bytes], words: Words
+) -> tuple[list[AnnotationData], int]:
+    """What people marked on the exhibit, those with a picture first, and how many more there are."""
+    exhibit, pictures = entry.exhibit, dict(entry.marked)
+    found = [note for note in record.notes if note.annotation and note.exhibit_id == exhibit.exhibit_id]
+    found.sort(key=lambda note: note.note_id not in pictures)
+    shown = []
+    for note in found[:_MOST_ANNOTATIONS]:
+        start, end = (
+            wording.seconds(None if pts is None else float(pts * exhibit.evidence.video.time_base), words)
+            for pts in (note.pts, note.end_pts)
+        )
+        picture = ""
+        if note.note_id in pictures:
+            picture = f"e{exhibit.number}-{note.note_id}.jpg"
+            files[picture] = pictures[note.note_id]
+        shown.append(
+            AnnotationData(
+                where=start if note.end_pts is None else words("annotations.interval", start=start, end=end),
+                lines=printable_lines(note.text[:_MOST_ANNOTATION_CHARS]),
+                author=shortened(note.author, 60) if note.author else words("not_stated"),
+                when=wording.time(note.created_at),
+                picture=picture,
+                alt=words.plain("annotations.alt", when=start),
+            )
+        )
+    return shown, len(found) - len(shown)
+
+
 def _received(entry: ExhibitEntry, words: Words) -> Facts:
     exhibit = entry.exhibit
+    handed_in = (
+        ("exhibit.received_from", exhibit.received_from),
+        ("exhibit.received_how", exhibit.received_how),
+        ("exhibit.received_when", exhibit.received_when),
+    )
     return [
+        *((words(key), printable(value)) for key, value in handed_in if value),
         (words("exhibit.received_at"), wording.time(exhibit.added_at)),
         (words("exhibit.received_by"), printable(entry.received_by) if entry.received_by else words("not_stated")),
         (

@@ -1,5 +1,5 @@
-"""The parts of an analysis as plain data for the templates: cues, members and windows behind its scores, every score,
-and the findings in the file itself."""
+"""The parts of an analysis as plain data for the templates: cues, members and windows behind its scores, and the
+findings in the file itself."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from detector.evidence.forensics.types import FileForensics, Observation, Proven
 from detector.report import wording
 from detector.report.language import Words
 from detector.report.printable import printable, shortened
-from detector.report.timeline import drawn_models
+from detector.report.sentences import told
 
-MOST_WINDOWS = 12
-MOST_TABLE_ROWS = 2_000
-STRIP_WIDTH = 20
-_MOST_OBSERVATIONS = 40
+MOST_WINDOWS = 6
+_MOST_OBSERVATIONS = 6
 _MOST_LINES = 12
 
 Facts = list[tuple[str, str]]
@@ -47,25 +45,6 @@ class MemberData:
 
 
 @dataclass(frozen=True, slots=True)
-class StripData:
-    """The scores of a model on a track: rows of the first one's time and the scores that follow."""
-
-    title: str
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class ScoresData:
-    """Every scored face: `rows` of one face each, models side by side, in order of time; above `MOST_TABLE_ROWS` faces
-    `strips` take their place."""
-
-    models: list[str]
-    statement: str
-    rows: list[list[str]]
-    strips: list[StripData]
-
-
-@dataclass(frozen=True, slots=True)
 class ObservationData:
     """One observation of file forensics, with what it can mean and what it cannot."""
 
@@ -80,12 +59,13 @@ class ObservationData:
 
 @dataclass(frozen=True, slots=True)
 class ForensicsData:
-    """Findings in the file, or in `missing` why it was not looked at."""
+    """Findings in the file, or in `missing` why it was not looked at; `left` counts those that only the attached
+    analysis holds."""
 
     missing: str
     facts: Facts
     observations: list[ObservationData]
-    more: str
+    left: int
     limits: list[str]
 
 
@@ -110,7 +90,9 @@ def cues_data(analysis: Analysis, short: dict[str, str], words: Words) -> list[C
             model=short[model.model_id],
             score=wording.score(cue.score, words),
             logit=wording.logit(cue.logit, words),
-            text=printable(cue.reason) if cue.reason else words(f"cue.{cue.cue}.meaning"),
+            text=told(cue.reason, words, otherwise="recorded.failed")
+            if cue.reason
+            else words(f"cue.{cue.cue}.meaning"),
         )
         for model in analysis.models
         for cue in model.specialists
@@ -123,10 +105,10 @@ def members_data(analysis: Analysis, short: dict[str, str], words: Words) -> lis
         MemberData(
             ensemble=short[model.model_id],
             model=short.get(member.model_id, printable(member.model_id)),
-            cue=member.cue or "–",
+            cue=words(f"cue.{member.cue}") if member.cue else "",
             logit=wording.logit(member.logit, words),
             share="–" if member.weight is None else f"{member.weight:.0%}",
-            reason=printable(member.reason) if member.reason else "",
+            reason=told(member.reason, words, otherwise="recorded.failed") if member.reason else "",
         )
         for model in analysis.models
         for member in model.members
@@ -151,71 +133,16 @@ def _window(window: SyncWindow, words: Words) -> list[str]:
     ]
 
 
-def scores_data(analysis: Analysis, short: dict[str, str], words: Words) -> ScoresData:
-    """The appendix: a table where the faces are few, strips of scores where they are many."""
-    models = drawn_models(analysis)
-    names = [short[model.model_id] for model in models]
-    scored = {(face.pts, track.track_id) for model in models for track in model.tracks for face in track.frames}
-    count = f"{len(scored):,}"
-    if not scored:
-        return ScoresData(names, words("appendix.none"), [], [])
-    if len(scored) > MOST_TABLE_ROWS:
-        statement = words("appendix.strips", count=count, width=STRIP_WIDTH)
-        return ScoresData(names, statement, [], _strips(analysis, short, words))
-    return ScoresData(names, words("appendix.all", count=count), _score_rows(analysis), [])
-
-
-def _score_rows(analysis: Analysis) -> list[list[str]]:
-    models = drawn_models(analysis)
-    rows: dict[tuple[int, int], dict[str, float]] = {}
-    facts: dict[tuple[int, int], list[str]] = {}
-    for model in models:
-        for track in model.tracks:
-            for face in track.frames:
-                key = (face.pts, track.track_id)
-                rows.setdefault(key, {})[model.model_id] = face.score
-                facts[key] = [
-                    f"{face.pts_s:.3f}", str(face.pts), str(face.frame_index), str(track.track_id), f"{face.weight:.2f}"
-                ]  # fmt: skip
-    said = [model.model_id for model in models]
-    return [
-        [*facts[key], *(wording.score(rows[key][name]) if name in rows[key] else "–" for name in said)]
-        for key in sorted(rows)
-    ]
-
-
-def _strips(analysis: Analysis, short: dict[str, str], words: Words) -> list[StripData]:
-    return [
-        StripData(
-            title=f"{short[model.model_id]} · {words('figure.track', number=track.track_id)}",
-            rows=[
-                [f"{faces[0].pts_s:.2f}", " ".join(_compact(face.score) for face in faces)]
-                for start in range(0, len(track.frames), STRIP_WIDTH)
-                if (faces := track.frames[start : start + STRIP_WIDTH])
-            ],
-        )
-        for model in drawn_models(analysis)
-        for track in model.tracks
-        if track.frames
-    ]
-
-
-def _compact(value: float) -> str:
-    """Three decimals without the leading 0; a bound, as in the tables, where they would round to certainty."""
-    return ">.999" if value > 0.9995 else "<.001" if value < 0.0005 else f"{value:.3f}"[1:]
-
-
 def forensics_data(found: FileForensics | None, words: Words) -> ForensicsData:
     """Findings in the file, those that stand out first; `found` is None where it was not looked at."""
     if found is None:
-        return ForensicsData(words("not_examined.because", reason=words("forensics.none")), [], [], "", [])
+        return ForensicsData(words("not_examined.because", reason=words("forensics.none")), [], [], 0, [])
     ranked = sorted(found.observations, key=lambda one: one.weight != "attention")
-    left = len(ranked) - _MOST_OBSERVATIONS
     return ForensicsData(
         missing="",
         facts=_file_facts(found, words),
         observations=[_observation(one, words) for one in ranked[:_MOST_OBSERVATIONS]],
-        more=words("and_more", count=left) if left > 0 else "",
+        left=max(0, len(ranked) - _MOST_OBSERVATIONS),
         limits=[printable(limit) for limit in found.limits[:_MOST_LINES]],
     )
 
@@ -223,7 +150,7 @@ def forensics_data(found: FileForensics | None, words: Words) -> ForensicsData:
 def _observation(one: Observation, words: Words) -> ObservationData:
     return ObservationData(
         title=printable(one.title),
-        finding=shortened(one.finding, 600),
+        finding=shortened(one.finding, 300),
         group=words.known(f"forensics.group.{one.group}", one.group),
         attention=one.weight == "attention",
         weight=words(f"forensics.{one.weight}"),

@@ -11,8 +11,9 @@ from detector.analysis.types import Label
 from detector.faces.types import PLACES, CropSpec
 from detector.measurement.thresholds import Thresholds
 from detector.report import wording
-from detector.report.analysis_payload import ConclusionData, model_labels
+from detector.report.analysis_payload import model_labels
 from detector.report.attachments import Attachment
+from detector.report.cover_payload import BriefData, CoverData, brief_data, cover_data
 from detector.report.custody_payload import (
     CustodyData,
     NoteData,
@@ -22,32 +23,20 @@ from detector.report.custody_payload import (
     notes_data,
     statements_data,
 )
-from detector.report.exhibit_payload import ExhibitData, exhibit_data
+from detector.report.exhibit_payload import MOST_NAME_CHARS, ExhibitData, exhibit_data
+from detector.report.glossary import glossary
 from detector.report.language import Words
 from detector.report.parts_payload import Facts
 from detector.report.printable import SOFT_BREAK, printable, shortened
 from detector.report.record import CaseRecord, ModelEntry
+from detector.report.strength_payload import MeasuredData
 
 _LABELS: tuple[Label, ...] = ("likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined")
 _METHOD = tuple(f"method.p{number}" for number in range(1, 6))
 _LIMITS = tuple(f"limits.{number}" for number in range(1, 7))
+_REFERENCES = tuple(f"references.{number}" for number in range(1, 10))
 _ALTERNATIVES = tuple(f"alternatives.{number}" for number in range(1, 7))
 _MOST_TRAINING = 6
-
-
-@dataclass(frozen=True, slots=True)
-class BriefData:
-    """An exhibit on the first page: its newest conclusion, that there were earlier ones, or in `none` why
-    there is none."""
-
-    number: str
-    title: str
-    name: str
-    short_name: str
-    sha256: str
-    conclusion: ConclusionData | None
-    lines: list[str]
-    none: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +57,15 @@ class ModelData:
     rows: Facts
     limits: list[str]
     problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsData:
+    """The settings of analyses: `used` says of which exhibits."""
+
+    used: str
+    facts: Facts
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +101,8 @@ class ReportData:
     head_hash: str
     check: str
     facts: Facts
+    about: Facts
+    cover: CoverData
     brief: list[BriefData]
     exhibits: list[ExhibitData]
     custody: CustodyData
@@ -111,6 +111,10 @@ class ReportData:
     meanings: list[MeaningData]
     method: list[str]
     models: list[ModelData]
+    measured: list[MeasuredData]
+    settings: list[SettingsData]
+    glossary: Facts
+    references: list[str]
     alternatives: list[str]
     cue_causes: list[str]
     limits: list[str]
@@ -147,7 +151,7 @@ def build_payload(
         language=words.language,
         direction=words.direction,
         w=words.phrases,
-        title=printable(title),
+        title=shortened(title, MOST_NAME_CHARS),
         plain_title=shortened(title, 200).replace(SOFT_BREAK, ""),
         short_title=shortened(title, 56),
         brief_title=shortened(title, 110),
@@ -160,7 +164,11 @@ def build_payload(
         head_hash=record.log.head_hash or "",
         check=check_sentence(record, words),
         facts=_facts(record, reference, words),
-        brief=[_brief(exhibit, words) for exhibit in exhibits],
+        about=_about(record, words),
+        cover=cover_data(record, exhibits, words),
+        brief=[
+            brief_data(entry, exhibit, record, words) for entry, exhibit in zip(record.exhibits, exhibits, strict=True)
+        ],
         exhibits=exhibits,
         custody=custody_data(record, words),
         statements=statements_data(record, words),
@@ -168,10 +176,13 @@ def build_payload(
         meanings=[MeaningData(label, words(f"label.{label}"), words(f"meaning.{label}")) for label in _LABELS],
         method=[words(key) for key in _METHOD],
         models=[_model(entry, labels, words) for entry in record.models],
+        measured=_measured(exhibits),
+        settings=_settings(exhibits, words),
+        glossary=[(term.word, term.text) for term in glossary(words)],
+        references=[words(key) for key in _REFERENCES],
         alternatives=[words(key) for key in _ALTERNATIVES],
         cue_causes=[
-            words("alternatives.cue", cue=f"{cue} {words(f'cue.{cue}')}", causes=words(f"cue.{cue}.innocent"))
-            for cue in cues
+            words("alternatives.cue", cue=words(f"cue.{cue}"), causes=words(f"cue.{cue}.innocent")) for cue in cues
         ],
         limits=[words(key) for key in _LIMITS],
         commands=_commands(record, words),
@@ -191,18 +202,52 @@ def build_payload(
 
 
 def _facts(record: CaseRecord, reference: str, words: Words) -> Facts:
+    """What stands at the head of the first page."""
+    case = record.case
+    return [
+        (words("fact.laboratory"), shortened(case.laboratory, 90) if case.laboratory else words("not_stated")),
+        (words("fact.reference"), shortened(reference, 90)),
+        (words("fact.client"), shortened(case.client, 90) if case.client else words("not_stated")),
+        (words("fact.examiner"), shortened(case.examiner, 90) if case.examiner else words("not_stated")),
+        (words("fact.exhibits"), _exhibits_covered(record, words)),
+        (words("fact.as_of"), wording.time(record.recorded_at)),
+    ]
+
+
+def _about(record: CaseRecord, words: Words) -> Facts:
+    """What else is on record of the case."""
     case = record.case
     commit = f" (commit {record.tool.commit[:12]})" if record.tool.commit else ""
     return [
-        (words("fact.reference"), printable(reference)),
-        (words("fact.examiner"), printable(case.examiner) if case.examiner else words("not_stated")),
         (words("fact.opened"), wording.time(case.created_at)),
-        (words("fact.as_of"), wording.time(record.recorded_at)),
-        (words("fact.exhibits"), _exhibits_covered(record, words)),
+        (words("fact.status"), words.known(f"status.{case.status}", printable(case.status))),
         (words("fact.analyses"), f"{record.analysis_count:,}"),
         (words("fact.made_with"), printable(f"{record.tool.name} {record.tool.version}{commit}")),
-        (words("fact.status"), words.known(f"status.{case.status}", printable(case.status))),
         (words("fact.case_id"), printable(case.case_id)),
+    ]
+
+
+def _measured(exhibits: Sequence[ExhibitData]) -> list[MeasuredData]:
+    """What was measured of each model that decides, once."""
+    found: list[MeasuredData] = []
+    for exhibit in exhibits:
+        for one in exhibit.analyses[-1].strength.models if exhibit.analyses else ():
+            if one not in found:
+                found.append(one)
+    return found
+
+
+def _settings(exhibits: Sequence[ExhibitData], words: Words) -> list[SettingsData]:
+    """The settings of the newest analyses, each once."""
+    numbers: dict[str, list[str]] = {}
+    facts: dict[str, Facts] = {}
+    for exhibit in exhibits:
+        for one in exhibit.analyses[-1:]:
+            numbers.setdefault(one.settings_sha256, []).append(exhibit.number)
+            facts[one.settings_sha256] = one.settings
+    return [
+        SettingsData(words("settings.used", exhibits=", ".join(of)), facts[sha256], sha256)
+        for sha256, of in numbers.items()
     ]
 
 
@@ -213,40 +258,6 @@ def _exhibits_covered(record: CaseRecord, words: Words) -> str:
     count = len(record.exhibits) + len(record.left_out)
     numbers = ", ".join(str(entry.exhibit.number) for entry in record.exhibits)
     return words("fact.exhibits_chosen", shown=len(record.exhibits), count=count, numbers=numbers)
-
-
-def _brief(exhibit: ExhibitData, words: Words) -> BriefData:
-    analyses = exhibit.analyses
-    conclusion, lines, none = None, [], ""
-    if analyses:
-        latest = analyses[-1]
-        conclusion = latest.conclusion
-        key, told = ("brief.analysis", {}) if len(analyses) == 1 else ("brief.newest", {"count": len(analyses)})
-        lines.append(words(key, record=latest.record_id, when=latest.made, **told))
-        # An earlier conclusion must not vanish behind a newer one.
-        lines += [
-            words(
-                "brief.earlier",
-                record=earlier.record_id,
-                when=earlier.made,
-                label=earlier.conclusion.word,
-                score=earlier.conclusion.score,
-            )
-            for earlier in analyses[:-1]
-        ]
-    else:
-        kind = "withheld" if exhibit.withheld else "unreadable" if exhibit.unreadable else "no_analysis"
-        none = words(f"brief.{kind}")
-    return BriefData(
-        number=exhibit.number,
-        title=words("brief.exhibit", number=exhibit.number),
-        name=exhibit.name,
-        short_name=exhibit.short_name,
-        sha256=exhibit.hashes[0][1],
-        conclusion=conclusion,
-        lines=[*exhibit.findings, *lines],
-        none=none,
-    )
 
 
 def _commands(record: CaseRecord, words: Words) -> Facts:
@@ -301,7 +312,7 @@ def _model(entry: ModelEntry, labels: dict[tuple[str, str], str], words: Words) 
     return ModelData(
         label=labels[entry.model_id, entry.weights_sha256],
         title=shortened(card.title if card else entry.model_id, 120),
-        rows=rows,
+        rows=[*rows[:2], (words("model.title"), shortened(card.title, 160)), *rows[2:]] if card else rows,
         limits=[printable(limit) for limit in card.limits] if card else [],
         problem=words("model.no_card", problem=printable(entry.problem)) if entry.problem else "",
     )

@@ -68,9 +68,10 @@ class UnreadableAnalysis:
 @dataclass(frozen=True, slots=True)
 class ExhibitEntry:
     """One exhibit with its analyses, oldest first. `original_problem` is None where the stored original is there.
-    `withheld` says that scores exist but wait for a blind opinion of whom the record is
-    read for: then there are no analyses here. `findings` tell
-    when the stored file was found to be another, and which analyses that casts doubt on."""
+    `withheld` says that scores exist but wait for a blind opinion of whom the record is read for: then there are no
+    analyses here. `findings` tell when the stored file was found to be another, and which analyses that casts doubt on.
+    `neutral_jpeg` is a frame that says nothing of scores, drawn where there is no other picture; `marked` holds the
+    frames with the boxes that people drew, by the id of the note."""
 
     exhibit: Exhibit
     analyses: tuple[AnalysisEntry, ...] = ()
@@ -79,6 +80,8 @@ class ExhibitEntry:
     withheld: bool = False
     received_by: str = ""
     findings: tuple[Finding, ...] = ()
+    neutral_jpeg: bytes | None = None
+    marked: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def _measured(entry: ModelEntry, short: dict[str, str], words: Words) -> Measure
     if (whole := main_rows(found).get(DEEPFAKE_VIDEOS)) is not None and whole in rows:
         sentences.append(words("strength.video", model=name, auc=_auc(whole), **_sizes(whole)))
     if turned:
-        sets = "; ".join(_set_name(row.data) for row in turned[:_MOST_NAMED])
+        sets = "; ".join(_set_name(row.data, words) for row in turned[:_MOST_NAMED])
         sentences.append(words("strength.turned", count=len(turned), sets=sets))
     left = len(rows) - len(kept)
     return MeasuredData(
@@ -114,14 +114,18 @@ def _cues(entry: ModelEntry, analysis: Analysis, words: Words) -> str:
         return ""
     cues = [cue.cue for model in analysis.models if model.model_id == entry.model_id for cue in model.specialists]
     found = {cue: entry.card.results.on_real_videos(cue) for cue in cues}
-    worse = [f"{cue} ({_auc(row)})" for cue, row in found.items() if row is not None and row.worse_than_chance]
+    worse = [
+        f"{words(f'cue.{cue}')} ({_auc(row)})"
+        for cue, row in found.items()
+        if row is not None and row.worse_than_chance
+    ]
     return words("strength.cues", cues=", ".join(worse)) if worse else ""
 
 
 def _row(row: Measurement, words: Words) -> list[str]:
     remark = "inverted" if row.worse_than_chance else "chance" if row.not_told_from_chance else ""
     return [
-        _set_name(row.data),
+        _set_name(row.data, words),
         f"{row.value:.3f}",
         f"{row.interval[0]:.2f} – {row.interval[1]:.2f}" if row.interval is not None else "–",
         *_sizes(row).values(),
@@ -138,5 +142,5 @@ def _sizes(row: Measurement) -> dict[str, str]:
     return {"genuine": f"{row.n_real:,}", "manipulated": f"{row.n_fake:,}"}
 
 
-def _set_name(data: DataPath) -> str:
-    return shortened(", ".join(part.replace("_", " ") for part in data), 90)
+def _set_name(data: DataPath, words: Words) -> str:
+    return shortened(", ".join(words.known(f"cue.{part}", part.replace("_", " ")) for part in data), 90)

@@ -46,6 +46,30 @@ def frame_picture(image: NDArray[np.uint8], bbox_xyxy_px: Box) -> bytes:
     return _jpeg(picture)
 
 
+def boxed_frame(evidence: Evidence, pts: int, box_xyxy_px: Box) -> bytes | None:
+    """The frame at `pts` with a box -> JPEG as of `frame_picture`; None where it does not decode."""
+    from detector.evidence import frame_at
+
+    try:
+        return frame_picture(frame_at(evidence, pts).image, box_xyxy_px)
+    except (FramewitnessError, OSError):
+        return None
+
+
+def neutral_picture(evidence: Evidence) -> bytes | None:
+    """A frame a tenth into the presentation, which says nothing of scores -> JPEG of at most 720x480; None where no
+    frame of the file can be read."""
+    from detector.evidence import frame_at, frame_times
+
+    try:
+        times = frame_times(evidence)
+        picture = Image.fromarray(frame_at(evidence, times[len(times) // 10] if times else 0).image)
+    except (FramewitnessError, OSError):
+        return None
+    picture.thumbnail(_FRAME_MAX_PX, Image.Resampling.LANCZOS)
+    return _jpeg(picture)
+
+
 def face_picture(image: NDArray[np.uint8], bbox_xyxy_px: Box, margin: float = 0.2) -> bytes:
     """The square around a face, `margin` of its longer side added on each side, edge pixels replicated -> JPEG."""
     x0, y0, x1, y1 = bbox_xyxy_px

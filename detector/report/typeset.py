@@ -8,8 +8,9 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -26,6 +27,9 @@ from detector.report.record import CaseRecord
 Form = Literal["full", "short"]
 FORMS: Final[tuple[Form, ...]] = ("full", "short")
 SHORT_PAGES: Final = 2
+EXHIBIT_PAGES: Final = 4
+_EXHIBIT_LABEL: Final = "exhibit-"
+_END: Final = "end"  # stands after the last exhibit
 _log = logging.getLogger(__name__)
 _TEMPLATES = Path(__file__).resolve().parents[2] / "assets" / "report"
 STANDARDS: Final[list[typst.PDFStandard]] = ["a-3a", "ua-1"]
@@ -41,21 +45,26 @@ def typeset(record: CaseRecord, *, form: str = "full", language: str = "en") -> 
     """The report as PDF/A-3a and PDF/UA-1, with the analyses, the frame table and the custody log attached inside.
 
     Equal records give equal bytes: the only time in it is the record's, the only fonts are the ones shipped, and
-    packages are looked for in an empty folder, never on a network. The short form has at most two pages. Raises
-    SettingsError for an unknown form or language.
+    packages are looked for in an empty folder, never on a network. The short form has two pages, an exhibit of the full
+    form at most four: what does not fit is in the attached files. Raises SettingsError for an unknown form or language.
     """
     words = words_of(language)
     require_form(form)
     attached = attachments_of(record, form, words)
     payload = build_payload(record, words, attached, figures=form == "full" or len(record.exhibits) == 1)
     stamp = int(record.recorded_at.timestamp())
+    data = asdict(payload.data)
     for squeeze in range(_SQUEEZES):
-        data = {**asdict(payload.data), "squeeze": squeeze}
+        data["squeeze"] = squeeze
         pages = compile_pages(form, data, payload.files, attached, "pdf", pdf_standards=STANDARDS, timestamp=stamp)
-        smaller, page_count = packed(pages[0])
-        if form != "short" or page_count <= SHORT_PAGES:
-            return smaller
-    raise AssertionError(f"The short form took {page_count} pages.")  # the last squeeze has no part without a bound
+        made = packed(pages[0])
+        if not made.long if form == "full" else made.page_count <= SHORT_PAGES:
+            return made.content
+        for exhibit in data["exhibits"]:
+            exhibit["squeeze"] = squeeze + 1 if exhibit["number"] in made.long else exhibit["squeeze"]
+        _log.info("typesetting the report once more, tighter: %s pages", made.page_count)
+    # The last squeeze leaves no part without a bound.
+    raise AssertionError(f"The {form} form took {made.page_count} pages; exhibits {sorted(made.long)} are too long.")
 
 
 def page_pictures(record: CaseRecord, *, form: str = "full", language: str = "en", ppi: float = 72.0) -> list[bytes]:
@@ -106,16 +115,41 @@ def compile_pages(
     return made if isinstance(made, list) else [made]
 
 
-def packed(pdf: bytes) -> tuple[bytes, int]:
-    """The same document with its objects in compressed streams (a tagged table holds one object a cell), and its number
-    of pages. The file identifier follows from the content, so equal documents stay equal."""
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A document in compressed streams: its bytes, its number of pages, and the numbers of the exhibits that take more
+    than `EXHIBIT_PAGES`."""
+
+    content: bytes
+    page_count: int
+    long: frozenset[str]
+
+
+def packed(pdf: bytes) -> Packed:
+    """The same document with its objects in compressed streams (a tagged table holds one object a cell). The file
+    identifier follows from the content, so equal documents stay equal."""
     out = io.BytesIO()
     with pikepdf.open(io.BytesIO(pdf)) as document:
-        count = len(document.pages)
+        count, long = len(document.pages), _long_exhibits(document)
         document.save(
             out,
             object_stream_mode=pikepdf.ObjectStreamMode.generate,
             compress_streams=True,
             deterministic_id=True,
         )
-    return out.getvalue(), count
+    return Packed(out.getvalue(), count, long)
+
+
+def _long_exhibits(document: pikepdf.Pdf) -> frozenset[str]:
+    """The exhibits from whose heading it is more than `EXHIBIT_PAGES` to the next section's, by the outline."""
+    pages = {page.obj.objgen: index for index, page in enumerate(document.pages)}
+    named = pikepdf.NameTree(document.Root.Names.Dests) if "/Dests" in document.Root.get("/Names", {}) else {}
+    starts = {}
+    for name, place in named.items():
+        if str(name).startswith(_EXHIBIT_LABEL):
+            target = place.D if isinstance(place, pikepdf.Dictionary) else place
+            starts[str(name).removeprefix(_EXHIBIT_LABEL)] = pages[target[0].objgen]
+    order = sorted(starts.items(), key=lambda one: one[1])
+    return frozenset(
+        number for (number, start), (_, end) in pairwise(order) if end - start > EXHIBIT_PAGES and number != _END
+    )

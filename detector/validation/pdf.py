@@ -103,7 +103,7 @@ def validation_pdf(record: ValidationRecord, content: bytes, *, measured_on: str
     data = _data(record, attached, measured_on, words)
     stamp = int(record.finished_at.timestamp())
     pages = compile_pages("validation", asdict(data), {}, [attached], "pdf", pdf_standards=STANDARDS, timestamp=stamp)
-    return packed(pages[0])[0]
+    return packed(pages[0]).content
 
 
 def _data(record: ValidationRecord, attached: Attachment, measured_on: str, words: Words) -> PdfData:

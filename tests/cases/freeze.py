@@ -61,6 +61,10 @@ def record(home: Path) -> None:
         store.metadata.set_tags(case_id, ["fraud", "voice"])
         store.metadata.set_favourite(case_id, True, author="Ada")
         store.metadata.name_exhibit(exhibit_id, reference="JB/1", description="from the phone")
+        store.metadata.set_mandate(case_id, laboratory="Lab 4", client="Court", question="Is it genuine?")
+        store.metadata.record_receipt(
+            exhibit_id, received_from="J. B.", received_how="sealed bag", received_when="9 May"
+        )
         gone = store.metadata.add_bookmark(exhibit_id, text="gone")
         store.metadata.add_bookmark(exhibit_id, track_id=1, pts=3000, text="mouth")
         store.metadata.remove_bookmark(gone.bookmark_id)

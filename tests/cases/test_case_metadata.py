@@ -26,6 +26,8 @@ def test_an_archived_case_leaves_the_lists_and_nothing_else(store: CaseStore) ->
         lambda: store.metadata.set_status(case_id, "open"),
         lambda: store.metadata.add_bookmark(exhibit.exhibit_id),
         lambda: store.metadata.name_exhibit(exhibit.exhibit_id, reference="x"),
+        lambda: store.metadata.set_mandate(case_id, client="x"),
+        lambda: store.metadata.record_receipt(exhibit.exhibit_id, received_from="x"),
     ):
         with pytest.raises(StoreError, match="archived"):
             add()
@@ -79,6 +81,29 @@ def test_exhibits_get_references_that_are_theirs_alone(store: CaseStore) -> None
     store.metadata.name_exhibit(one, reference="JB/1", description="from the phone of J. B.")
     assert len(store.events(case_id)) == before
     assert [hit.place for hit in store.search("phone JB/1")] == [one]
+    assert store.verify(case_id).ok
+
+
+def test_who_asked_what_and_how_an_exhibit_came_are_kept_logged_once_and_found(store: CaseStore) -> None:
+    case_id = store.create_case("a").case_id
+    exhibit_id = store.add_exhibit(case_id, make_evidence(store.evidence_dir)).exhibit_id
+    for _ in range(2):
+        store.metadata.set_mandate(
+            case_id, laboratory="Laboratory 4", client="Court of X", question=" Was it altered? "
+        )
+        store.metadata.record_receipt(
+            exhibit_id, received_from="Sgt. Doe", received_how="sealed bag", received_when="9 May"
+        )
+    case, exhibit = store.case(case_id), store.exhibit(exhibit_id)
+    assert (case.laboratory, case.client, case.question) == ("Laboratory 4", "Court of X", "Was it altered?")
+    assert (exhibit.received_from, exhibit.received_how, exhibit.received_when) == ("Sgt. Doe", "sealed bag", "9 May")
+    changed = store.metadata.set_mandate(case_id, laboratory="Laboratory 4", question="Was it altered?", author="Ada")
+    assert changed.client == ""
+    events = [event for event in store.events(case_id) if event.action in ("mandate_changed", "receipt_recorded")]
+    assert [event.action for event in events] == ["mandate_changed", "receipt_recorded", "mandate_changed"]
+    assert (events[-1].actor, events[-1].details["before"]["client"]) == ("Ada", "Court of X")
+    assert {hit.kind for hit in store.search("altered")} == {"mandate"}
+    assert [(hit.kind, hit.exhibit_id) for hit in store.search("doe")] == [("receipt", exhibit_id)]
     assert store.verify(case_id).ok
 
 

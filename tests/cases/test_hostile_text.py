@@ -48,6 +48,8 @@ def fill_case(store: CaseStore, text: str) -> str:
     store.metadata.set_tags(case_id, [text])
     store.metadata.set_favourite(case_id, True, author=text)
     store.metadata.name_exhibit(exhibit_id, reference=text, description=text)
+    store.metadata.set_mandate(case_id, laboratory=text, client=text, question=text)
+    store.metadata.record_receipt(exhibit_id, received_from=text, received_how=text, received_when=text)
     store.metadata.add_bookmark(exhibit_id, text=text, author=text)
     store.statements.give_opinion(exhibit_id, "genuine", text, author=text)
     store.statements.record_truth(exhibit_id, "genuine", text, method=text, author=text)
@@ -67,11 +69,13 @@ def check(store: CaseStore, case_id: str, text: str) -> None:
     texts = [case.title, case.examiner, case.status_reason, *case.tags, *case.favourite_of, exhibit.file_name]
     texts += [exhibit.reference, exhibit.description, note.text, note.author, mark.text, mark.author, opinion.text]
     texts += [opinion.author, truth.source, truth.method, truth.author, signature.statement, signature.author]
+    texts += [case.laboratory, case.client, case.question]
+    texts += [exhibit.received_from, exhibit.received_how, exhibit.received_when]
     texts += [event.actor for event in store.events(case_id) if event.action == "signed"]
     assert set(texts) == {text}
     assert case.reference == f"R {text}"
     assert [line.case.case_id for line in store.cases(text)] == [case_id]
-    assert len({hit.kind for hit in store.search(text) if hit.case.case_id == case_id}) == 9
+    assert len({hit.kind for hit in store.search(text) if hit.case.case_id == case_id}) == 11
     outcome = store.verify(case_id)
     assert outcome.problem is None
 

@@ -60,6 +60,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> World:
         store.save_analysis(second, make_analysis(store.exhibit(second).evidence, seed=1))
         store.statements.record_view(case_id, exhibit_id=exhibit, scores=True, author="Ada")
         store.metadata.name_exhibit(exhibit, reference="AB/1", description="from the phone")
+        store.metadata.set_mandate(case_id, client="Court 4", question="Is the speaker's face altered?")
+        store.metadata.record_receipt(exhibit, received_from="J. B.", received_how="sealed bag 12")
         store.metadata.add_bookmark(exhibit, pts=3000, text="mouth")
         store.metadata.set_tags(case_id, ["fraud"])
         store.similarity.fingerprint(exhibit)
@@ -222,6 +224,8 @@ TAMPERINGS: dict[str, tuple[Callable[[World], None], str]] = {
     ),
     "an exhibit in another case": (in_sql("UPDATE exhibits SET case_id = $other, number = 9"), "The exhibit"),
     "an exhibit's reference": (in_sql("UPDATE exhibit_marks SET reference = 'x'"), "The exhibit_mark"),
+    "the client's question": (in_sql("UPDATE mandates SET question = 'x'"), "The mandate"),
+    "who handed an exhibit in": (in_sql("UPDATE receipts SET received_from = 'x'"), "The receipt"),
     "a fingerprint": (in_sql("UPDATE exhibit_prints SET problem = 'x'"), "The print"),
     "an encoder fingerprint": (in_sql("UPDATE exhibit_families SET family_sha256 = 'x'"), "The encoder fingerprint"),
     "an encoder fingerprint removed": (in_sql("DELETE FROM exhibit_families"), "The encoder fingerprint"),

@@ -46,6 +46,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         removed_mark = store.metadata.add_bookmark(exhibit_id, pts=6000)
         store.metadata.remove_bookmark(removed_mark.bookmark_id)
         store.metadata.name_exhibit(exhibit_id, reference="K-17", description="from the phone")
+        store.metadata.set_mandate(case_id, laboratory="Laboratory 4", client="Court", question="Is it genuine?")
+        store.metadata.record_receipt(exhibit_id, received_from="J. B.", received_how="upload", received_when="6 May")
         store.similarity.fingerprint(exhibit_id)
         store.statements.give_opinion(exhibit_id, "manipulated", "the lips")
         store.statements.record_truth(exhibit_id, "manipulated", "confession")

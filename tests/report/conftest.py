@@ -234,7 +234,7 @@ def make_card(index: int = 0) -> ModelCard:
     )
 
 
-def make_entry(analysis: Analysis, *, number: int = 1, pictures: bool = True, count: int = 5) -> AnalysisEntry:
+def make_entry(analysis: Analysis, *, number: int = 1, pictures: bool = True, count: int = 3) -> AnalysisEntry:
     image = astronaut()
     ramp = np.linspace(0, 255, 224, dtype=np.uint8)
     overlay = np.dstack([np.tile(ramp, (224, 1))] * 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from detector.report.html import case_html
 from detector.report.language import END_MARK, LANGUAGES, LTR_MARK, RTL_MARK, isolated, unmarked, words_of
 from detector.report.printable import printable
 from detector.report.record import ExhibitEntry
+from detector.report.sentences import names_in, recorded, told
 from tests.report.conftest import (
     make_analysis,
     make_entry,
@@ -25,6 +27,7 @@ from tests.report.conftest import (
     make_record,
 )
 from tests.report.test_typeset import squeezed, text_of
+from tests.test_consistency import RECORDS
 
 ROOT = Path(__file__).resolve().parents[2]
 VALUES = re.compile(r"\{\w+\}")
@@ -33,7 +36,7 @@ ENGLISH = words_of("en").phrases
 SAME_EVERYWHERE = {
     "overview.sha256", "strong.pts", "strength.auc", "exhibit.frame_size_value", "alternatives.cue", "analysis.logit",
     "unit.bytes", "no", "custody.hash", "exhibit.rate_variable", "truth.unknown",
-    "lead.join",
+    "lead.join", "detail.text", "cover.review", "recorded.part.in_class",
 }  # fmt: skip
 
 
@@ -120,6 +123,54 @@ def test_a_model_that_is_not_the_one_shipped_is_called_so_in_every_language(lang
     assert said not in case_html(record, language=language).decode()
 
 
+def latin_left(text: str, names: Sequence[str]) -> list[str]:
+    """Latin words in an Arabic text that are no names, units or abbreviations."""
+    for name in sorted(names, key=len, reverse=True):
+        text = text.replace(name, "")
+    return [word for word in re.findall(r"[A-Za-z]{2,}", text) if word not in {"CRF", "vp"}]
+
+
+def every_recorded_text() -> list[tuple[str, tuple[str, ...]]]:
+    """Each reason of conclusions as they are made and each fixed one of a model, with the names that they hold."""
+    from detector.analysis import results
+    from detector.analysis.kinds import ensemble, sequence
+    from detector.analysis.kinds.audiovisual import sync
+    from detector.analysis.kinds.kinematics import WHY_NONE
+
+    fixed = [*sync.REASONS.values(), *WHY_NONE.values(), results.NO_FACE, results.NOT_FINITE, results.AT_THE_EDGE]
+    fixed += [results.NO_TIME, ensemble.NO_MEMBER, sequence.TOO_SHORT]
+    told = [(text, ()) for text in fixed]
+    for analysis, _ in RECORDS.values():
+        told += [(reason.text, names_in(analysis)) for reason in analysis.conclusion.reasons]
+    names = ("Default ensemble", "Temporal transformer", "Set A")
+    rare = Path(__file__).with_name("rare_reasons.txt").read_text(encoding="utf-8").splitlines()
+    return told + [(text, names) for text in rare]
+
+
+@pytest.mark.parametrize("language", ["ar", "es"])
+def test_every_reason_is_told_in_the_language_of_the_report(language: str) -> None:
+    words = words_of(language)
+    for text, names in every_recorded_text():
+        found = recorded(text, words, names)
+        assert found is not None, text
+        assert "{" not in found
+        if language == "ar":
+            assert not latin_left(unmarked(found), names), (text, found)
+        else:
+            bare = found
+            for name in names:
+                bare = bare.replace(name, "")
+            left = {" the ", " of ", " and ", " to ", " is ", " was ", "score", "frame"}
+            assert not [word for word in left if word in bare], (text, found)
+        assert all(name in found for name in names if name in text), (text, found)
+
+
+def test_words_of_no_known_form_are_not_passed_on_in_english() -> None:
+    assert recorded("A new kind of reason.", words_of("es")) is None
+    assert told("A new kind of reason.", words_of("es")) == words_of("es")("recorded.unknown")
+    assert told("A new kind of reason.", words_of("en")) == "A new kind of reason."
+
+
 def test_braces_in_a_value_are_text() -> None:
     assert unmarked(words_of("en")("notes.exhibit", number="{track} {0.__class__}")) == "exhibit {track} {0.__class__}"
 
@@ -143,7 +194,7 @@ def test_the_arabic_report_is_written_in_arabic_from_right_to_left(form: str) ->
 
 def test_the_spanish_report_is_written_in_spanish() -> None:
     text = text_of(typeset(make_full_record(), language="es"))
-    for phrase in ("Resultados en breve", "Custodia", "Fuerza de la prueba", "Límites", "Probablemente manipulado"):
+    for phrase in ("Opinión del perito", "Custodia", "Fuerza de la prueba", "Límites", "Probablemente manipulado"):
         assert phrase in text
     for left_over in ("Findings", "Strength", "Track 1 (", "seconds from", "shot change"):
         assert left_over not in text

@@ -11,6 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from detector.cases import CaseStore
+from detector.cases.export_forms import REPORT_FORMS
 from detector.cli import main
 from detector.evidence import examine, ingest
 from detector.report import FORMS, LANGUAGES, check_report, collect, issue_report
@@ -134,7 +135,7 @@ def test_who_received_an_exhibit_is_printed(home: Home) -> None:
             page.extract_text()
             for page in PdfReader(io.BytesIO(issue_report(store, home.case_id, file_name="x.pdf"))).pages
         )
-        assert "Received by tester" in " ".join(text.split())
+        assert "Taken in by tester" in " ".join(text.split())
         remove_file(store.exhibits(home.case_id)[0].evidence.file.path)
         text = "".join(
             page.extract_text()
@@ -144,5 +145,5 @@ def test_who_received_an_exhibit_is_printed(home: Home) -> None:
 
 
 def test_the_menu_offers_what_the_report_can_do() -> None:
-    assert tuple(exports.FORMS) == FORMS
+    assert tuple(form.key.removeprefix("report-") for form in REPORT_FORMS) == FORMS
     assert tuple(exports.LANGUAGES) == LANGUAGES

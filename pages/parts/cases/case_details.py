@@ -54,6 +54,16 @@ def _edit(case: Case, who: str) -> None:
         reason = right.text_input(
             "Reason for the status", case.status_reason, max_chars=300, key=f"{key}_reason", placeholder="optional"
         )
+        laboratory = left.text_input("Laboratory", case.laboratory, max_chars=200, key=f"{key}_laboratory")
+        client = right.text_input("Client", case.client, max_chars=200, key=f"{key}_client")
+        question = st.text_area(
+            "Question put by the client",
+            case.question,
+            max_chars=2000,
+            height=80,
+            key=f"{key}_question",
+            placeholder="in the client's words; printed on page 1 of the report",
+        )
         tags = st.multiselect(
             "Tags",
             sorted({*tags_known, *case.tags}),
@@ -74,6 +84,7 @@ def _edit(case: Case, who: str) -> None:
     store = services.current().store
     try:
         store.update_case(case.case_id, title=title, reference=reference, examiner=examiner, author=who)
+        store.metadata.set_mandate(case.case_id, laboratory=laboratory, client=client, question=question, author=who)
         if (status, reason.strip()) != (case.status, case.status_reason):
             store.metadata.set_status(case.case_id, status, reason=reason, author=who)
         store.metadata.set_tags(case.case_id, tags, author=who)

@@ -102,25 +102,38 @@ def _count(number: int) -> str:
 
 
 def _describe(exhibit: Exhibit, who: str) -> None:
-    with st.expander("Reference and description", type="compact"):
+    with st.expander("Reference, description and receipt", type="compact"):
         key = f"describe_{exhibit.exhibit_id}"
-        with st.form(key, border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-            reference = st.text_input("Reference", exhibit.reference, max_chars=60, key=f"{key}_reference", width=160)
-            description = st.text_input(
-                "Description",
-                exhibit.description,
-                max_chars=500,
-                key=f"{key}_text",
-                placeholder="what it is, who handed it in",
+        with st.form(key, border=False):
+            first, second = st.columns([1, 3])
+            reference = first.text_input("Reference", exhibit.reference, max_chars=60, key=f"{key}_reference")
+            description = second.text_input(
+                "Description", exhibit.description, max_chars=500, key=f"{key}_text", placeholder="what it is"
+            )
+            sender, way, time = st.columns(3)
+            received_from = sender.text_input(
+                "Received from", exhibit.received_from, max_chars=200, key=f"{key}_from", placeholder="who handed it in"
+            )
+            received_how = way.text_input(
+                "How", exhibit.received_how, max_chars=200, key=f"{key}_how", placeholder="sealed bag, upload, link"
+            )
+            received_when = time.text_input(
+                "When", exhibit.received_when, max_chars=80, key=f"{key}_when", placeholder="date, time and zone"
             )
             sent = st.form_submit_button("Save", key=f"{key}_save")
         if not sent:
             return
         # The number the store gives is no name that anyone chose.
         given = "" if reference.strip() == f"E{exhibit.number}" else reference
+        metadata = services.current().store.metadata
         try:
-            services.current().store.metadata.name_exhibit(
-                exhibit.exhibit_id, reference=given, description=description, author=who
+            metadata.name_exhibit(exhibit.exhibit_id, reference=given, description=description, author=who)
+            metadata.record_receipt(
+                exhibit.exhibit_id,
+                received_from=received_from,
+                received_how=received_how,
+                received_when=received_when,
+                author=who,
             )
         except StoreError as error:
             markup.problem("The exhibit was not described", str(error))
