@@ -188,6 +188,7 @@ def test_the_stored_file_is_served_in_ranges_to_this_page_only(page: playwright_
 
 def test_models_and_training_runs_are_drawn_in_the_browser(page: playwright_api.Page) -> None:
     page.goto("/models")
+    page.get_by_role("tab", name="Architecture").click()
     drawing = page.locator("img.fw-drawing")
     drawing.wait_for()
     assert drawing.evaluate("image => image.complete && image.naturalWidth > 300")
