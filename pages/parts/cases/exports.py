@@ -145,7 +145,8 @@ def _line(export: Export, who: str, place: str) -> None:
     word, icon = JOB_STATES[export.state] if export.removed_at is None else ("Removed", "delete")
     key = f"{place}_{export.job_id}"
     with st.container(border=True, gap="small", key=f"export_{key}"):
-        markup.line(icon, "var(--fw-faint)", word, "", export.file_name, _about(export))
+        markup.line(icon, "var(--fw-faint)", word, "", export.file_name, "")
+        markup.note(_about(export))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if export.active:
                 if export.state == "running":
