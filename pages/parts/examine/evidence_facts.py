@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from detector.analysis.types import Analysis
 from detector.evidence import Evidence
-from detector.report.wording import count
+from detector.report.wording import ENGLISH, count, number
 from pages.parts.shared import markup, media, services
 from pages.parts.shared.wording import clock, size_text
 
@@ -129,8 +131,19 @@ def show_method(analysis: Analysis, record_id: str) -> None:
             mono=("Commit", "Code (SHA-256)", "Analysis", *[f"{model.name}, weights" for model in analysis.models]),
         )
         markup.heading("Time taken")
-        markup.facts([(stage.replace("_", " "), f"{seconds:.2f} s") for stage, seconds in analysis.timings.items()])
+        names = {model.model_id: model.name for model in analysis.models}
+        markup.facts((_stage(stage, names), f"{seconds:.2f} s") for stage, seconds in analysis.timings.items())
     with right:
         markup.heading("Settings")
-        values = [(name.replace("_", " "), str(value)) for name, value in analysis.settings.to_dict().items()]
+        values = [
+            (ENGLISH.known(f"setting.{name}", name.replace("_", " ")), number(value))
+            for name, value in analysis.settings.to_dict().items()
+        ]
         markup.facts([*values, ("SHA-256", analysis.settings.sha256)], mono=("SHA-256",))
+
+
+def _stage(stage: str, names: Mapping[str, str]) -> str:
+    """A stage of the analysis in words: "scores:<model id>" becomes "Scores: <name of the model>"."""
+    what, _, model_id = stage.partition(":")
+    said = what.replace("_", " ").capitalize()
+    return f"{said}: {names.get(model_id, model_id)}" if model_id else said
