@@ -20,8 +20,10 @@ from detector.calibration.calibration import Calibration
 from detector.evidence.types import Evidence, Integrity
 from detector.faces.types import FaceTrack
 from detector.registry import Thresholds
+from detector.report import typeset
 from detector.report.analysis_payload import AnalysisData
-from detector.report.language import LANGUAGES, unmarked, words_of
+from detector.report.language import LANGUAGES, Language, unmarked, words_of
+from detector.report.lead import lead_text
 from detector.report.payload import build_payload
 from detector.report.record import ExhibitEntry
 from detector.report.wording import LABEL_WORDS
@@ -32,6 +34,8 @@ from pages.parts.shared.wording import LABELS
 from tests.plain_words import JARGON
 from tests.report.conftest import TOOL, make_entry, make_evidence, make_exhibit, make_record, make_track
 from tests.report.test_lead import CALIBRATION
+from tests.report.test_typeset import squeezed
+from tests.report.test_typeset import text_of as text_of_pdf
 
 NAMES = {"frame-b0": "Faces", "frame-b1": "Faces, again", "av-b3": "Lips and voice", "all-b4": "All together",
          "cues-b2": "Traces"}  # fmt: skip
@@ -39,6 +43,7 @@ DECISION = Thresholds(1.0, -1.0, "set by hand", run_logit=3.0, peak_logit=2.5)
 SETTINGS = AnalysisSettings()
 EVERY_S = 0.2
 QUALITY = 0.8  # the weight of every face, from 0 to 1
+PRINTED: tuple[Language, ...] = ("en", "es")
 IDS = re.compile(r"\b(?:frame|av|all|cues)-b\d\b|\b[a-z]+_[a-z_]+\b")
 NO_SOUND = "The file has no sound that decodes, so nothing can be said about lips and voice."
 
@@ -165,6 +170,33 @@ def told(request: pytest.FixtureRequest) -> Told:
     exhibit = ExhibitEntry(make_exhibit(analysis.evidence), (entry,))
     (reported,) = build_payload(make_record((exhibit,)), words_of("en")).data.exhibits
     return Told(analysis, card, members, reported.analyses[0])
+
+
+@pytest.fixture(scope="module")
+def printed() -> dict[Language, dict[str, str]]:
+    """Every record's part of one PDF of all of them, by language; that of an exhibit whose scores are withheld too."""
+    entries = []
+    for number, (analysis, _) in enumerate(RECORDS.values(), 1):
+        exhibit = make_exhibit(analysis.evidence, number)
+        entry = make_entry(analysis, number=number, pictures=False, count=1)
+        entry = replace(entry, saved=replace(entry.saved, exhibit_id=exhibit.exhibit_id))
+        entries.append(ExhibitEntry(exhibit, (entry,)))
+    entries.append(ExhibitEntry(make_exhibit(make_evidence("withheld.mp4"), len(entries) + 1), withheld=True))
+    record = make_record(tuple(entries))
+    models = []
+    for one in record.models:
+        assert one.card is not None
+        models.append(replace(one, card=replace(one.card, name=NAMES[one.model_id], thresholds=DECISION)))
+    record = replace(record, models=tuple(models))
+    found: dict[Language, dict[str, str]] = {}
+    for language in PRINTED:
+        words = words_of(language)
+        body = text_of_pdf(typeset(record, language=language))
+        body = re.split(rf"\n\d+ {re.escape(words('statements.title'))}\n", body)[0]
+        title = words.plain("exhibit.title", number="[0-9]+")
+        _, *parts = re.split(rf"\n(?:\d+ {title}|{title} [^\n]+\.\w+)\n", body)
+        found[language] = dict(zip([*RECORDS, "withheld"], parts, strict=True))
+    return found
 
 
 def text_of(shown: list[str]) -> str:
@@ -349,6 +381,26 @@ def test_no_score_is_called_a_probability(told: Told) -> None:
 
 def test_words_are_those_of_examiners(told: Told) -> None:
     assert not [*JARGON.findall(told.everything), *IDS.findall(told.everything)]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_printed_report_says_the_same(printed: dict[Language, dict[str, str]], name: str) -> None:
+    analysis, label = RECORDS[name]
+    scores = [*scores_of(analysis), *times_of(analysis), *figures_of(analysis), QUALITY]
+    for language, parts in printed.items():
+        words, part = words_of(language), parts[name]
+        assert words(f"label.{label}") in part
+        assert squeezed(unmarked(lead_text(analysis, words))) in squeezed(part)
+        for said in re.findall(r"(?<![\w.])0\.\d{2,3}(?![\d\w])", part):
+            assert holds(scores, said), said
+        for reason in analysis.conclusion.reasons if language == "en" else ():
+            assert squeezed(reason.text) in squeezed(part), reason.code
+
+
+def test_the_printed_report_tells_no_score_that_is_withheld(printed: dict[Language, dict[str, str]]) -> None:
+    for language, parts in printed.items():
+        assert squeezed(words_of(language)("brief.withheld")) in squeezed(parts["withheld"])
+        assert not re.search(r"(?<![\d.])0\.\d\d", parts["withheld"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
