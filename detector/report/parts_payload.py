@@ -39,7 +39,7 @@ class MemberData:
     ensemble: str
     model: str
     cue: str
-    logit: str
+    score: str
     share: str
     reason: str
 
@@ -106,7 +106,7 @@ def members_data(analysis: Analysis, short: dict[str, str], words: Words) -> lis
             ensemble=short[model.model_id],
             model=short.get(member.model_id, printable(member.model_id)),
             cue=words(f"cue.{member.cue}") if member.cue else "",
-            logit=wording.logit(member.logit, words),
+            score=wording.score(None if member.logit is None else sigmoid(member.logit), words),
             share="–" if member.weight is None else f"{member.weight:.0%}",
             reason=told(member.reason, words, otherwise="recorded.failed") if member.reason else "",
         )
