@@ -63,7 +63,7 @@ def _show_without_scores(case: Case, exhibit: Exhibit, who: str, *, withheld: bo
             ["Evidence", "Notes and bookmarks", "Ground truth", "Seen before"]
         )
     with evidence_tab:
-        evidence_facts.show(exhibit.evidence, player=False)
+        evidence_facts.show(exhibit.evidence)
     with notes_tab:
         tabs.show_notes(case, exhibit, who, plain_view.here(exhibit))
     with truth_tab:

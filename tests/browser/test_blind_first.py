@@ -71,7 +71,7 @@ def test_an_opinion_then_the_scores_a_bookmark_and_a_verification(page: playwrig
     page.evaluate("document.querySelector('.stMain').scrollTo({top: 200})")
     page.get_by_role("button", name="Record as the opinion of Ada Byron").click()
     page.get_by_label("Conclusion").filter(has_text="does not prove").wait_for()
-    page.locator(".js-plotly-plot").first.wait_for()
+    page.locator(".player .gutter .track").first.wait_for()
     # The verdict, at the top, is in view: what stood at the foot of the page before has not carried it along.
     page.locator(".st-key-plain_bookmark_frame").wait_for(state="detached")
     assert page.evaluate("document.querySelector('.stMain').scrollTop") < 200
@@ -84,7 +84,7 @@ def test_an_opinion_then_the_scores_a_bookmark_and_a_verification(page: playwrig
     page.get_by_role("button", name="Bookmarked").wait_for()
     page.reload()
     page.get_by_role("button", name="Bookmark").first.wait_for()
-    page.locator(".js-plotly-plot").first.get_by_text("Marks").wait_for()
+    page.locator(".player .gutter").get_by_text("Marks").wait_for()
     page.get_by_role("tab", name="Opinions").click()
     page.get_by_text("blind: the log shows no scores of this file to the author before").wait_for()
 

@@ -12,12 +12,10 @@ from streamlit.testing.v1 import AppTest
 from detector.cases import CaseStore
 from detector.report.exchange import log_export
 from pages.parts.cases import custody_log
-from pages.parts.examine import seen_before, timeline
-from pages.parts.examine.bookmarks import Mark
+from pages.parts.examine import seen_before
 from pages.parts.shared import markup, services
-from pages.parts.shared.readings import Readings
 from tests.pages import seed
-from tests.pages.conftest import EXAMINER, html_of
+from tests.pages.conftest import EXAMINER, html_of, player_of
 from tests.pages.seed import Seeded
 
 OpenPage = Callable[..., AppTest]
@@ -154,24 +152,16 @@ def test_bookmarks_are_set_listed_shown_on_the_timeline_and_taken_away(open_page
         (1, face.pts, "", EXAMINER),
         (1, face.pts, "<i>seam</i>", EXAMINER),
     ]
-    assert '"Marks"' in app.get("plotly_chart")[0].proto.spec
-    app.button(key="step_1").click().run()
+    shown = player_of(app)["marks"]
+    assert [(mark["kind"], mark["pts"], mark["text"]) for mark in shown] == [
+        ("Bookmark", face.pts, ""),
+        ("Bookmark", face.pts, "<i>seam</i>"),
+    ]
+    app.query_params["pts"] = "0"
     app.button(key=f"jump_{marks[1].bookmark_id}").click().run()
     assert app.query_params["pts"] in ([str(face.pts)], str(face.pts))
     app.button(key=f"unmark_{marks[0].bookmark_id}").click().run()
     assert [mark.text for mark in services.current().store.metadata.bookmarks(seeded.case.case_id)] == ["<i>seam</i>"]
-
-
-def test_marks_have_a_lane_of_their_own_and_their_text_is_no_markup(seeded: Seeded) -> None:
-    readings = Readings.of(seeded.analysis)
-    marks = (Mark("Note", readings.moments[2], None, "<a href='x'>y</a>", "A <b>"),)
-    figure = timeline.figure(readings, model_id=None, current=(2, readings.moments[3]), marks=marks)
-    lane = next(trace for trace in figure.data if trace.y is not None and list(trace.y) == [-1])
-    assert [list(data) for data in lane.customdata] == [[2, readings.moments[2]]]
-    assert "<a" not in lane.hovertext[0]
-    assert "<b>" not in lane.hovertext[0]
-    assert list(figure.layout.yaxis.ticktext) == ["Marks", "Track 1", "Track 2"]
-    assert list(timeline.figure(readings, model_id=None, current=None).layout.yaxis.ticktext) == ["Track 1", "Track 2"]
 
 
 def test_seen_before_tells_of_the_same_file_by_itself_and_leads_to_it(

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from detector.analysis import Moment, Reason
+from detector.evidence import frame_times
 from detector.explain import Explainer, HeatTest
 from detector.registry import ModelCard
+from pages.parts.player import component
 from pages.parts.shared import services
 from pages.parts.shared.readings import Readings
 from tests.pages import seed
@@ -98,34 +104,19 @@ def test_the_moments_that_reasons_name_lead_to_their_frames(
     assert not [one for one in plain.button if str(one.key).startswith("moment_")]
 
 
-def test_the_arrow_buttons_step_one_and_ten_and_stop_at_the_ends(open_page: OpenPage, seeded: Seeded) -> None:
-    moments = Readings.of(seeded.analysis).moments
-    app = _open(open_page, seeded, track=1, pts=moments[0])
-    assert app.button(key="step_-1").disabled
-    app.button(key="step_1").click().run()
-    assert _param(app, "pts") == str(moments[1])
-    app.button(key="step_10").click().run()
-    assert _param(app, "pts") == str(moments[11])
-    assert app.button(key="step_1").disabled
-    app.button(key="step_-10").click().run()
-    assert _param(app, "pts") == str(moments[1])
-    shortcuts = {
-        f"step_{by}": keys for by, keys in ((-10, "shift+left"), (-1, "left"), (1, "right"), (10, "shift+right"))
-    }
-    assert {key: app.button(key=key).proto.shortcut for key in shortcuts} == shortcuts
-
-
-def test_every_frame_steps_through_frames_that_were_not_examined(open_page: OpenPage, seeded: Seeded) -> None:
-    moments = Readings.of(seeded.analysis).moments
-    app = _open(open_page, seeded, track=1, pts=moments[0])
-    app.toggle(key="every_frame").set_value(True).run()
-    app.button(key="step_1").click().run()
-    assert moments[0] < int(_param(app, "pts")) < moments[1]
+def test_a_frame_that_was_not_examined_can_be_looked_at(open_page: OpenPage, seeded: Seeded) -> None:
+    between = frame_times(seeded.exhibit.evidence)[1]
+    app = _open(open_page, seeded, track=1, pts=between)
+    told = player_of(app)
+    assert (told["here"], told["readings"].endswith(f"/readings/{seeded.record.record_id}")) == (
+        {"track": 1, "pts": between},
+        True,
+    )
     assert "No reading for track 1 here" in html_of(app)
     assert not app.exception
 
 
-def test_a_click_on_the_timeline_names_that_face_in_the_address(open_page: OpenPage, seeded: Seeded) -> None:
+def test_a_click_on_a_chart_leads_address_and_player_to_that_face(open_page: OpenPage, seeded: Seeded) -> None:
     target = seeded.analysis.tracks[1].faces[3]
 
     def script(track_id: int, pts: int) -> None:
@@ -137,6 +128,7 @@ def test_a_click_on_the_timeline_names_that_face_in_the_address(open_page: OpenP
         position.clicked("chart")
 
     clicked = AppTest.from_function(script, args=(2, target.pts)).run()
+    assert clicked.session_state[component.TURN] == 1
     app = _open(open_page, seeded, track=_param(clicked, "track"), pts=_param(clicked, "pts"))
     assert f"PTS {target.pts} ×" in html_of(app)
     assert "Face · track 2" in html_of(app)
@@ -158,8 +150,7 @@ def test_a_map_that_explains_no_more_than_chance_is_marked_and_folded_away(
     (folded,) = [one for one in app.expander if "no more than chance" in one.label]
     assert not folded.proto.expanded
     assert len(folded.get("image")) == 1
-    assert len(app.get("image")) == 3  # frame, crop, and the folded map
-    assert not [toggle for toggle in app.toggle if toggle.key == "heatmap_on_frame"]
+    assert len(app.get("image")) == 2  # crop, and the folded map
     folded.slider(key="heatmap_opacity").set_value(100).run()
     assert not app.exception
 
@@ -172,7 +163,6 @@ def test_a_map_that_passes_its_test_is_open_with_the_result_in_a_sentence(
     app = _open(open_page, seeded, track=1, pts=face.pts)
     assert "falls by 0.80, more than without any of 19 random fifths (-0.10 on average)" in html_of(app)
     assert not [one for one in app.expander if "chance" in one.label]
-    assert app.toggle(key="heatmap_on_frame").label == "Also on the whole frame"
 
 
 def test_a_map_that_was_not_tested_is_shown_and_says_so(
@@ -188,18 +178,20 @@ def test_a_map_that_was_not_tested_is_shown_and_says_so(
 def test_a_map_that_explains_no_more_than_chance_is_not_laid_over_the_frame(
     open_page: OpenPage, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pages.parts.examine import heatmap_panel
-
-    laid: list[object] = []
-    monkeypatch.setattr(heatmap_panel, "overlay_on_frame", lambda image, *_: laid.append(image) or image)
     _decide(monkeypatch, HeatTest(-0.8, (-0.1,) * 19))
     face = seeded.analysis.tracks[0].faces[2]
     app = _open(open_page, seeded, track=1, pts=face.pts)
-    app.toggle(key="heatmap_on_frame").set_value(True).run()
-    assert len(laid) == 1
+    assert (player_of(app)["heat"]["on"], player_of(app)["heat"]["png"]) == (False, None)
+    app.session_state[component.HEAT_KEY] = True
+    heat = player_of(app.run())["heat"]
+    assert (heat["track"], heat["pts"], heat["note"]) == (1, face.pts, "")
+    layer = np.asarray(Image.open(io.BytesIO(base64.b64decode(heat["png"].split(",")[1]))))
+    assert layer.shape == (240, 320, 4)
+    assert {0, 255} == set(layer[..., 3].flat)
     _decide(monkeypatch, HeatTest(-0.8, (-0.9,) * 19))
-    app.run()
-    assert len(laid) == 1
+    heat = player_of(app.run())["heat"]
+    assert heat["png"] is None
+    assert "more than chance" in heat["note"]
 
 
 def test_the_heatmap_is_made_and_its_opacity_can_be_set(
@@ -209,10 +201,8 @@ def test_the_heatmap_is_made_and_its_opacity_can_be_set(
     face = seeded.analysis.tracks[0].faces[2]
     app = _open(open_page, seeded, track=1, pts=face.pts)
     assert "Grad-CAM of tiny" in html_of(app)
-    assert len(app.get("image")) == 3  # frame, crop, heatmap
+    assert len(app.get("image")) == 2  # crop, heatmap
     app.slider(key="heatmap_opacity").set_value(100).run()
-    assert not app.exception
-    app.toggle(key="heatmap_on_frame").set_value(True).run()
     assert not app.exception
 
 
@@ -317,11 +307,8 @@ def test_a_wrong_place_in_the_address_does_not_break_the_page(
 
 def test_two_sessions_stand_at_their_own_frames(open_page: OpenPage, seeded: Seeded) -> None:
     moments = Readings.of(seeded.analysis).moments
-    first = _open(open_page, seeded, track=1, pts=moments[0])
-    second = _open(open_page, seeded, track=1, pts=moments[5])
-    first.button(key="step_1").click().run()
-    second.run()
-    assert (_param(first, "pts"), _param(second, "pts")) == (str(moments[1]), str(moments[5]))
+    sessions = [_open(open_page, seeded, track=1, pts=pts) for pts in moments[:2]]
+    assert [player_of(app.run())["here"]["pts"] for app in sessions] == list(moments[:2])
 
 
 def test_a_hostile_file_name_is_shown_as_text(
@@ -347,7 +334,7 @@ def test_a_second_analysis_says_how_it_is_unlike_the_first(
     record = opened.store.save_analysis(seeded.exhibit.exhibit_id, again)
     for app in (
         _open(open_page, replace(seeded, record=record), tab="Method"),
-        open_page("cases", case=seeded.case.case_id),
+        open_page("cases", case=seeded.case.case_id, exhibit=seeded.exhibit.exhibit_id),
     ):
         shown = html_of(app)
         assert "Unlike the analysis before it" in shown

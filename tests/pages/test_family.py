@@ -98,7 +98,7 @@ def test_scores_sound_and_attention_stand_on_one_axis_of_time(at_tab: Callable[[
     for part in ("Attention of tiny-time", "Sound against mouth · tiny-av", "Bands:"):
         assert part in shown
     assert "fw-tiles" not in shown
-    assert len(app.get("plotly_chart")) == 4  # timeline, scores, sound, attention
+    assert len(app.get("plotly_chart")) == 3  # scores, sound, attention
     app.toggle(key="attention_heads_tiny-time").set_value(True).run()
     assert not app.exception
     shown = html_of(app)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from streamlit.testing.v1 import AppTest
 
 from detector.analysis.types import Attention, Moment, Reason
 from detector.evidence import frame_at, frame_times
 from detector.registry import Thresholds
 from pages.parts.player import component, payload
-from pages.parts.player.component import Gesture
 from pages.parts.shared import media, services
 from pages.parts.shared.readings import Readings
 from tests.pages.conftest import Browser
@@ -147,17 +147,18 @@ def test_a_filmstrip_has_the_strongest_the_weakest_and_others_evenly() -> None:
     assert payload.strip_of([]) == []
 
 
-def test_what_the_browser_says_is_taken_only_where_it_makes_sense() -> None:
-    assert component.place_of({"track": None, "pts": 7}) == (None, 7)
-    for nonsense in (None, 7, {}, {"track": "1", "pts": 7}, {"track": 1, "pts": True}, {"track": 1, "pts": 0.5}):
-        assert component.place_of(nonsense) is None
-    box = {"kind": "box", "track": 2, "pts": 7, "end_pts": None, "box_xyxy": [1, 2, 30.5, 40]}
-    assert component.gesture_of(box) == Gesture("box", 7, None, (1.0, 2.0, 30.5, 40.0), 2)
-    interval = {"kind": "interval", "track": None, "pts": 7, "end_pts": 9, "box_xyxy": None}
-    assert component.gesture_of(interval) == Gesture("interval", 7, 9, None, None)
-    for changed in ({"box_xyxy": [1, 2, 3]}, {"box_xyxy": "1234"}, {"kind": "other"}, {"pts": None}):
-        assert component.gesture_of({**box, **changed}) is None
-    assert component.gesture_of({**interval, "end_pts": 6}) is None
+def test_where_the_playhead_rests_is_put_in_the_address_if_it_makes_sense() -> None:
+    def script(said: list[object]) -> None:
+        from pages.parts.player import component
+
+        for one in said:
+            component.follow({"rested": one})
+
+    nonsense = [None, 7, {}, {"track": "1", "pts": 7}, {"track": 1, "pts": True}, {"track": 1, "pts": 0.5}]
+    for said, shown in (([{"track": 2, "pts": 7}, {"track": None, "pts": 9}], ["2", "9"]), (nonsense, [])):
+        app = AppTest.from_function(script, args=(said,)).run()
+        assert not app.exception
+        assert [value for name in ("track", "pts") for value in app.query_params.get(name, [])] == shown
 
 
 def test_a_file_that_no_browser_plays_is_said_to_be_one(tmp_path: Path, seeded: Seeded) -> None:

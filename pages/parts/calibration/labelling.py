@@ -90,8 +90,7 @@ def show(exhibit_id: str, calibrations: Mapping[str, Calibration]) -> None:
         statements.show_truth(exhibit, who, then=lambda: address.go(Place(exhibit=upcoming)))
     with right:
         plain_view.show_frames(case, exhibit, who)
-        evidence_facts.show_player(exhibit.evidence)
-    evidence_facts.show(exhibit.evidence, player=False)
+    evidence_facts.show(exhibit.evidence)
 
 
 def _files(calibrations: Mapping[str, Calibration]) -> tuple[UncertainFile, ...]:

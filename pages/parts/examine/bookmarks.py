@@ -10,6 +10,7 @@ import streamlit as st
 
 from detector.cases import Bookmark, Case, Exhibit, Note
 from detector.errors import StoreError
+from pages.parts.player import component
 from pages.parts.shared import address, markup, navigation, scripts, services
 from pages.parts.shared.address import Place
 from pages.parts.shared.wording import clock
@@ -107,6 +108,7 @@ def add_form(exhibit: Exhibit, who: str, here: Place) -> None:
 def jump_to(track_id: int | None, pts: int | None) -> None:
     """Show this frame on the page at hand, from its top."""
     here = address.read()
+    component.lead()
     address.go(replace(here, track=here.track if track_id is None else track_id, pts=here.pts if pts is None else pts))
     to_top()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from detector.analysis.types import Analysis, Moment
@@ -12,7 +10,8 @@ from detector.calibration.likelihood import NO_SUPPORT, VERBAL_SCALE, verbal
 from detector.report.language import unmarked
 from detector.report.lead import error_told, lead_text
 from detector.report.wording import ENGLISH
-from pages.parts.shared import address, markup
+from pages.parts.examine import position
+from pages.parts.shared import markup
 from pages.parts.shared.markup import escaped
 from pages.parts.shared.wording import LABELS, clock, score_text, tone
 
@@ -122,4 +121,4 @@ def _show_moments(analysis: Analysis) -> None:
 
 
 def _jump(moment: Moment) -> None:
-    address.go(replace(address.read(), track=moment.track_id, pts=moment.pts))
+    position.go(moment.track_id, moment.pts)

@@ -9,7 +9,7 @@ import streamlit as st
 from detector.analysis.types import Analysis
 from detector.evidence import Evidence
 from detector.report.wording import ENGLISH, count, number
-from pages.parts.shared import markup, media, services
+from pages.parts.shared import markup, services
 from pages.parts.shared.wording import clock, size_text
 
 
@@ -29,7 +29,7 @@ def show_short(analysis: Analysis) -> None:
     markup.facts([*rows, ("Examined", f"{examined}; {faces}")])
 
 
-def show(evidence: Evidence, *, player: bool = True) -> None:
+def show(evidence: Evidence) -> None:
     """Two columns of facts, the file's own claims, and the browser's player for what it can play."""
     file, video, integrity = evidence.file, evidence.video, evidence.integrity
     left, right = st.columns(2, gap="large")
@@ -94,20 +94,6 @@ def show(evidence: Evidence, *, player: bool = True) -> None:
         if evidence.container.tags:
             markup.heading("The file's own claims", "unverified")
             markup.facts(evidence.container.tags)
-    if player:
-        show_player(evidence)
-
-
-def show_player(evidence: Evidence) -> None:
-    """The browser's own player, for what it can play."""
-    if evidence.kind != "video" or not evidence.file.path.is_file() or media.media_type(evidence.file.path) is None:
-        return
-    with st.expander("Play the stored file", icon=":material/play_circle:"):
-        markup.note(
-            "The browser's own decoder plays this, for orientation only; it may show other frames than those examined, "
-            "and some codecs not at all."
-        )
-        markup.video(media.address(evidence.file.sha256))
 
 
 def show_method(analysis: Analysis, record_id: str) -> None:

@@ -1,4 +1,4 @@
-"""One exact frame: the whole picture with its faces, and the chosen face with what the models saw in it."""
+"""One exact frame: the chosen face with what the models saw in it, and what was measured of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from detector.errors import EvidenceError
 from detector.evidence import Frame
 from detector.faces import crop_face
 from pages.parts.examine import frame_images, heatmap_panel
-from pages.parts.examine.frame_images import DrawnBox
 from pages.parts.shared import markup
 from pages.parts.shared.readings import Readings
-from pages.parts.shared.wording import clock, score_text, track_colour
-
-_PICTURE_HEIGHT_PX = 330  # so that verdict, picture and timeline fit a screen of 720
+from pages.parts.shared.wording import clock, score_text
 
 
 def decode(readings: Readings, pts: int) -> Frame | None:
@@ -24,25 +21,6 @@ def decode(readings: Readings, pts: int) -> Frame | None:
     except (EvidenceError, OSError) as error:
         markup.problem("This frame cannot be shown", str(error))
         return None
-
-
-def show_frame(readings: Readings, frame: Frame, track_id: int) -> None:
-    """The displayed frame with a labelled box for every face found in it; the chosen track's is drawn on top."""
-    boxes = [
-        DrawnBox(
-            box_xyxy_px=readings.faces[other, frame.pts].face.bbox_xyxy_px,
-            colour=track_colour(readings.track_index(other)),
-            label=f"Track {other}  {score_text(readings.combined_score((other, frame.pts)))}",
-            chosen=other == track_id,
-        )
-        for other in readings.tracks_at(frame.pts)
-    ]
-    image = frame.image
-    if st.session_state.get("heatmap_on_frame"):
-        image = heatmap_panel.on_frame(readings, frame, track_id)
-    height_px, width_px = image.shape[:2]
-    wide_px = min(frame_images.display_width_px(width_px, height_px), round(_PICTURE_HEIGHT_PX * width_px / height_px))
-    st.image(frame_images.with_boxes(image, boxes), width=wide_px)
 
 
 def offer_picture(readings: Readings, frame: Frame) -> None:

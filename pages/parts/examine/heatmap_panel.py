@@ -17,7 +17,7 @@ from detector.analysis.kinds import heatmap_models
 from detector.analysis.types import Analysis, ModelResult
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
-from detector.explain import CAM_METHOD, Heatmap, HeatTest, heat_layer, overlay, overlay_on_frame
+from detector.explain import CAM_METHOD, Heatmap, HeatTest, heat_layer, overlay
 from detector.faces.types import CropSpec
 from pages.parts.examine import frame_images
 from pages.parts.shared import markup, services
@@ -56,7 +56,6 @@ def show(readings: Readings, frame: Frame, track_id: int, *, crop: Callable[[Cro
             _read(heatmap)
         return
     _choose_opacity()
-    st.toggle("Also on the whole frame", key="heatmap_on_frame", persist_state="page")
     _read(heatmap)
 
 
@@ -71,17 +70,8 @@ def layer(readings: Readings, frame: Frame, track_id: int) -> bytes | None:
     return frame_images.png(heat_layer(heatmap, width_px, height_px))
 
 
-def on_frame(readings: Readings, frame: Frame, track_id: int) -> NDArray[np.uint8]:
-    """The frame with the heatmap of the chosen face over it; unchanged where there is none, or one that explains no
-    more than chance."""
-    heatmap = _heatmap(readings, frame, track_id, quiet=True) if (track_id, frame.pts) in readings.faces else None
-    test = None if heatmap is None else tested(readings.analysis, heatmap)
-    if heatmap is None or (test is not None and test.no_more_than_chance):
-        return frame.image
-    return overlay_on_frame(frame.image, heatmap, _opacity())
-
-
-def _opacity() -> float:
+def opacity() -> float:
+    """How much of the map shows over the face, 0 to 1, as chosen."""
     return float(st.session_state.get("heatmap_opacity", 50)) / 100
 
 
@@ -100,7 +90,7 @@ def _choose_opacity() -> None:
 
 def _draw(heatmap: Heatmap, name: str) -> None:
     """The map over its crop, with the method, the model and the layer."""
-    st.image(frame_images.jpeg(overlay(heatmap, _opacity())), width="stretch")
+    st.image(frame_images.jpeg(overlay(heatmap, opacity())), width="stretch")
     blended = heatmap.layer == _BLEND_LAYER
     what = BLEND if blended else heatmap.method
     markup.note(f"{what} of {name}{'' if blended else f', {heatmap.layer_words}'}.")

@@ -65,7 +65,7 @@ def show_frames(case: Case, exhibit: Exhibit, who: str) -> None:
     except (EvidenceError, OSError) as error:
         markup.problem("The frames cannot be shown", str(error))
         return
-    player_place.show_file(exhibit, pts)
+    player_place.show_file(exhibit, who, pts)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if case.status != "archived":
             bookmarks.toggle(exhibit, who, None, pts, view=_VIEW)

@@ -7,12 +7,14 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.parts.examine import timeline
+from pages.parts.player import component
 from pages.parts.shared import address
 from pages.parts.shared.readings import FaceKey, Readings
 
 
 def go(track_id: int, pts: int) -> None:
-    """Make the address name this face."""
+    """Make the address name this face, and the player go there."""
+    component.lead()
     address.go(replace(address.read(), track=track_id, pts=pts))
 
 

@@ -11,21 +11,17 @@ from pages.parts.examine import (
     bookmarks,
     conclusion_card,
     evidence_facts,
-    frame_images,
     frame_view,
     models_table,
     plain_view,
+    player_place,
     position,
-    stepping,
     tabs,
-    timeline,
 )
 from pages.parts.models import model_choice
 from pages.parts.shared import markup, services
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
-
-_PLOT_CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 
 @st.fragment
@@ -38,7 +34,7 @@ def show(readings: Readings, record: AnalysisRecord, case: Case, exhibit: Exhibi
     with left:
         _show_finding(readings)
     with right:
-        player_place(readings, record.record_id, exhibit, who, position.current(readings))
+        _show_player(readings, record.record_id, exhibit, who, position.current(readings))
     tabs.show(readings, record, case, exhibit, who)
 
 
@@ -52,49 +48,22 @@ def _show_finding(readings: Readings) -> None:
         evidence_facts.show_short(analysis)
 
 
-def player_place(readings: Readings, record_id: str, exhibit: Exhibit, who: str, here: FaceKey | None) -> None:
-    """The picture with its boxes, the way through the frames, and the timeline, in at most 560 px of height; the plain
-    frames where no face was found."""
+def _show_player(readings: Readings, record_id: str, exhibit: Exhibit, who: str, here: FaceKey | None) -> None:
+    """The player, and what can be done with the frame at which it stands; without scores where no face was found."""
     if here is None:
         plain_view.show_frames(services.current().store.case(exhibit.case_id), exhibit, who)
         return
     track_id, pts = here
-    frame = frame_view.decode(readings, pts)
-    if frame is not None:
-        frame_view.show_frame(readings, frame, track_id)
+    player_place.show_record(readings, record_id, exhibit, who, here)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _show_steps(readings, here)
         if case_is_open(exhibit.case_id):
             bookmarks.toggle(exhibit, who, track_id if here in readings.faces else None, pts)
+        frame = frame_view.decode(readings, pts)
         if frame is not None:
             frame_view.offer_picture(readings, frame)
-    aside = f"{clock(readings.pts_s(pts))} · PTS {pts} · hatched: face not found · score 0 "
-    markup.heading("Timeline", aside, bar_to="1")
-    key = f"timeline_{record_id}"
-    st.plotly_chart(
-        timeline.figure(readings, model_id=None, current=here, marks=bookmarks.on_frames(exhibit)),
-        key=key,
-        on_select=lambda: position.clicked(key),
-        selection_mode="points",
-        config=_PLOT_CONFIG,
-    )
+        markup.note(f"{clock(readings.pts_s(pts))} · PTS {pts} · decoded exactly, scaled and re-encoded for display.")
 
 
 def case_is_open(case_id: str) -> bool:
     """Whether anything can be added to the case."""
     return services.current().store.case(case_id).status != "archived"
-
-
-def _show_steps(readings: Readings, here: FaceKey) -> None:
-    track_id, pts = here
-    evidence = readings.analysis.evidence
-    every = bool(st.session_state.get("every_frame"))
-    moments = frame_images.every_moment(evidence.file.sha256, evidence) if every else readings.moments
-    stepping.show(moments, pts, lambda to: position.step_to(readings, track_id, to))
-    st.toggle(
-        "Every frame",
-        key="every_frame",
-        persist_state="page",
-        help="Off: ← and → go to the next examined frame with a face. On: to the next frame of the file, examined "
-        "or not. Shift goes ten at a time.",
-    )

@@ -2,12 +2,13 @@
 
 Given (`data`, small, at each run of the page):
     key, kind ("video" or "still"), size (width and height of a decoded frame in px), duration_s, time_base (numerator
-    and denominator of seconds a tick), above (px of the page that stay free above and below it);
+    and denominator of seconds a tick);
     frame, times, readings, video: addresses of `routes` and `media`; readings and video null where there are none;
     why_not: a sentence on why the browser is not asked to play the file;
     here (track, pts): the place that the page shows, and turn, which counts what else led there;
     marks (kind, author, text, track, pts) and annotations (the same, with end_pts and box_xyxy, null where none);
-    may_annotate; heat: null where there are no heatmaps, else on, track, pts, and png, or a note on why there is none.
+    may_annotate; heat: null where there are no heatmaps, else on, track, pts, png and opacity, or a note on why there
+    is none.
 What is large comes once from `routes`, keyed on record and session (`payload`).
 
 Answered (triggers, each a run of the fragment that the player is in):
@@ -25,7 +26,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
 import streamlit as st
 from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
@@ -40,8 +41,7 @@ HEAT_KEY = "player_heat"
 _PACKAGE, _NAME = "framewitness", "player"
 _FOLDER = Path(__file__).parent
 _CSS = (_FOLDER / "assets" / "player.css").read_text(encoding="utf-8")
-_TURN = "player_turn"
-_ABOVE_PX = 135
+TURN = "player_turn"
 _NOT_FOR_BROWSERS = (
     "No browser plays this kind of file. Every frame can be stepped to, decoded by the program itself, without sound."
 )
@@ -62,25 +62,15 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Gesture:
-    """What an examiner drew: a "box" on the frame at `pts`, or the "interval" from `pts` to `end_pts`, on the track
-    chosen in the player. `box_xyxy` in px of the decoded frame."""
-
-    kind: Literal["box", "interval"]
-    pts: int
-    end_pts: int | None
-    box_xyxy: Box | None
-    track: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Heat:
-    """A heatmap of the face of `track` at `pts`: PNG with transparency, of the whole frame; None where there is none,
+    """A heatmap of the face of `track` at `pts`: PNG with transparency, of the whole frame, drawn with
+    `opacity`; None where there is none,
     for the reason in `note`."""
 
     track: int
     pts: int
     png: bytes | None
+    opacity: float = 0.5
     note: str = ""
 
 
@@ -93,11 +83,11 @@ def show(
     marks: Sequence[Shown] = (),
     annotations: Sequence[Shown] = (),
     may_annotate: bool = False,
-    heatmaps: bool = False,
     heat: Heat | None = None,
-) -> Gesture | None:
+) -> Mapping[str, Any] | None:
     """The player of an exhibit, at the place given; with `record_id` what that record says of it. Where it comes to
-    rest, it puts the place in the address. Returns what was just drawn on it, once."""
+    rest, it puts the place in the address. `heat` is None where heatmaps are not to be asked for. Returns what was just
+    drawn on it, once, as the browser says it (`annotated` above)."""
     key = f"player_{record_id or exhibit.exhibit_id}"
     evidence = exhibit.evidence
     video, why_not = stream_of(evidence)
@@ -108,27 +98,27 @@ def show(
         "size": (evidence.video.width, evidence.video.height),
         "duration_s": evidence.video.duration_s,
         "time_base": evidence.video.time_base.as_integer_ratio(),
-        "above": _ABOVE_PX,
         "frame": f"{base}/frame",
         "times": f"{base}/times",
         "readings": f"{base}/readings/{record_id}" if record_id else None,
         "video": video,
         "why_not": why_not,
         "here": {"track": track, "pts": pts},
-        "turn": st.session_state.get(_TURN, 0),
+        "turn": st.session_state.get(TURN, 0),
         "marks": [asdict(mark) for mark in marks],
         "annotations": [asdict(mark) for mark in annotations],
         "may_annotate": may_annotate,
-        "heat": _heat_data(heat) if heatmaps else None,
+        "heat": None if heat is None else _heat_data(heat),
     }
     answer = _component()(
         key=key,
         data=data,
-        on_rested_change=lambda: _follow(st.session_state[key]),
+        on_rested_change=lambda: follow(st.session_state[key]),
         on_annotated_change=lambda: None,
         on_heat_change=lambda: _turn_heat(st.session_state[key]),
     )
-    return gesture_of(answer.get("annotated"))
+    gesture = answer.get("annotated")
+    return gesture if isinstance(gesture, Mapping) else None
 
 
 def heat_wanted() -> bool:
@@ -138,7 +128,7 @@ def heat_wanted() -> bool:
 
 def lead() -> None:
     """Say that the page leads the player to the place in the address, though it may have stood there before."""
-    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
 
 
 def place_of(value: object) -> tuple[int | None, int] | None:
@@ -149,21 +139,6 @@ def place_of(value: object) -> tuple[int | None, int] | None:
     if not _is_whole(pts) or not (track is None or _is_whole(track)):
         return None
     return track, pts
-
-
-def gesture_of(value: object) -> Gesture | None:
-    """What the browser says was drawn; None where it makes no sense."""
-    place = place_of(value)
-    if place is None or not isinstance(value, Mapping):
-        return None
-    track, pts = place
-    end, box = value.get("end_pts"), value.get("box_xyxy")
-    if value.get("kind") == "interval" and _is_whole(end) and end >= pts:
-        return Gesture("interval", pts, end, None, track)
-    if value.get("kind") == "box" and isinstance(box, Sequence) and len(box) == 4 and all(map(_is_number, box)):
-        left, top, right, bottom = map(float, box)
-        return Gesture("box", pts, None, (left, top, right, bottom), track)
-    return None
 
 
 def stream_of(evidence: Evidence) -> tuple[str | None, str | None]:
@@ -178,6 +153,15 @@ def stream_of(evidence: Evidence) -> tuple[str | None, str | None]:
     return media.address(evidence.file.sha256), None
 
 
+def follow(state: Mapping[str, Any]) -> None:
+    """Put the place at which the playhead came to rest, if that is what the browser says, in the address."""
+    place = place_of(state.get("rested"))
+    if place is not None:
+        here = address.read()
+        track, pts = place
+        address.go(replace(here, track=here.track if track is None else track, pts=pts))
+
+
 def _component() -> Any:
     """The component, made known to the server at hand: once a server, and once a test's."""
     manager, name = get_bidi_component_manager(), f"{_PACKAGE}.{_NAME}"
@@ -187,28 +171,21 @@ def _component() -> Any:
     return st.components.v2.component(name, js="player.js", css=_CSS)
 
 
-def _follow(state: Mapping[str, Any]) -> None:
-    place = place_of(state.get("rested"))
-    if place is not None:
-        here = address.read()
-        track, pts = place
-        address.go(replace(here, track=here.track if track is None else track, pts=pts))
-
-
 def _turn_heat(state: Mapping[str, Any]) -> None:
     st.session_state[HEAT_KEY] = bool(state.get("heat"))
 
 
-def _heat_data(heat: Heat | None) -> dict[str, Any]:
-    if heat is None:
-        return {"on": heat_wanted()}
+def _heat_data(heat: Heat) -> dict[str, Any]:
     png = None if heat.png is None else f"data:image/png;base64,{base64.b64encode(heat.png).decode()}"
-    return {"on": heat_wanted(), "track": heat.track, "pts": heat.pts, "png": png, "note": heat.note}
+    return {
+        "on": heat_wanted(),
+        "track": heat.track,
+        "pts": heat.pts,
+        "png": png,
+        "opacity": heat.opacity,
+        "note": heat.note,
+    }
 
 
 def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -197,11 +197,6 @@ def outcome(icon_name: str, colour: str, title: str, text: str) -> None:
     st.html(f'<div class="fw-outcome" role="status">{icon(icon_name, colour)}<div>{_told(title, text)}</div></div>')
 
 
-def video(source: str) -> None:
-    """The browser's own player for one of this server's addresses; loads nothing before it is asked to play."""
-    st.html(f'<video class="fw-video" controls preload="none" src="{escaped(source)}"></video>')
-
-
 def steps(names: Sequence[str], current: str) -> None:
     """The stages of a job in order, the current one stressed, those before it ticked."""
     reached = names.index(current)

@@ -67,7 +67,6 @@ _CSS = """
               overflow-wrap: anywhere; }
 .fw-problem .fw-icon { color: var(--fw-alert); }
 .fw-bullets { margin: 0; padding-left: 1.15rem; line-height: 1.5; font-size: .92rem; }
-.fw-video { max-width: 100%; max-height: 26rem; background: #000; }
 .fw-title { line-height: 1.35; }
 .fw-title div:first-child { font-size: 1.25rem; font-weight: 600; overflow-wrap: anywhere; }
 .fw-title div + div { color: var(--fw-faint); font-size: .9rem; }

@@ -30,6 +30,8 @@ export class Picture {
     stage.addEventListener("pointerdown", (event) => this.down(event));
     stage.addEventListener("pointermove", (event) => this.move(event));
     stage.addEventListener("pointerup", (event) => this.up(event));
+    stage.addEventListener("pointercancel", () => (this.start = this.drawing = null));
+    stage.addEventListener("dragstart", (event) => event.preventDefault()); // of the picture as a file
     stage.addEventListener("pointerleave", () => {
       this.pointer = null;
       this.draw();

@@ -502,6 +502,7 @@ class Player {
     const shown = heat?.on && heat.png && heat.pts === this.pts && heat.track === this.track?.id && !this.playing;
     this.picture.heat.hidden = !shown;
     if (shown && this.picture.heat.src !== heat.png) this.picture.heat.src = heat.png;
+    if (shown) this.picture.heat.style.opacity = heat.opacity;
     this.picture.note(heat?.on && heat.note && heat.pts === this.pts && !this.playing ? heat.note : "");
     this.picture.draw();
     this.lanes.draw();
@@ -515,7 +516,9 @@ class Player {
     if (!wide) return;
     const full = document.fullscreenElement !== null && this.root.matches(":fullscreen");
     const others = this.controls.root.offsetHeight + this.lanes.root.offsetHeight + this.strip.root.offsetHeight;
-    const most = full ? window.innerHeight - others - 24 : Math.min(560, Math.max(220, window.innerHeight - others - this.data.above));
+    const page = this.root.getRootNode().host?.closest(".stMain");
+    const top = this.root.getBoundingClientRect().top + (page?.scrollTop || 0);
+    const most = full ? window.innerHeight - others - 24 : Math.min(560, Math.max(200, window.innerHeight - top - others - 30));
     const high = Math.round(full ? most : Math.min(most, (wide * this.data.size[1]) / this.data.size[0]));
     if (this.stage.clientHeight !== high) this.stage.style.height = `${high}px`;
     this.picture.fit();
