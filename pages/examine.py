@@ -45,7 +45,6 @@ def _show_with_scores(case: Case, exhibit: Exhibit, record: AnalysisRecord, who:
     readings = Readings.of(services.analysis(str(services.current().home), record.record_id))
     with _head(case, exhibit, who, record):
         _choose_record(record, exhibit)
-        _compare_link(exhibit, len(readings.analysis.models))
         again.offer(exhibit, who)
     viewer.show(readings, record, case, exhibit, who)
 
@@ -90,20 +89,6 @@ def _head(case: Case, exhibit: Exhibit, who: str, record: AnalysisRecord | None 
             )
     seen_before.banner(exhibit)
     return row
-
-
-def _compare_link(exhibit: Exhibit, models: int) -> None:
-    """The way to the models side by side, on the frame that is shown here."""
-    if models < 2 and len(services.current().store.analyses(exhibit_id=exhibit.exhibit_id)) < 2:
-        return
-    here = address.read()
-    navigation.link(
-        "compare",
-        "Compare models",
-        Place(exhibit=exhibit.exhibit_id, track=here.track, pts=here.pts),
-        icon=":material/compare:",
-        help="Heatmaps of one frame side by side, scores on one axis of time, agreement",
-    )
 
 
 def _chosen(place: Place) -> tuple[Exhibit, AnalysisRecord | None]:

@@ -19,7 +19,8 @@ from pages.parts.examine import (
     tabs,
 )
 from pages.parts.models import model_choice
-from pages.parts.shared import markup, services
+from pages.parts.shared import markup, navigation, services
+from pages.parts.shared.address import Place
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
 
@@ -33,6 +34,7 @@ def show(readings: Readings, record: AnalysisRecord, case: Case, exhibit: Exhibi
     left, right = st.columns([5, 7], gap="medium")
     with left:
         _show_finding(readings)
+        _compare_link(readings, exhibit)
     with right:
         _show_player(readings, record.record_id, exhibit, who, position.current(readings))
     tabs.show(readings, record, case, exhibit, who)
@@ -46,6 +48,22 @@ def _show_finding(readings: Readings) -> None:
     models_table.show_short(analysis, model_choice.decisions(analysis))
     if not analysis.tracks:
         evidence_facts.show_short(analysis)
+
+
+def _compare_link(readings: Readings, exhibit: Exhibit) -> None:
+    """The way to the models side by side, on the frame that is shown here."""
+    others = services.current().store.analyses(exhibit_id=exhibit.exhibit_id)
+    if len(readings.analysis.models) < 2 and len(others) < 2:
+        return
+    here = position.current(readings)
+    track_id, pts = (None, None) if here is None else here
+    navigation.link(
+        "compare",
+        "Compare models",
+        Place(exhibit=exhibit.exhibit_id, track=track_id, pts=pts),
+        icon=":material/compare:",
+        help="Heatmaps of this frame side by side, scores on one axis of time, agreement",
+    )
 
 
 def _show_player(readings: Readings, record_id: str, exhibit: Exhibit, who: str, here: FaceKey | None) -> None:
