@@ -76,19 +76,17 @@ def _offer_samples(model_ids: tuple[str, ...], settings: AnalysisSettings, who: 
         return
     markup.heading("Try the sample", "made by this program, so its truth is known")
     storing = filing.is_storing()
-    for clip, column in zip(clips.values(), st.columns(len(clips)), strict=True):
-        with column:
-            if st.button(
-                f"Analyse the {clip.label} clip",
-                icon=":material/science:",
-                key=f"analyse_sample_{clip.label}",
-                disabled=not model_ids or storing,
-                width="stretch",
-            ):
-                st.session_state[_SAMPLE] = clip.label
-                if not who:
-                    _ask_name()
-            markup.note(clip.truth)
+    for clip in clips.values():
+        if st.button(
+            f"Analyse the {clip.label} clip",
+            icon=":material/science:",
+            key=f"analyse_sample_{clip.label}",
+            disabled=not model_ids or storing,
+        ):
+            st.session_state[_SAMPLE] = clip.label
+            if not who:
+                _ask_name()
+        markup.note(clip.truth)
     if who and (asked := st.session_state.pop(_SAMPLE, None)) in clips and model_ids:
         sample = Named((Incoming(clips[asked].path.name, clips[asked].path),))
         filing.file_and_queue(sample, lambda: case_choice.sample_case(who), model_ids, settings, who, settles=False)

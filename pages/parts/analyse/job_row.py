@@ -11,6 +11,7 @@ from detector.analysis.types import Label
 from detector.cases import Case, Exhibit, Job
 from detector.errors import FramewitnessError, StoreError
 from pages.parts.analyse import followed
+from pages.parts.models import model_choice
 from pages.parts.shared import markup, navigation, services, thumbnails, view_log, withholding
 from pages.parts.shared.address import Place
 from pages.parts.shared.wording import JOB_STATES, LABELS, clock, remaining_text
@@ -40,6 +41,15 @@ def _found(home: str, record_id: str) -> _Found:
     return _Found(conclusion.label, tuple(sorted(moments)))
 
 
+@st.cache_data(show_spinner=False, max_entries=200, ttl=600)
+def _names(model_ids: tuple[str, ...]) -> str:
+    """Names and ids of models. Reading their cards at every redraw of every row would take too long."""
+    return ", ".join(
+        name if name == model_id else f"{name} ({model_id})"
+        for name, model_id in zip(model_choice.names_of(model_ids), model_ids, strict=True)
+    )
+
+
 def show(job: Job, who: str = "", *, pictures_until_s: float | None = None) -> None:
     """The row of a job, with what can be done about it in the name of `who`. New pictures are made until the clock
     (`time.monotonic`) says `pictures_until_s`."""
@@ -61,7 +71,7 @@ def show(job: Job, who: str = "", *, pictures_until_s: float | None = None) -> N
                 exhibit.file_name,
                 state,
                 [aside, f"{_length(exhibit)} · {case.reference} · {case.title}"],
-                f"Models: {', '.join(job.model_ids)}",
+                f"Models: {_names(job.model_ids)}",
             )
             _offer(job, who)
         if job.state == "running":
