@@ -192,10 +192,10 @@ def printed() -> dict[Language, dict[str, str]]:
     for language in PRINTED:
         words = words_of(language)
         body = text_of_pdf(typeset(record, language=language))
-        body = re.split(rf"\n\d+ {re.escape(words('statements.title'))}\n", body)[0]
+        exhibits = re.split(rf"\n\d+ {re.escape(words('statements.title'))}\n", body)[0]
         title = words.plain("exhibit.title", number="[0-9]+")
-        _, *parts = re.split(rf"\n(?:\d+ {title}|{title} [^\n]+\.\w+)\n", body)
-        found[language] = dict(zip([*RECORDS, "withheld"], parts, strict=True))
+        _, *parts = re.split(rf"\n(?:\d+ {title}|{title} [^\n]+\.\w+)\n", exhibits)
+        found[language] = {**dict(zip([*RECORDS, "withheld"], parts, strict=True)), "whole": body}
     return found
 
 
@@ -402,6 +402,22 @@ def test_the_printed_report_tells_no_score_that_is_withheld(printed: dict[Langua
     for language, parts in printed.items():
         assert squeezed(words_of(language)("brief.withheld")) in squeezed(parts["withheld"])
         assert not re.search(r"(?<![\d.])0\.\d\d", parts["withheld"])
+
+
+def test_what_backs_a_score_is_said_of_the_exhibits_of_which_it_holds(
+    printed: dict[Language, dict[str, str]],
+) -> None:
+    for language, parts in printed.items():
+        words = words_of(language)
+        of: dict[str, list[str]] = {}
+        for number, (analysis, _) in enumerate(RECORDS.values(), start=1):
+            said = "no_score" if analysis.conclusion.score is None else "uncalibrated"
+            said = "calibrated" if analysis.conclusion.likelihood_ratio is not None else said
+            of.setdefault(said, []).append(words("exhibit.title", number=number))
+        assert len(of) == 3
+        for said, titles in of.items():
+            told = unmarked(", ".join(titles) + words(f"strength.{said}"))
+            assert squeezed(told) in squeezed(parts["whole"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -4,12 +4,13 @@ database/       DuckDB's EXPORT DATABASE: the schema as SQL and each table as Pa
 evidence/       the originals
 artefacts/      saved results
 calibration/    calibration sets, and which one is in force
+exports/        reports and other files that were made to be taken away
 cases.anchor    the anchor file
 cases.timestamps  the time stamps, where there are any
 backup.json     the schema's steps, the program's version, and the SHA-256 of every other file
 
-Automatic backups lie in the home's `backups` and hold all but these three folders: originals, results, sets and choices
-are files that never change, and restoring leaves them where they are; which set is in force the log says (see
+Automatic backups lie in the home's `backups` and hold all but these four folders: originals, results, sets, choices and
+exports are files that never change, and restoring leaves them where they are; which set is in force the log says (see
 `calibration_choice`).
 """
 
@@ -30,7 +31,7 @@ from detector.cases.home import BACKUP_MANIFEST, Layout, backup_number
 from detector.cases.migrations import MIGRATIONS, applied, migrate
 from detector.errors import StoreDamagedError, StoreError
 
-_FILES = ("evidence", "artefacts", CALIBRATION_FOLDER)
+_FILES = ("evidence", "artefacts", CALIBRATION_FOLDER, "exports")
 _ANCHOR, _TIMESTAMPS = "cases.anchor", "cases.timestamps"
 _DAILY = "daily"
 _DAILY_KEPT, _OTHERS_KEPT = 7, 3

@@ -82,11 +82,19 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     outside: list[str] = []
     page.on("request", lambda request: None if "//localhost:" in request.url else outside.append(request.url))
 
+    clicks = 0
+
+    def click(target: playwright_api.Locator) -> None:
+        nonlocal clicks
+        target.click()
+        clicks += 1
+
     page.goto("/")
     page.get_by_label("Title").fill("A sample examined in a browser")
     page.locator('input[type="file"]').set_input_files(SAMPLE)
-    page.get_by_role("button", name="Start analysis").click()
+    click(page.get_by_role("button", name="Start analysis"))
     open_result(page)
+    clicks += 1
 
     # The conclusion: a word, not a colour alone, with what it does not prove.
     conclusion = re.compile(r"Likely manipulated|No manipulation found|Inconclusive")
@@ -137,9 +145,15 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
 
     # Signing makes the case PDF too, in the worker; it holds the file's name and hash, the conclusion and its pages.
     examined = page.url
-    page.get_by_test_id("stPageLink-NavLink").filter(has_text=re.compile("Case$")).first.click()
-    page.get_by_role("tab", name="Sign-off").click()
-    page.get_by_role("button", name="Sign and make the report").click()
+    click(page.get_by_role("tab", name="Opinions"))
+    click(page.get_by_role("radiogroup", name="In my opinion").get_by_text("Manipulated"))
+    page.get_by_label("What I see that speaks for it").fill("The mouth is another's.")
+    click(page.get_by_role("button", name="Record as the opinion of"))
+    page.get_by_text("The mouth is another's.").first.wait_for()
+    click(page.get_by_test_id("stPageLink-NavLink").filter(has_text=re.compile("Case$")).first)
+    click(page.get_by_role("tab", name="Sign-off"))
+    click(page.get_by_role("button", name="Sign and make the report"))
+    assert clicks <= 8
     ready = page.get_by_role("button", name="Download").first
     ready.wait_for(timeout=ANALYSIS_LIMIT_MS)
     with page.expect_download() as download:
@@ -150,6 +164,8 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     assert digest in squeezed
     assert "astronaut_manipulated.mp4" in squeezed
     assert "Asampleexaminedinabrowser" in squeezed
+    assert "Themouthisanother" in squeezed
+    assert "signed" in text
 
     page.goto(examined)
 

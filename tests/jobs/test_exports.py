@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.cases import CaseStore, Export, ExportRequest, JobRequest
+from detector.cases import CaseStore, Export, ExportRequest, JobRequest, restore
 from detector.cases import export_table as table
 from detector.errors import SettingsError, StoreError
 from detector.jobs import JobService, spool
@@ -93,7 +93,7 @@ def make(store: CaseStore, export: Export) -> None:
 
 
 def test_an_export_is_kept_with_its_hash_and_logged_once_under_the_name_of_who_asked(
-    store: CaseStore, service: JobService
+    store: CaseStore, service: JobService, tmp_path: Path
 ) -> None:
     request = asking(store, "quick")
     export = wait_for(service, service.exports.ask(request, author="Ada"), is_over)
@@ -106,6 +106,9 @@ def test_an_export_is_kept_with_its_hash_and_logged_once_under_the_name_of_who_a
     assert emptied(store.layout.spool)
     assert store.verify(request.case_id).ok
     assert service.exports.find(request.case_id) == [export]
+    restore(store.back_up(tmp_path / "backup"), tmp_path / "restored")
+    with CaseStore.open(tmp_path / "restored") as other:
+        assert other.exports.path(export).read_bytes() == path.read_bytes()
 
 
 def test_an_export_and_an_analysis_are_done_at_the_same_time(store: CaseStore, service: JobService) -> None:

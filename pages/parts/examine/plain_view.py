@@ -70,7 +70,7 @@ def show_frames(case: Case, exhibit: Exhibit, who: str) -> None:
         if case.status != "archived":
             bookmarks.toggle(exhibit, who, None, pts, view=_VIEW)
         markup.note(
-            f"Frame {moments.index(pts) + 1:,} of {len(moments):,} · PTS {pts} × {evidence.video.time_base} s. "
+            f"Frame {moments.index(pts) + 1:,} of {len(moments):,} · PTS {pts}. "
             "Derived: decoded exactly, scaled and re-encoded for display."
         )
     frame_filters.show(exhibit, frame, who)
