@@ -95,10 +95,12 @@ def test_the_models_page_and_command_show_it(home: Path, capsys: pytest.CaptureF
     services.open_services(home / "home")
     try:
         app = AppTest.from_function(script, default_timeout=60).run()
+        shown = html_of(app)
+        app.session_state["model_part"] = "Architecture"
+        shown += html_of(app.run())
     finally:
         services.close_services()
     assert not app.exception
-    shown = html_of(app)
     for part in ("A test of brightness", "How bright a face is", "16 × 16 px", "data:image/svg+xml"):
         assert part in shown
     assert main(["models", "list"]) == 0

@@ -82,7 +82,9 @@ def replay(
                 f"{bundle.sha256}. Give the original."
             )
         loaded = load_set([model_id for model_id, _, _ in bundle.models], device or _device(bundle))
-        models = tuple(_calibrated_as_recorded(model, bundle.results) for model in loaded)
+        models = tuple(
+            _named_as_recorded(_calibrated_as_recorded(one, bundle.results), bundle.results) for one in loaded
+        )
         with _threads(bundle):
             analysis = analyze(examine(stored), models, bundle.settings, on_progress=on_progress, cancelled=cancelled)
     found = json.loads(analysis_to_json(analysis))
@@ -109,6 +111,12 @@ def _calibrated_as_recorded(model: LoadedModel, results: Mapping[str, Any]) -> L
         recorded = Calibration.model_validate(results["calibration"])
         return replace(model, calibration=recorded) if recorded.sha256 == sha256 else model
     return model
+
+
+def _named_as_recorded(model: LoadedModel, results: Mapping[str, Any]) -> LoadedModel:
+    """The model under the name that reasons of the record call it by: its id in records of before."""
+    titles = {one["model_id"]: one.get("title", "") for one in results.get("models", ())}
+    return replace(model, card=replace(model.card, name=titles.get(model.card.model_id, "")))
 
 
 def _check_models(bundle: ReplayBundle) -> None:
