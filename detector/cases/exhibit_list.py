@@ -70,6 +70,8 @@ _LINES = """
                 WHEN waits OR opinion_count = 0 THEN 'waiting_for_opinion' ELSE 'examined' END AS state
         FROM every)
 """
+# What of a line is told: the rest only serves to find, order and judge it.
+_TOLD = "* EXCLUDE (evidence_json, waits, label, job, opinion_at, signed, status)"
 _RANKED = "list_position(?::VARCHAR[], finding)"
 _ORDERS: dict[ExhibitOrder, str] = {
     "number": "case_reference, case_id, number",
@@ -162,7 +164,7 @@ def read_exhibit_page(
     total = sum(number for finding, number in counts.items() if not wanted.findings or finding in wanted.findings)
     by = f"{_RANKED}, {_ORDERS[order]}" if grouped else _ORDERS[order]
     ranks = [list(FINDINGS)] * by.count(_RANKED)
-    query = f"""{_LINES} SELECT * EXCLUDE (evidence_json, waits, label, job, opinion_at, signed, status),
+    query = f"""{_LINES} SELECT {_TOLD},
             CASE WHEN evidence_json ->> '$.kind' = 'still' THEN NULL
                 ELSE CAST(evidence_json ->> '$.video.duration_s' AS DOUBLE) END AS duration_s
         FROM lines WHERE {conditions} AND {among} ORDER BY {by} LIMIT ? OFFSET ?"""
@@ -176,7 +178,7 @@ def first_exhibits(
     """case id -> its first `count` exhibits, by number; a case without exhibits is not there."""
     if not case_ids:
         return {}
-    query = f"""{_LINES} SELECT * EXCLUDE (evidence_json, waits, label, job, opinion_at, signed, status),
+    query = f"""{_LINES} SELECT {_TOLD},
             NULL AS duration_s
         FROM lines WHERE case_id IN ({", ".join("?" for _ in case_ids)})
         QUALIFY row_number() OVER (PARTITION BY case_id ORDER BY number) <= ? ORDER BY case_id, number"""

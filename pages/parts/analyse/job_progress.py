@@ -104,14 +104,19 @@ def _show_batch(listed: Sequence[Job], who: str) -> None:
                 args=(paused,),
                 kwargs={"author": who},
             )
-        if len(failed) > 1 and who:
-            st.button(
-                f"Retry {len(failed)} failed",
-                icon=":material/replay:",
-                key="queue_retry",
-                on_click=job_row.retry,
-                args=(failed, who),
-            )
+        _offer_retry(failed, who, key="queue_retry")
+
+
+def _offer_retry(failed: list[str], who: str, *, key: str) -> None:
+    """A button for several jobs that failed; one alone has it in its row."""
+    if len(failed) > 1 and who:
+        st.button(
+            f"Retry {len(failed)} failed",
+            icon=":material/replay:",
+            key=key,
+            on_click=job_row.retry,
+            args=(failed, who),
+        )
 
 
 def _own_or_all(jobs: Sequence[Job], mine: set[str]) -> list[str]:
@@ -190,12 +195,5 @@ def _show_earlier(who: str) -> None:
         failed = [job.job_id for job in ended if job.state == "failed" and again[_request(job)] == job.job_id]
         if not ended:
             markup.note("None.")
-        if len(failed) > 1 and who:
-            st.button(
-                f"Retry {len(failed)} failed",
-                icon=":material/replay:",
-                key="earlier_retry",
-                on_click=job_row.retry,
-                args=(failed, who),
-            )
+        _offer_retry(failed, who, key="earlier_retry")
         _draw_rows(ended, who, key="earlier_more")

@@ -68,7 +68,7 @@ def show(wanted: ExhibitFilter, who: str, *, key: str) -> None:
     for line in page.lines:
         if grouped and line.finding != heading:
             heading = line.finding
-            markup.heading(_finding(line)[2], count(page.counts[heading], "exhibit"))
+            markup.heading(_words(line.finding)[2], count(page.counts[heading], "exhibit"))
         rows.append(_Row(_draw(line, key, one_case=wanted.case_id is not None), line))
     _turn(page, start, key)
     _fill(rows, one_case=wanted.case_id is not None)
@@ -160,7 +160,7 @@ def _draw(line: ExhibitLine, key: str, *, one_case: bool) -> DeltaGenerator:
 
 
 def _tell(line: ExhibitLine, picture: str | None, times: str, *, one_case: bool) -> None:
-    icon, colour, word = _finding(line)
+    icon, colour, word = _words(line.finding)
     state, state_icon = EXHIBIT_STATE[line.state]
     score = "" if line.score is None else f"score {score_text(line.score)}"
     found = " · ".join(filter(None, [score, f"look at {times}" if times else ""]))
@@ -185,10 +185,6 @@ def _opinion(line: ExhibitLine) -> str:
         return "" if not line.opinion_count else f"{count(line.opinion_count, 'opinion')} of others"
     more = f" · {line.opinion_count - 1} more" if line.opinion_count > 1 else ""
     return f"Opinion: {VERDICT[line.opinion]} · {line.opinion_by}{more}"
-
-
-def _finding(line: ExhibitLine) -> tuple[str, str, str]:
-    return _words(line.finding)
 
 
 def _words(finding: Finding) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
 import streamlit as st
@@ -11,6 +11,7 @@ import streamlit as st
 from detector.cases import Bookmark, Case, Exhibit, Note
 from detector.errors import StoreError
 from pages.parts.player import component
+from pages.parts.player.component import Shown
 from pages.parts.shared import address, markup, navigation, scripts, services
 from pages.parts.shared.address import Place
 from pages.parts.shared.wording import clock
@@ -18,26 +19,14 @@ from pages.parts.shared.wording import clock
 _TO_TOP = "marks_to_top"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A bookmark, note or annotation (`kind`) on a frame, for the timeline. `track_id` None: on the whole frame."""
-
-    kind: str
-    pts: int
-    track_id: int | None
-    text: str
-    author: str
-
-
-def on_frames(exhibit: Exhibit) -> tuple[Mark, ...]:
-    """Every bookmark and note on a frame of the exhibit, by time."""
+def on_frames(exhibit: Exhibit) -> tuple[Shown, ...]:
+    """Every bookmark and note on a frame of the exhibit, annotations left out, by time."""
     store = services.current().store
     found: list[tuple[str, Bookmark | Note]] = [
         ("Bookmark", one) for one in store.metadata.bookmarks(exhibit.case_id, exhibit.exhibit_id)
     ]
-    notes = store.notes(exhibit.case_id, exhibit.exhibit_id)
-    found += [("Annotation" if one.annotation else "Note", one) for one in notes]
-    marks = [Mark(kind, one.pts, one.track_id, one.text, one.author) for kind, one in found if one.pts is not None]
+    found += [("Note", one) for one in store.notes(exhibit.case_id, exhibit.exhibit_id) if not one.annotation]
+    marks = [Shown(kind, one.author, one.text, one.pts, one.track_id) for kind, one in found if one.pts is not None]
     return tuple(sorted(marks, key=lambda mark: mark.pts))
 
 

@@ -43,11 +43,7 @@ def _show(
         record_id=record_id,
         track=track,
         pts=pts,
-        marks=[
-            Shown(mark.kind, mark.author, mark.text, mark.pts, mark.track_id)
-            for mark in bookmarks.on_frames(exhibit)
-            if mark.kind != "Annotation"
-        ],
+        marks=bookmarks.on_frames(exhibit),
         annotations=[
             Shown("Annotation", one.author, one.text, one.pts, one.track_id, one.end_pts, one.box_xyxy_px)
             for one in on_player(exhibit)

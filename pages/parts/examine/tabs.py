@@ -35,10 +35,11 @@ from pages.parts.shared.wording import clock
 _KEY, _KEPT = "examine_tab", "examine_tab_kept"
 
 
-def show(readings: Readings, record: AnalysisRecord, case: Case, exhibit: Exhibit, who: str) -> None:
+def show(
+    readings: Readings, record: AnalysisRecord, case: Case, exhibit: Exhibit, who: str, here: FaceKey | None
+) -> None:
     """The tabs, by how often an examiner needs them; the open one stays open when another frame is shown, and when the
-    page is left and opened again. For use in a fragment."""
-    here = position.current(readings)
+    page is left and opened again. `here` is the face that the player shows. For use in a fragment."""
     drawn: dict[str, Callable[[], None]] = {
         "Frame": lambda: _show_frame(readings, exhibit, who, here),
         "Models": lambda: _show_models(readings, case, exhibit, who),

@@ -31,13 +31,14 @@ def show(readings: Readings, record: AnalysisRecord, case: Case, exhibit: Exhibi
     if services.current().store.statements.scores_withheld(exhibit.exhibit_id, who):
         st.rerun()  # the case was made blind-first meanwhile: the page as a whole knows what to show instead
     bookmarks.follow_jump()
+    here = position.current(readings)
     left, right = st.columns([5, 7], gap="medium")
     with left:
         _show_finding(readings)
-        _compare_link(readings, exhibit)
+        _compare_link(readings, exhibit, here)
     with right:
-        _show_player(readings, record.record_id, exhibit, who, position.current(readings))
-    tabs.show(readings, record, case, exhibit, who)
+        _show_player(readings, record.record_id, exhibit, who, here)
+    tabs.show(readings, record, case, exhibit, who, here)
 
 
 def _show_finding(readings: Readings) -> None:
@@ -50,12 +51,11 @@ def _show_finding(readings: Readings) -> None:
         evidence_facts.show_short(analysis)
 
 
-def _compare_link(readings: Readings, exhibit: Exhibit) -> None:
+def _compare_link(readings: Readings, exhibit: Exhibit, here: FaceKey | None) -> None:
     """The way to the models side by side, on the frame that is shown here."""
-    others = services.current().store.analyses(exhibit_id=exhibit.exhibit_id)
-    if len(readings.analysis.models) < 2 and len(others) < 2:
+    alone = len(readings.analysis.models) < 2
+    if alone and len(services.current().store.analyses(exhibit_id=exhibit.exhibit_id)) < 2:
         return
-    here = position.current(readings)
     track_id, pts = (None, None) if here is None else here
     navigation.link(
         "compare",
