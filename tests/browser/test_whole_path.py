@@ -149,7 +149,8 @@ def test_from_upload_to_pdf(page: playwright_api.Page) -> None:
     click(page.get_by_role("radiogroup", name="In my opinion").get_by_text("Manipulated"))
     page.get_by_label("What I see that speaks for it").fill("The mouth is another's.")
     click(page.get_by_role("button", name="Record as the opinion of"))
-    page.get_by_text("The mouth is another's.").first.wait_for()
+    # Recorded, not only typed: a text area's words count as text of the page too.
+    page.get_by_text("after the author was shown scores of this file").wait_for()
     click(page.get_by_test_id("stPageLink-NavLink").filter(has_text=re.compile("Case$")).first)
     click(page.get_by_role("tab", name="Sign-off"))
     click(page.get_by_role("button", name="Sign and make the report"))
