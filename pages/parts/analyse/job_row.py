@@ -12,12 +12,11 @@ from detector.cases import Case, Exhibit, Job
 from detector.errors import FramewitnessError, StoreError
 from pages.parts.analyse import followed
 from pages.parts.models import model_choice
-from pages.parts.shared import markup, navigation, services, thumbnails, view_log, withholding
+from pages.parts.shared import look_at, markup, navigation, services, thumbnails, view_log, withholding
 from pages.parts.shared.address import Place
 from pages.parts.shared.wording import JOB_STATES, LABELS, clock, remaining_text
 
 _STAGES = {"prepare": "Prepare", "faces": "Decode and find faces", "scores": "Score", "conclusion": "Conclude"}
-_TIMES = 3
 _FAINT = "var(--fw-faint)"
 _COLOURS = {"failed": "#D55E00", "paused": "#E69F00"}
 # A list of many rows may spend this long on pictures that were never made before; the rest have an icon until it is
@@ -27,18 +26,17 @@ PICTURES_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is told of a finished analysis: its label, and the moments that its reasons name, s."""
+    """What is told of a finished analysis: its label, and the times that its reasons name (`look_at`)."""
 
     label: Label
-    moments_s: tuple[float, ...]
+    times: str
 
 
 @st.cache_data(show_spinner=False, max_entries=2_000)
 def _found(home: str, record_id: str) -> _Found:
     """Records never change, so each is read once. Raises StoreError where it is gone."""
     conclusion = services.current().store.analysis(record_id).conclusion
-    moments = {round(one.pts_s, 2) for reason in conclusion.reasons for one in reason.moments}
-    return _Found(conclusion.label, tuple(sorted(moments)))
+    return _Found(conclusion.label, look_at.times(conclusion))
 
 
 @st.cache_data(show_spinner=False, max_entries=200, ttl=600)
@@ -100,15 +98,7 @@ def _state(job: Job, case: Case, who: str, *, withheld: bool) -> tuple[tuple[str
     found = _found(str(services.current().home), job.record_id)
     view_log.record(who, case.case_id, exhibit_id=job.exhibit_id, record_id=job.record_id, scores=True)
     words = LABELS[found.label]
-    return (words.icon, words.colour, words.word), _look_at(found.moments_s)
-
-
-def _look_at(moments_s: tuple[float, ...]) -> str:
-    if not moments_s:
-        return ""
-    named = ", ".join(f"{at_s:.2f} s" for at_s in moments_s[:_TIMES])
-    more = len(moments_s) - _TIMES
-    return f"Look at {named}" + (f" and {more} more" if more > 0 else "")
+    return (words.icon, words.colour, words.word), f"Look at {found.times}" if found.times else ""
 
 
 def _length(exhibit: Exhibit) -> str:
