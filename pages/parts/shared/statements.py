@@ -56,8 +56,23 @@ def opinion_form(exhibit: Exhibit, who: str, *, then: Callable[[], None] = lambd
     store = services.current().store
     # A key of its own for each opinion, so that the form is empty after one was recorded and kept where it was not.
     key = f"opinion_{exhibit.exhibit_id}_{len(store.statements.opinions(exhibit.case_id, exhibit.exhibit_id))}"
+
+    def record() -> None:
+        # A callback, so that who leaves the page at once has recorded it all the same: the next page stops this one.
+        verdict, text = st.session_state[f"{key}_verdict"], st.session_state[f"{key}_text"]
+        if verdict is None:
+            why = ("Nothing was recorded", "Choose one of the three; “Cannot tell” is an opinion too.")
+            st.session_state[f"{key}_refused"] = why
+            return
+        try:
+            store.statements.give_opinion(exhibit.exhibit_id, verdict, text, author=who)
+        except StoreError as error:
+            st.session_state[f"{key}_refused"] = ("The opinion was not recorded", str(error))
+            return
+        then()
+
     with st.form(f"{key}_form", border=True):
-        verdict = st.radio(
+        st.radio(
             "In my opinion the face or voice in this exhibit is",
             VERDICTS,
             index=None,
@@ -65,22 +80,15 @@ def opinion_form(exhibit: Exhibit, who: str, *, then: Callable[[], None] = lambd
             horizontal=True,
             key=f"{key}_verdict",
         )
-        text = st.text_area("What I see that speaks for it", height=110, max_chars=5000, key=f"{key}_text")
-        sent = st.form_submit_button(
-            f"Record as the opinion of {markup.plain(who)}", icon=":material/how_to_reg:", key=f"{key}_send"
+        st.text_area("What I see that speaks for it", height=110, max_chars=5000, key=f"{key}_text")
+        st.form_submit_button(
+            f"Record as the opinion of {markup.plain(who)}",
+            icon=":material/how_to_reg:",
+            key=f"{key}_send",
+            on_click=record,
         )
-    if not sent:
-        return
-    if verdict is None:
-        markup.problem("Nothing was recorded", "Choose one of the three; “Cannot tell” is an opinion too.")
-        return
-    try:
-        store.statements.give_opinion(exhibit.exhibit_id, verdict, text, author=who)
-    except StoreError as error:
-        markup.problem("The opinion was not recorded", str(error))
-        return
-    then()
-    st.rerun()
+    if refused := st.session_state.pop(f"{key}_refused", None):
+        markup.problem(*refused)
 
 
 def _seen_before_it(opinion: Opinion) -> str:
