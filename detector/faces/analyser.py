@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from types import TracebackType
 
@@ -22,6 +21,7 @@ from detector.faces.search import (
     detect_widened,
     look_turned,
     merge,
+    missed,
     same_face,
     tiles,
 )
@@ -37,8 +37,9 @@ _SCORES, _FITS_AT_SCORES = (0.5, 0.75), (0.75, _MESH_FITS)
 _ALONE_IN_FRAME, _ALONE_IN_TILE = 0.65, 0.75
 # When nothing was found, weaker answers count if the mesh fits well.
 _WEAK_SCORE_SHARE, _WEAK_FLOOR, _WEAK_FIT = 0.6, 0.25, 0.75
-# The costly searches are repeated after this much video, or at once when a face is missed or a shot begins.
-_SEARCH_AGAIN_S = 1.0
+# The costly searches are repeated after this much video while faces are followed, sooner where there is none, and at
+# once when one is missed or a shot begins.
+_SEARCH_AGAIN_S, _SEARCH_EMPTY_AGAIN_S = 2.0, 1.0
 # From the detector's square (side s) to the mesh's hull: medians over 700 faces with a good mesh, as shares of s.
 _HULL_WIDTH, _HULL_HEIGHT, _HULL_DOWN = 0.85, 1.03, -0.015
 _CENTRE_SHARE = 0.6
@@ -49,9 +50,11 @@ _DOUBLE_IOU = 0.2
 class FaceAnalyser:
     """Faces of frames. A context manager; one instance belongs to one thread and one file, frames in order.
 
-    Every frame is searched whole and in overlapping squares. Large frames are searched in small tiles as well, at
-    the first frame of a shot, then once a second of video, and whenever a face of the frame before is missed;
-    between those, small faces are looked for where they were. A frame without a face that a mesh confirms is
+    Every frame is searched whole; in overlapping squares, and where it is large in small tiles, at the first frame of
+    a shot, every two seconds of video (every second where there is no face), and whenever a face of the frame before
+    is missed. Between those, faces are looked for where they were: in the squares that hold one, and, of small ones,
+    in a window around each. So a newcomer whom the whole frame shows is found at once, any other within two seconds.
+    A frame without a face that a mesh confirms is
     searched again with a border around it, for weaker answers, and, at the same moments as the tiles, in finer tiles
     and turned by 90, 270 and 180 degrees; a turn that worked is tried every time from then on. The result depends on
     the frames of this file only.
@@ -88,7 +91,14 @@ class FaceAnalyser:
         image = frame.image
         thorough = self._is_search_due(frame)
         floor = max(_WEAK_FLOOR, _WEAK_SCORE_SHARE * self._settings.detection_threshold)
-        candidates = detect_overall(self._backend, image, floor, with_squares=self._settings.tile_faces)
+        candidates = detect_overall(
+            self._backend,
+            image,
+            floor,
+            with_squares=self._settings.tile_faces,
+            known=() if thorough else self._last_boxes,
+            sure=self._settings.detection_threshold,
+        )
         if self._settings.tile_faces:
             candidates, thorough = self._look_closer(image, candidates, floor, thorough)
         faces = self._confirm(image, candidates)
@@ -109,7 +119,8 @@ class FaceAnalyser:
             self._shot_index = frame.shot_index
             self._last_boxes = ()
         elapsed_s = frame.pts_s - self._searched_s
-        return new_shot or elapsed_s < 0.0 or elapsed_s >= _SEARCH_AGAIN_S
+        again_s = _SEARCH_AGAIN_S if self._last_boxes else _SEARCH_EMPTY_AGAIN_S
+        return new_shot or elapsed_s < 0.0 or elapsed_s >= again_s
 
     def _look_closer(
         self, image: NDArray[np.uint8], candidates: list[Candidate], floor: float, thorough: bool
@@ -120,22 +131,13 @@ class FaceAnalyser:
         if not grid:
             return candidates, thorough
         if not thorough:
-            missed = self._missed(candidates)
-            windows = [around(box, width, height) for box in missed]
+            sure = self._settings.detection_threshold
+            windows = [around(box, width, height) for box in missed(self._last_boxes, candidates, sure)]
             candidates = candidates + detect_in_windows(self._backend, image, windows, floor)
-            thorough = bool(self._missed(candidates))
+            thorough = bool(missed(self._last_boxes, candidates, sure))
         if thorough:
             candidates = candidates + detect_in_windows(self._backend, image, grid, floor)
         return candidates, thorough
-
-    def _missed(self, candidates: Iterable[Candidate]) -> list[Box]:
-        """Boxes of the frame before in whose place there is no confident candidate now."""
-        sure = [
-            candidate.detection.bbox_xyxy_px
-            for candidate in candidates
-            if candidate.detection.score >= self._settings.detection_threshold
-        ]
-        return [box for box in self._last_boxes if not any(same_face(box, other) for other in sure)]
 
     def _confirm(self, image: NDArray[np.uint8], candidates: list[Candidate]) -> list[DetectedFace]:
         """Candidates at or above the threshold that a mesh confirms or that convince without one."""

@@ -119,10 +119,36 @@ def detect_in_windows(
 
 
 def detect_overall(
-    backend: FaceBackend, image: NDArray[np.uint8], min_score: float, *, with_squares: bool
+    backend: FaceBackend,
+    image: NDArray[np.uint8],
+    min_score: float,
+    *,
+    with_squares: bool,
+    known: Sequence[Box] = (),
+    sure: float = 1.0,
 ) -> list[Candidate]:
-    """Candidates of the whole frame and, where asked, of its overlapping squares."""
-    return _detect_in_overview(backend, *overview(image, backend), min_score, with_squares=with_squares)
+    """Candidates of the whole frame and, where asked, of its overlapping squares.
+
+    Where faces are `known` from a moment ago, only those squares are searched that hold one of them, and the others
+    only if one of them is not found again with a score of `sure`. A face is seen in the same windows either way, so
+    that it gets the same box.
+    """
+    small, scale = overview(image, backend)
+    height, width = small.shape[:2]
+    grid = squares(width, height) if with_squares else ()
+    places = [(x0 * scale, y0 * scale, x1 * scale, y1 * scale) for x0, y0, x1, y1 in known]
+    near = [window for window in grid if not known or any(_holds(window, box, width, height) for box in places)]
+    found = detect_in_windows(backend, small, (*whole(width, height), *near), min_score, scale=scale)
+    if missed(known, found, sure):
+        rest = [window for window in grid if window not in near]
+        found += detect_in_windows(backend, small, rest, min_score, scale=scale)
+    return found
+
+
+def missed(known: Iterable[Box], candidates: Iterable[Candidate], sure: float) -> list[Box]:
+    """Those of the `known` boxes in whose place no candidate has a score of at least `sure`."""
+    boxes = [one.detection.bbox_xyxy_px for one in candidates if one.detection.score >= sure]
+    return [box for box in known if not any(same_face(box, other) for other in boxes)]
 
 
 def _detect_in_overview(
@@ -233,6 +259,12 @@ def _move(detection: RawDetection, scale: float, window: Window) -> RawDetection
         bbox_xyxy_px=(x0 + window.x0, y0 + window.y0, x1 + window.x0, y1 + window.y0),
         keypoints_px=grown.keypoints_px + np.array([window.x0, window.y0], np.float32),
     )
+
+
+def _holds(window: Window, box: Box, width: int, height: int) -> bool:
+    x0, y0, x1, y1 = box
+    inside = x0 < window.x1 and x1 > window.x0 and y0 < window.y1 and y1 > window.y0
+    return inside and not _is_cut(box, window, width, height)
 
 
 def _is_cut(box: Box, window: Window, width: int, height: int) -> bool:
