@@ -15,6 +15,7 @@ from typing import Final
 from detector.errors import SettingsError
 
 HOME_VARIABLE = "FRAMEWITNESS_HOME"
+RUNTIME_VARIABLE = "FRAMEWITNESS_RUNTIME"
 LATER: Final = frozenset({"test_time_augmentation", "dropout_passes", "sensitivity"})
 """Settings that came after the first records, all of which are off by default."""
 

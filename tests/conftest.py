@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from detector.settings import HOME_VARIABLE
+from detector.settings import HOME_VARIABLE, RUNTIME_VARIABLE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +30,15 @@ def a_home_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """A calibration set that whoever runs the tests has put in force changes none of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def networks_run_by_torch() -> Iterator[None]:
+    """Converting each small network that a test makes would take longer than the test; tests of the runtime, and of
+    what is told of it, ask for theirs by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RUNTIME_VARIABLE, "torch")
         yield
 
 

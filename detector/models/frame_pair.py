@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 INPUTS = 9
+INPUT_SIDE_PX, PAIR_PLANES = 64, 11  # of a pair as it comes
 FLOW_STEPS = 24  # a pixel, as `frame_pair` writes the flow
 _LEFT_OVER, _DIFFERENCE, _FLOW, _DETAIL = 12.0, 24.0, 1.5, 12.0  # grey levels and pixels that count as one
 _MOST = 5.0
@@ -43,7 +44,8 @@ class FramePairNet(nn.Module):
         flow less its median (2), and the later frame's fine detail."""
         planes = pairs.permute(0, 3, 1, 2).float()
         now, laid, before, flow = planes[:, :3], planes[:, 3:6], planes[:, 6:9], (planes[:, 9:] - 128) / FLOW_STEPS
-        flow = flow - flow.flatten(2).median(2).values[:, :, None, None]
+        ordered = flow.flatten(2).sort(2).values  # of its median, which not every runtime computes
+        flow = flow - ordered[:, :, (ordered.shape[2] - 1) // 2, None, None]
         grey = now.mean(1, keepdim=True)
         detail = grey - F.avg_pool2d(grey, 5, 1, 2, count_include_pad=False)
         parts = [(now - laid) / _LEFT_OVER, (now - before) / _DIFFERENCE, flow / _FLOW, detail / _DETAIL]
@@ -62,9 +64,9 @@ class FramePairNet(nn.Module):
 
 def mirrored(inputs: Tensor) -> Tensor:
     """(B, 9, H, W) as of `FramePairNet.inputs` -> those of the pair's mirror image."""
-    flipped = inputs.flip(3)
-    flipped[:, _FLOW_X].neg_()
-    return flipped
+    signs = inputs.new_ones(inputs.shape[1])
+    signs[_FLOW_X] = -1
+    return inputs.flip(3) * signs[:, None, None]
 
 
 class _Stage(nn.Module):

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Final, cast
@@ -25,6 +25,7 @@ from detector.models import build_network
 from detector.registry.card import ModelCard
 from detector.registry.loaded import FrameModel, LoadedModel, loaded_class
 from detector.registry.optimise import folded, keep_freed_memory, limit_blas_threads
+from detector.runtime import TORCH, chosen_runtime, compiled, torch_runtime
 from detector.settings import default_home
 
 DEFAULT_SET: Final = "default.json"
@@ -142,14 +143,16 @@ def verify_model(model_id: str) -> None:
         verify_model(member.model_id)
 
 
-def load_model(model_id: str, device: str = "cpu") -> LoadedModel:
-    """Load a model by name on `cpu`, `cuda` or `auto` (CUDA where present); a sequence model with its trunk.
+def load_model(model_id: str, device: str = "cpu", *, runtime: str | None = None) -> LoadedModel:
+    """Load a model by name on `cpu`, `cuda` or `auto` (CUDA where present); a sequence model with its trunk. `runtime`
+    computes it on a CPU (`detector.runtime.chosen_runtime`), torch what that cannot.
 
     Raises ModelNotFoundError for an unknown name, WeightsRefusedError where the file is missing, is not safetensors,
     has another SHA-256 than the card, any key is missing, unexpected or of another shape (each is named), or the model
-    was fitted on another model's weights than those at hand.
+    was fitted on another model's weights than those at hand. Raises SettingsError for a runtime that is not there.
     """
-    return _load(find_card(model_id), _device(device), {})
+    where = _device(device)
+    return _load(find_card(model_id), where, {}, chosen_runtime(runtime, where.type))
 
 
 def load_weights(model_id: str) -> dict[str, torch.Tensor]:
@@ -159,7 +162,7 @@ def load_weights(model_id: str) -> dict[str, torch.Tensor]:
 
 
 def load_set(
-    model_ids: Iterable[str], device: str = "cpu", *, loaded: Iterable[LoadedModel] = ()
+    model_ids: Iterable[str], device: str = "cpu", *, loaded: Iterable[LoadedModel] = (), runtime: str | None = None
 ) -> tuple[LoadedModel, ...]:
     """Load models with all they build on, each once: an ensemble follows its members, a sequence model shares its
     trunk with whoever else reads it. `loaded` models are used again where they still are what their cards say.
@@ -167,13 +170,14 @@ def load_set(
     In the order of `model_ids`, each model once. Raises as `load_model`.
     """
     where = _device(device)
+    asked = chosen_runtime(runtime, where.type)
     known = {model.card.model_id: model for model in loaded if model.device == where}
     known |= {model.trunk.card.model_id: model.trunk for model in known.values() if model.trunk is not None}
     chosen: dict[str, LoadedModel] = {}
     for model_id in model_ids:
         card = find_card(model_id)
         for one in (*_member_cards(card), card):
-            chosen[one.model_id] = _load(one, where, known)
+            chosen[one.model_id] = _load(one, where, known, asked)
     return tuple(chosen.values())
 
 
@@ -181,13 +185,13 @@ def _device(name: str) -> torch.device:
     return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
 
 
-def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) -> LoadedModel:
+def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel], runtime: str) -> LoadedModel:
     """The model of `card` from `known`, or loaded now and remembered there."""
     calibration = find_calibration(card.model_id)
     found = known.get(card.model_id)
     reads = trunk_card(card)
-    trunk = None if reads is None else _load(reads, device, known)
-    if found is not None and found.card == card:
+    trunk = None if reads is None else _load(reads, device, known, runtime)
+    if found is not None and found.card == card and found.runtime.asked == runtime:
         if found.calibration != calibration or found.trunk is not trunk:
             # Another set was put in force: the weights stay what they are.
             found = replace(found, calibration=calibration, trunk=cast("FrameModel | None", trunk))
@@ -201,8 +205,25 @@ def _load(card: ModelCard, device: torch.device, known: dict[str, LoadedModel]) 
     if cls.reads_crops:
         network = folded(network, card.crop.size_px)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    known[card.model_id] = cls(card, network, device, cast("FrameModel | None", trunk), calibration)
+    model = cls(card, network, device, cast("FrameModel | None", trunk), calibration, torch_runtime(runtime))
+    known[card.model_id] = _compiled(model, runtime)
     return known[card.model_id]
+
+
+def _compiled(model: LoadedModel, runtime: str) -> LoadedModel:
+    """The model with what it is asked about pictures run by `runtime`, where that can."""
+    card = model.card
+    reading = None if runtime == TORCH else model.reading()
+    if reading is None:
+        return model
+    made_of = {
+        "model_id": card.model_id,
+        "weights_sha256": card.weights_sha256,
+        "architecture": card.architecture,
+        "crop": asdict(card.crop),
+    }
+    network, used = compiled(reading.eval(), made_of, runtime)
+    return replace(model, compiled=network, runtime=used)
 
 
 def trunk_card(card: ModelCard) -> ModelCard | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,13 +14,15 @@ from torch import nn
 from detector.calibration.calibration import Calibration
 from detector.errors import ModelError, ModelNotFoundError
 from detector.models import FrameNet
-from detector.models.appearance import APPEARANCE_FEATURES, appearance_of
+from detector.models.appearance import APPEARANCE_FEATURES
 from detector.models.frame_pair import FramePairNet
-from detector.models.specialists.signals import face_mean
+from detector.models.readings import FrameReading, PairReading, PatchReading, Reading, SpecialistsReading
 from detector.models.thinned import has_dropout, thinned
 from detector.registry.card import ModelCard
+from detector.runtime import CompiledNetwork, Runtime, torch_runtime
 
 PATCHES_AT_ONCE: Final = 32
+PAIRS_AT_ONCE: Final = 64
 
 
 class FrameFeatures(NamedTuple):
@@ -60,7 +62,8 @@ class LoadedModel:
     """A network on its device, in evaluation mode, with the card it was verified against.
 
     `trunk` is the frame model whose features the model reads, None where it reads none; `calibration` what turns its
-    scores into likelihood ratios, None where there is none.
+    scores into likelihood ratios, None where there is none. `runtime` computes what the model is asked about pictures
+    (`reading`), by `compiled`, None where that is torch; all else is computed by torch.
     """
 
     reads_crops: ClassVar[bool] = False
@@ -75,11 +78,28 @@ class LoadedModel:
     device: torch.device
     trunk: FrameModel | None = None
     calibration: Calibration | None = None
+    runtime: Runtime = field(default_factory=torch_runtime)
+    compiled: CompiledNetwork | None = field(default=None, repr=False, compare=False)
 
     @property
     def kind(self) -> str:
         """The kind's name, as in the card."""
         return self.card.kind
+
+    def reading(self) -> Reading | None:
+        """All that the model is asked about pictures as one module; None for a model that reads no pictures, or reads
+        them in a way of its own."""
+        return None
+
+    def _read(self, pictures: NDArray[np.uint8], names: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
+        """The outputs `names` of `reading` on one or more pictures, by whatever runs it."""
+        if self.compiled is not None:
+            return self.compiled(pictures, names)
+        reading = self.reading()
+        assert reading is not None
+        with torch.inference_mode():
+            told = reading.to(self.device)(torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device))
+        return {name: _array(value) for name, value in zip(reading.names, told, strict=True) if name in names}
 
     def prepare(self, crops: NDArray[np.uint8]) -> torch.Tensor:
         """(N, S, S, 3) uint8 RGB crops -> (N, 3, S, S) float32, normalised by the card, on the device."""
@@ -145,26 +165,27 @@ class FrameModel(LoadedModel):
 
     reads_crops = True
 
-    @torch.inference_mode()
+    def reading(self) -> FrameReading:
+        """Logits, features and map."""
+        crop = self.card.crop
+        return FrameReading(self.network, crop.size_px, crop.mean, crop.std)
+
     def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (N,) float32 of (N, S, S, 3) uint8 crops."""
-        if len(crops) == 0:
-            return np.zeros(0, np.float32)
-        return _array(self.network(self.prepare(crops)))
+        self._check(crops)
+        return self._read(crops, ["logits"])["logits"] if len(crops) else np.zeros(0, np.float32)
 
-    @torch.inference_mode()
     def features(self, crops: NDArray[np.uint8]) -> FrameFeatures:
         """Logits and what they rest on, in one pass. Raises ModelError for a network that keeps no features."""
         network = self.network
         if not isinstance(network, FrameNet):
             raise ModelError(f"{self.card.model_id} has no features that another model could read.")
+        self._check(crops)
         if len(crops) == 0:
             width = network.feature_dim + APPEARANCE_FEATURES
             return FrameFeatures(np.zeros(0, np.float32), np.zeros((0, width), np.float32))
-        prepared = self.prepare(crops)
-        output = network.forward_all(prepared)
-        features = torch.cat([output.features, appearance_of(prepared)], dim=1)
-        return FrameFeatures(_array(output.logit), _array(features))
+        told = self._read(crops, ["logits", "features"])
+        return FrameFeatures(told["logits"], told["features"])
 
     @property
     def has_dropout(self) -> bool:
@@ -182,13 +203,12 @@ class FrameModel(LoadedModel):
         heads = thinned(network.label_head, passes)
         return _array(torch.stack([_as_logit(head(rests_on)) for head in heads], dim=1))
 
-    @torch.inference_mode()
     def blend_map(self, crops: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Probability of manipulation per place, (N, S/8, S/8) float32, or None for a network without a map head."""
-        if not isinstance(self.network, FrameNet):
+        if not isinstance(self.network, FrameNet) or self.network.map_head is None:
             return None
-        map_logit = self.network.forward_all(self.prepare(crops)).map_logit
-        return _array(torch.sigmoid(map_logit)) if map_logit.numel() else None
+        self._check(crops)
+        return 1 / (1 + np.exp(-self._read(crops, ["map_logits"])["map_logits"]))
 
 
 @loaded_as("specialists")
@@ -202,14 +222,17 @@ class SpecialistsModel(LoadedModel):
         """The named channels of each cue, in the order of the cues."""
         return {cue: tuple(names) for cue, names in self._any.channel_names.items()}
 
-    @torch.inference_mode()
+    def reading(self) -> SpecialistsReading:
+        """Logits, readings, features and channels of every cue."""
+        crop = self.card.crop
+        return SpecialistsReading(self._any, crop.size_px, crop.mean, crop.std)
+
     def specialists(self, crops: NDArray[np.uint8]) -> dict[str, CueScores]:
-        """Every cue on (N, S, S, 3) uint8 crops, in one pass."""
-        outputs = self._any.forward_all(self.prepare(crops))
-        return {
-            cue: CueScores(_array(one.logit), _array(face_mean(one.channels).flatten(1)), _array(one.features))
-            for cue, one in outputs.items()
-        }
+        """Every cue on (N, S, S, 3) uint8 crops, N from 1 up, in one pass."""
+        self._check(crops)
+        parts = ("logits", "readings", "features")
+        told = self._read(crops, [f"{cue}/{part}" for cue in self.channel_names for part in parts])
+        return {cue: CueScores(*(told[f"{cue}/{part}"] for part in parts)) for cue in self.channel_names}
 
     @property
     def mirrored(self) -> bool:
@@ -228,10 +251,11 @@ class SpecialistsModel(LoadedModel):
         heads = thinned(self._any.heads[cue].label_head, passes)
         return _array(torch.stack([head(rests_on)[..., 0].mean(1) for head in heads], dim=1))
 
-    @torch.inference_mode()
     def channels(self, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        """The named channels of every cue as maps, (N, C, h, w) float32 each."""
-        return {cue: _array(one.channels) for cue, one in self._any.forward_all(self.prepare(crops)).items()}
+        """The named channels of every cue as maps, (N, C, h, w) float32 each, N from 1 up."""
+        self._check(crops)
+        told = self._read(crops, [f"{cue}/channels" for cue in self.channel_names])
+        return {cue: told[f"{cue}/channels"] for cue in self.channel_names}
 
 
 @loaded_as("residual")
@@ -240,12 +264,16 @@ class ResidualModel(LoadedModel):
 
     reads_crops = True
 
-    @torch.inference_mode()
+    def reading(self) -> PatchReading:
+        """The logits of patches."""
+        return PatchReading(self._any, self.card.crop.size_px)
+
     def patches(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Logits (N, P) float32 of (N, P·S, S, 3) uint8 columns (`detector.faces.native`), a patch at each of
-        `detector.faces.types.PLACES`."""
-        logits = torch.cat([self.network(part) for part in self._rows(crops)])
-        return _array(logits).reshape(len(crops), -1)
+        """Logits (N, P) float32 of (N, P·S, S, 3) uint8 columns (`detector.faces.native`), N from 1 up, a patch at each
+        of `detector.faces.types.PLACES`."""
+        rows = self._rows(crops)
+        parts = (rows[start : start + PATCHES_AT_ONCE] for start in range(0, len(rows), PATCHES_AT_ONCE))
+        return np.concatenate([self._read(part, ["logits"])["logits"] for part in parts]).reshape(len(crops), -1)
 
     @property
     def has_dropout(self) -> bool:
@@ -256,19 +284,19 @@ class ResidualModel(LoadedModel):
     def dropout_logits(self, crops: NDArray[np.uint8], passes: int) -> NDArray[np.float32]:
         """Logits (N, `passes`) of the faces, means over their patches, as `FrameModel.dropout_logits`; reads the crops
         once."""
-        features = torch.cat([self._any.features(part) for part in self._rows(crops)])  # (N · P, members, C)
+        rows = torch.from_numpy(self._rows(crops)).permute(0, 3, 1, 2).to(self.device)
+        features = torch.cat([self._any.features(part) for part in rows.split(PATCHES_AT_ONCE)])  # (N · P, members, C)
         said = [
             torch.stack([head(features[:, number])[:, 0] for head in thinned(member.label, passes, seed=number)], dim=1)
             for number, member in enumerate(self._any.members)
         ]
         return _array(torch.stack(said).mean(0)).reshape(len(crops), -1, passes).mean(1)
 
-    def _rows(self, crops: NDArray[np.uint8]) -> tuple[torch.Tensor, ...]:
-        """The patches of all crops (B, 3, S, S), some at a time."""
+    def _rows(self, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The patches of all crops, (N · P, S, S, 3)."""
         self._check(crops)
         side = self.card.crop.size_px
-        rows = torch.from_numpy(crops.reshape(-1, side, side, 3)).permute(0, 3, 1, 2).to(self.device)
-        return rows.split(PATCHES_AT_ONCE)
+        return crops.reshape(-1, side, side, 3)
 
 
 @loaded_as("sequence")
@@ -301,11 +329,14 @@ class SequenceModel(LoadedModel):
         """True where it reads pairs of frames besides its trunk's features (`pair_logits`)."""
         return getattr(self.network, "change", None) is not None
 
-    @torch.inference_mode()
+    def reading(self) -> PairReading | None:
+        """The logits of pairs of frames, where it reads them."""
+        return PairReading(self._any.change) if self.reads_pairs else None
+
     def pair_logits(self, pairs: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (N,) float32 of (N, 64, 64, 11) uint8 pairs of frames (`frame_pair`): the value that a model which
         `reads_pairs` reads of each frame after its trunk's features. NaN for a pair without an earlier frame."""
-        return pair_logits(self._any.change, pairs)
+        return _of_known_pairs(lambda known: self._read(known, ["logits"])["logits"], pairs)
 
     @torch.inference_mode()
     def attention(
@@ -382,17 +413,26 @@ def _array(value: torch.Tensor) -> NDArray[np.float32]:
 
 
 @torch.inference_mode()
-def pair_logits(network: FramePairNet, pairs: NDArray[np.uint8], *, batch_size: int = 64) -> NDArray[np.float32]:
+def pair_logits(
+    network: FramePairNet, pairs: NDArray[np.uint8], *, batch_size: int = PAIRS_AT_ONCE
+) -> NDArray[np.float32]:
     """Logits (N,) float32 of (N, 64, 64, 11) pairs, NaN where nothing came before (a pair of zeros). Raises ValueError
     for a network in training mode, whose answers depend on the batch and which would learn from it."""
     if network.training:
         raise ValueError("expected a network in evaluation mode")
-    logits = np.full(len(pairs), np.nan, np.float32)
     device = next(network.parameters()).device
+    return _of_known_pairs(lambda known: _array(network(torch.from_numpy(known).to(device))), pairs, batch_size)
+
+
+def _of_known_pairs(
+    read: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    pairs: NDArray[np.uint8],
+    batch_size: int = PAIRS_AT_ONCE,
+) -> NDArray[np.float32]:
+    logits = np.full(len(pairs), np.nan, np.float32)
     for start in range(0, len(pairs), batch_size):
         batch = np.ascontiguousarray(pairs[start : start + batch_size])
         known = batch.any((1, 2, 3))
         if known.any():
-            told = network(torch.from_numpy(batch[known]).to(device))
-            logits[start : start + batch_size][known] = told.float().cpu().numpy()
+            logits[start : start + batch_size][known] = read(batch[known])
     return logits

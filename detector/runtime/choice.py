@@ -1,0 +1,65 @@
+"""Which runtime computes the networks: what was asked for, what is there, and what it came to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import Final
+
+from detector.errors import SettingsError
+from detector.settings import RUNTIME_VARIABLE
+
+TORCH, ONNXRUNTIME, OPENVINO = "torch", "onnxruntime", "openvino"
+RUNTIMES: Final = ("auto", TORCH, ONNXRUNTIME, OPENVINO)
+"""What may be asked for; `auto` is ONNX Runtime on a CPU where it is installed, and torch elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What computes a network: `name` and `version`. `asked` is what was to compute it (`chosen_runtime`); where that
+    is another, `reason` says in a sentence why it does not."""
+
+    name: str
+    version: str
+    asked: str
+    reason: str | None = None
+
+    @property
+    def words(self) -> str:
+        """Name and version, "onnxruntime 1.32.0"."""
+        return f"{self.name} {self.version}"
+
+
+@cache
+def version_of(name: str) -> str | None:
+    """The version of a runtime, None where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def torch_runtime(asked: str = TORCH, reason: str | None = None) -> Runtime:
+    """Torch, which computes a network that nothing else does."""
+    return Runtime(TORCH, version_of(TORCH) or "unknown", asked, reason)
+
+
+def chosen_runtime(asked: str | None, device_type: str) -> str:
+    """The runtime for networks on a device, of `RUNTIMES` but `auto`: `asked`, by default what the environment's
+    FRAMEWITNESS_RUNTIME asks for, by default `auto`. Torch alone runs on other devices than a CPU.
+
+    Raises SettingsError for a runtime that there is not, and for one asked for by its name that is not installed.
+    """
+    name = asked or os.environ.get(RUNTIME_VARIABLE) or "auto"
+    if name not in RUNTIMES:
+        where = "runtime" if asked else RUNTIME_VARIABLE
+        raise SettingsError(f"{where}: expected one of {', '.join(RUNTIMES)}, found {name!r}.")
+    if name not in ("auto", TORCH) and version_of(name) is None:
+        raise SettingsError(f"The runtime {name!r} is not installed. Install it, or set {RUNTIME_VARIABLE}=torch.")
+    if name == TORCH or device_type != "cpu":
+        return TORCH
+    if name == "auto":
+        return ONNXRUNTIME if version_of(ONNXRUNTIME) else TORCH
+    return name
