@@ -250,18 +250,25 @@ def test_work_that_comes_to_nothing_leaves_nothing(
 
 def test_bench_measures(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", str(folder / "clip.mp4"), "--format", "json"]) == 0
-    report = json.loads(capsys.readouterr().out)
+    done = json.loads(capsys.readouterr().out)
+    assert done["conditions"]["clip"] == "clip.mp4"
+    assert done["conditions"]["cores"] >= 1
+    assert (done["compare"], done["baseline"], done["concurrency"], done["long"]) == (None, None, [], None)
+    report = done["speed"]
     assert report["frames_examined"] == report["faces_scored"] == 10
-    assert set(report["stages_s"]) == {"decode", "faces", "tracks", "crops", "forensics", "scores:tiny"}
-    assert all(seconds > 0 for seconds in report["stages_s"].values())
-    assert 0 < report["decode_alone_s"] < 60
-    assert 0 < report["network_alone_s"] < 60
-    assert report["peak_rss_mib"] > 50
+    stages = {stage["name"]: stage for stage in report["stages"]}
+    assert set(stages) == {"decode", "faces, tracks, crops", "forensics", "scores:tiny"}
+    assert all(stage["busy_s"] > 0 for stage in stages.values())
+    assert {name for name, stage in stages.items() if stage["alone"]} == set(stages) - {"forensics"}
+    assert all(stage["alone"]["wall_s"] > 0 < stage["alone"]["cpu_s"] for stage in stages.values() if stage["alone"])
+    bounds = report["bounds"]
+    assert bounds["faces_s"] == stages["faces, tracks, crops"]["alone"]["wall_s"]
+    assert bounds["models_s"] == 0
+    assert report["bound_ratio"] == report["total_s"] / max(
+        bounds[f"{one}_s"] for one in ("decode", "faces", "networks")
+    )
+    assert report["peak_with_children_mib"] > 50 < report["peak_rss_mib"]
     assert report["frames_per_s"] == pytest.approx(10 / report["total_s"])
-    assert main(["bench", str(folder / "clip.mp4"), "--no-bounds"]) == 0
-    text = capsys.readouterr().out
-    assert "frames per second" in text
-    assert "decode alone" not in text
 
 
 def test_help_names_the_program_as_it_was_called(

@@ -40,6 +40,7 @@ BESIDE = {
         "synthesis",
     },
     "validation": {*FLOW[:-1], "synthesis", "training"},
+    "benchmark": set(FLOW),
 }
 EVERYONE = {"errors", "settings"}
 DISPATCH = {"cli", "commands", "__main__"}

@@ -1,106 +1,139 @@
-"""`python -m detector bench`: speed on one clip, or memory on a long clip against a short one."""
+"""`python -m detector bench`: what an analysis costs, by stage, and beside other runtimes, pipelines and loads."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from detector.commands.console import DEVICES, load_models
+from detector.commands.console import DEVICES, load_models, plain
+from detector.errors import FramewitnessError, SettingsError
 from detector.settings import AnalysisSettings
 
-MEMORY_TOLERANCE = 0.10
-SPEED_S, SHORT_S, LONG_S = 20, 60, 600
-CLIP_FPS, CLIP_SIZE = 30, (1280, 720)
+if TYPE_CHECKING:
+    from detector.benchmark.report import Benchmark
+    from detector.registry import LoadedModel
+
+SPEED_S = 20
+LENGTHS = "1, 10 and 60 minutes"
 
 
 def add_commands(commands: Any) -> None:
     """Add this module's commands to the parser of `framewitness`."""
     parser = commands.add_parser("bench", help="measure speed and memory of an analysis")
     parser.add_argument(
-        "video", nargs="?", type=Path, help=f"clip to measure on (default: {SPEED_S} s of 720p, 30 frames a second)"
+        "video", nargs="?", type=Path, help=f"clip to measure on (default: {SPEED_S} s of a talking face, 720p30)"
     )
     parser.add_argument("--models", help="model ids, separated by commas (default: the default set, see `models list`)")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.add_argument("--no-bounds", action="store_true", help="leave out decoding alone and scoring alone")
+    parser.add_argument("--no-bounds", action="store_true", help="leave out every stage alone")
     parser.add_argument(
-        "--memory",
-        action="store_true",
-        help=f"instead: compare peak memory on {LONG_S} s and {SHORT_S} s of 720p, each in its own process; "
-        f"exit status 1 where the long one needs over {100 * MEMORY_TOLERANCE:.0f} %% more",
+        "--max-frames",
+        type=int,
+        default=AnalysisSettings().max_frames,
+        help="examine at most so many (default: %(default)s)",
     )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="times that what alternates is measured (default: %(default)s)"
+    )
+    what = parser.add_argument_group("what to measure (default: one analysis and its stages)")
+    what.add_argument("--stages", action="store_true", help="one analysis and its stages, beside the others")
+    what.add_argument(
+        "--compare",
+        metavar="RUNTIMES",
+        help="the same analysis on runtimes separated by commas (torch, onnxruntime, openvino), alternating",
+    )
+    what.add_argument(
+        "--baseline",
+        action="store_true",
+        help="beside it the common pipeline: 32 frames, a face detector, EfficientNet-B4 at 224 px, random weights",
+    )
+    what.add_argument("--concurrency", type=int, metavar="N", help="one analysis, then N at once, a process each")
+    what.add_argument(
+        "--long",
+        action="store_true",
+        help=f"{LENGTHS} of 720p, each in its own process; exit status 1 where memory grows by over 10 %%",
+    )
+    what.add_argument("--all", action="store_true", help="all of these (two analyses at once)")
     parser.set_defaults(run_command=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    return _memory(args) if args.memory else _speed(args)
+    from detector.benchmark.compare import RUNTIMES, check_runtimes
+    from detector.benchmark.report import describe
 
-
-def _speed(args: argparse.Namespace) -> int:
-    from detector.analysis.bench import bench, describe
-    from detector.evidence import examine, ingest
-
-    models = load_models(args.models, args.device)
+    if args.all:
+        args.stages = args.baseline = args.long = True
+        args.compare, args.concurrency = args.compare or ",".join(RUNTIMES), args.concurrency or 2
+    args.stages |= not (args.compare or args.baseline or args.concurrency or args.long)
+    if args.rounds < 1 or (args.concurrency is not None and args.concurrency < 1):
+        raise SettingsError("--rounds and --concurrency take whole numbers from 1 on.")
+    check_runtimes(_names(args.compare))
     with tempfile.TemporaryDirectory(prefix="framewitness-") as folder:
-        clip = args.video
-        if clip is None:
-            clip = Path(folder) / "clip.mp4"
-            write_clip(clip, SPEED_S)
-        evidence = examine(ingest(clip, Path(folder)))
-        report = bench(evidence, models, AnalysisSettings(), bounds=not args.no_bounds)
-    print(json.dumps(asdict(report)) if args.format == "json" else describe(report))
-    return 0
+        done = _measure(args, Path(folder))
+    print(json.dumps(asdict(done)) if args.format == "json" else describe(done))
+    return int(done.long is not None and not done.long.flat)
 
 
-def _memory(args: argparse.Namespace) -> int:
-    """A fresh process a clip, because a process's peak never falls."""
-    peaks_mib = {}
-    with tempfile.TemporaryDirectory(prefix="framewitness-") as folder:
-        for seconds in (SHORT_S, LONG_S):
-            clip = Path(folder) / f"{seconds}s.mp4"
-            print(f"writing {seconds} s of 720p", file=sys.stderr, flush=True)
-            write_clip(clip, seconds)
-            command = [sys.executable, "-m", "detector", "bench", str(clip), "--no-bounds", "--format", "json"]
-            command += ["--device", args.device, *(["--models", args.models] if args.models else [])]
-            print(f"analysing {seconds} s of 720p", file=sys.stderr, flush=True)
-            done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-            if done.returncode:
-                return done.returncode
-            report = json.loads(done.stdout)
-            peaks_mib[seconds] = report["peak_rss_mib"]
-            print(
-                f"{seconds:>4} s of 720p: peak {report['peak_rss_mib']:.0f} MiB, {report['frames_examined']} frames "
-                f"examined, {report['faces_scored']} faces scored, {report['total_s']:.0f} s"
-            )
-            clip.unlink()
-    growth = peaks_mib[LONG_S] / peaks_mib[SHORT_S] - 1
-    print(f"growth: {growth:+.1%} (allowed: {MEMORY_TOLERANCE:.0%})")
-    return int(growth > MEMORY_TOLERANCE)
+def _names(text: str | None) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
 
 
-def write_clip(path: Path, seconds: float) -> None:
-    """A 720p H.264 clip of `seconds` in which scikit-image's portrait of an astronaut drifts over a grey ground."""
-    import av
-    from skimage.data import astronaut
+def _measure(args: argparse.Namespace, folder: Path) -> Benchmark:
+    """Every part that was asked for, one after another. With `--all` a part that cannot be measured is left out with
+    its reason, and the others go on; else it ends the command."""
+    from detector.benchmark.report import Benchmark, conditions
 
-    width, height = CLIP_SIZE
-    portrait = astronaut()
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=CLIP_FPS, options={"preset": "ultrafast"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for index in range(round(seconds * CLIP_FPS)):
-            image = np.full((height, width, 3), 96, np.uint8)
-            left = 384 + round(300 * np.sin(index / 40))
-            image[104 : 104 + 512, left : left + 512] = portrait
-            for packet in stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode(None):
-            container.mux(packet)
+    settings = AnalysisSettings(max_frames=args.max_frames)
+    done = Benchmark(conditions(plain(args.video.name) if args.video else f"{SPEED_S} s of a talking face, 720p30"))
+    for name, work in _parts(args, settings, folder).items():
+        print(f"measuring: {name}", file=sys.stderr, flush=True)
+        try:
+            done = replace(done, **{name: work()})
+        except FramewitnessError as error:
+            if not args.all:
+                raise
+            done.not_measured[name] = str(error)
+    return done
+
+
+def _parts(args: argparse.Namespace, settings: AnalysisSettings, folder: Path) -> dict[str, Callable[[], Any]]:
+    """What fills each field of a `Benchmark`."""
+    from detector.benchmark.baseline import against_baseline
+    from detector.benchmark.clip import write_clip
+    from detector.benchmark.compare import compare_runtimes
+    from detector.benchmark.processes import Task, at_once, long_clips, stored, warm_up
+    from detector.benchmark.speed import bench
+
+    if args.video is None:
+        write_clip(folder / "clip.mp4", SPEED_S)
+    evidence = stored(args.video or folder / "clip.mp4", folder)
+    task = Task(evidence.file.path, tuple(_names(args.models)) or None, args.device, settings)
+
+    @cache
+    def models() -> tuple[LoadedModel, ...]:
+        found = load_models(args.models, args.device)
+        warm_up(found, settings, folder)
+        return found
+
+    parts: dict[str, Callable[[], Any]] = {}
+    if args.stages:
+        parts["speed"] = lambda: bench(evidence, models(), settings, bounds=not args.no_bounds)
+    if args.baseline:
+        parts["baseline"] = lambda: against_baseline(evidence, models(), settings, rounds=args.rounds)
+    if names := _names(args.compare):
+        parts["compare"] = lambda: compare_runtimes(
+            evidence, names, lambda runtime: load_models(args.models, args.device), settings, rounds=args.rounds
+        )
+    if args.concurrency:
+        parts["concurrency"] = lambda: tuple(at_once(task, count) for count in dict.fromkeys((1, args.concurrency)))
+    if args.long:
+        parts["long"] = lambda: long_clips(task)
+    return parts

@@ -19,6 +19,7 @@ DOCUMENTS = sorted(
 )
 # Not run here, but read by the command's own parser.
 NOT_RUN = {
+    "bench": "takes minutes for all that it can measure; tests/test_cli.py runs a part",
     "train": "takes a folder of labelled footage and hours, one line a GPU",
     "average": "takes runs that went on from the same weights",
     "export": "takes a finished run and measures it",
