@@ -15,10 +15,6 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import expit
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -68,6 +64,8 @@ def balanced_log_loss(log_ratios: Floats, fake: Truth) -> float:
 
 
 def _fit_temperature(logits: Floats, fake: Truth) -> list[float]:
+    from scipy.optimize import minimize_scalar
+
     found = minimize_scalar(
         lambda log_t: balanced_log_loss(logits / np.exp(log_t), fake), bounds=(-5.0, 5.0), method="bounded"
     )
@@ -75,11 +73,15 @@ def _fit_temperature(logits: Floats, fake: Truth) -> list[float]:
 
 
 def _fit_linear(features: Floats, fake: Truth) -> list[float]:
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=_NO_PENALTY, max_iter=1000).fit(features, fake, sample_weight=balanced_weights(fake))
     return [*model.coef_[0].tolist(), float(model.intercept_[0])]
 
 
 def _beta_features(logits: Floats) -> Floats:
+    from scipy.special import expit
+
     probability = np.clip(expit(logits), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     return np.column_stack([np.log(probability), -np.log1p(-probability)])
 
@@ -98,6 +100,8 @@ def _fit_beta(logits: Floats, fake: Truth) -> list[float]:
 
 
 def _fit_isotonic(logits: Floats, fake: Truth) -> list[float]:
+    from sklearn.isotonic import IsotonicRegression
+
     model = IsotonicRegression(out_of_bounds="clip").fit(logits, fake, sample_weight=balanced_weights(fake))
     # A run of one label at an end would have an infinite ratio: Laplace's rule of succession bounds it.
     least = 1 / (2 + min(int(fake.sum()), int((~fake).sum())))
@@ -116,6 +120,7 @@ def _fit_venn_abers(logits: Floats, fake: Truth) -> list[float]:
 
 
 def _venn_abers(logits: Floats, parameters: Floats) -> tuple[Floats, Floats]:
+    from scipy.special import expit
     from venn_abers import VennAbers
 
     known, labels = _knots(parameters)
@@ -131,6 +136,8 @@ def _venn_abers(logits: Floats, parameters: Floats) -> tuple[Floats, Floats]:
 
 
 def _apply_venn_abers(logits: Floats, parameters: Floats) -> Floats:
+    from scipy.special import expit
+
     low, high = (expit(side) for side in _venn_abers(logits, parameters))
     # Vovk et al., section 4: the probability of least regret under log loss.
     merged = high / (1 - low + high)

@@ -8,14 +8,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from detector.errors import CalibrationError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 FORM: Final = "framewitness.calibration-set/1"
 FACTS: Final = ("sha256", "label", "source", "group", "generator", "family")
@@ -49,6 +50,8 @@ class CalibrationSet:
 
     def of(self, model_id: str) -> pd.DataFrame:
         """The rows that have a logit of this model."""
+        import pandas as pd
+
         rows = self.table[self.table["model"] == model_id]
         return rows[np.isfinite(pd.to_numeric(rows["logit"]))].reset_index(drop=True)
 
@@ -66,6 +69,9 @@ class CalibrationSet:
 
     def to_bytes(self) -> bytes:
         """The set as a Parquet file; equal sets give equal bytes."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         about = {"form": FORM, "name": self.name, "provenance": self.provenance, "made_by": dict(self.made_by)}
         further = [APPEARANCE] if APPEARANCE in self.table and self.table[APPEARANCE].notna().any() else []
         found = pa.Table.from_pandas(self.table[[*COLUMNS, *further]], preserve_index=False)
@@ -81,6 +87,9 @@ class CalibrationSet:
     @classmethod
     def read(cls, path: Path) -> CalibrationSet:
         """The set in a file. Raises CalibrationError for one that is none."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         try:
             with pq.ParquetFile(path) as parquet:
                 if parquet.metadata.num_rows > _MOST_ROWS:
@@ -106,6 +115,8 @@ class CalibrationSet:
 
 
 def _holds(found: pa.DataType, name: str) -> bool:
+    import pyarrow as pa
+
     if pa.types.is_null(found):
         return True
     if name == APPEARANCE:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from detector.analysis.aggregate import deciding_tracks
 from detector.analysis.identity import recorded_digests
 from detector.analysis.strength import conditions_of
@@ -48,6 +46,8 @@ def set_from_cases(store: CaseStore, name: str, provenance: str) -> CaseSet:
     opinion, and those that no model as it is here has scored. Raises CalibrationError where that leaves nothing, or
     where a name or provenance is not given.
     """
+    import pandas as pd
+
     if not name.strip() or not provenance.strip():
         raise CalibrationError("A calibration set needs a name and its provenance: how is the truth known?")
     withheld, digest = store.statements.files_without_opinion(), cache(_digest_or_none)

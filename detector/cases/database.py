@@ -14,14 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
-import pyarrow as pa
 
 from detector.cases.home import Layout
 from detector.errors import StoreDamagedError, StoreError
 from detector.settings import HOME_VARIABLE
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -173,6 +175,8 @@ def insert(cursor: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]
 def bulk_insert(cursor: duckdb.DuckDBPyConnection, table: str, found: Sequence[Mapping[str, Any]]) -> None:
     """Insert many rows through Arrow. StoreError where a row does not name every column of the table and no other, with
     values of their types."""
+    import pyarrow as pa
+
     shape = cursor.sql(f"SELECT * FROM {table} LIMIT 0").to_arrow_table().schema
     for row in found:
         if set(row) != set(shape.names):

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
-from detector.analysis import tables
 from detector.analysis.types import Analysis
 from detector.cases.chain import append_event
 from detector.cases.codec import canonical, evidence_to_dict
@@ -103,6 +101,10 @@ def insert_analysis(
 ) -> None:
     """Add the record of an analysis, its scores and its artefacts. The event says whether the stored file was hashed
     before and after."""
+    import pyarrow as pa
+
+    from detector.analysis import tables
+
     told = {
         "exhibit_id": exhibit.exhibit_id,
         "analysis_id": analysis.analysis_id,

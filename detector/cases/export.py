@@ -29,7 +29,6 @@ from typing import IO, Any
 import duckdb
 
 from detector import __version__
-from detector.analysis import tables
 from detector.cases.chain import read_events
 from detector.cases.codec import canonical, evidence_to_dict
 from detector.cases.database import rows
@@ -121,6 +120,8 @@ def write_bundle(
 
 
 def _scores_csv(cursor: duckdb.DuckDBPyConnection, case_id: str) -> bytes:
+    from detector.analysis import tables
+
     stored = ", ".join(f"scores.{column.name}" for column in tables.SCORES if column.stored)
     query = (
         f"SELECT number AS exhibit, file_name, sha256, record_id, analysis_id, {stored} "

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +36,8 @@ class PerceptualHashes:
 
 def picture_hash(image: NDArray[np.uint8]) -> int | None:
     """The hash of an RGB picture (H, W, 3) uint8; None for a picture too flat to be told from another."""
+    import cv2
+
     luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     small = cv2.resize(luma, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)
     if small.std() < _FLAT_LUMA:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
-import pandas as pd
 
 from detector.analysis.aggregate import deciding_tracks
 from detector.analysis.identity import recorded_digests
@@ -22,6 +21,9 @@ from detector.cases.artefacts import artefact_from_row, load_analysis
 from detector.cases.database import rows, to_column
 from detector.cases.types import Artefact
 from detector.errors import SettingsError, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONDITIONS: Final = tuple(CONDITION_WORDS)
 COLUMNS: Final = ("sha256", "exhibit_id", "case_id", "record_id", "model", "made_by", "logit", "decides", *CONDITIONS)
@@ -74,6 +76,8 @@ def read_scored_files(
 ) -> ScoredFiles:
     """Every analysed file of the window once, by its newest analysis, in whatever case: the newest files first. Files
     in `withheld` (SHA-256) are not looked into."""
+    import pandas as pd
+
     query = """
         SELECT * FROM (
             SELECT exhibits.sha256, analyses.exhibit_id, analyses.case_id, record_id, kind, path,

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from detector.commands.evaluate_files import evaluate_files
 from detector.errors import SettingsError
 from detector.measurement.wording import number_text, value_text
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from detector.measurement.results import Measurement, Results
     from detector.training.evaluation.evaluate import Evaluation
 
@@ -161,6 +161,8 @@ def _compared(differing: list[str] | None) -> str:
 
 def _cross_validated(evaluation: Evaluation, run: Path) -> pd.DataFrame | None:
     """Logits that an ensemble's run gives people whom each of its fits left out; None where there are none."""
+    import pandas as pd
+
     from detector.registry import loaded_class
 
     path = run / "validation.csv"

@@ -8,8 +8,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from detector.errors import SettingsError
 from detector.training.kinds import kind_of
 
@@ -140,6 +138,8 @@ def _baselines(args: argparse.Namespace) -> int:
 
 
 def _report_leakage(data_root: Path, kind: str, files: int, out: Path | None) -> int:
+    import pandas as pd
+
     from detector.training.data.leakage import check_leakage
     from detector.training.data.properties import describe_manifest
 

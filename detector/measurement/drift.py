@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_RECENT: Final = 20
 """Recent values below which nothing is measured."""
@@ -78,6 +79,8 @@ def measure_drift(
 
 def numeric_drift(quantity: str, of_set: NDArray[np.float64], recent: NDArray[np.float64]) -> Drift:
     """The drift of finite numbers: (M,) of the set, (N,) recent."""
+    from scipy.stats import ks_2samp
+
     if reason := _too_few(len(of_set), len(recent)):
         return Drift(quantity, len(recent), len(of_set), reason=reason)
     edges = bin_edges(of_set)
@@ -140,6 +143,8 @@ def _too_few(of_set: int, recent: int) -> str | None:
 
 
 def _numbers(values: pd.Series) -> NDArray[np.float64]:
+    import pandas as pd
+
     found = pd.to_numeric(values).to_numpy(np.float64)
     return found[np.isfinite(found)]
 

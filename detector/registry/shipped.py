@@ -14,7 +14,7 @@ from typing import Final, Literal
 from detector.errors import ModelError
 from detector.registry import minisign
 from detector.registry.card import ModelCard
-from detector.registry.load import SHIPPED, file_sha256, weights_dir
+from detector.registry.catalogue import SHIPPED, file_sha256, weights_dir
 
 LIST_NAME: Final = "SHA256SUMS"
 SIGNATURE_NAME: Final = f"{LIST_NAME}.minisig"

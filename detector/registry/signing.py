@@ -14,7 +14,7 @@ from typing import Final
 
 from detector.errors import FramewitnessError, SettingsError
 from detector.registry import minisign
-from detector.registry.load import SHIPPED, file_sha256
+from detector.registry.catalogue import SHIPPED, file_sha256
 from detector.registry.shipped import LIST_NAME, PUBLIC_KEY, SIGNATURE_NAME
 
 KEY_VARIABLE: Final = "FRAMEWITNESS_SIGNING_KEY"

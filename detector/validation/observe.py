@@ -18,7 +18,7 @@ from detector.errors import ModelError
 from detector.evidence import examine, ingest
 from detector.measurement.score_table import COUNTED_ONCE
 from detector.registry import LoadedModel, SpecialistsModel, signed_list, standing
-from detector.registry.load import SHIPPED, file_sha256
+from detector.registry.catalogue import SHIPPED, file_sha256
 from detector.settings import AnalysisSettings
 from detector.training.evaluation.own_files import OwnFiles, read_own_files, score_own_files
 from detector.training.evaluation.predictions import column_of, gather

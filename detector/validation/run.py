@@ -13,7 +13,7 @@ from detector.analysis.environment import environment, library_versions
 from detector.analysis.identity import code_sha256, tool
 from detector.errors import SettingsError
 from detector.registry import LoadedModel, default_model_ids, load_set, standing
-from detector.registry.load import file_sha256
+from detector.registry.catalogue import file_sha256
 from detector.training.evaluation.own_files import read_own_files
 from detector.training.evaluation.scoring import VIDEO_SETTINGS
 from detector.validation.documents import (

@@ -13,7 +13,7 @@ from detector.calibration.fitting import policy_thresholds
 from detector.calibration.sets import CalibrationSet
 from detector.cli import main
 from detector.registry import SHIPPED_SET, SHIPPED_SETS, find_calibration, find_card, load_set
-from detector.registry.load import SHIPPED
+from detector.registry.catalogue import SHIPPED
 from detector.replay.rerun import _calibrated_as_recorded
 
 SET = SHIPPED_SETS / "public-2026.parquet"

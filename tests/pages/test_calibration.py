@@ -63,7 +63,7 @@ def test_a_set_that_is_gone_leaves_the_figures_and_says_so(
     open_page: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calibration._scores.clear()
-    monkeypatch.setattr("detector.registry.load.SHIPPED_SETS", tmp_path)
+    monkeypatch.setattr("detector.registry.catalogue.SHIPPED_SETS", tmp_path)
     app = open_page("calibration")
     assert not app.exception
     assert "is not at hand" in html_of(app)

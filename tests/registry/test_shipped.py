@@ -22,7 +22,7 @@ from detector.registry import (
     signing,
     standing,
 )
-from detector.registry.load import SHIPPED
+from detector.registry.catalogue import SHIPPED
 from tests.registry.shipping import ship
 
 SMALL = "kinematics-mesh"  # a model of a few kilobytes

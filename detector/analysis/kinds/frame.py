@@ -14,10 +14,10 @@ from detector.analysis.kinds.diagram import SCORE, Block, Diagram, image_part, o
 from detector.analysis.kinds.kind import Kind, TrackContext, kind_of, register
 from detector.analysis.results import AT_THE_EDGE, NO_FACE, NOT_FINITE, tracks_result
 from detector.analysis.types import ModelResult
-from detector.analysis.workers import NetworkWorker
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
+    from detector.analysis.workers import NetworkWorker
     from detector.registry import FrameModel, LoadedModel, ModelCard
 
 

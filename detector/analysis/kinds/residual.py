@@ -17,10 +17,10 @@ from detector.analysis.kinds.frame import why_none
 from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import tracks_result
 from detector.analysis.types import ModelResult, PlaceReading
-from detector.analysis.workers import NetworkWorker
 from detector.faces.types import PLACES, FaceTrack
 
 if TYPE_CHECKING:
+    from detector.analysis.workers import NetworkWorker
     from detector.registry import LoadedModel, ModelCard, ResidualModel
 
 

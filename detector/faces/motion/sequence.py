@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,6 +54,8 @@ class FaceSequence:
 
 def align_face(image: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(64, 64) uint8 grey face, outer eye corners level and 26 px apart, from (H, W, 3) uint8 RGB and its mesh."""
+    import cv2
+
     right, left = points[RIGHT_EYE_CORNER, :2], points[LEFT_EYE_CORNER, :2]
     across = left - right
     angle_deg = math.degrees(math.atan2(float(across[1]), float(across[0])))

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from detector.faces.motion.geometry import resample
 from detector.faces.motion.statistics import Floats, log_ratio
@@ -35,6 +34,8 @@ SKIN_FEATURES: Final = (
 
 def skin_features(faces: NDArray[np.uint8], times: Floats, grid: Floats) -> list[float]:
     """`SKIN_FEATURES` in that order, natural logarithms; `faces` (T, 64, 64) at `times` s, read at `grid`."""
+    from scipy.ndimage import gaussian_filter1d
+
     pictures = resample(faces.astype(np.float32), times, grid, _SMOOTHING_S)
     light = [pictures[:, down, across].mean((1, 2)) for down, across in _PLACES.values()]
     whole = np.mean(light, axis=0)

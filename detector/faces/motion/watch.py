@@ -10,7 +10,6 @@ import numpy as np
 
 from detector.evidence.types import Evidence
 from detector.faces.backend import FaceBackend
-from detector.faces.follow import follow_face
 from detector.faces.motion.features import MISSING, MotionMeasurement, measure_motion
 from detector.faces.motion.landmarks import LANDMARKS
 from detector.faces.motion.sequence import FACE_PX, FPS, FaceSequence, align_face
@@ -63,6 +62,8 @@ def _sequence(
     backend: FaceBackend,
     cancelled: Callable[[], bool] | None,
 ) -> FaceSequence:
+    from detector.faces.follow import follow_face  # with OpenCV and PyAV, which a list of features needs not
+
     readings = follow_face(
         evidence, track, start_s, end_s, backend, step_s=1 / FPS, on_average=True, cancelled=cancelled
     )

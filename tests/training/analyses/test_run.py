@@ -16,7 +16,7 @@ from detector.cli import main
 from detector.errors import EvidenceError
 from detector.faces import CropSpec
 from detector.models import build_network
-from detector.registry.load import SHIPPED
+from detector.registry.catalogue import SHIPPED
 from detector.training.analyses.documents import DOCUMENTS, SCHEMAS
 from detector.training.analyses.schemas import FOLDER, schema_text
 from detector.training.evaluation import scoring
