@@ -18,6 +18,7 @@ from detector.evidence.types import (
     Evidence,
     Frame,
     Integrity,
+    Span,
     StoredFile,
     VideoStream,
 )
@@ -27,7 +28,7 @@ examine = contained(_examine.examine)
 frame_at = contained(_seek.frame_at)
 frame_before = contained(_seek.frame_before)
 frame_times = contained(_seek.frame_times)
-frames_between = streamed(_seek.frames_between)
+frames_of_spans = streamed(_seek.frames_of_spans)
 read_sound = contained(_audio.read_sound)
 sound_blocks = streamed(_audio.sound_blocks)
 
@@ -40,6 +41,7 @@ __all__ = [
     "Frame",
     "FrameReader",
     "Integrity",
+    "Span",
     "StoredFile",
     "VideoStream",
     "displayed_frames",
@@ -47,7 +49,7 @@ __all__ = [
     "frame_at",
     "frame_before",
     "frame_times",
-    "frames_between",
+    "frames_of_spans",
     "hash_file",
     "ingest",
     "open_regular",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -135,16 +135,23 @@ class Decoder:
         self.corrupt_frames += sum(frame.is_corrupt for frame in frames)
         return frames
 
-    def frames(self) -> Iterator[Any]:
-        """Every frame from the current position in presentation order, decoded as they are asked for."""
-        return self._decoded(self.packets())
+    def frames(self, *, wanted: Collection[int] | None = None) -> Iterator[Any]:
+        """Every frame from the current position in presentation order, decoded as they are asked for.
 
-    def _decoded(self, packets: Iterable[Any]) -> Iterator[Any]:
+        With `wanted`, those frames may be missing that have another PTS and that no other frame refers to: they need
+        not be decoded, and what is decoded is the same without them.
+        """
+        return self._decoded(self.packets(), wanted)
+
+    def _decoded(self, packets: Iterable[Any], wanted: Collection[int] | None) -> Iterator[Any]:
+        codec = self.video.codec_context
         for packet in packets:
+            if wanted is not None:
+                codec.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
             yield from self.decode(packet)
         yield from self.decode(None)
 
-    def frames_from(self, start: int, *, until: int) -> Iterator[Any] | None:
+    def frames_from(self, start: int, *, until: int, wanted: Collection[int] | None = None) -> Iterator[Any] | None:
         """As `frames`, from the keyframe at `start` or one before it; None if only one after `until` can be reached."""
         if not self.seek(start):
             return None
@@ -152,7 +159,7 @@ class Decoder:
         first = next((packet for packet in packets if packet.is_keyframe), None)
         if first is None or first.pts is None or first.pts > until:
             return None
-        return self._decoded(chain((first,), packets))
+        return self._decoded(chain((first,), packets), wanted)
 
     def seek(self, pts: int) -> bool:
         """Go to the keyframe at or before `pts`, as well as the container can; False where it cannot seek."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from detector.evidence.pixels import to_rgb
 from detector.evidence.sequential import MAX_REDECODED_FRAMES, SequentialDecoder
 from detector.evidence.stills import read_still
 from detector.evidence.timeline import Timeline, timeline_of
-from detector.evidence.types import JUST_BEFORE_S, Evidence, Frame
+from detector.evidence.types import JUST_BEFORE_S, Evidence, Frame, Span
 
 # How many keyframes before the nearest one decoding may begin, in turn.
 _STEPS_BACK = (0, 1, 2, 4)
@@ -69,25 +69,25 @@ def frame_before(evidence: Evidence, pts: int) -> Frame | None:
     return frame_at(evidence, times[index - 1])
 
 
-def frames_between(
-    evidence: Evidence, start_s: float, end_s: float, *, step_s: float = 0.0, on_average: bool = False
-) -> Iterator[Frame]:
-    """Frames of a video with `start_s` <= pts_s < `end_s`, in presentation order, decoded from the keyframe before; at
-    least `step_s` apart, or so far apart `on_average`, so that every faster video gives about equally many.
+def frames_of_spans(evidence: Evidence, spans: Sequence[Span]) -> Iterator[tuple[tuple[int, ...], Frame]]:
+    """The frames of a video that any of `spans` wants, each with the numbers of those that do, in presentation order.
 
-    `shot_index` is 0, since shots are only known to a full pass. Raises EvidenceError where the stored file is gone.
+    The file is decoded once for all of them, from the keyframe before the first; what lies between two is passed over
+    where a keyframe lets it. `shot_index` is 0, since shots are only known to a full pass. Raises EvidenceError where
+    the stored file is gone.
     """
-    timeline = timeline_of(evidence.file)
-    reformatter = VideoReformatter()
-    due_s = -math.inf
-    for pts, picture in _stamped(evidence, timeline, start_s):
-        pts_s = float(pts * timeline.time_base)
-        if pts_s >= end_s:
-            return
-        if pts_s < max(start_s, due_s):
-            continue
-        due_s = max(due_s, pts_s - step_s) + step_s if on_average else pts_s + step_s
-        yield Frame(timeline.index_of(pts), pts, pts_s, 0, to_rgb(picture, reformatter))
+    timeline, reformatter = timeline_of(evidence.file), VideoReformatter()
+    ordered = sorted(enumerate(spans), key=lambda one: one[1].start_s)
+    for together in _runs(ordered, timeline):
+        choices = [(number, _Choice(span)) for number, span in together]
+        end_s = max(span.end_s for _, span in together)
+        for pts, picture in _stamped(evidence, timeline, together[0][1].start_s, _wanted(together, timeline)):
+            pts_s = float(pts * timeline.time_base)
+            if pts_s >= end_s:
+                break
+            numbers = tuple(sorted(number for number, choice in choices if choice.takes(pts_s)))
+            if numbers:
+                yield numbers, Frame(timeline.index_of(pts), pts, pts_s, 0, to_rgb(picture, reformatter))
 
 
 def displayed_frames(evidence: Evidence) -> Iterator[Frame | None]:
@@ -108,6 +108,53 @@ def displayed_frames(evidence: Evidence) -> Iterator[Frame | None]:
             yield Frame(timeline.index_of(pts), pts, float(pts * timeline.time_base), 0, to_rgb(picture, reformatter))
     finally:
         whole.close()
+
+
+class _Choice:
+    """Which frames of a span are taken, asked of each in the order of time."""
+
+    def __init__(self, span: Span) -> None:
+        self._span, self._due_s = span, -math.inf
+
+    def takes(self, pts_s: float) -> bool:
+        if not max(self._span.start_s, self._due_s) <= pts_s < self._span.end_s:
+            return False
+        step_s = self._span.step_s
+        self._due_s = max(self._due_s, pts_s - step_s) + step_s if self._span.on_average else pts_s + step_s
+        return True
+
+
+def _runs(ordered: Sequence[tuple[int, Span]], timeline: Timeline) -> Iterator[list[tuple[int, Span]]]:
+    """Spans in the order of their start, parted where decoding can begin anew behind the end of those before."""
+    run: list[tuple[int, Span]] = []
+    end_s = -math.inf
+    for number, span in ordered:
+        key = None if timeline.counted else _key_before(timeline, span.start_s)
+        if run and key is not None and float(key * timeline.time_base) >= end_s:
+            yield run
+            run = []
+        run.append((number, span))
+        end_s = max(end_s, span.end_s)
+    if run:
+        yield run
+
+
+def _wanted(spans: Sequence[tuple[int, Span]], timeline: Timeline) -> frozenset[int]:
+    """PTS of the frames that the spans take if all of them decode."""
+    found = set[int]()
+    for _, span in spans:
+        first, last = (timeline.index_of(int(at_s / timeline.time_base)) for at_s in (span.start_s, span.end_s))
+        choice = _Choice(span)
+        near = timeline.pts[max(0, first - 1) : last + 1].tolist()
+        found.update(pts for pts in near if choice.takes(float(pts * timeline.time_base)))
+    return frozenset(found)
+
+
+def _key_before(timeline: Timeline, at_s: float) -> int | None:
+    """The PTS of the second keyframe back from `at_s`, since leading pictures of an open group need the group before;
+    None where there is none but the beginning."""
+    before = int(np.searchsorted(timeline.keyframe_pts, int(at_s / timeline.time_base), side="right")) - 2
+    return int(timeline.keyframe_pts[before]) if before > 0 else None
 
 
 def _stamped_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:
@@ -168,8 +215,11 @@ def _nearest(timeline: Timeline, pts: int) -> str:
     return f" The nearest are {', '.join(map(str, near))}; choose one from frame_times." if near else ""
 
 
-def _stamped(evidence: Evidence, timeline: Timeline, start_s: float) -> Iterator[tuple[int, Any]]:
-    """(PTS, picture) from a keyframe at or before `start_s` on; from the beginning where frames are only counted."""
+def _stamped(
+    evidence: Evidence, timeline: Timeline, start_s: float, wanted: Collection[int]
+) -> Iterator[tuple[int, Any]]:
+    """(PTS, picture) from a keyframe at or before `start_s` on, at least those `wanted`; all from the beginning where
+    frames are only counted."""
     if timeline.counted:
         whole = SequentialDecoder(evidence.file.path, timeline)
         try:
@@ -177,15 +227,14 @@ def _stamped(evidence: Evidence, timeline: Timeline, start_s: float) -> Iterator
         finally:
             whole.close()
         return
-    start = int(start_s / timeline.time_base)
+    key = _key_before(timeline, start_s)
     with open_video(evidence.file.path) as decoder:
-        # Two keyframes back: leading pictures of an open group need the group before.
-        before = int(np.searchsorted(timeline.keyframe_pts, start, side="right")) - 2
-        frames = decoder.frames_from(int(timeline.keyframe_pts[before]), until=start) if before > 0 else None
+        until = int(start_s / timeline.time_base)
+        frames = None if key is None else decoder.frames_from(key, until=until, wanted=wanted)
         if frames is None:
             decoder.close()
             with open_video(evidence.file.path) as again:
-                yield from _in_order(again.frames())
+                yield from _in_order(again.frames(wanted=wanted))
             return
         yield from _in_order(frames)
 

@@ -106,3 +106,16 @@ class Frame:
     shot_index: int
     image: NDArray[np.uint8]
     before: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a video, `start_s` <= pts_s < `end_s`, whose frames are wanted at least `step_s` apart.
+
+    Or so far apart `on_average`, so that every faster video gives about equally many.
+    """
+
+    start_s: float
+    end_s: float
+    step_s: float = 0.0
+    on_average: bool = False

@@ -1,4 +1,4 @@
-"""One tracked face through a segment of time at whatever rate is asked for, with its mesh in every frame.
+"""Tracked faces through segments of time at whatever rate is asked for, with their mesh in every frame.
 
 The mesh runs in a square that follows the face from its own last mesh; the face search runs again only where the mesh
 has lost the face.
@@ -7,18 +7,22 @@ has lost the face.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import CancelledError
-from detector.evidence import frames_between
+from detector.evidence import Span, frames_of_spans
 from detector.evidence.types import Evidence, Frame
 from detector.faces.backend import FaceBackend
 from detector.faces.mesh import Roi, cut_roi, place_in_frame, roi_around, roi_of_detection
 from detector.faces.types import Box, FaceTrack
+
+Kept = TypeVar("Kept")
 
 EYES = (33, 263)  # mesh rows of the outer eye corners
 _MIN_PRESENCE = 0.5
@@ -38,40 +42,74 @@ class FollowedFace:
     points: NDArray[np.float32]
 
 
-def follow_face(
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackSegment:
+    """A part of a track, `start_s` <= pts_s < `end_s`, to be followed frame by frame."""
+
+    track: FaceTrack
+    start_s: float
+    end_s: float
+
+
+def follow_faces(
     evidence: Evidence,
-    track: FaceTrack,
-    start_s: float,
-    end_s: float,
+    segments: Sequence[TrackSegment],
     backend: FaceBackend,
+    keep: Callable[[Frame, FollowedFace], Kept],
     *,
     step_s: float,
     on_average: bool = False,
     cancelled: Callable[[], bool] | None = None,
-) -> Iterator[tuple[Frame, FollowedFace]]:
-    """The frames from `start_s` to `end_s` in which the mesh of `track` is found, at least `step_s` apart, or so far
-    apart `on_average`, so that every faster video gives about equally many.
+) -> Iterator[tuple[int, list[Kept]]]:
+    """The number of each segment and what `keep` makes of the frames in which its face's mesh is found, as soon as the
+    segment is over.
 
-    Decodes that segment only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
-    is gone.
+    The frames of a segment are at least `step_s` apart, or so far apart `on_average`, so that every faster video gives
+    about equally many. The file is decoded once, and only where there are segments. Raises CancelledError where
+    `cancelled()` turns true, EvidenceError where the stored file is gone.
     """
-    previous: FollowedFace | None = None
-    for frame in frames_between(evidence, start_s, end_s, step_s=step_s, on_average=on_average):
+    spans = [Span(one.start_s, one.end_s, step_s, on_average) for one in segments]
+    followers = [_Follower(one.track, backend) for one in segments]
+    kept: dict[int, list[Kept]] = {number: [] for number in range(len(segments))}
+    for numbers, frame in frames_of_spans(evidence, spans):
         if cancelled is not None and cancelled():
             raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
-        fresh = previous if previous is not None and frame.pts_s - previous.pts_s < _FRESH_S else None
-        followed = _follow(backend, frame.image, frame.pts_s, box_at(track, frame.pts_s), fresh)
-        if followed is not None:
-            previous = followed
-            yield frame, followed
+        for over in [number for number in kept if segments[number].end_s <= frame.pts_s]:
+            yield over, kept.pop(over)
+        for number in numbers:
+            followed = followers[number].look(frame)
+            if followed is not None:
+                kept[number].append(keep(frame, followed))
+    yield from kept.items()
 
 
 def box_at(track: FaceTrack, pts_s: float) -> Box:
     """The box of the track's face at `pts_s`: between two sightings on the line that joins them."""
-    times = np.array([face.pts_s for face in track.faces])
-    boxes = np.array([face.face.bbox_xyxy_px for face in track.faces])
-    x0, y0, x1, y1 = (float(np.interp(pts_s, times, boxes[:, side])) for side in range(4))
+    after = bisect_right(track.faces, pts_s, key=lambda face: face.pts_s)
+    if after in (0, len(track.faces)):
+        return track.faces[max(0, after - 1)].face.bbox_xyxy_px
+    near = track.faces[after - 1 : after + 1]
+    times = [face.pts_s for face in near]
+    x0, y0, x1, y1 = (
+        float(np.interp(pts_s, times, [face.face.bbox_xyxy_px[side] for face in near])) for side in range(4)
+    )
     return (x0, y0, x1, y1)
+
+
+class _Follower:
+    """Finds one track's face in one frame after the other."""
+
+    def __init__(self, track: FaceTrack, backend: FaceBackend) -> None:
+        self._track, self._backend = track, backend
+        self._previous: FollowedFace | None = None
+
+    def look(self, frame: Frame) -> FollowedFace | None:
+        """The face in a frame later than the one before; None where it is not found."""
+        previous = self._previous
+        fresh = previous if previous is not None and frame.pts_s - previous.pts_s < _FRESH_S else None
+        found = _follow(self._backend, frame.image, frame.pts_s, box_at(self._track, frame.pts_s), fresh)
+        self._previous = found or previous
+        return found
 
 
 def _follow(

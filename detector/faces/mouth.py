@@ -1,4 +1,4 @@
-"""The mouth of one tracked face through a short segment of time: upright crops and lip measurements at 25 per second.
+"""The mouths of tracked faces through short segments of time: upright crops and lip measurements at 25 per second.
 
 The mesh is the slowest stage of an analysis, so it runs only on segments that are asked for.
 """
@@ -6,7 +6,7 @@ The mesh is the slowest stage of an analysis, so it runs only on segments that a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,9 +16,8 @@ from scipy.ndimage import uniform_filter1d
 
 from detector.evidence.types import Evidence
 from detector.faces.backend import FaceBackend
-from detector.faces.follow import EYES, FollowedFace, eye_angle, follow_face
+from detector.faces.follow import EYES, FollowedFace, TrackSegment, eye_angle, follow_faces
 from detector.faces.mesh import Roi, cut_roi
-from detector.faces.types import FaceTrack
 
 RATE_HZ = 25.0
 CROP_PX = 48
@@ -56,24 +55,27 @@ class MouthTrack:
         return self.start_s + len(self.seen) / RATE_HZ
 
 
-def follow_mouth(
+def follow_mouths(
     evidence: Evidence,
-    track: FaceTrack,
-    start_s: float,
-    end_s: float,
+    segments: Sequence[TrackSegment],
     backend: FaceBackend,
     *,
     cancelled: Callable[[], bool] | None = None,
-) -> MouthTrack:
-    """Measure the mouth of `track` from `start_s` to `end_s` (float seconds of the video's time line).
+) -> list[MouthTrack]:
+    """The mouth of each segment, in their order.
 
-    Decodes that segment only. Raises CancelledError where `cancelled()` turns true, EvidenceError where the stored file
-    is gone.
+    Decodes those segments only, and a frame that several share once. Raises CancelledError where `cancelled()` turns
+    true, EvidenceError where the stored file is gone.
     """
     # Half a step more on both sides, so that the first and last grid points have neighbours.
-    near = follow_face(evidence, track, start_s - 0.02, end_s + 0.02, backend, step_s=_MIN_STEP_S, cancelled=cancelled)
-    faces = [face for _, face in near]
-    return _on_grid(faces, start_s, max(1, round((end_s - start_s) * RATE_HZ)))
+    wider = [TrackSegment(one.track, one.start_s - 0.02, one.end_s + 0.02) for one in segments]
+    looks = follow_faces(evidence, wider, backend, lambda _, face: face, step_s=_MIN_STEP_S, cancelled=cancelled)
+    mouths = {number: _on_segment(faces, segments[number]) for number, faces in looks}
+    return [mouths[number] for number in range(len(segments))]
+
+
+def _on_segment(faces: list[FollowedFace], segment: TrackSegment) -> MouthTrack:
+    return _on_grid(faces, segment.start_s, max(1, round((segment.end_s - segment.start_s) * RATE_HZ)))
 
 
 def measure_lips(points: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,13 +10,10 @@ import pytest
 
 from detector.errors import CancelledError
 from detector.evidence import Evidence, StoredFile, examine, hash_file
-from detector.evidence.seek import frames_between
-from detector.evidence.types import Frame
 from detector.faces import DetectedFace, FaceQuality, FaceTrack, TrackedFace
-from detector.faces.follow import box_at
+from detector.faces.follow import TrackSegment, box_at
 from detector.faces.mediapipe_backend import MediaPipeBackend
-from detector.faces.mouth import CROP_PX, LIP_MEASURES, follow_mouth, measure_lips
-from tests.evidence.media import make_video, number_in
+from detector.faces.mouth import CROP_PX, LIP_MEASURES, MouthTrack, follow_mouths, measure_lips
 from tests.talking import pictures, syllables, write_talk
 
 # Her face in the talking clip.
@@ -32,6 +29,13 @@ def track_of(*times_s: float, box: tuple[float, float, float, float] = BOX) -> F
     quality = FaceQuality(90, 100, 0.5, 0, 0, 0, 0.9, 1.0)
     face = DetectedFace(box, 0.9, None, quality, "frame")
     return FaceTrack(3, 0, tuple(TrackedFace(0, round(at * 1000), at, face) for at in times_s))
+
+
+def follow_mouth(
+    talk: Evidence, track: FaceTrack, start_s: float, end_s: float, backend: MediaPipeBackend
+) -> MouthTrack:
+    (mouth,) = follow_mouths(talk, [TrackSegment(track, start_s, end_s)], backend)
+    return mouth
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,7 @@ def test_times_that_nobody_sees_are_marked(talk: Evidence, backend: MediaPipeBac
 
 def test_cancelling_stops_between_frames(talk: Evidence, backend: MediaPipeBackend) -> None:
     with pytest.raises(CancelledError):
-        follow_mouth(talk, track_of(0.0, 1.9), 0.4, 1.6, backend, cancelled=lambda: True)
+        follow_mouths(talk, [TrackSegment(track_of(0.0, 1.9), 0.4, 1.6)], backend, cancelled=lambda: True)
 
 
 def test_a_box_between_two_sightings_lies_between_them() -> None:
@@ -92,12 +96,11 @@ def test_measures_do_not_depend_on_size_or_place() -> None:
     assert measure_lips(points * 3 + 50) == pytest.approx(measure_lips(points), rel=1e-3)
 
 
-@pytest.mark.parametrize("gop", ["5", "250"])
-def test_frames_of_a_stretch_are_those_of_the_file(tmp_path: Path, gop: str) -> None:
-    path = make_video(tmp_path / "numbered.mp4", frames=60, fps=25, codec_options={"g": gop, "preset": "veryfast"})
-    evidence = evidence_of(path)
-    found: list[Frame] = list(frames_between(evidence, 1.2, 1.6))
-    assert [number_in(frame.image) for frame in found] == list(range(30, 40))
-    assert [frame.frame_index for frame in found] == list(range(30, 40))
-    every_other = list(frames_between(evidence, 0.0, 0.4, step_s=0.07))
-    assert [number_in(frame.image) for frame in every_other] == [0, 2, 4, 6, 8]
+def test_segments_that_overlap_are_followed_as_each_would_be_alone(talk: Evidence, backend: MediaPipeBackend) -> None:
+    segments = [TrackSegment(track_of(0.0, 1.9), *times) for times in ((0.6, 1.0), (0.2, 0.8))]
+    together = follow_mouths(talk, segments, backend)
+    for segment, mouth in zip(segments, together, strict=True):
+        (alone,) = follow_mouths(talk, [segment], backend)
+        assert mouth.start_s == alone.start_s == segment.start_s
+        np.testing.assert_array_equal(mouth.crops, alone.crops)
+        np.testing.assert_array_equal(mouth.lips, alone.lips)

@@ -97,8 +97,8 @@ def examine_motion(
         with closing(default_backend(refined=True)) as own:
             return examine_motion(evidence, tracks, model, cancelled=cancelled, backend=own)
     scores, missing = list[TrackScore](), list[Missing]()
-    for track in sorted(tracks, key=lambda one: one.faces[0].pts_s - one.faces[-1].pts_s)[:TRACKS]:
-        measured = watch_motion(evidence, track, backend, cancelled=cancelled)
+    longest = sorted(tracks, key=lambda one: one.faces[0].pts_s - one.faces[-1].pts_s)[:TRACKS]
+    for track, measured in zip(longest, watch_motion(evidence, longest, backend, cancelled=cancelled), strict=True):
         if measured.missing is None:
             scores.append(track_motion(track.track_id, measured.windows, model))
         else:

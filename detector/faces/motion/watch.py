@@ -1,19 +1,23 @@
-"""A tracked face of a file, watched closely enough to measure how it moves."""
+"""Tracked faces of a file, watched closely enough to measure how they move."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detector.evidence.types import Evidence
+from detector.evidence.types import Evidence, Frame
 from detector.faces.backend import FaceBackend
 from detector.faces.motion.features import MISSING, MotionMeasurement, measure_motion
 from detector.faces.motion.landmarks import LANDMARKS
 from detector.faces.motion.sequence import FACE_PX, FPS, FaceSequence, align_face
 from detector.faces.types import FaceTrack
+
+if TYPE_CHECKING:
+    from detector.faces.follow import FollowedFace
 
 WINDOWS: Final = 3
 _WHOLE_S, _SEGMENT_S = 8.2, 3.4
@@ -21,17 +25,28 @@ _MOST_SLACK_S = 1.0
 
 
 def watch_motion(
-    evidence: Evidence, track: FaceTrack, backend: FaceBackend, *, cancelled: Callable[[], bool] | None = None
-) -> MotionMeasurement:
-    """Up to three windows of a track, spread over it: all of a short track is decoded, of a longer one three segments.
+    evidence: Evidence,
+    tracks: Sequence[FaceTrack],
+    backend: FaceBackend,
+    *,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[MotionMeasurement]:
+    """Up to three windows of each track, spread over it: of a long track three segments are watched.
 
     `backend` gives the refined mesh. Raises CancelledError where `cancelled()` turns true, EvidenceError where the
     stored file is gone.
     """
-    found = [
-        measure_motion(_sequence(evidence, track, start_s, end_s, backend, cancelled))
-        for start_s, end_s in segments_of(track)
+    from detector.faces.follow import TrackSegment, follow_faces  # not for a list of features: OpenCV, PyAV
+
+    segments = [TrackSegment(track, *times) for track in tracks for times in segments_of(track)]
+    followed = follow_faces(evidence, segments, backend, _look, step_s=1 / FPS, on_average=True, cancelled=cancelled)
+    measured = {number: measure_motion(_sequence(looks)) for number, looks in followed}
+    return [
+        _spread([measured[number] for number, one in enumerate(segments) if one.track is track]) for track in tracks
     ]
+
+
+def _spread(found: Sequence[MotionMeasurement]) -> MotionMeasurement:
     windows = [window for measured in found for window in measured.windows]
     if not windows:
         return MotionMeasurement((), min((one.missing for one in found if one.missing), key=MISSING.index))
@@ -54,22 +69,21 @@ def segments_of(track: FaceTrack) -> Iterator[tuple[float, float]]:
         yield begin, begin + _SEGMENT_S
 
 
-def _sequence(
-    evidence: Evidence,
-    track: FaceTrack,
-    start_s: float,
-    end_s: float,
-    backend: FaceBackend,
-    cancelled: Callable[[], bool] | None,
-) -> FaceSequence:
-    from detector.faces.follow import follow_face  # with OpenCV and PyAV, which a list of features needs not
+class _Look(NamedTuple):
+    """A time, the face's mesh then, and the face laid onto the grid of all."""
 
-    readings = follow_face(
-        evidence, track, start_s, end_s, backend, step_s=1 / FPS, on_average=True, cancelled=cancelled
-    )
-    seen = [(look.pts_s, look.points, align_face(frame.image, look.points)) for frame, look in readings]
+    pts_s: float
+    points: NDArray[np.float32]
+    face: NDArray[np.uint8]
+
+
+def _look(frame: Frame, look: FollowedFace) -> _Look:
+    return _Look(look.pts_s, look.points, align_face(frame.image, look.points))
+
+
+def _sequence(looks: Sequence[_Look]) -> FaceSequence:
     return FaceSequence(
-        np.array([points for _, points, _ in seen], np.float32).reshape(-1, LANDMARKS, 3),
-        np.array([pts_s for pts_s, _, _ in seen], np.float64),
-        np.array([face for *_, face in seen], np.uint8).reshape(-1, FACE_PX, FACE_PX),
+        np.array([look.points for look in looks], np.float32).reshape(-1, LANDMARKS, 3),
+        np.array([look.pts_s for look in looks], np.float64),
+        np.array([look.face for look in looks], np.uint8).reshape(-1, FACE_PX, FACE_PX),
     )

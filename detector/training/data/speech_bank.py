@@ -17,7 +17,8 @@ from detector.evidence.audio import Sound, read_sound
 from detector.evidence.types import Evidence
 from detector.faces import FaceAnalyser, FaceTrack, Tracker
 from detector.faces.backend import FaceBackend, default_backend
-from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouth
+from detector.faces.follow import TrackSegment
+from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouths
 from detector.settings import AnalysisSettings
 from detector.training.data.splits import assign_splits
 from detector.training.engine.progress import tracked
@@ -115,15 +116,12 @@ def store_clip(data_root: Path, folder: Path, file: str, backend: FaceBackend) -
 
 def talking_mouths(evidence: Evidence, backend: FaceBackend) -> list[MouthTrack]:
     """The mouth of every face that is followed for 0.9 s, up to 20 s of it."""
-    mouths = []
-    for track in face_tracks(evidence):
-        end_s = min(track.last_pts_s + 1 / RATE_HZ, track.first_pts_s + LONGEST_S)
-        if end_s - track.first_pts_s < _SHORTEST_S:
-            continue
-        mouth = follow_mouth(evidence, track, track.first_pts_s, end_s, backend)
-        if mouth.seen.mean() >= _MIN_SEEN:
-            mouths.append(mouth)
-    return mouths
+    segments = [
+        TrackSegment(track, track.first_pts_s, min(track.last_pts_s + 1 / RATE_HZ, track.first_pts_s + LONGEST_S))
+        for track in face_tracks(evidence)
+    ]
+    long_enough = [one for one in segments if one.end_s - one.start_s >= _SHORTEST_S]
+    return [mouth for mouth in follow_mouths(evidence, long_enough, backend) if mouth.seen.mean() >= _MIN_SEEN]
 
 
 def face_tracks(evidence: Evidence) -> tuple[FaceTrack, ...]:

@@ -87,7 +87,7 @@ def _measured(
             track = main_track(evidence, config, search)
             if track is None:
                 return [[row["id"], WHY_NONE["no_face"], *nothing]]
-            measured = watch_motion(evidence, track, backend)
+            (measured,) = watch_motion(evidence, [track], backend)
             if measured.missing is not None:
                 return [[row["id"], WHY_NONE[measured.missing], *nothing]]
             return [

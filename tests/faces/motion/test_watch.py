@@ -13,7 +13,7 @@ from detector.errors import CancelledError
 from detector.evidence import Evidence, examine, ingest
 from detector.faces import FaceTrack, TrackedFace
 from detector.faces.backend import FaceBackend, default_backend
-from detector.faces.follow import follow_face
+from detector.faces.follow import FollowedFace, TrackSegment, follow_faces
 from detector.faces.motion import watch_motion
 from detector.faces.motion.sequence import FPS
 from detector.faces.motion.watch import segments_of
@@ -44,6 +44,14 @@ def around_her(*times_s: float) -> FaceTrack:
     return FaceTrack(1, 0, tuple(TrackedFace(i, i, t, found) for i, t in enumerate(times_s)))
 
 
+def looks_of(
+    talk: Evidence, end_s: float, backend: FaceBackend, *, step_s: float = 0.0, on_average: bool = False
+) -> list[FollowedFace]:
+    segment = TrackSegment(around_her(0.0), 0.0, end_s)
+    ((_, looks),) = follow_faces(talk, [segment], backend, lambda _, look: look, step_s=step_s, on_average=on_average)
+    return looks
+
+
 def test_a_short_track_is_watched_whole_and_a_little_beyond_either_end() -> None:
     ((start, end),) = segments_of(track(1.0, 1.5, 2.0, 4.0))
     assert (start, end) == pytest.approx((0.5, 4.501))
@@ -60,8 +68,8 @@ def test_the_refined_mesh_has_irises_within_the_eyes_and_the_plain_one_stays_as_
     talk: Evidence, backend: FaceBackend
 ) -> None:
     with closing(default_backend()) as plain:
-        _, without = next(follow_face(talk, around_her(0.0), 0.0, 0.1, plain, step_s=0.0))
-    _, refined = next(follow_face(talk, around_her(0.0), 0.0, 0.1, backend, step_s=0.0))
+        without = looks_of(talk, 0.01, plain)[0]
+    refined = looks_of(talk, 0.01, backend)[0]
     assert (without.points.shape, refined.points.shape) == ((468, 3), (478, 3))
     for iris, outer, inner in ((468, 33, 133), (473, 263, 362)):
         low, high = sorted((refined.points[outer, 0], refined.points[inner, 0]))
@@ -71,8 +79,7 @@ def test_the_refined_mesh_has_irises_within_the_eyes_and_the_plain_one_stays_as_
 
 def test_frames_come_at_one_rate_on_average_and_no_faster(talk: Evidence, backend: FaceBackend) -> None:
     def times(*, on_average: bool) -> list[float]:
-        looks = follow_face(talk, around_her(0.0), 0.0, 2.0, backend, step_s=1 / FPS, on_average=on_average)
-        return [look.pts_s for _, look in looks]
+        return [look.pts_s for look in looks_of(talk, 2.0, backend, step_s=1 / FPS, on_average=on_average)]
 
     assert len(times(on_average=True)) == pytest.approx(2 * FPS, abs=1)
     assert len(times(on_average=False)) == 25  # every other frame of 25 a second
@@ -81,14 +88,15 @@ def test_frames_come_at_one_rate_on_average_and_no_faster(talk: Evidence, backen
 def test_a_talking_face_is_measured_and_a_photograph_of_it_is_not(
     talk: Evidence, backend: FaceBackend, tmp_path: Path
 ) -> None:
-    measured = watch_motion(talk, around_her(*np.arange(0, 3, 0.5)), backend)
+    (measured,) = watch_motion(talk, [around_her(*np.arange(0, 3, 0.5))], backend)
     (window,) = measured.windows
     assert (measured.missing, round(window.end_s - window.start_s, 3)) == (None, 2.4)
     still = write_talk(tmp_path / "still.mp4", pictures(np.zeros(75)), None)
     frozen = examine(ingest(still, tmp_path / "store"))
-    assert watch_motion(frozen, around_her(*np.arange(0, 3, 0.5)), backend).missing == "still"
+    (photograph,) = watch_motion(frozen, [around_her(*np.arange(0, 3, 0.5))], backend)
+    assert photograph.missing == "still"
 
 
 def test_it_stops_when_cancelled(talk: Evidence, backend: FaceBackend) -> None:
     with pytest.raises(CancelledError):
-        watch_motion(talk, around_her(0.0, 2.9), backend, cancelled=lambda: True)
+        watch_motion(talk, [around_her(0.0, 2.9)], backend, cancelled=lambda: True)

@@ -24,7 +24,8 @@ from detector.evidence.audio import Sound
 from detector.evidence.speech import SpeechActivity, mel_around, speech_activity
 from detector.evidence.types import Evidence
 from detector.faces.backend import FaceBackend, default_backend
-from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouth
+from detector.faces.follow import TrackSegment
+from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouths
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
@@ -114,15 +115,17 @@ def _judge_all(
     backend: FaceBackend,
     cancelled: Callable[[], bool] | None,
 ) -> AudioVisualFindings:
+    heard = [
+        (TrackSegment(track, segment.start_s, segment.end_s), sound)
+        for segment in segments
+        if (sound := read_sound(evidence, segment.start_s - _CONTEXT_S, segment.end_s + _CONTEXT_S)) is not None
+        for track in segment.tracks[:CANDIDATE_FACES]
+    ]
+    mouths = follow_mouths(evidence, [segment for segment, _ in heard], backend, cancelled=cancelled)
     by_track: dict[int, list[Judged]] = {}
-    for segment in segments:
-        sound = read_sound(evidence, segment.start_s - _CONTEXT_S, segment.end_s + _CONTEXT_S)
-        if sound is None:
-            continue
-        for track in segment.tracks[:CANDIDATE_FACES]:
-            mouth = follow_mouth(evidence, track, segment.start_s, segment.end_s, backend, cancelled=cancelled)
-            if mouth.seen.mean() >= _MIN_SEEN and mouth.eyes_px >= _MIN_EYES_PX:
-                by_track.setdefault(track.track_id, []).append(judge(mouth, sound, model))
+    for (segment, sound), mouth in zip(heard, mouths, strict=True):
+        if mouth.seen.mean() >= _MIN_SEEN and mouth.eyes_px >= _MIN_EYES_PX:
+            by_track.setdefault(segment.track.track_id, []).append(judge(mouth, sound, model))
     if not by_track:
         return _nothing("mouth_hidden")
     # One person may be several tracks (a cut between them); the speaker is chosen where faces compete in a segment.

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.types import TrackScore
-from detector.evidence.types import Evidence
+from detector.evidence.types import Evidence, Frame
 from detector.faces.backend import FaceBackend, default_backend
-from detector.faces.follow import follow_face
+from detector.faces.follow import FollowedFace, TrackSegment, follow_faces
 from detector.faces.texture import FEATURES, compare_texture
 from detector.faces.types import FaceTrack
 
@@ -68,13 +68,13 @@ def _examine(
     backend: FaceBackend,
     cancelled: Callable[[], bool] | None,
 ) -> list[TrackScore]:
+    longest = sorted(tracks, key=lambda one: one.faces[0].pts_s - one.faces[-1].pts_s)[:_TRACKS]
+    segments = [TrackSegment(track, *times) for track in longest for times in segments_of(track)]
+    followed = follow_faces(evidence, segments, backend, _moment, step_s=_STEP_S, cancelled=cancelled)
+    found = {number: pairs_of(moments, _PAIRS) for number, moments in followed}
     scores = []
-    for track in sorted(tracks, key=lambda one: one.faces[0].pts_s - one.faces[-1].pts_s)[:_TRACKS]:
-        pairs = [
-            pair
-            for start_s, end_s in segments_of(track)
-            for pair in pairs_of(_moments(evidence, track, start_s, end_s, backend, cancelled), _PAIRS)
-        ]
+    for track in longest:
+        pairs = [pair for number, one in enumerate(segments) if one.track is track for pair in found[number]]
         if len(pairs) >= LEAST_PAIRS:
             logits = cast("TextureModel", model).texture(np.stack(pairs))
             scores.append(TrackScore(track.track_id, float(logits.mean()), ()))
@@ -107,16 +107,8 @@ def pairs_of(moments: Sequence[Moment], most: int) -> list[NDArray[np.float32]]:
     return [values for values in compared if values is not None and values[_EXPRESSION] >= LEAST_EXPRESSION]
 
 
-def _moments(
-    evidence: Evidence,
-    track: FaceTrack,
-    start_s: float,
-    end_s: float,
-    backend: FaceBackend,
-    cancelled: Callable[[], bool] | None,
-) -> list[Moment]:
-    readings = follow_face(evidence, track, start_s, end_s, backend, step_s=_STEP_S, cancelled=cancelled)
-    return [around_face(frame.pts_s, frame.image, look.points[:, :2]) for frame, look in readings]
+def _moment(frame: Frame, look: FollowedFace) -> Moment:
+    return around_face(frame.pts_s, frame.image, look.points[:, :2])
 
 
 def around_face(pts_s: float, image: NDArray[np.uint8], mesh: NDArray[np.float32]) -> Moment:
