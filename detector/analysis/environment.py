@@ -15,6 +15,7 @@ PACKAGES = (
     "torch",
     "torchvision",
     "timm",
+    "onnxruntime",
     "numpy",
     "scipy",
     "opencv-python",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # The facts of a card that change a model's numbers; the others change what is concluded from them.
 _NUMBERS = ("architecture", "crop", "inputs")
+_TORCH = "torch"
 _CARD_WORDS = {"decision": "thresholds", "inputs": "inputs (fusion, margins)"}
 
 
@@ -74,7 +75,10 @@ def identity_of(settings: AnalysisSettings, models: Sequence[LoadedModel]) -> An
         settings_sha256=settings.sha256,
         devices=tuple(sorted({model.device.type for model in used.values()})),
         libraries=library_versions(),
-        models=tuple(ModelIdentity(*key, _facts(used[key])) for key in sorted(used)),
+        models=tuple(
+            ModelIdentity(*key, _facts(used[key]), _runtime_name(used[key]), used[key].runtime.reason)
+            for key in sorted(used)
+        ),
         trust_list=_trust_list_name(),
     )
 
@@ -100,6 +104,22 @@ def card_facts(card: ModelCard) -> dict[str, Any]:
 def _facts(model: LoadedModel) -> dict[str, Any]:
     calibration = {} if model.calibration is None else {"calibration": model.calibration.sha256}
     return {**card_facts(model.card), **calibration}
+
+
+def _runtime_name(model: LoadedModel) -> str:
+    """As in `ModelIdentity`: the version of torch stands among the libraries."""
+    return _TORCH if model.runtime.name == _TORCH else model.runtime.words
+
+
+def runtimes(identity: AnalysisIdentity) -> tuple[str, ...]:
+    """The runtimes that computed the networks of an analysis, each with its version."""
+    names = sorted({model.runtime for model in identity.models})
+    return tuple(f"{name} {identity.libraries.get(name, '')}".strip() if name == _TORCH else name for name in names)
+
+
+def runtime_reasons(identity: AnalysisIdentity) -> tuple[str, ...]:
+    """Why torch computed networks that another runtime was to, a sentence each."""
+    return tuple(model.runtime_reason for model in identity.models if model.runtime_reason is not None)
 
 
 def model_digest(model: LoadedModel) -> str:
@@ -181,6 +201,8 @@ def _card_differences(then: AnalysisIdentity, now: AnalysisIdentity, *, said: se
     for old, model in ((cards[one.model_id], one) for one in now.models if one.model_id in cards):
         if old.weights_sha256 != model.weights_sha256 and model.model_id not in said:
             yield f"weights changed: {model.model_id}, which another model reads"
+        if old.runtime != model.runtime:
+            yield f"runtime changed: {model.model_id} {old.runtime} → {model.runtime}"
         for name in dict.fromkeys([*old.card, *model.card]):
             if old.card.get(name) != model.card.get(name):
                 yield f"{_CARD_WORDS.get(name, name)} changed: {model.model_id}"

@@ -6,6 +6,8 @@ Schema 1.2 added to evidence: forensics, and the content credentials to provenan
 Schema 1.3 added identity, which is null for records made before.
 Schema 1.4 added calibration and sensitivity, to conclusions member_spread and called, to models repeats and
 member_spread.
+Schema 1.5 added title to models. Schema 1.6 added runtime and runtime_reason to the models of identity; before, torch
+ran every network.
 `environment` came later than 1.1 and is null where it is not known; `moments` of reasons came later than 1.3 and is
 empty where a reason is not about times.
 """

@@ -12,7 +12,7 @@ from detector.evidence.types import Evidence
 from detector.faces.types import FaceTrack, Place
 from detector.settings import AnalysisSettings
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 Label = Literal["likely_manipulated", "no_manipulation_found", "inconclusive", "not_examined"]
 
 
@@ -310,11 +310,15 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """A model as it was used: `card` holds the parts of its card that change numbers or reasons (`card_facts`)."""
+    """A model as it was used: `card` holds the parts of its card that change numbers or reasons (`card_facts`).
+    `runtime` computed its network: "torch", or another with its version; `runtime_reason` says in a sentence why it was
+    torch where another was to. Both are as here in records before schema 1.6."""
 
     model_id: str
     weights_sha256: str
     card: dict[str, Any]
+    runtime: str = "torch"
+    runtime_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from detector.commands.find_record import add_record, records_and_files
 from detector.commands.interrupts import Interrupts
 from detector.commands.meter import Meter
 from detector.errors import EvidenceError, FramewitnessError, ModelError, SettingsError
+from detector.settings import RUNTIMES
 
 if TYPE_CHECKING:
     from detector.replay import Difference, Group, Replay
@@ -49,6 +50,9 @@ def add_commands(commands: Any) -> None:
         "--tolerance", type=float, metavar="LOGIT", help="how far logits may lie apart, absolute (default: 0.001)"
     )
     again.add_argument("--device", choices=DEVICES, default="", help="default: the kind the analysis ran on")
+    again.add_argument(
+        "--runtime", choices=RUNTIMES, default="", help="what computes the networks (default: what the analysis used)"
+    )
     again.add_argument("--quiet", action="store_true", help="no progress on standard error")
     add_home(again)
     again.set_defaults(run_command=_replay)
@@ -85,6 +89,7 @@ def _replay(args: argparse.Namespace) -> int:
                 input_file=args.input,
                 evidence_dir=(args.home or default_home()) / "evidence",
                 device=args.device,
+                runtime=args.runtime,
                 logit_tolerance=tolerance,
                 on_progress=meter.show,
                 cancelled=interrupts.asked,
@@ -119,6 +124,7 @@ def _as_json(outcome: Replay, *, everything: bool) -> dict[str, Any]:
             "recorded": bundle.results.get("analysis_id"),
             "replayed": outcome.analysis["analysis_id"],
         },
+        "runtimes": None if outcome.runtimes is None else asdict(outcome.runtimes),
         "surroundings": [asdict(change) for change in outcome.surroundings],
         "cards": [asdict(change) for change in outcome.cards],
         "not_compared": list(comparison.one_sided),
@@ -148,6 +154,19 @@ def _examples(group: Group) -> list[Difference]:
 
 
 def _statement(outcome: Replay) -> str:
+    return f"{_comparison_told(outcome)}{_runtimes_told(outcome)}"
+
+
+def _runtimes_told(outcome: Replay) -> str:
+    if (change := outcome.runtimes) is None:
+        return ""
+    return (
+        f" The networks were run by {change.recorded} then and by {change.replayed} now, which round differently: "
+        "numbers are held to the tolerance, not to equality."
+    )
+
+
+def _comparison_told(outcome: Replay) -> str:
     comparison = outcome.comparison
     counted = f"{comparison.compared:,} values compared"
     if outcome.outcome == "equal":

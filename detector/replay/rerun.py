@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from detector.registry import LoadedModel
 
 _NOT_RECORDED = "not recorded"
+_RUNTIMES = "networks run by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class Replay:
     cards: tuple[Change, ...]
 
     @property
+    def runtimes(self) -> Change | None:
+        """What computed the networks then and now, None where it is the same: another one rounds otherwise, so that
+        numbers agree within the tolerance and not in every bit."""
+        return next((change for change in self.surroundings if change.name == _RUNTIMES), None)
+
+    @property
     def outcome(self) -> Outcome:
         """Whether all is equal, within tolerance, or different."""
         return self.comparison.outcome
@@ -55,13 +62,14 @@ def replay(
     input_file: Path | None = None,
     evidence_dir: Path | None = None,
     device: str = "",
+    runtime: str = "",
     logit_tolerance: float = LOGIT_TOLERANCE,
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Replay:
     """Run the analysis of a bundle again and compare. `input_file` is the original where the bundle does not hold it,
     `evidence_dir` a folder of stored evidence to look for it in; `device` defaults to the kind that the analysis ran
-    on, where there is one.
+    on, where there is one, and `runtime` to what computed its networks (`detector.runtime`), where that is installed.
 
     Raises BundleError for a bundle that cannot be trusted, EvidenceError where the original is missing or is another
     file, ModelError where a model is missing or has other weights, CancelledError, and what an analysis raises.
@@ -81,7 +89,8 @@ def replay(
                 f"The file given is not the one that was analysed: its SHA-256 is {stored.sha256}, the bundle's is "
                 f"{bundle.sha256}. Give the original."
             )
-        loaded = load_set([model_id for model_id, _, _ in bundle.models], device or _device(bundle))
+        ids = [model_id for model_id, _, _ in bundle.models]
+        loaded = load_set(ids, device or _device(bundle), runtime=runtime or _runtime(bundle))
         models = tuple(
             _named_as_recorded(_calibrated_as_recorded(one, bundle.results), bundle.results) for one in loaded
         )
@@ -168,6 +177,14 @@ def _device(bundle: ReplayBundle) -> str:
     return "cuda" if "cuda" in recorded and torch.cuda.is_available() else "cpu" if recorded else "auto"
 
 
+def _runtime(bundle: ReplayBundle) -> str:
+    """What computed the networks of the analysis, torch in records of before; torch too where that is not here."""
+    from detector.runtime import TORCH, installed
+
+    names = {one.get("runtime", TORCH).split()[0] for one in (bundle.results.get("identity") or {}).get("models", ())}
+    return next((name for name in sorted(names - {TORCH}) if installed(name)), TORCH)
+
+
 @contextmanager
 def _threads(bundle: ReplayBundle) -> Iterator[None]:
     """As many threads as the analysis had, where that is on record: sums in another order round differently."""
@@ -190,11 +207,17 @@ def _surroundings(bundle: ReplayBundle, found: dict[str, Any]) -> Iterator[Chang
     pairs.append(("schema version", bundle.results.get("schema_version"), found["schema_version"]))
     recorded, present = bundle.environment, found["environment"] or {}
     pairs += [(name, recorded.get(name), present.get(name)) for name in dict.fromkeys([*recorded, *present])]
+    pairs.append((_RUNTIMES, _runtimes_told(bundle.results), _runtimes_told(found)))
     for name, one, other in pairs:
         if one != other:
             yield Change(
                 name, _NOT_RECORDED if one is None else str(one), _NOT_RECORDED if other is None else str(other)
             )
+
+
+def _runtimes_told(results: Mapping[str, Any]) -> str:
+    listed = (results.get("identity") or {}).get("models", ())
+    return ", ".join(sorted({one.get("runtime", "torch") for one in listed} or {"torch"}))
 
 
 def _card_changes(bundle: ReplayBundle, models: tuple[LoadedModel, ...]) -> Iterator[Change]:

@@ -28,7 +28,7 @@ from detector.report.parts_payload import (
 from detector.report.printable import SOFT_BREAK, printable, shortened
 from detector.report.record import AnalysisEntry, CaseRecord, StrongFrame
 from detector.report.sensitivity_payload import SensitivityData, repeats_text, sensitivity_data
-from detector.report.sentences import names_in, told
+from detector.report.sentences import names_in, runtime_text, told
 from detector.report.strength_payload import StrengthData, strength_data
 from detector.report.strongest import deciding
 from detector.report.timeline import drawn_models, ranked_tracks, thinned_lanes, timeline_svg
@@ -135,6 +135,7 @@ class AnalysisData:
     analysis_id: str
     made: str
     tool: str
+    runtime: str
     examined: str
     settings: Facts
     settings_sha256: str
@@ -206,6 +207,7 @@ def analysis_data(
         analysis_id=printable(analysis.analysis_id),
         made=wording.time(entry.saved.created_at),
         tool=printable(f"{analysis.tool.name} {analysis.tool.version}{commit}"),
+        runtime=runtime_text(analysis, words),
         examined=words(
             "analysis.examined",
             frames=f"{analysis.frames_examined:,}",

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from detector.analysis.identity import runtime_reasons, runtimes
 from detector.analysis.types import Analysis
 from detector.report.language import Words, words_of
 from detector.report.printable import printable
@@ -50,6 +51,14 @@ def names_in(analysis: Analysis) -> tuple[str, ...]:
     if analysis.calibration is not None:
         found += [analysis.calibration.set_name, analysis.calibration.model_id]
     return tuple(found)
+
+
+def runtime_text(analysis: Analysis, words: Words) -> str:
+    """What computed the networks of an analysis, and why it was torch where another was to."""
+    if analysis.identity is None:
+        return "torch"
+    reasons = [told(reason, words, names_in(analysis)) for reason in runtime_reasons(analysis.identity)]
+    return " ".join([printable(", ".join(runtimes(analysis.identity)) + "." * bool(reasons)), *reasons])
 
 
 @cache

@@ -18,8 +18,11 @@ _OTHER_TOLERANCE: Final = 1e-3  # of any other output, as a share of its largest
 
 
 def difference(network: CompiledNetwork, reading: Reading) -> tuple[float, str | None]:
-    """The largest difference of a logit from torch's on the fixed inputs, and in a sentence why the network must not be
-    used; None where it agrees: logits within `LOGIT_TOLERANCE`, all else within a thousandth of its largest value."""
+    """The largest difference of a logit from torch's on the fixed inputs, and why the network must not be used; None
+    where it agrees: logits within `LOGIT_TOLERANCE`, all else within a thousandth of its largest value.
+
+    Raises ValueError for answers of another shape, or that are not finite.
+    """
     furthest = 0.0
     for pictures in fixed_inputs(reading.picture_shape):
         found = network(pictures, reading.names)
@@ -28,7 +31,7 @@ def difference(network: CompiledNetwork, reading: Reading) -> tuple[float, str |
         for name, value in zip(reading.names, expected, strict=True):
             want, got = value.numpy(), found[name]
             if want.shape != got.shape or not np.isfinite(got).all():
-                return np.inf, f"its {name} on a fixed input are of shape {got.shape} or not finite"
+                raise ValueError(f"{name} of shape {got.shape}, expected finite ones of shape {want.shape}")
             apart, logit = float(np.abs(want - got).max(initial=0.0)), name.split("/")[-1] == LOGITS
             allowed = LOGIT_TOLERANCE if logit else _OTHER_TOLERANCE * max(1.0, float(np.abs(want).max(initial=0.0)))
             if logit:

@@ -6,14 +6,11 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
-from typing import Final
 
 from detector.errors import SettingsError
-from detector.settings import RUNTIME_VARIABLE
+from detector.settings import RUNTIME_VARIABLE, RUNTIMES
 
 TORCH, ONNXRUNTIME, OPENVINO = "torch", "onnxruntime", "openvino"
-RUNTIMES: Final = ("auto", TORCH, ONNXRUNTIME, OPENVINO)
-"""What may be asked for; `auto` is ONNX Runtime on a CPU where it is installed, and torch elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,11 @@ def version_of(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def installed(name: str) -> bool:
+    """Whether there is a runtime of that name here."""
+    return name in RUNTIMES and version_of(name) is not None
 
 
 def torch_runtime(asked: str = TORCH, reason: str | None = None) -> Runtime:

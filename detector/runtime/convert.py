@@ -51,12 +51,13 @@ def compiled(reading: Reading, made_of: Mapping[str, Any], runtime: str) -> tupl
             onnx = to_onnx(reading)
             network = CompiledNetwork(onnx, now)
             furthest, reason = difference(network, reading)
+            if reason is not None:
+                _LOG.warning("%s is not run by %s: %s", name, now.words, reason)
         except Exception as error:  # an architecture may be anything, and torch still runs it
-            reason = f"it could not be converted ({type(error).__name__})"
+            reason = "it could not be converted"
             _LOG.warning("%s is not run by %s: %s", name, now.words, error)
         if reason is not None:
             told = f"{name} was run by torch and not by {now.words}: {reason}."
-            _LOG.warning("%s", told)
             return None, torch_runtime(runtime, told)
         try:
             keep(key, onnx, furthest=furthest, made_of=f"{name}, {now.words}, torch {version_of(TORCH)}")

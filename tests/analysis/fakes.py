@@ -24,6 +24,7 @@ from detector.evidence.types import Container, Evidence, Frame, Integrity, Store
 from detector.faces.types import CropSpec, DetectedFace, FaceQuality, FaceTrack, TrackedFace
 from detector.models import build_network
 from detector.registry import CueScores, EnsembleModel, FrameFeatures, Thresholds, WindowScores
+from detector.runtime import torch_runtime
 from detector.settings import AnalysisSettings
 
 SPEC = CropSpec(size_px=8, margin=0.0)
@@ -173,6 +174,7 @@ class FakeModel:
     trunk = None
     calibration = None
     device = torch.device("cpu")
+    runtime = torch_runtime()
 
     def __init__(self, *, card: FakeCard | None = None, offset: float = 0.0, delay_s: float = 0.0) -> None:
         self.card = card or FakeCard()

@@ -51,7 +51,7 @@ def analysed(examine_file: Callable[..., Any] | None, **options: Any) -> Analysi
 
 def test_the_record_holds_what_the_contract_names(found: FileForensics) -> None:
     data = json.loads(analysis_to_json(analysed(lambda *_, **__: found)))
-    assert data["schema_version"] == "1.5"
+    assert data["schema_version"] == "1.6"
     assert set(data["evidence"]["provenance"]) >= PROVENANCE | {"claims", "verified"}
     assert data["evidence"]["provenance"]["verified"] is False
     forensics = data["evidence"]["forensics"]

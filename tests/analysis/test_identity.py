@@ -18,9 +18,13 @@ from detector.analysis.identity import (
     identity_of,
     model_digest,
     recorded_digests,
+    runtime_reasons,
+    runtimes,
     tool,
 )
+from detector.analysis.record import analysis_from_dict, analysis_to_dict
 from detector.registry import Thresholds
+from detector.runtime import Runtime, torch_runtime
 from tests.analysis.fakes import (
     SETTINGS,
     SPEC,
@@ -158,6 +162,29 @@ def test_another_library_is_another_id_and_is_named(monkeypatch: pytest.MonkeyPa
     after = analysed()
     assert after.analysis_id != before.analysis_id
     assert differences(before, after) == (f"library version changed: torch {before.identity.libraries['torch']} → 99",)
+
+
+def test_another_runtime_is_another_id_and_is_named_and_older_records_are_torchs() -> None:
+    def by(runtime: Runtime) -> FakeModel:
+        model = FakeModel()
+        model.runtime = runtime  # type: ignore[misc]
+        return model
+
+    plain, fast = analysed(), analysed(by(Runtime("onnxruntime", "1.32.0", "onnxruntime")))
+    refused = analysed(by(torch_runtime("onnxruntime", "fake was run by torch.")))
+    assert plain.identity is not None
+    assert fast.identity is not None
+    assert refused.identity is not None
+    assert len({plain.analysis_id, fast.analysis_id, refused.analysis_id}) == 3
+    assert differences(plain, fast) == ("runtime changed: fake torch → onnxruntime 1.32.0",)
+    assert runtimes(fast.identity) == ("onnxruntime 1.32.0",)
+    assert runtimes(plain.identity) == (f"torch {plain.identity.libraries['torch']}",)
+    assert runtime_reasons(refused.identity) == ("fake was run by torch.",)
+    data = analysis_to_dict(refused)
+    assert analysis_from_dict(data, stored_path=Path("gone")).identity == refused.identity
+    (listed,) = data["identity"]["models"]
+    del listed["runtime"], listed["runtime_reason"]  # as before schema 1.6
+    assert analysis_from_dict(data, stored_path=Path("gone")).identity == plain.identity
 
 
 def test_another_trust_list_is_another_id_and_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ import torch
 from detector.analysis.environment import environment
 from detector.cases import CaseStore
 from detector.cli import main
-from detector.errors import StoreError
+from detector.errors import ModelError, StoreError
 from detector.registry import find_card
-from detector.replay import open_bundle, write_replay_bundle
+from detector.replay import open_bundle, replay, write_replay_bundle
 from tests.pages.seed import write_model
 from tests.replay.conftest import NAME, Bundled
 from tests.replay.forge import edited, members
@@ -78,6 +79,42 @@ def test_other_weights_exit_with_4_and_both_hashes_are_told(
     assert before in said
     assert "0" * 64 in said
     assert "weights_refused" in said
+
+
+def test_a_replay_by_another_runtime_is_held_to_the_tolerance_and_says_so(
+    bundled: Bundled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FRAMEWITNESS_HOME", str(tmp_path))  # for what is converted
+    assert main(["replay", str(bundled.with_input), "--quiet", "--format", "json", "--runtime", "onnxruntime"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["outcome"] == "within_tolerance"
+    assert told["runtimes"]["recorded"] == "torch"
+    assert told["runtimes"]["replayed"] == f"onnxruntime {version('onnxruntime')}"
+    assert "run by torch then and by onnxruntime" in told["statement"]
+    assert told["analysis_id"]["recorded"] != told["analysis_id"]["replayed"]
+
+
+def test_a_replay_uses_the_runtime_of_the_record_where_it_is_installed(
+    bundled: Bundled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def by_another(analysis: dict) -> None:  # type: ignore[type-arg]
+        analysis["identity"]["models"][0]["runtime"] = "onnxruntime 1.0"
+
+    asked = []
+
+    def refused(ids: list[str], device: str, *, runtime: str) -> None:
+        asked.append(runtime)
+        raise ModelError("as far as this test goes")
+
+    monkeypatch.setattr("detector.registry.load_set", refused)
+    forged = edited(bundled.with_input, tmp_path / "forged.zip", "analysis.json", by_another)
+    for bundle in (bundled.with_input, forged):
+        with pytest.raises(ModelError):
+            replay(bundle)
+    monkeypatch.setattr("detector.runtime.choice.version_of", lambda name: None)
+    with pytest.raises(ModelError):
+        replay(forged)
+    assert asked == ["torch", "onnxruntime", "torch"]
 
 
 def test_another_result_is_found_where_it_is(

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from detector.analysis import Reason
+from detector.analysis.types import AnalysisIdentity, ModelIdentity
 from detector.errors import SettingsError
 from detector.report import typeset
 from detector.report.html import case_html
 from detector.report.language import END_MARK, LANGUAGES, LTR_MARK, RTL_MARK, isolated, unmarked, words_of
 from detector.report.printable import printable
 from detector.report.record import ExhibitEntry
-from detector.report.sentences import names_in, recorded, told
+from detector.report.sentences import names_in, recorded, runtime_text, told
 from tests.report.conftest import (
     make_analysis,
     make_entry,
@@ -198,3 +199,24 @@ def test_the_spanish_report_is_written_in_spanish() -> None:
         assert phrase in text
     for left_over in ("Findings", "Strength", "Track 1 (", "seconds from", "shot change"):
         assert left_over not in text
+
+
+@pytest.mark.parametrize("language", ["ar", "en", "es"])
+def test_what_ran_the_networks_is_told_with_the_reason_why_it_was_torch(language: str) -> None:
+    runtime, words = "onnxruntime 1.32.0", words_of(language)
+    instead = f"was run by torch and not by {runtime}"
+    differs = f"a {instead}: its BG/logits on a fixed input lie 3.1e-04 from torch's, 1e-04 at most."
+    cannot = f"b {instead}: it could not be converted."
+    models = (
+        ModelIdentity("a", "f" * 64, {}, "torch", differs),
+        ModelIdentity("b", "f" * 64, {}, "torch", cannot),
+        ModelIdentity("c", "f" * 64, {}, runtime),
+    )
+    analysis = next(iter(RECORDS.values()))[0]
+    identity = AnalysisIdentity("1.6", "c", "s", ("cpu",), {"torch": "2.12.1"}, models)
+    found = runtime_text(replace(analysis, identity=identity), words)
+    assert found.startswith(f"{runtime}, torch 2.12.1. ")
+    assert "3.1e-04" in found
+    assert words("recorded.unknown") not in found
+    assert (differs in found and cannot in found) == (language == "en")
+    assert runtime_text(replace(analysis, identity=None), words) == "torch"

@@ -8,6 +8,7 @@ import streamlit as st
 
 from detector.analysis.types import Analysis
 from detector.evidence import Evidence
+from detector.report.sentences import runtime_text
 from detector.report.wording import ENGLISH, count, number
 from pages.parts.shared import markup, services
 from pages.parts.shared.wording import clock, size_text
@@ -112,6 +113,7 @@ def show_method(analysis: Analysis, record_id: str) -> None:
                 ("Commit", tool.commit or "–"),
                 ("Code (SHA-256)", "not recorded" if analysis.identity is None else analysis.identity.code_sha256),
                 ("Analysis", analysis.analysis_id),
+                ("Networks run by", runtime_text(analysis, ENGLISH)),
                 *[(f"{model.name}, weights", model.weights_sha256) for model in analysis.models],
             ],
             mono=("Commit", "Code (SHA-256)", "Analysis", *[f"{model.name}, weights" for model in analysis.models]),
