@@ -130,7 +130,11 @@ def _parts(args: argparse.Namespace, settings: AnalysisSettings, folder: Path) -
         parts["baseline"] = lambda: against_baseline(evidence, models(), settings, rounds=args.rounds)
     if names := _names(args.compare):
         parts["compare"] = lambda: compare_runtimes(
-            evidence, names, lambda runtime: load_models(args.models, args.device), settings, rounds=args.rounds
+            evidence,
+            names,
+            lambda runtime: load_models(args.models, args.device, runtime=runtime),
+            settings,
+            rounds=args.rounds,
         )
     if args.concurrency:
         parts["concurrency"] = lambda: tuple(at_once(task, count) for count in dict.fromkeys((1, args.concurrency)))

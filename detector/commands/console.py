@@ -72,10 +72,11 @@ def open_store(home: Path | None, author: str = "") -> CaseStore:
     return CaseStore.open(home or default_home(), actor=author.strip() or None)
 
 
-def load_models(names: str | None, device: str) -> tuple[LoadedModel, ...]:
+def load_models(names: str | None, device: str, *, runtime: str | None = None) -> tuple[LoadedModel, ...]:
     """The models named in a comma-separated list, or the default ones, with the members of ensembles among them.
+    `runtime` computes their networks (`detector.runtime`).
 
-    Raises ModelError, SettingsError (no CUDA).
+    Raises ModelError, SettingsError (no CUDA, no such runtime).
     """
     import torch
 
@@ -84,7 +85,7 @@ def load_models(names: str | None, device: str) -> tuple[LoadedModel, ...]:
     if device == "cuda" and not torch.cuda.is_available():
         raise SettingsError("--device cuda: this machine offers no CUDA device to torch. Use --device cpu or auto.")
     ids = dict.fromkeys(name.strip() for name in names.split(",") if name.strip()) if names else default_model_ids()
-    return load_set(ids, device)
+    return load_set(ids, device, runtime=runtime)
 
 
 def plain(text: str) -> str:
