@@ -22,6 +22,10 @@ MAX_PIXELS = 80_000_000
 # Decoded pictures that a decoder's threads may work on side by side, at 4 bytes a pixel.
 _THREADED_BYTES = 512_000_000
 _MAX_THREADS = 16  # FFmpeg's own limit
+# Codecs that say of each packet whether other pictures need it (nal_ref_idc of ITU-T H.264, 7.4.1; MPEG's B-pictures),
+# and whose decoders may be told anew at each. HEVC says so of its own sub-layer only, AV1's decoder asks once when it
+# is opened; a packet of interlaced video may be half a picture.
+_TELL_UNREFERENCED, _PROGRESSIVE = {"h264", "mpeg1video", "mpeg2video"}, 1
 # Reading errors in a row, without one packet between them, after which the rest of the file is given up.
 MAX_READ_FAILURES = 64
 
@@ -139,15 +143,22 @@ class Decoder:
         """Every frame from the current position in presentation order, decoded as they are asked for.
 
         With `wanted`, those frames may be missing that have another PTS and that no other frame refers to: they need
-        not be decoded, and what is decoded is the same without them.
+        not be decoded, and what is decoded is the same without them. Nothing is noticed of damage in them.
         """
         return self._decoded(self.packets(), wanted)
 
     def _decoded(self, packets: Iterable[Any], wanted: Collection[int] | None) -> Iterator[Any]:
         codec = self.video.codec_context
+        leaves_out = (
+            wanted is not None
+            and codec.codec.canonical_name in _TELL_UNREFERENCED
+            and codec.field_order == _PROGRESSIVE
+        )
         for packet in packets:
-            if wanted is not None:
-                codec.skip_frame = "DEFAULT" if packet.pts is None or packet.pts in wanted else "NONREF"
+            if wanted is not None and leaves_out:
+                # After damage any frame may have to stand in for one that is wanted.
+                spared = not self.complaints and packet.pts is not None and packet.pts not in wanted
+                codec.skip_frame = "NONREF" if spared else "DEFAULT"
             yield from self.decode(packet)
         yield from self.decode(None)
 

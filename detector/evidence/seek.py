@@ -129,7 +129,7 @@ def _runs(ordered: Sequence[tuple[int, Span]], timeline: Timeline) -> Iterator[l
     run: list[tuple[int, Span]] = []
     end_s = -math.inf
     for number, span in ordered:
-        key = None if timeline.counted else _key_before(timeline, span.start_s)
+        key = None if timeline.counted else _key_before(timeline, span.start_s, 0)
         if run and key is not None and float(key * timeline.time_base) >= end_s:
             yield run
             run = []
@@ -150,11 +150,11 @@ def _wanted(spans: Sequence[tuple[int, Span]], timeline: Timeline) -> frozenset[
     return frozenset(found)
 
 
-def _key_before(timeline: Timeline, at_s: float) -> int | None:
-    """The PTS of the second keyframe back from `at_s`, since leading pictures of an open group need the group before;
-    None where there is none but the beginning."""
-    before = int(np.searchsorted(timeline.keyframe_pts, int(at_s / timeline.time_base), side="right")) - 2
-    return int(timeline.keyframe_pts[before]) if before > 0 else None
+def _key_before(timeline: Timeline, at_s: float, back: int) -> int | None:
+    """The PTS of the keyframe at or before `at_s`, or of one so many `back` from it; None where there is none but the
+    beginning."""
+    key = int(np.searchsorted(timeline.keyframe_pts, int(at_s / timeline.time_base), side="right")) - 1 - back
+    return int(timeline.keyframe_pts[key]) if key > 0 else None
 
 
 def _stamped_frame(path: Path, pts: int, timeline: Timeline) -> Any | None:
@@ -227,16 +227,26 @@ def _stamped(
         finally:
             whole.close()
         return
-    key = _key_before(timeline, start_s)
-    with open_video(evidence.file.path) as decoder:
-        until = int(start_s / timeline.time_base)
-        frames = None if key is None else decoder.frames_from(key, until=until, wanted=wanted)
-        if frames is None:
-            decoder.close()
-            with open_video(evidence.file.path) as again:
-                yield from _in_order(again.frames(wanted=wanted))
+    path, until, due = evidence.file.path, int(start_s / timeline.time_base), min(wanted, default=None)
+    key = _key_before(timeline, start_s, 0)
+    if key is not None and due is not None:
+        with open_video(path) as decoder:
+            frames = _in_order(decoder.frames_from(key, until=until, wanted=wanted) or iter(()))
+            head = next((one for one in frames if one[0] >= due), None)
+            if head is not None and head[0] == due and not decoder.complaints:
+                yield head
+                yield from frames
+                return
+    # From the keyframe next to it the first frame does not come, or not without complaint: where a container seeks
+    # roughly, a picture is refreshed by stripes, or the file is damaged.
+    key = _key_before(timeline, start_s, 1)
+    with open_video(path) as decoder:
+        found = None if key is None else decoder.frames_from(key, until=until, wanted=wanted)
+        if found is not None:
+            yield from _in_order(found)
             return
-        yield from _in_order(frames)
+    with open_video(path) as decoder:
+        yield from _in_order(decoder.frames(wanted=wanted))
 
 
 def _in_order(frames: Iterator[Any]) -> Iterator[tuple[int, Any]]:

@@ -106,7 +106,7 @@ def _histogram(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:
     parts = []
     for plane, bins in zip(thumbnail, (_LUMA_BINS, _CHROMA_BINS, _CHROMA_BINS), strict=True):
         counts = np.bincount((plane.ravel().astype(np.intp) * bins) >> 8, minlength=bins).astype(np.float32)
-        padded = np.pad(counts, 1, mode="edge")
+        padded = np.concatenate([counts[:1], counts, counts[-1:]])
         parts.append((padded[:-2] + 2 * padded[1:-1] + padded[2:]) / (4 * plane.size))
     return np.concatenate(parts)
 

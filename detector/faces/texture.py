@@ -72,8 +72,8 @@ def compare_texture(
         float(np.linalg.norm(residual, axis=1).mean()) / side,
         float(np.linalg.norm(flow, axis=2)[face].mean()),
     ]
-    for finer, coarser in _BANDS.values():
-        values += _compared(_band(one.astype(np.float32), finer, coarser), _band(laid, finer, coarser), face, upper)
+    for band, other_band in zip(_bands(one.astype(np.float32)), _bands(laid.astype(np.float32)), strict=True):
+        values += _compared(band, other_band, face, upper)
     return np.array(values, np.float32)
 
 
@@ -92,9 +92,13 @@ def _regions(mesh: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.b
     return inner, inner & above
 
 
-def _band(plane: NDArray[np.float32], finer: float, coarser: float) -> NDArray[np.float32]:
-    sharp = plane if not finer else cv2.GaussianBlur(plane, (0, 0), finer)
-    return (sharp - cv2.GaussianBlur(plane, (0, 0), coarser)).astype(np.float32)
+def _bands(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """What lies between neighbouring blurs, in the order of `_BANDS`; the plane is blurred once with each sigma."""
+    blurred = {
+        sigma: np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32) if sigma else plane
+        for sigma in {sigma for edges in _BANDS.values() for sigma in edges}
+    }
+    return [blurred[finer] - blurred[coarser] for finer, coarser in _BANDS.values()]
 
 
 def _compared(

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from detector.errors import EvidenceError
-from detector.evidence import Evidence, FrameReader, frame_at, frame_times
+from detector.evidence import Evidence, FrameReader, Span, frame_at, frame_times
+from detector.evidence.seek import displayed_frames, frames_of_spans
 from tests.evidence.media import damaged, make_video, number_in
 
 Admit = Callable[..., Evidence]
@@ -53,6 +54,7 @@ CASES = {
         "codec_options": ALT_REF,
     },
     "vp9": {"suffix": ".webm", "codec": "libvpx-vp9", "codec_options": {"cpu-used": "8", "deadline": "realtime"}},
+    "av1": {"suffix": ".mp4", "codec": "libsvtav1", "codec_options": {"preset": "12", "g": "24"}},
     "gif": {"suffix": ".gif", "codec": "gif", "pix_fmt": "rgb8", "fps": 20},
     "flash": {"suffix": ".flv"},
     "bare h264 without stamps": {"suffix": ".h264", "codec_options": B_FRAMES},
@@ -91,6 +93,39 @@ def test_every_pts_gives_its_own_frame(name: str, tmp_path: Path, admit: Admit) 
             assert found.pts_s == frames[pts].pts_s
             assert found.frame_index == frames[pts].frame_index
             assert np.array_equal(found.image, frames[pts].image), "sought and sampled frame differ"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "b-frames",
+        "open gop",
+        "open gop in transport stream",
+        "intra refresh",
+        "variable rate",
+        "hevc",
+        "mpeg4 in avi",
+        "mpeg2 program stream",
+        "av1",
+        "rotated",
+    ],
+)
+def test_a_span_holds_the_frames_that_decoding_everything_gives(name: str, tmp_path: Path, admit: Admit) -> None:
+    options = dict(CASES[name])
+    suffix = str(options.pop("suffix"))
+    count = len(IRREGULAR) if "pts" in options else 48
+    evidence = admit(make_video(tmp_path / f"clip{suffix}", frames=count, **options))  # type: ignore[arg-type]
+    every = [frame for frame in displayed_frames(evidence) if frame is not None]
+    end_s = every[-1].pts_s + 0.01
+    for span in (Span(0.0, end_s, 0.19), Span(0.6 * end_s, end_s, 0.0), Span(0.7 * end_s, 0.9 * end_s, 0.11)):
+        due_s, expected = span.start_s, []
+        for frame in every:
+            if due_s <= frame.pts_s < span.end_s:
+                expected.append(frame)
+                due_s = frame.pts_s + span.step_s
+        found = [frame for _, frame in frames_of_spans(evidence, [span])]
+        assert [frame.pts for frame in found] == [frame.pts for frame in expected]
+        assert all(np.array_equal(one.image, other.image) for one, other in zip(found, expected, strict=True))
 
 
 def test_damage_gives_the_same_picture_sought_and_streamed(tmp_path: Path, admit: Admit) -> None:

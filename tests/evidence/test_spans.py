@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,19 @@ def test_what_lies_far_from_every_span_is_not_read(numbered: Evidence, monkeypat
     assert [frame.frame_index for _, frame in frames] == [5, 6, 7, 55, 56, 57]
     one_keyframe = len(decoded) > 50
     assert one_keyframe == (numbered.video.keyframe_interval_s is None)
+
+
+def test_decoding_begins_at_the_keyframe_before_a_span(numbered: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    packets = []
+    decode = Decoder.decode
+    monkeypatch.setattr(Decoder, "decode", lambda one, packet: (packets.append(packet), decode(one, packet))[1])
+    frames = [frame.frame_index for _, frame in frames_of_spans(numbered, [Span(1.24, 1.32)])]
+    assert frames == [31, 32]
+    in_groups_of_five = numbered.video.keyframe_interval_s is not None
+    assert packets[0].pts == (30 if in_groups_of_five else 0) * packets[0].duration
+
+
+def test_half_pictures_are_never_left_out(tmp_path: Path) -> None:
+    options = {"x264-params": "interlaced=1:keyint=24:bframes=3:scenecut=0", "preset": "veryfast"}
+    with open_video(make_video(tmp_path / "fields.mp4", frames=24, codec_options=options)) as decoder:
+        assert len(list(decoder.frames(wanted={0}))) == 24
