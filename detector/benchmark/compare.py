@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from detector.analysis import Analysis, analysis_to_dict
 from detector.analysis.comparison import compare
@@ -14,22 +13,28 @@ from detector.benchmark.speed import Timed, timed_analysis
 from detector.benchmark.usage import Cost
 from detector.errors import SettingsError
 from detector.evidence.types import Evidence
-from detector.settings import AnalysisSettings
+from detector.runtime import version_of
+from detector.settings import RUNTIMES, AnalysisSettings
 
 if TYPE_CHECKING:
     from detector.registry import LoadedModel
 
-RUNTIMES: Final = ("torch", "onnxruntime", "openvino")
+KNOWN = tuple(name for name in RUNTIMES if name != "auto")
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeCost:
-    """One runtime: the median `cost` of an analysis, and the median busy seconds of its `networks_s`, those that read
-    face crops. `largest_logit_difference` is that of any logit of the record from the first runtime's, `per_model` by
-    model; `missing` the values that only one of the two records has. `label` is the conclusion's, and `changed` says
-    that it is another than the first runtime's."""
+    """One runtime in its `version`: the median `cost` of an analysis, and the median busy seconds of its `networks_s`,
+    those that read face crops.
+
+    `largest_logit_difference` is that of any logit of the record from the first runtime's, `per_model` by model;
+    `missing` the values that only one of the two records has. `label` is the conclusion's, and `changed` says that it
+    is another than the first runtime's. `by_torch` are the models that torch computed in its place, each with the
+    reason.
+    """
 
     runtime: str
+    version: str
     cost: Cost
     networks_s: float
     label: str
@@ -37,6 +42,7 @@ class RuntimeCost:
     per_model: dict[str, float]
     missing: int
     changed: bool
+    by_torch: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ class CompareReport:
 
 def check_runtimes(names: Sequence[str]) -> None:
     """Raises SettingsError for a runtime that this program does not know."""
-    if unknown := [name for name in names if name not in RUNTIMES]:
-        raise SettingsError(f"There is no runtime {', '.join(unknown)}; known: {', '.join(RUNTIMES)}.")
+    if unknown := [name for name in names if name not in KNOWN]:
+        raise SettingsError(f"There is no runtime {', '.join(unknown)}; known: {', '.join(KNOWN)}.")
 
 
 def compare_runtimes(
@@ -69,7 +75,7 @@ def compare_runtimes(
     """
     check_runtimes(names)
     left_out = {
-        name: f"not installed; python -m pip install {name} adds it" for name in names if find_spec(name) is None
+        name: f"not installed; python -m pip install {name} adds it" for name in names if version_of(name) is None
     }
     models = {name: load(name) for name in names if name not in left_out}
     if not models:
@@ -81,15 +87,17 @@ def compare_runtimes(
             if number:
                 timed[name].append(one)
     first = next(iter(timed.values()))[0].analysis
-    return CompareReport(rounds, tuple(_cost(name, runs, first) for name, runs in timed.items()), left_out)
+    costs = tuple(_cost(name, models[name], runs, first) for name, runs in timed.items())
+    return CompareReport(rounds, costs, left_out)
 
 
-def _cost(name: str, runs: Sequence[Timed], first: Analysis) -> RuntimeCost:
+def _cost(name: str, models: Sequence[LoadedModel], runs: Sequence[Timed], first: Analysis) -> RuntimeCost:
     analysis = runs[0].analysis
     per_model, missing = logit_differences(first, analysis)
     busy_s = sorted(_networks_s(one.analysis.timings) for one in runs)
     return RuntimeCost(
         runtime=name,
+        version=version_of(name) or "unknown",
         cost=middle([one.cost for one in runs]),
         networks_s=busy_s[len(busy_s) // 2],
         label=analysis.conclusion.label,
@@ -97,6 +105,7 @@ def _cost(name: str, runs: Sequence[Timed], first: Analysis) -> RuntimeCost:
         per_model=per_model,
         missing=missing,
         changed=analysis.conclusion.label != first.conclusion.label,
+        by_torch={model.card.model_id: model.runtime.reason for model in models if model.runtime.reason is not None},
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from detector.analysis.environment import environment
 from detector.benchmark.baseline import BaselineReport
 from detector.benchmark.compare import CompareReport
+from detector.benchmark.pages import PagesReport
 from detector.benchmark.processes import AtOnce, LongReport
 from detector.benchmark.speed import SpeedReport
 from detector.benchmark.usage import cores
@@ -36,6 +37,7 @@ class Benchmark:
     baseline: BaselineReport | None = None
     concurrency: tuple[AtOnce, ...] = ()
     long: LongReport | None = None
+    pages: PagesReport | None = None
     not_measured: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,6 +60,8 @@ def describe(done: Benchmark) -> str:
         parts.append(_concurrency(done.concurrency))
     if done.long is not None:
         parts.append(_long(done.long))
+    if done.pages is not None:
+        parts.append(_pages(done.pages))
     parts += [f"{name}: not measured. {reason}" for name, reason in done.not_measured.items()]
     return "\n\n".join(parts)
 
@@ -75,7 +79,7 @@ def _conditions(found: Conditions) -> str:
 def _speed(report: SpeedReport) -> str:
     rows = [
         ("models", ", ".join(report.model_ids)),
-        ("device", report.device),
+        ("device", f"{report.device}, {' and '.join(report.runtimes)}"),
         (
             "video",
             f"{report.video_s:.1f} s, {report.frames_examined} frames examined, {report.faces_scored} faces scored",
@@ -111,8 +115,9 @@ def _compare(report: CompareReport) -> str:
         label = one.label + (" (changed)" if one.changed else "")
         differs = f"{one.largest_logit_difference:.1e}" + (f", {one.missing} values missing" if one.missing else "")
         figures = (one.cost.wall_s, one.cost.cpu_s, one.networks_s)
-        table.append((one.runtime, *map(_seconds, figures), differs, label))  # type: ignore[arg-type]
+        table.append((f"{one.runtime} {one.version}", *map(_seconds, figures), differs, label))  # type: ignore[arg-type]
     said = [f"{name}: left out, {why}" for name, why in report.left_out.items()]
+    said += [reason for one in report.runtimes for reason in one.by_torch.values()]
     return "\n".join([f"runtimes, medians of {report.rounds}", _table(table), *said])
 
 
@@ -166,6 +171,16 @@ def _long(report: LongReport) -> str:
     ]
     flat = "as allowed" if report.flat else "more than allowed"
     return _table(table) + f"\ngrowth of memory: {report.growth:+.1%}, {flat}"
+
+
+def _pages(report: PagesReport) -> str:
+    table = [("page", "first byte s", "interactive s", "first visit s")]
+    table += [
+        (one.page, f"{one.first_byte_s:.3f}", f"{one.interactive_s:.2f}", f"{one.first_visit_s:.2f}")
+        for one in report.pages
+    ]
+    said = f"pages, medians of {report.rounds} warm visits; Examine with {report.faces:,} scored frames"
+    return f"{said}\n{_table(table)}\nthe server answered {report.server_s:.2f} s after its start"
 
 
 def _seconds(value: float | None) -> str:

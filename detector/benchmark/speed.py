@@ -84,14 +84,15 @@ class Bounds:
 class SpeedReport:
     """One analysis of one file, after a short one that loaded what is loaded on first use.
 
-    `total_s` seconds that it took, `cpu_s` seconds of all cores together, of which `children_s` were those of the child
-    processes that decode, `frames_per_s`
-    examined frames a second, `realtime_factor` seconds of video a second. `peak_rss_mib` is the process' own peak so
-    far, `peak_with_children_mib` that of it and its child processes during the analysis; `peak_cuda_mib` None without
-    CUDA. `bounds` None where they were not measured, and `bound_ratio`, `total_s` over the largest of them, with them.
+    `runtimes` are what computed the networks, by name and version. `total_s` seconds that it took, `cpu_s` seconds of
+    all cores together, of which `children_s` were those of the child processes that decode, `frames_per_s` examined
+    frames a second, `realtime_factor` seconds of video a second. `peak_rss_mib` is the process' own peak so far,
+    `peak_with_children_mib` that of it and its child processes during the analysis; `peak_cuda_mib` None without CUDA.
+    `bounds` None where they were not measured, and `bound_ratio`, `total_s` over the largest of them, with them.
     """
 
     device: str
+    runtimes: tuple[str, ...]
     model_ids: tuple[str, ...]
     video_s: float
     frames_examined: int
@@ -145,6 +146,7 @@ def bench(
     limits = _bounds(alone, timed.cost.cpu_s, models) if bounds else None
     return SpeedReport(
         device=str(models[0].device),
+        runtimes=tuple(sorted({model.runtime.words for model in models})),
         model_ids=tuple(model.card.model_id for model in models),
         video_s=evidence.video.duration_s,
         frames_examined=analysis.frames_examined,

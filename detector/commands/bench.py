@@ -61,18 +61,21 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help=f"{LENGTHS} of 720p, each in its own process; exit status 1 where memory grows by over 10 %%",
     )
+    what.add_argument(
+        "--pages", action="store_true", help="the workbench in headless Chromium: time to first byte and to interactive"
+    )
     what.add_argument("--all", action="store_true", help="all of these (two analyses at once)")
     parser.set_defaults(run_command=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from detector.benchmark.compare import RUNTIMES, check_runtimes
+    from detector.benchmark.compare import KNOWN, check_runtimes
     from detector.benchmark.report import describe
 
     if args.all:
-        args.stages = args.baseline = args.long = True
-        args.compare, args.concurrency = args.compare or ",".join(RUNTIMES), args.concurrency or 2
-    args.stages |= not (args.compare or args.baseline or args.concurrency or args.long)
+        args.stages = args.baseline = args.long = args.pages = True
+        args.compare, args.concurrency = args.compare or ",".join(KNOWN), args.concurrency or 2
+    args.stages |= not (args.compare or args.baseline or args.concurrency or args.long or args.pages)
     if args.rounds < 1 or (args.concurrency is not None and args.concurrency < 1):
         raise SettingsError("--rounds and --concurrency take whole numbers from 1 on.")
     check_runtimes(_names(args.compare))
@@ -109,6 +112,7 @@ def _parts(args: argparse.Namespace, settings: AnalysisSettings, folder: Path) -
     from detector.benchmark.baseline import against_baseline
     from detector.benchmark.clip import write_clip
     from detector.benchmark.compare import compare_runtimes
+    from detector.benchmark.pages import measure_pages
     from detector.benchmark.processes import Task, at_once, long_clips, stored, warm_up
     from detector.benchmark.speed import bench
 
@@ -140,4 +144,6 @@ def _parts(args: argparse.Namespace, settings: AnalysisSettings, folder: Path) -
         parts["concurrency"] = lambda: tuple(at_once(task, count) for count in dict.fromkeys((1, args.concurrency)))
     if args.long:
         parts["long"] = lambda: long_clips(task)
+    if args.pages:
+        parts["pages"] = lambda: measure_pages(rounds=args.rounds)
     return parts

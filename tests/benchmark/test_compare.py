@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.machinery import ModuleSpec
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +12,7 @@ from detector.benchmark import compare
 from detector.benchmark.speed import Timed
 from detector.benchmark.usage import Cost
 from detector.errors import SettingsError
+from detector.runtime import Runtime
 from detector.settings import AnalysisSettings
 from tests.analysis.fakes import make_evidence
 
@@ -28,20 +29,25 @@ def analysis(logit: float, label: str = "inconclusive", frames: int = 2) -> Anal
     )
 
 
+def model(runtime: str) -> list[SimpleNamespace]:
+    reason = "its check failed" if runtime == "onnxruntime" else None
+    return [SimpleNamespace(card=SimpleNamespace(model_id="one"), runtime=Runtime("torch", "2", runtime, reason))]
+
+
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Whose turn it was: a model is the name of its runtime here, and openvino is not installed."""
+    """Whose turn it was; openvino is not installed."""
     turns: list[str] = []
     said = {"torch": analysis(1.0), "onnxruntime": analysis(1.25, "likely_manipulated")}
 
-    def timed(_evidence: object, models: tuple[str], _settings: object) -> Timed:
-        turns.append(models[0])
+    def timed(_evidence: object, models: list[SimpleNamespace], _settings: object) -> Timed:
+        turns.append(models[0].runtime.asked)
         seconds = float(len(turns))
-        found = replace(said[models[0]], timings={"scores:one": seconds, "decode": 50.0, "total": 60.0})
+        found = replace(said[turns[-1]], timings={"scores:one": seconds, "decode": 50.0, "total": 60.0})
         return Timed(found, Cost(seconds, 2 * seconds), {}, 0.0, 0.0)
 
     monkeypatch.setattr(compare, "timed_analysis", timed)
-    monkeypatch.setattr(compare, "find_spec", lambda name: None if name == "openvino" else ModuleSpec(name, None))
+    monkeypatch.setattr(compare, "version_of", {"torch": "2", "onnxruntime": "1"}.get)
     return turns
 
 
@@ -49,9 +55,9 @@ def test_runtimes_take_turns_after_one_unmeasured_round(ran: list[str]) -> None:
     report = compare.compare_runtimes(
         EVIDENCE,
         ["torch", "openvino", "onnxruntime"],
-        lambda name: (name,),
+        model,
         AnalysisSettings(),
-        rounds=3,  # type: ignore[arg-type, return-value]
+        rounds=3,
     )
     assert ran == ["torch", "onnxruntime"] * 4
     torch, onnx = report.runtimes
@@ -60,6 +66,7 @@ def test_runtimes_take_turns_after_one_unmeasured_round(ran: list[str]) -> None:
     assert (torch.largest_logit_difference, torch.changed) == (0.0, False)
     assert (onnx.per_model, onnx.largest_logit_difference) == ({"one": 0.25, "other": 0.0}, 0.25)
     assert onnx.changed
+    assert (onnx.version, onnx.by_torch) == ("1", {"one": "its check failed"})
     assert "not installed" in report.left_out["openvino"]
 
 

@@ -17,7 +17,7 @@ TASK = Task(Path("clip.mp4"), None, "cpu", AnalysisSettings())
 
 
 def report(video_s: float, peak_mib: float) -> SpeedReport:
-    return SpeedReport("cpu", ("one",), video_s, 10, 10, 6.0, 9.0, 1.0, 1.0, 1.0, (), 1.0, peak_mib, None)
+    return SpeedReport("cpu", (), ("one",), video_s, 10, 10, 6.0, 9.0, 1.0, 1.0, 1.0, (), 1.0, peak_mib, None)
 
 
 def _one_fails(task: Task) -> processes._Done:
