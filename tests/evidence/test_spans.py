@@ -78,3 +78,10 @@ def test_half_pictures_are_never_left_out(tmp_path: Path) -> None:
     options = {"x264-params": "interlaced=1:keyint=24:bframes=3:scenecut=0", "preset": "veryfast"}
     with open_video(make_video(tmp_path / "fields.mp4", frames=24, codec_options=options)) as decoder:
         assert len(list(decoder.frames(wanted={0}))) == 24
+
+
+def test_a_decoder_that_cannot_pass_over_single_frames_gives_all_of_them(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "av1.mp4", frames=24, fps=25, codec="libsvtav1", codec_options={"preset": "12"})
+    evidence = examine(ingest(path, tmp_path / "store"))
+    frames = list(frames_of_spans(evidence, [Span(0.5, 0.9, step_s=0.1)]))
+    assert [(frame.frame_index, number_in(frame.image)) for _, frame in frames] == [(i, i) for i in (13, 16, 19, 22)]
