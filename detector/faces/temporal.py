@@ -39,6 +39,14 @@ _ROWS: Final = (-0.24, -0.014, 0.168)
 _DARK, _LEAST_GREY = 12.0, 0.5  # grey levels: added before a logarithm, so that black places and still ones stay finite
 
 
+class LaidOver(NamedTuple):
+    """A frame before laid over the one now: `flow` (64, 64, 2) float32 pixels from now to before, `picture` (64, 64, 3)
+    uint8 what the frame before shows, drawn where the one now has it."""
+
+    flow: NDArray[np.float32]
+    picture: Picture
+
+
 class _Places(NamedTuple):
     """Of a thumbnail of P pixels: `weights` (5, P) each region's mean, `inside` and `outside` (P,) bool, `plane` (P, 3)
     the basis of an affine motion, `fit_inside` and `fit_outside` what solves for it."""
@@ -66,44 +74,59 @@ def temporal_differences(
 
 
 def differences_to_previous(
-    earlier: Sequence[Picture | None], thumbnails: Sequence[Picture], margin: float
+    earlier: Sequence[Picture | None],
+    thumbnails: Sequence[Picture],
+    margin: float,
+    *,
+    laid: Sequence[LaidOver | None] | None = None,
 ) -> NDArray[np.float32]:
-    """As `temporal_differences`, each thumbnail beside its own `earlier` one; NaN where that is None."""
+    """As `temporal_differences`, each thumbnail beside its own `earlier` one; NaN where that is None. `laid` is
+    `lay_over` of each such pair, where it is known already."""
     table = np.full((len(thumbnails), len(TEMPORAL_DIFFERENCES)), np.nan, np.float32)
     for index, (last, picture) in enumerate(zip(earlier, thumbnails, strict=True)):
         if last is not None:
-            table[index] = _changes(last, picture, _places(margin))
+            known = None if laid is None else laid[index]
+            table[index] = _changes(last, picture, known or lay_over(last, picture), _places(margin))
     return table
 
 
-def frame_pair(before: Picture | None, now: Picture) -> NDArray[np.uint8]:
+def frame_pair(before: Picture | None, now: Picture, *, laid: LaidOver | None = None) -> NDArray[np.uint8]:
     """(64, 64, 11) uint8 of two thumbnails: `now`, `before` laid over it by flow, `before` as it is (3 planes each),
-    and the flow from `now` to `before` in x and y, 24 steps a pixel around 128. All 0 without `before`."""
+    and the flow from `now` to `before` in x and y, 24 steps a pixel around 128. All 0 without `before`. `laid` as in
+    `differences_to_previous`."""
     pair = np.zeros((*now.shape[:2], PAIR_PLANES), np.uint8)
     if before is not None:
-        flow, laid = _laid_over(before, now)
+        flow, picture = laid or lay_over(before, now)
         steps = np.clip(np.round(flow * FLOW_STEPS) + 128, 0, 255).astype(np.uint8)
-        np.concatenate([now, laid, before, steps], axis=2, out=pair)
+        np.concatenate([now, picture, before, steps], axis=2, out=pair)
     return pair
 
 
-def _laid_over(before: Picture, now: Picture) -> tuple[NDArray[np.float32], Picture]:
-    """The flow from `now` to `before`, (64, 64, 2) pixels, and `before` drawn where `now` has what it shows."""
+def lay_over(before: Picture, now: Picture) -> LaidOver:
+    """Two thumbnails (64, 64, 3) uint8, the one laid over the other by dense optical flow."""
     greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (now, before))
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(*greys, None)  # type: ignore[call-overload]
-    rows, columns = np.mgrid[0 : now.shape[0], 0 : now.shape[1]].astype(np.float32)
-    places = columns + flow[..., 0], rows + flow[..., 1]
-    laid = cv2.remap(before, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return flow, laid.astype(np.uint8)
+    columns, rows = _grid(*now.shape[:2])
+    laid = cv2.remap(
+        before, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return LaidOver(flow, laid.astype(np.uint8))
 
 
-def _changes(before: Picture, now: Picture, places: _Places) -> NDArray[np.float32]:
+@cache
+def _grid(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The column and the row of each pixel."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    return columns, rows
+
+
+def _changes(before: Picture, now: Picture, laid_over: LaidOver, places: _Places) -> NDArray[np.float32]:
     """Gains are natural logarithms times ten, details logarithms times two, left-over light the logarithm of its share
     of the region's contrast; slides and flows in twentieths of a crop's side and in pixels of the thumbnail."""
     weights = places.weights
     grey_before, grey = cv2.cvtColor(before, cv2.COLOR_RGB2GRAY), cv2.cvtColor(now, cv2.COLOR_RGB2GRAY)
-    flow, laid = _laid_over(before, now)
-    laid, picture = laid.astype(np.float32), now.astype(np.float32)
+    flow = laid_over.flow
+    laid, picture = laid_over.picture.astype(np.float32), now.astype(np.float32)
     gain = np.log((cv2.blur(picture, (5, 5)) + _DARK) / (cv2.blur(laid, (5, 5)) + _DARK)).reshape(-1, 3)
     mean_gain = weights @ gain  # (5, 3)
     uneven_gain = np.sqrt(np.maximum(weights @ gain**2 - mean_gain**2, 0)).mean(1)

@@ -39,9 +39,11 @@ def compare_texture(
     second: NDArray[np.uint8],
     second_mesh: NDArray[np.float32],
     lag_s: float,
+    *,
+    least_expression: float = 0.0,
 ) -> NDArray[np.float32] | None:
-    """Numbers about one face at two moments, `FEATURES` in that order, float32; None where the face is under 40 px or
-    the two moments cannot be laid over each other.
+    """Numbers about one face at two moments, `FEATURES` in that order, float32; None where the face is under 40 px, its
+    `expression` changes less than `least_expression`, or the two moments cannot be laid over each other.
 
     Pictures (H, W, 3) uint8 RGB, meshes (468, 2) pixels. The second face is brought onto the first by a similarity of
     the meshes and then by dense optical flow (DIS; Kroeger et al., 2016). Of each band: the correlation of the detail
@@ -54,6 +56,10 @@ def compare_texture(
     motion, _ = cv2.estimateAffinePartial2D(second_mesh, first_mesh, method=cv2.LMEDS)
     if side < _LEAST_SIDE_PX or motion is None:
         return None
+    residual = (second_mesh @ motion[:, :2].T + motion[:, 2]) - first_mesh
+    expression = float(np.linalg.norm(residual, axis=1).mean()) / side
+    if expression < least_expression:
+        return None
     scale = SIDE_PX / side
     corner = SIDE_PX / 2 - scale * (low + high) / 2
     place = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]], np.float32)
@@ -64,12 +70,11 @@ def compare_texture(
     laid = cv2.remap(other.astype(np.float32), columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_CUBIC)
     mesh = first_mesh @ place[:, :2].T + place[:, 2]
     face, upper = _regions(mesh)
-    residual = (second_mesh @ motion[:, :2].T + motion[:, 2]) - first_mesh
     values = [
         lag_s,
         side,
         float(np.linalg.norm(second_mesh - first_mesh, axis=1).mean()) / side,
-        float(np.linalg.norm(residual, axis=1).mean()) / side,
+        expression,
         float(np.linalg.norm(flow, axis=2)[face].mean()),
     ]
     for band, other_band in zip(_bands(one.astype(np.float32)), _bands(laid.astype(np.float32)), strict=True):

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from detector.faces.temporal import (
@@ -11,6 +12,7 @@ from detector.faces.temporal import (
     TEMPORAL_DIFFERENCES,
     differences_to_previous,
     frame_pair,
+    lay_over,
     temporal_differences,
     thumbnail,
 )
@@ -56,6 +58,17 @@ def test_a_pair_holds_both_frames_and_the_motion_between_them(astronaut: Picture
     across, down = ((np.median(middle[..., plane]) - 128) / FLOW_STEPS for plane in (9, 10))
     np.testing.assert_allclose((across, down), (-2, 0), atol=0.4)
     assert not frame_pair(None, now).any()
+
+
+def test_what_is_known_to_lie_over_a_frame_is_not_looked_for_again(
+    astronaut: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, before = (thumbnail(_crop(astronaut, (shift, 0))) for shift in (0, 7))
+    pair, change = frame_pair(before, now), differences_to_previous([before], [now], MARGIN)
+    laid = lay_over(before, now)
+    monkeypatch.setattr(cv2.DISOpticalFlow, "create", None)
+    np.testing.assert_array_equal(frame_pair(before, now, laid=laid), pair)
+    np.testing.assert_array_equal(differences_to_previous([before], [now], MARGIN, laid=[laid]), change)
 
 
 def test_each_frame_is_held_against_the_one_before(astronaut: Picture) -> None:

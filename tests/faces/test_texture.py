@@ -60,6 +60,14 @@ def test_turning_the_head_is_no_change_of_expression() -> None:
     assert turned["expression"] < 0.005
 
 
+def test_moments_of_one_expression_are_not_laid_over_each_other_where_another_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, mesh = moved(SHARP, 8, 6)
+    monkeypatch.setattr(cv2.DISOpticalFlow, "create", None)
+    assert compare_texture(SHARP, FACE.landmarks, image, mesh, 0.5, least_expression=0.006) is None
+
+
 def test_the_energy_grows_with_detail_and_leaves_likeness_alone() -> None:
     soft = cv2.GaussianBlur(SHARP, (0, 0), 1.5).astype(np.uint8)
     assert measured(soft, soft, FACE.landmarks)["fine_energy"] < measured(SHARP, SHARP, FACE.landmarks)["fine_energy"]

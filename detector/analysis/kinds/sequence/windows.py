@@ -12,7 +12,14 @@ from detector.analysis.aggregate import FaceKey, face_key
 from detector.analysis.kinds.sequence.intervals import MARGIN_LOGIT, intervals_of
 from detector.analysis.types import Attention, FrameScore, TrackScore
 from detector.analysis.workers import FaceReading
-from detector.faces.temporal import Picture, differences_to_previous, frame_pair, temporal_differences
+from detector.faces.temporal import (
+    LaidOver,
+    Picture,
+    differences_to_previous,
+    frame_pair,
+    lay_over,
+    temporal_differences,
+)
 from detector.faces.types import FaceTrack, TrackedFace
 
 if TYPE_CHECKING:
@@ -126,24 +133,30 @@ def read_of(
     model: SequenceModel, readings: Sequence[FaceReading], *, before: Picture | None = None
 ) -> NDArray[np.float32]:
     """The input of a sequence model: of F readings of one face, in the order of time, `with_temporal_differences`, and
-    after
-    it, for a model that reads pairs of frames, what it makes of each frame and the one just before it, (F, D + 85)."""
-    table = with_temporal_differences(readings, model.card.crop.margin, before=before)
+    after it, for a model that reads pairs of frames, its value of each frame and the one before it, (F, D + 85)."""
     if not model.reads_pairs:
-        return table
-    pairs = np.stack([frame_pair(one.just_before, one.thumbnail) for one in readings])
+        return with_temporal_differences(readings, model.card.crop.margin, before=before)
+    laid = [None if one.just_before is None else lay_over(one.just_before, one.thumbnail) for one in readings]
+    table = with_temporal_differences(readings, model.card.crop.margin, before=before, laid=laid)
+    pairs = np.stack(
+        [frame_pair(one.just_before, one.thumbnail, laid=known) for one, known in zip(readings, laid, strict=True)]
+    )
     return np.concatenate([table, model.pair_logits(pairs)[:, None]], axis=1)
 
 
 def with_temporal_differences(
-    readings: Sequence[FaceReading], margin: float, *, before: Picture | None = None
+    readings: Sequence[FaceReading],
+    margin: float,
+    *,
+    before: Picture | None = None,
+    laid: Sequence[LaidOver | None] | None = None,
 ) -> NDArray[np.float32]:
     """Of F looks at one face, in the order of time: features (F, D) with what changed since the look before and since
     the frame just before, (F, D + 84). `margin` and `before`, the thumbnail of a look before the first, as in
-    `detector.faces.temporal.temporal_differences`."""
+    `detector.faces.temporal.temporal_differences`; `laid` is `lay_over` of each frame just before, where known."""
     thumbnails = [one.thumbnail for one in readings]
     along = temporal_differences(thumbnails, margin, before=before)
-    since = differences_to_previous([one.just_before for one in readings], thumbnails, margin)
+    since = differences_to_previous([one.just_before for one in readings], thumbnails, margin, laid=laid)
     return np.concatenate([np.stack([one.features for one in readings]), along, since], axis=1)
 
 

@@ -17,7 +17,7 @@ from detector.analysis.types import TrackScore
 from detector.evidence.types import Evidence, Frame
 from detector.faces.backend import FaceBackend, default_backend
 from detector.faces.follow import FollowedFace, TrackSegment, follow_faces
-from detector.faces.texture import FEATURES, compare_texture
+from detector.faces.texture import compare_texture
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ LEAST_EXPRESSION: Final = 0.006
 _STEP_S, _SEGMENT_S, _SEGMENTS, _TRACKS = 0.19, 5.0, 3, 4
 _PAIRS = 24  # of each segment
 _ROOM, _LARGEST_PX = 0.35, 384.0
-_EXPRESSION: Final = FEATURES.index("expression")
 
 
 class Moment(NamedTuple):
@@ -101,10 +100,17 @@ def pairs_of(moments: Sequence[Moment], most: int) -> list[NDArray[np.float32]]:
     ]
     chosen = np.unique(np.linspace(0, len(apart) - 1, min(most, len(apart))).round().astype(int)) if apart else ()
     compared = (
-        compare_texture(first.image, first.mesh, second.image, second.mesh, second.pts_s - first.pts_s)
+        compare_texture(
+            first.image,
+            first.mesh,
+            second.image,
+            second.mesh,
+            second.pts_s - first.pts_s,
+            least_expression=LEAST_EXPRESSION,
+        )
         for first, second in (apart[index] for index in chosen)
     )
-    return [values for values in compared if values is not None and values[_EXPRESSION] >= LEAST_EXPRESSION]
+    return [values for values in compared if values is not None]
 
 
 def _moment(frame: Frame, look: FollowedFace) -> Moment:
