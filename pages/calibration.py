@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from scipy.special import expit, logit
 
 from detector.analysis.types import sigmoid
 from detector.calibration.calibration import CONDITION_WORDS, Calibration, ErrorRow, Policy
-from detector.calibration.fitting import cross_fitted
 from detector.calibration.likelihood import PROPOSITIONS, verbal
 from detector.calibration.sets import CalibrationSet, find_set
 from detector.errors import CalibrationError, ModelError, StoreError
@@ -92,6 +90,8 @@ def _scores(sha256: str, model_id: str, method: str) -> tuple[str, pd.DataFrame,
     """The provenance of a set, its rows of a model, and their cross-fitted log-likelihood ratios."""
     of: CalibrationSet = find_set(sha256, set_folders())
     rows = of.of(model_id)
+    from detector.calibration.fitting import cross_fitted
+
     return of.provenance, rows, cross_fitted(rows, method)  # type: ignore[arg-type]
 
 
@@ -146,6 +146,8 @@ def _show_prior(calibration: Calibration) -> None:
     low, high = calibration.thresholds
     score = st.slider("Score of the model", 0.01, 0.99, round(sigmoid(high), 2), 0.01, key="calibration_score")
     prior = st.slider("Your prior: probability of manipulation before the score, %", 1, 99, 50, key="calibration_prior")
+    from scipy.special import expit, logit
+
     strength = calibration.strength(float(logit(score)))
     posterior = expit(logit(prior / 100) + math.log(strength.ratio))
     markup.facts(

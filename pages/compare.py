@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from detector.errors import StoreError
-from pages.parts.compare import data_set, exhibit_choice, side_by_side
+from pages.parts.compare import exhibit_choice, side_by_side
 from pages.parts.shared import actor, address, markup
 
 _EXHIBIT, _SET = "One exhibit", "A data set"
@@ -26,6 +26,8 @@ def render() -> None:
     )
     try:
         if what == _SET:
+            from pages.parts.compare import data_set  # its measures take half a second to import
+
             data_set.show()
             return
         exhibit = exhibit_choice.choose(who)

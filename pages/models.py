@@ -8,7 +8,7 @@ import streamlit as st
 
 from detector.analysis.kinds import kind_of
 from detector.errors import ModelError
-from detector.registry import ModelCard, standing, verify_model
+from detector.registry import ModelCard, standing
 from pages.parts.models import model_card, model_choice, model_comparison
 from pages.parts.shared import address, markup, preferences
 
@@ -108,6 +108,8 @@ def _offer_default(card: ModelCard, cards: tuple[ModelCard, ...], default: tuple
 
 def _verify(card: ModelCard) -> None:
     with st.spinner("Reading the weights…"):
+        from detector.registry import verify_model  # imports torch
+
         try:
             verify_model(card.model_id)
         except ModelError as error:

@@ -20,12 +20,12 @@ from detector.calibration.calibration import Calibration
 from detector.evidence.types import Evidence, Integrity
 from detector.faces.types import FaceTrack
 from detector.registry import Thresholds
-from detector.report import typeset
 from detector.report.analysis_payload import AnalysisData
 from detector.report.language import LANGUAGES, Language, unmarked, words_of
 from detector.report.lead import lead_text
 from detector.report.payload import build_payload
 from detector.report.record import ExhibitEntry
+from detector.report.typeset import typeset
 from detector.report.wording import LABEL_WORDS
 from detector.settings import AnalysisSettings
 from pages.parts.examine import conclusion_card, models_table

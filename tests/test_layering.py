@@ -118,7 +118,7 @@ def test_every_package_is_known_here() -> None:
 
 def test_work_on_reports_waits_for_no_network_library() -> None:
     """torch and timm take seconds to import; a report and a worker's start need neither."""
-    script = "import detector.report, detector.replay, detector.jobs, sys; print(*sys.modules)"
+    script = "import detector.report.issue, detector.replay, detector.jobs, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "timm", "lightning", "mediapipe"} & set(done.stdout.split())
 

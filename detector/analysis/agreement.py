@@ -11,10 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from scipy.stats import spearmanr
-
 from detector.analysis.types import Analysis, FrameScore, ModelResult
-from detector.faces.search import iou
 from detector.faces.types import Box
 from detector.measurement.thresholds import Thresholds
 
@@ -88,6 +85,8 @@ def scored_faces(
 
     Where the model is of another analysis, a face is the same where time stamps are equal and the boxes overlap by at
     least `LEAST_IOU`; what `reference` did not examine is left out."""
+    from detector.faces.search import iou
+
     scores = {(track.track_id, frame.pts): frame for track in result.tracks for frame in track.frames}
     if made_in is reference:
         return ScoredFaces(scores, thresholds)
@@ -145,6 +144,8 @@ def _differ(models: Sequence[ScoredFaces], key: FaceKey) -> Disagreement | None:
 
 
 def _rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
+    from scipy.stats import spearmanr
+
     columns = list(zip(*pairs, strict=True))
     if len(pairs) < LEAST_FOR_RANKS or any(len(set(column)) < 2 for column in columns):
         return None

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from detector.analysis.types import Cue
-from detector.models.specialists import CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
 class CueMeaning:
     """`meaning` says what the specialist looks for, so that it holds at any score; `innocent` lists causes that raise
-    the score of genuine footage; `channels` maps each named channel to its meaning and unit, in the order of the
-    model's channels (empty for cues without any)."""
+    the score of genuine footage."""
 
     cue: Cue
     title: str
     meaning: str
     innocent: tuple[str, ...]
-    channels: dict[str, str] = field(default_factory=dict)
 
 
 CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
@@ -35,7 +32,6 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
             "portrait mode, which blurs or darkens the background by software",
             "mixed light, such as daylight on the face and lamps behind",
         ),
-        CHANNELS["BG"],
     ),
     "CM": CueMeaning(
         "CM",
@@ -48,7 +44,6 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
             "strong noise reduction or a still background that is copied from frame to frame",
             "smooth skin beside rich texture, which compression treats differently by itself",
         ),
-        CHANNELS["CM"],
     ),
     "RR": CueMeaning(
         "RR",
@@ -60,7 +55,6 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
             "depth of field and motion blur: a face in focus before a soft background, or the reverse",
             "sharpening of faces in the camera; enlarged or digitally zoomed footage",
         ),
-        CHANNELS["RR"],
     ),
     "LL": CueMeaning(
         "LL",
@@ -73,7 +67,6 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
             "beauty filters; a lamp or screen that lights only the face",
             "strong compression, which removes noise unevenly",
         ),
-        CHANNELS["LL"],
     ),
     "TM": CueMeaning(
         "TM",
@@ -97,3 +90,11 @@ CUE_MEANINGS: Final[dict[Cue, CueMeaning]] = {
         ),
     ),
 }
+
+
+def channel_meanings(cue: Cue) -> dict[str, str]:
+    """Each named channel of a cue's specialist with its meaning and unit, in the order of the model's channels; empty
+    for cues without any."""
+    from detector.models.specialists import CHANNELS  # the networks, which import torch
+
+    return CHANNELS.get(cue, {})

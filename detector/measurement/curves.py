@@ -12,9 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
-from scipy.stats import binomtest
-from sklearn.metrics import det_curve, precision_recall_curve, roc_curve
 
 RELIABILITY_BINS: Final = 10
 Series = tuple[float, ...]
@@ -103,22 +100,30 @@ class TippettCurves:
 
 def roc(labels: ArrayLike, logits: ArrayLike) -> RocCurve:
     """The ROC curve, without points that lie on a line between their neighbours."""
+    from sklearn.metrics import roc_curve
+
     return RocCurve(*map(_series, roc_curve(*checked(labels, logits))))
 
 
 def precision_recall(labels: ArrayLike, logits: ArrayLike) -> PrecisionRecallCurve:
     """The precision-recall curve."""
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, thresholds = precision_recall_curve(*checked(labels, logits), drop_intermediate=True)
     return PrecisionRecallCurve(_series(recall), _series(precision), (*_series(thresholds), math.inf))
 
 
 def det(labels: ArrayLike, logits: ArrayLike) -> DetCurve:
     """The DET curve."""
+    from sklearn.metrics import det_curve
+
     return DetCurve(*map(_series, det_curve(*checked(labels, logits), drop_intermediate=True)))
 
 
 def reliability(labels: ArrayLike, logits: ArrayLike, *, bins: int = RELIABILITY_BINS) -> Reliability:
     """Bins between quantiles of the scores; equal scores share a bin, so there may be fewer than `bins`."""
+    from scipy.stats import binomtest
+
     score, hits, rows = _binned(*checked(labels, logits), bins)
     found = []
     for mean, hit, size in zip(score.tolist(), hits.tolist(), rows.tolist(), strict=True):
@@ -138,6 +143,8 @@ def _binned(
     fake: NDArray[np.bool_], logit: NDArray[np.float64], bins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Of each bin the mean score, the fakes and the rows."""
+    from scipy.special import expit
+
     highest = np.unique(np.quantile(logit, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))  # of each bin
     _, place, rows = np.unique(np.searchsorted(highest, logit, side="left"), return_inverse=True, return_counts=True)
     hits = np.bincount(place, weights=fake, minlength=len(rows)).astype(np.int64)

@@ -12,8 +12,6 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
-from matplotlib.ft2font import FT2Font
-
 from detector.evidence.text import hidden_at, spelled
 
 FONTS_DIR = Path(__file__).resolve().parents[2] / "assets" / "fonts"
@@ -42,6 +40,8 @@ _MOST_MARKS = 3
 
 @cache
 def _coverage() -> tuple[frozenset[int], ...]:
+    from matplotlib.ft2font import FT2Font
+
     return tuple(frozenset(FT2Font(str(FONTS_DIR / name)).get_charmap()) for name in _FONT_FILES)
 
 

@@ -10,7 +10,7 @@ from detector.cases import CaseStore, Exhibit, ExportRequest, JobRequest
 from detector.cases.refiling import receivers
 from detector.cases.verify_case import verify as verify_archive
 from detector.errors import StoreError
-from detector.report import collect
+from detector.report.collect import collect
 from detector.report.exchange import require_shown
 from tests.cases.records import make_analysis, make_evidence
 

@@ -13,10 +13,10 @@ import pikepdf
 import pytest
 
 from detector.analysis import analysis_from_dict
-from detector.report import typeset
 from detector.report.attachments import FRAMES_NAME, LOG_NAME, RECORD_NAME, attachments_of, frame_scores
 from detector.report.language import LANGUAGES, words_of
 from detector.report.record import CaseRecord, ExhibitEntry
+from detector.report.typeset import typeset
 from tests.report.conftest import (
     make_analysis,
     make_entry,

@@ -24,9 +24,11 @@ from detector.evidence import Evidence, Frame, examine, frame_at, frame_times, i
 from detector.explain import Heatmap, HeatTest, hide_test
 from detector.faces.types import FaceTrack, TrackedFace
 from detector.registry import FrameModel
-from detector.report import collect, issue_report, render_case_pdf, typeset
+from detector.report.collect import collect
+from detector.report.issue import issue_report, record_for
 from detector.report.payload import build_payload
 from detector.report.strongest import strongest_frames
+from detector.report.typeset import typeset
 from detector.settings import AnalysisSettings
 from tests.report.conftest import FACE, TOOL, make_card, make_evidence, make_scores, make_track
 
@@ -65,7 +67,7 @@ class World:
     model: FakeModel
 
     def pdf(self) -> bytes:
-        return render_case_pdf(self.store, self.case_id, explainer=self.explainer, models=[self.model])  # type: ignore
+        return typeset(record_for(self.store, self.case_id, explainer=self.explainer, models=[self.model]))  # type: ignore
 
     def text(self) -> str:
         return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(self.pdf())).pages).split())
@@ -278,7 +280,7 @@ def test_a_choice_of_no_exhibit_or_of_a_strange_one_is_refused(world: World) -> 
 
 def test_an_unknown_case_is_an_error(world: World) -> None:
     with pytest.raises(StoreError):
-        render_case_pdf(world.store, "c404")
+        record_for(world.store, "c404")
 
 
 def test_an_empty_case(tmp_path: Path) -> None:

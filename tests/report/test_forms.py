@@ -14,10 +14,10 @@ from pypdf import PdfReader
 from detector.analysis.types import Analysis, Reason
 from detector.cases.statements import GroundTruth, Opinion, Role, Signature, SignOff
 from detector.measurement.results import Measurement, Results
-from detector.report import typeset
 from detector.report.language import LANGUAGES, words_of
 from detector.report.record import CaseRecord, ExhibitEntry
 from detector.report.timeline import thinned
+from detector.report.typeset import typeset
 from detector.settings import AnalysisSettings
 from tests.report.conftest import (
     START,

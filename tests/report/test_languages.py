@@ -12,12 +12,12 @@ import pytest
 from detector.analysis import Reason
 from detector.analysis.types import AnalysisIdentity, ModelIdentity
 from detector.errors import SettingsError
-from detector.report import typeset
 from detector.report.html import case_html
 from detector.report.language import END_MARK, LANGUAGES, LTR_MARK, RTL_MARK, isolated, unmarked, words_of
 from detector.report.printable import printable
 from detector.report.record import ExhibitEntry
 from detector.report.sentences import names_in, recorded, runtime_text, told
+from detector.report.typeset import typeset
 from tests.report.conftest import (
     make_analysis,
     make_entry,

@@ -8,12 +8,12 @@ import pytest
 
 from detector.evidence.forensics.types import ContainerFacts, FileForensics, Observation, Provenance, Validation
 from detector.explain import HeatTest
-from detector.report import typeset
 from detector.report.language import unmarked, words_of
 from detector.report.over_time import over_time_svg
 from detector.report.record import CaseRecord, ExhibitEntry
 from detector.report.strongest import strongest_frames
 from detector.report.timeline import drawn_models
+from detector.report.typeset import typeset
 from tests.report.conftest import make_entry, make_every_kind, make_evidence, make_exhibit, make_record
 from tests.report.test_typeset import squeezed, text_of
 

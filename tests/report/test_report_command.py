@@ -14,7 +14,11 @@ from detector.cases import CaseStore
 from detector.cases.export_forms import REPORT_FORMS
 from detector.cli import main
 from detector.evidence import examine, ingest
-from detector.report import FORMS, LANGUAGES, check_report, collect, issue_report
+from detector.report.check import check_report
+from detector.report.collect import collect
+from detector.report.issue import issue_report
+from detector.report.language import LANGUAGES
+from detector.report.typeset import FORMS
 from pages.parts.cases import exports
 from tests.report.certificates import PASSPHRASE, make_chain
 from tests.report.test_collect import analysed, clip, remove_file

@@ -17,8 +17,8 @@ import pytest
 from detector.analysis import tables
 from detector.analysis.types import Analysis
 from detector.cases import CaseStore
-from detector.report import collect
 from detector.report.attachments import frame_scores
+from detector.report.collect import collect
 from detector.report.exchange import case_form
 from pages.parts.examine import frame_table
 from pages.parts.shared.readings import Readings

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 from detector.cases.codec import digest
 from detector.cases.time_authority import read_roots, time_stamper
 from detector.errors import SettingsError
-from detector.report import check_report, typeset
 from detector.report.attachments import FRAMES_NAME, LOG_NAME, RECORD_NAME
-from detector.report.check import ReportCheck, read_attachments
+from detector.report.check import ReportCheck, check_report, read_attachments
 from detector.report.record import CaseRecord
 from detector.report.signing import check_signatures, load_signer, sign_pdf
+from detector.report.typeset import typeset
 from tests.report.certificates import PASSPHRASE, Chain, make_chain
 from tests.report.conftest import make_full_record
 

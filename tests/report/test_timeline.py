@@ -7,8 +7,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from detector.analysis.types import Analysis
-from detector.report import timeline_svg
-from detector.report.timeline import share_lanes
+from detector.report.timeline import share_lanes, timeline_svg
 from tests.report.conftest import make_analysis, make_card, make_evidence, make_scores, make_track, make_unscored
 
 

@@ -17,9 +17,8 @@ from PIL import Image
 from pypdf import PdfReader
 
 from detector.analysis.types import Conclusion, Reason
-from detector.report import typeset
 from detector.report.record import CaseRecord, ExhibitEntry
-from detector.report.typeset import page_pictures
+from detector.report.typeset import page_pictures, typeset
 from tests.report.conftest import (
     START,
     make_analysis,

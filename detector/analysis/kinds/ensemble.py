@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from detector.analysis.cue_meaning import CUE_MEANINGS
 from detector.analysis.kinds.diagram import SCORE, Block, Diagram
 from detector.analysis.kinds.kind import Kind, TrackContext, register
 from detector.analysis.results import NO_FACE
@@ -81,8 +82,6 @@ class EnsembleKind(Kind):
 
     @override
     def diagram(self, card: ModelCard, shares: Sequence[float] = ()) -> Diagram:
-        from detector.analysis.cue_meaning import CUE_MEANINGS  # imports the networks
-
         members = card.inputs.get("members", [])
         blocks = []
         for index, member in enumerate(members):

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.analysis.cue_meaning import CUE_MEANINGS
+from detector.analysis.cue_meaning import channel_meanings
 from detector.analysis.types import Cue, sigmoid
 from detector.measurement.metrics import auc_interval, rank_auc, share_interval
 from detector.training.analyses.clips import CueOnClip, ExaminedClip
@@ -136,7 +136,7 @@ def cue_figures(cue: Cue, clips: Sequence[LabelledClip]) -> CueFigures:
         scored=len(scored),
         measurements=contrasts(MEASURES[cue], clips, lambda clip: clip.on(cue).measures),
         channels=contrasts(
-            {name: Meaning(text) for name, text in CUE_MEANINGS[cue].channels.items()},
+            {name: Meaning(text) for name, text in channel_meanings(cue).items()},
             clips,
             lambda clip: clip.on(cue).channels,
         ),

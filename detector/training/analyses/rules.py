@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
@@ -25,7 +25,9 @@ from detector.training.analyses.documents import (
     Recommendation,
     Recommendations,
 )
-from detector.training.analyses.figures import CueFigures
+
+if TYPE_CHECKING:
+    from detector.training.analyses.figures import CueFigures
 
 RULES: Final = Path(__file__).resolve().parents[3] / "assets" / "analyses" / "rules.yaml"
 HIGH_BELOW, MEDIUM_BELOW, BIAS_POINTS = 0.6, 0.7, 30.0

@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from detector.measurement import curves
 from pages.parts.shared.wording import REFERENCE, ink
@@ -108,6 +107,8 @@ def precision_recall(fake: Truth, logits: Floats) -> go.Figure:
 
 def det(fake: Truth, logits: Floats) -> go.Figure:
     """Misses against false alarms on normal-quantile axes."""
+    from scipy.stats import norm
+
     found = curves.det(fake, logits)
     inside = [
         (x, y)

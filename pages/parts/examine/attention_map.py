@@ -3,19 +3,23 @@ the score rests on those that weighed most."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from detector.analysis.types import ModelResult
 from detector.errors import FramewitnessError
-from detector.explain import FrameTest, TrackAttentionMaps
 from detector.report.wording import count
 from pages.parts.examine import heat_images
 from pages.parts.examine.heat_images import Tile
 from pages.parts.shared import markup, services
 from pages.parts.shared.readings import FaceKey, Readings
 from pages.parts.shared.wording import clock
+
+if TYPE_CHECKING:
+    from detector.explain import FrameTest, TrackAttentionMaps
 
 _SCALE_SHARE = 0.95  # of all cells, those within the colour scale
 

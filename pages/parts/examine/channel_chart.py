@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from detector.analysis.cue_meaning import CUE_MEANINGS
+from detector.analysis.cue_meaning import channel_meanings
 from detector.analysis.types import Cue, CueResult
 from detector.measurement.wording import words
-from detector.models.specialists import SPECIALISTS
 from pages.parts.examine import timeline
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import clock
@@ -24,6 +23,8 @@ _BOUNDS = re.compile(r"(-?\d+)\.\.(\d+)")
 def modules_of(result: CueResult) -> dict[str, tuple[str, ...]]:
     """The specialist's modules with those of their channels that the analysis recorded; a channel that no module
     claims stands under "other channels"."""
+    from detector.models.specialists import SPECIALISTS  # the networks, which import torch
+
     claimed: dict[str, tuple[str, ...]] = {}
     for module, kind in SPECIALISTS.get(result.cue, {}).items():
         names = tuple(name for name in kind.channels() if name in result.channels)
@@ -69,7 +70,7 @@ def choose(cue: Cue, names: Sequence[str]) -> list[str]:
 
 def meaning(cue: Cue, name: str) -> str:
     """The meaning of the channel, with its unit; nothing where it is not known."""
-    return CUE_MEANINGS[cue].channels.get(name, "")
+    return channel_meanings(cue).get(name, "")
 
 
 def bounds(cue: Cue, name: str) -> tuple[float, float] | None:

@@ -8,6 +8,7 @@ Cividis, because it reads the same in grey and with colour-vision deficiency.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -17,11 +18,14 @@ from detector.analysis.kinds import heatmap_models
 from detector.analysis.types import Analysis, ModelResult
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
-from detector.explain import CAM_METHOD, Heatmap, HeatTest, heat_layer, overlay
+from detector.explain import CAM_METHOD, Heatmap, heat_layer, overlay
 from detector.faces.types import CropSpec
 from pages.parts.examine import frame_images
 from pages.parts.shared import markup, services
 from pages.parts.shared.readings import Readings
+
+if TYPE_CHECKING:
+    from detector.explain import HeatTest
 
 CAM, BLEND = CAM_METHOD, "Blend map"
 _BLEND_LAYER = "blend map"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from detector.analysis.kinds import kind_of
 from detector.analysis.types import ModelResult, sigmoid
 from detector.errors import FramewitnessError
 from detector.evidence import Frame
-from detector.explain.uncertainty import Spread, Uncertainty
 from pages.parts.shared import markup, services
 from pages.parts.shared.markup import escaped
 from pages.parts.shared.readings import Readings
 from pages.parts.shared.wording import model_colour, score_text
+
+if TYPE_CHECKING:
+    from detector.explain.uncertainty import Spread, Uncertainty
 
 
 def show(readings: Readings, frame: Frame, track_id: int) -> None:

@@ -17,12 +17,10 @@ from detector.errors import FramewitnessError
 from detector.measurement.results import DataPath, Measurement, Results
 from detector.measurement.wording import figure_text, main_rows, number_text, place, value_text, words
 from detector.registry import (
-    EnsembleModel,
     ModelCard,
     Standing,
     Thresholds,
     available_models,
-    expect,
     standing,
     weights_dir,
 )
@@ -276,6 +274,8 @@ def _shares(card: ModelCard) -> tuple[float, ...]:
     if not members:
         return ()
     import numpy as np
+
+    from detector.registry import EnsembleModel, expect
 
     try:
         model = services.model(card.model_id, card.weights_sha256)
