@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -51,12 +51,27 @@ def available_models() -> tuple[ModelCard, ...]:
     is not named for its model: it could stand in for another."""
     cards = []
     for path in sorted(weights_dir().glob("*.card.json")):
-        cards.append(card := ModelCard.read(path))
+        cards.append(card := _card(path))
         if path.name != f"{card.model_id}.card.json":
             raise ModelError(
                 f"The model card {path.name} is of {card.model_id}; name it {card.model_id}.card.json or remove it."
             )
     return tuple(cards)
+
+
+def _card(path: Path) -> ModelCard:
+    """The card in a file, which is read again whenever its size or modification time changes: cards hold thousands of
+    figures, and are asked for many times while models are loaded."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ModelCard.read(path)  # which says what is wrong
+    return _card_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _card_of(path: Path, size: int, modified_ns: int) -> ModelCard:
+    return ModelCard.read(path)
 
 
 def default_model_ids() -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The deletion test: a map that marks what moves the model passes, one that marks something else does not."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ CROP = RNG.integers(0, 60, (80, 80, 3)).astype(np.uint8)
 CROP[:32, :32] += 150
 
 
+@dataclass
 class Brightest:
     """A model whose score is how far its brightest cells stand out of a layer of 10 x 10."""
 
-    def __init__(self) -> None:
-        self.cam_layer = nn.AvgPool2d(8)
-        self.batches: list[int] = []
+    cam_layer: nn.Module = field(default_factory=lambda: nn.AvgPool2d(8))
+    batches: list[int] = field(default_factory=list)
+    compiled: None = None
 
     def score(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.batches.append(len(crops))
