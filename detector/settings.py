@@ -16,9 +16,9 @@ from detector.errors import SettingsError
 
 HOME_VARIABLE = "FRAMEWITNESS_HOME"
 RUNTIME_VARIABLE = "FRAMEWITNESS_RUNTIME"
-RUNTIMES: Final = ("auto", "torch", "onnxruntime", "openvino")
-"""What may be asked to compute the networks; `auto` is ONNX Runtime on a CPU where it is installed, and torch
-elsewhere."""
+RUNTIMES: Final = ("auto", "torch", "half", "onnxruntime", "openvino")
+"""What may be asked to compute the networks; `auto` is ONNX Runtime on a CPU where it is installed, else
+torch; on a card `half`, torch at half precision for each network that says the same so."""
 LATER: Final = frozenset({"test_time_augmentation", "dropout_passes", "sensitivity"})
 """Settings that came after the first records, all of which are off by default."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from detector.registry import LoadedModel
 
 SPEED_S = 20
+_USUAL = "torch,onnxruntime,openvino", "torch,half"  # runtimes of a CPU, of a card
 LENGTHS = "1, 10 and 60 minutes"
 
 
@@ -48,7 +49,7 @@ def add_commands(commands: Any) -> None:
     what.add_argument(
         "--compare",
         metavar="RUNTIMES",
-        help="the same analysis on runtimes separated by commas (torch, onnxruntime, openvino), alternating",
+        help="the same analysis on runtimes in turn, separated by commas (torch, onnxruntime, openvino, half)",
     )
     what.add_argument(
         "--baseline",
@@ -69,12 +70,12 @@ def add_commands(commands: Any) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from detector.benchmark.compare import KNOWN, check_runtimes
+    from detector.benchmark.compare import check_runtimes
     from detector.benchmark.report import describe
 
     if args.all:
         args.stages = args.baseline = args.long = args.pages = True
-        args.compare, args.concurrency = args.compare or ",".join(KNOWN), args.concurrency or 2
+        args.compare, args.concurrency = args.compare or _USUAL[args.device == "cuda"], args.concurrency or 2
     args.stages |= not (args.compare or args.baseline or args.concurrency or args.long or args.pages)
     if args.rounds < 1 or (args.concurrency is not None and args.concurrency < 1):
         raise SettingsError("--rounds and --concurrency take whole numbers from 1 on.")

@@ -18,7 +18,7 @@ from detector.registry.card import ModelCard
 from detector.registry.catalogue import file_sha256, find_calibration, find_card, weights_dir
 from detector.registry.loaded import FrameModel, LoadedModel, loaded_class
 from detector.registry.optimise import folded, keep_freed_memory, limit_blas_threads
-from detector.runtime import TORCH, chosen_runtime, compiled, torch_runtime
+from detector.runtime import HALF, TORCH, at_half_precision, chosen_runtime, compiled, torch_runtime
 
 
 def verify_model(model_id: str) -> None:
@@ -105,6 +105,9 @@ def _compiled(model: LoadedModel, runtime: str) -> LoadedModel:
     reading = None if runtime == TORCH else model.reading()
     if reading is None:
         return model
+    if runtime == HALF:
+        half, used = at_half_precision(reading.to(model.device).eval(), card.model_id)
+        return replace(model, compiled=half, runtime=used)
     made_of = {
         "model_id": card.model_id,
         "weights_sha256": card.weights_sha256,

@@ -19,7 +19,7 @@ from detector.models.frame_pair import FramePairNet
 from detector.models.readings import FrameReading, PairReading, PatchReading, Reading, SpecialistsReading
 from detector.models.thinned import has_dropout, thinned
 from detector.registry.card import ModelCard
-from detector.runtime import CompiledNetwork, Runtime, torch_runtime
+from detector.runtime import CompiledNetwork, HalfNetwork, Runtime, torch_runtime
 
 PATCHES_AT_ONCE: Final = 32
 PAIRS_AT_ONCE: Final = 64
@@ -79,7 +79,7 @@ class LoadedModel:
     trunk: FrameModel | None = None
     calibration: Calibration | None = None
     runtime: Runtime = field(default_factory=torch_runtime)
-    compiled: CompiledNetwork | None = field(default=None, repr=False, compare=False)
+    compiled: CompiledNetwork | HalfNetwork | None = field(default=None, repr=False, compare=False)
 
     @property
     def kind(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,30 +11,38 @@ import torch
 from numpy.typing import NDArray
 
 from detector.models.readings import LOGITS, Reading
-from detector.runtime.compiled import CompiledNetwork
 
 LOGIT_TOLERANCE: Final = 1e-4
 """By how much a logit may differ from torch's."""
-_OTHER_TOLERANCE: Final = 1e-3  # of any other output, as a share of its largest magnitude
+Network = Callable[[NDArray[np.uint8], Sequence[str]], Mapping[str, NDArray[np.float32]]]
 
 
-def difference(network: CompiledNetwork, reading: Reading) -> tuple[float, str | None]:
-    """The largest difference of a logit from torch's on the fixed inputs, and why the network must not be used; None
-    where it agrees: logits within `LOGIT_TOLERANCE`, all else within a thousandth of its largest value.
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """By how much a `logit` may differ, and any `other` output as a share of its largest magnitude or of 1."""
+
+    logit: float = LOGIT_TOLERANCE
+    other: float = 1e-3
+
+
+def difference(network: Network, reading: Reading, within: Tolerance | None = None) -> tuple[float, str | None]:
+    """The largest difference of a logit from torch's in float32, on the device of `reading`, for the fixed inputs; and
+    why the network must not be used, None where it agrees `within` the tolerance.
 
     Raises ValueError for answers of another shape, or that are not finite.
     """
-    furthest = 0.0
+    furthest, within = 0.0, within or Tolerance()
+    device = next(reading.parameters()).device
     for pictures in fixed_inputs(reading.picture_shape):
         found = network(pictures, reading.names)
         with torch.inference_mode():
-            expected = reading(torch.from_numpy(pictures))
+            expected = reading(torch.from_numpy(pictures).to(device))
         for name, value in zip(reading.names, expected, strict=True):
-            want, got = value.numpy(), found[name]
+            want, got = value.cpu().numpy(), found[name]
             if want.shape != got.shape or not np.isfinite(got).all():
                 raise ValueError(f"{name} of shape {got.shape}, expected finite ones of shape {want.shape}")
             apart, logit = float(np.abs(want - got).max(initial=0.0)), name.split("/")[-1] == LOGITS
-            allowed = LOGIT_TOLERANCE if logit else _OTHER_TOLERANCE * max(1.0, float(np.abs(want).max(initial=0.0)))
+            allowed = within.logit if logit else within.other * max(1.0, float(np.abs(want).max(initial=0.0)))
             if logit:
                 furthest = max(furthest, apart)
             if apart > allowed:

@@ -10,7 +10,7 @@ from importlib import metadata
 from detector.errors import SettingsError
 from detector.settings import RUNTIME_VARIABLE, RUNTIMES
 
-TORCH, ONNXRUNTIME, OPENVINO = "torch", "onnxruntime", "openvino"
+TORCH, HALF, ONNXRUNTIME, OPENVINO = "torch", "half", "onnxruntime", "openvino"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Runtime:
 def version_of(name: str) -> str | None:
     """The version of a runtime, None where it is not installed."""
     try:
-        return metadata.version(name)
+        return metadata.version(TORCH if name == HALF else name)
     except metadata.PackageNotFoundError:
         return None
 
@@ -50,7 +50,8 @@ def torch_runtime(asked: str = TORCH, reason: str | None = None) -> Runtime:
 
 def chosen_runtime(asked: str | None, device_type: str) -> str:
     """The runtime for networks on a device, of `RUNTIMES` but `auto`: `asked`, by default what the environment's
-    FRAMEWITNESS_RUNTIME asks for, by default `auto`. Torch alone runs on other devices than a CPU.
+    FRAMEWITNESS_RUNTIME asks for, by default `auto`. Torch alone runs on other devices than a CPU:
+    at half precision where nothing else is asked for by name; on a CPU it never does.
 
     Raises SettingsError for a runtime that there is not, and for one asked for by its name that is not installed.
     """
@@ -60,7 +61,9 @@ def chosen_runtime(asked: str | None, device_type: str) -> str:
         raise SettingsError(f"{where}: expected one of {', '.join(RUNTIMES)}, found {name!r}.")
     if name not in ("auto", TORCH) and version_of(name) is None:
         raise SettingsError(f"The runtime {name!r} is not installed. Install it, or set {RUNTIME_VARIABLE}=torch.")
-    if name == TORCH or device_type != "cpu":
+    if device_type != "cpu":
+        return HALF if name in ("auto", HALF) else TORCH
+    if name in (TORCH, HALF):
         return TORCH
     if name == "auto":
         return ONNXRUNTIME if version_of(ONNXRUNTIME) else TORCH

@@ -218,8 +218,10 @@ def test_the_runtime_is_asked_for_by_name_or_by_the_environment(monkeypatch: pyt
     assert chosen_runtime(None, "cpu") == "torch"
     assert chosen_runtime("onnxruntime", "cpu") == "onnxruntime"
     assert chosen_runtime("auto", "cpu") == "onnxruntime"
-    assert chosen_runtime("auto", "cuda") == "torch"
-    with pytest.raises(SettingsError, match="auto, torch, onnxruntime"):
+    assert chosen_runtime("auto", "cuda") == chosen_runtime("half", "cuda") == "half"
+    assert chosen_runtime(None, "cuda") == chosen_runtime("onnxruntime", "cuda") == "torch"
+    assert chosen_runtime("half", "cpu") == "torch"
+    with pytest.raises(SettingsError, match="auto, torch, half, onnxruntime"):
         chosen_runtime("tensorrt", "cpu")
     monkeypatch.setenv("FRAMEWITNESS_RUNTIME", "onnx")
     with pytest.raises(SettingsError, match="FRAMEWITNESS_RUNTIME"):
