@@ -97,7 +97,7 @@ def heatmap_model(analysis: Analysis) -> LoadedModel:
     highest = next(iter(heatmap_models(analysis.models)), None)
     if highest is None or highest.logit is None:
         raise ModelError("No frame model scored this file, so there is no heatmap to draw.")
-    model = load_model(highest.model_id)
+    model = load_model(highest.model_id, runtime="torch")  # heatmaps need gradients
     if model.card.weights_sha256 != highest.weights_sha256:
         raise WeightsRefusedError(
             f"The installed weights of {highest.model_id} ({model.card.weights_sha256[:12]}…) are not those that "

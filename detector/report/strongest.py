@@ -221,7 +221,7 @@ class Illustrator:
 
         if model_id not in self._models:
             try:
-                self._models[model_id] = load_model(model_id)
+                self._models[model_id] = load_model(model_id, runtime="torch")  # heatmaps need gradients
             except ModelError as error:
                 self._models[model_id] = error  # one attempt a report: reading weights is slow
         model = self._models[model_id]

@@ -117,7 +117,7 @@ def model(model_id: str, weights_sha256: str) -> LoadedModel:
     from detector.errors import WeightsRefusedError
     from detector.registry import load_model
 
-    loaded = load_model(model_id)
+    loaded = load_model(model_id, runtime="torch")  # heatmaps need gradients, and a page waits for no conversion
     if loaded.card.weights_sha256 != weights_sha256:
         raise WeightsRefusedError(
             f"This analysis was made with weights {weights_sha256[:12]}… of {model_id}; the weights now installed are "
