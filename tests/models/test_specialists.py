@@ -1,6 +1,7 @@
 """The specialists' network: what its named channels measure, in their units, and that cues rest on them alone."""
 
 import itertools
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from detector.models import build_network
 from detector.models.specialists import CHANNELS, SPECIALISTS, SpecialistsNet, evidence_channels
-from detector.models.specialists.signals import smoothed
+from detector.models.specialists.signals import signals_of, smoothed
 
 SIZE = 192
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,41 @@ def test_a_mirrored_network_says_the_same_of_a_picture_and_its_mirror_image() ->
         torch.testing.assert_close(plain[cue].map_logit, turned[cue].map_logit.flip(-1))
         assert torch.equal(plain[cue].channels, alone[cue].channels)
         assert not torch.allclose(plain[cue].logit, alone[cue].logit)
+
+
+MODULES = {name: module for modules in SPECIALISTS.values() for name, module in modules.items()}
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Tensor:
+    """(1, 3, 96, 96) in 0..1."""
+    pixels = cv2.resize(data.astronaut()[40:264, 110:334], (96, 96), interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_measurements_stay_what_the_shipped_weights_were_fitted_to(name: str, portrait: Tensor) -> None:
+    # Computed in double precision by the formulas written out, as they were when the weights were fitted.
+    with np.load(FIXTURES / "specialist-channels.npz") as kept:
+        expected = torch.from_numpy(kept[name])
+    measured = MODULES[name](8).measure(signals_of(portrait))[0]
+    torch.testing.assert_close(measured, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_mirror_image_measures_as_if_it_had_been_measured_itself(name: str, portrait: Tensor) -> None:
+    module, signals = MODULES[name](8), signals_of(portrait)
+    turned = module.measure_mirrored(signals, module.measure(signals))
+    torch.testing.assert_close(turned, module.measure(signals_of(portrait.flip(-1))), atol=1e-4, rtol=1e-4)
+
+
+def test_spread_of_light_is_exact_in_a_flat_bright_place() -> None:
+    bright = signals_of(torch.full((1, 3, 64, 64), 1.0))
+    assert bright.variance.max() < 1e-6
+    dark = list(MODULES["dark_channel"].MEASURED).index("dark_contrast")
+    expected = np.log(0.5) - np.log(255 + 2)  # the floor of the standard deviation is half a grey level
+    contrast = MODULES["dark_channel"](8).measure(bright)[0, dark]
+    np.testing.assert_allclose(contrast.numpy(), expected, atol=1e-5)
 
 
 def test_every_parameter_that_is_shipped_takes_part() -> None:
@@ -191,7 +228,7 @@ def test_a_cue_rests_on_its_named_channels_alone(network: SpecialistsNet, monkey
     parts = dict(zip(kinds, fixed["RR"].split([len(kind.channels()) for kind in kinds.values()], dim=1), strict=True))
     before = network.forward_all(crops)["RR"].logit
     for name, part in parts.items():
-        monkeypatch.setattr(head.witnesses[name], "forward", lambda signals, shared, part=part: part)
+        monkeypatch.setattr(head.witnesses[name], "forward", lambda *_, part=part, **__: part)
     after = network.forward_all(torch.rand(2, 3, 64, 64) * 2 - 1)["RR"].logit  # other pictures, the same channels
     torch.testing.assert_close(after, before)
 

@@ -10,22 +10,20 @@ from torch.nn import functional
 
 from detector.models.specialists.cue_module import CueModule
 from detector.models.specialists.signals import (
+    LIGHT_FLOOR,
     Signals,
     against_surroundings,
     cells,
     log_level,
-    sigma,
     smoothed,
     step_from_neighbours,
     surroundings,
 )
 
-_FLOOR = 2.0  # grey levels: below this, logarithms of light say nothing
-
 
 def _shading(signals: Signals) -> Tensor:
     """Logarithm of light smoothed over 40 px: shading without texture, (B, 1, h, w)."""
-    return smoothed(log_level(cells(signals.luma), _FLOOR), 5)
+    return smoothed(signals.log_light, 5)
 
 
 def _slopes(shading: Tensor) -> tuple[Tensor, Tensor]:
@@ -35,12 +33,6 @@ def _slopes(shading: Tensor) -> tuple[Tensor, Tensor]:
     across = (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) * (width / 2)
     down = (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) * (height / 2)
     return across, down
-
-
-def _colour(signals: Signals) -> tuple[Tensor, Tensor]:
-    """Warmth log(R/B) and tint log(G^2/RB) of light smoothed over 24 px, each (B, 1, h, w)."""
-    red, green, blue = smoothed(log_level(cells(signals.rgb * 255), _FLOOR), 3).split(1, dim=1)
-    return red - blue, 2 * green - red - blue
 
 
 class BackgroundTexture(CueModule):
@@ -59,18 +51,16 @@ class BackgroundTexture(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 7 channels of `MEASURED`, in their order: (B, 7, H / 8, W / 8)."""
-        mean, mean_square = cells(signals.luma), cells(signals.luma.square())
-        contrast = torch.sqrt((mean_square - mean.square()).clamp(min=0) + 1e-4)
-        steep = cells(signals.steepness)
-        xx, yy = cells(signals.slope_x.square()), cells(signals.slope_y.square())
-        xx, yy, xy = (smoothed(plane, 3) for plane in (xx, yy, cells(signals.slope_x * signals.slope_y)))
+        contrast = torch.sqrt(signals.variance + 1e-4)
+        products = (signals.slope_x.square(), signals.slope_y.square(), signals.slope_x * signals.slope_y)
+        xx, yy, xy = (smoothed(cells(plane), 3) for plane in products)
         coherence = torch.sqrt((xx - yy).square() + 4 * xy.square() + 1e-8) / (xx + yy + 1.0)
-        focus = log_level(sigma(signals.residual), 0.3) - log_level(steep, 0.5)
-        spill = step_from_neighbours(cells(signals.chroma), 7).square().sum(1, keepdim=True)
+        focus = log_level(signals.noise, 0.3) - log_level(signals.steep, 0.5)
+        spill = step_from_neighbours(signals.chroma_cells, 7).square().sum(1, keepdim=True)
         return torch.cat(
             [
-                contrast, steep, coherence, focus, step_from_neighbours(focus),
-                step_from_neighbours(mean, 7), torch.sqrt(spill + 1e-4),
+                contrast, signals.steep, coherence, focus, step_from_neighbours(focus),
+                step_from_neighbours(signals.light, 7), torch.sqrt(spill + 1e-4),
             ],
             dim=1,
         )  # fmt: skip
@@ -95,7 +85,7 @@ class LightingDetector(CueModule):
         shading = _shading(signals)
         across, down = _slopes(shading)
         mismatch = torch.sqrt(against_surroundings(across).square() + against_surroundings(down).square() + 1e-6)
-        bright = torch.sigmoid((signals.rgb.amin(1, keepdim=True) - 0.94) * 100)
+        bright = torch.sigmoid((signals.darkest_colour - 0.94) * 100)
         return torch.cat(
             [
                 shading, across, down, mismatch, shading - shading.flip(-1), cells(bright),
@@ -103,6 +93,10 @@ class LightingDetector(CueModule):
             ],
             dim=1,
         )  # fmt: skip
+
+    def measure_mirrored(self, signals: Signals, measured: Tensor) -> Tensor:
+        """As of any module, but a slope to the right becomes one to the left."""
+        return torch.cat([measured[:, :1], -measured[:, 1:2], measured[:, 2:]], dim=1).flip(-1)
 
 
 class ShadowChecker(CueModule):
@@ -121,17 +115,17 @@ class ShadowChecker(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 7 channels of `MEASURED`, in their order: (B, 7, H / 8, W / 8)."""
-        light = log_level(cells(signals.luma), _FLOOR)
-        shading = smoothed(light, 3)
+        shading = smoothed(signals.log_light, 3)
         across, down = _slopes(shading)
         edge = torch.sqrt(across.square() + down.square() + 1e-6)
-        warmth, _ = _colour(signals)
+        red, _, blue = signals.log_colours.split(1, dim=1)
+        warmth = red - blue
         warm_x, warm_y = _slopes(warmth)
         hue = torch.sqrt(warm_x.square() + warm_y.square() + 1e-6) / (edge + 0.5)
         depth = functional.relu(-step_from_neighbours(shading))
         cool = functional.relu(surroundings(warmth) - warmth) * torch.sigmoid((3.9 - shading) * 3)  # under 50 grey
         floor = -functional.max_pool2d(-signals.luma, 8)
-        noise = sigma(signals.residual) / torch.sqrt(cells(signals.luma) + _FLOOR)
+        noise = signals.noise / torch.sqrt(signals.light + LIGHT_FLOOR)
         tall = functional.pad(shading, (0, 0, 4, 4), mode="replicate")
         return torch.cat([depth, edge, hue, cool, floor, noise, tall[..., :-8, :] - tall[..., 8:, :]], dim=1)
 
@@ -152,9 +146,9 @@ class ColourTemperature(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 7 channels of `MEASURED`, in their order: (B, 7, H / 8, W / 8)."""
-        red, green, blue = smoothed(log_level(cells(signals.rgb * 255), _FLOOR), 3).split(1, dim=1)
+        red, green, blue = signals.log_colours.split(1, dim=1)
         warmth, tint = red - blue, 2 * green - red - blue
-        saturation = torch.sqrt(cells(signals.chroma).square().sum(1, keepdim=True) + 1e-4)
+        saturation = torch.sqrt(signals.chroma_cells.square().sum(1, keepdim=True) + 1e-4)
         return torch.cat(
             [
                 red - green, blue - green, warmth, tint, against_surroundings(warmth), against_surroundings(tint),

@@ -18,8 +18,10 @@ from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
     cells,
+    constant,
+    edge,
+    fourier,
     log_level,
-    sigma,
     smoothed,
     step_from_neighbours,
     surroundings,
@@ -30,28 +32,27 @@ _STEPS: Final = (6.0, 20.0)  # quantisation steps that are tried, fine and coars
 _ORDERS: Final = (0, 1, 3, 5)  # horizontal and vertical frequencies of the 8x8 transform that are looked at
 
 
-def _dct_filters(device: torch.device) -> tuple[Tensor, Tensor]:
-    """AC filters of the orthonormal 8x8 DCT-II at the orders in `_ORDERS`: (15, 1, 8, 8), and the diagonal u + v of
-    each (15,)."""
-    place, order = torch.arange(8, device=device) + 0.5, torch.tensor(_ORDERS, device=device)
-    basis = torch.cos(math.pi / 8 * order[:, None] * place[None]) / 2  # (frequency, place)
+def _dct_filters() -> Tensor:
+    """AC filters of the orthonormal 8x8 DCT-II at the orders in `_ORDERS`, (15, 1, 8, 8), by their diagonal u + v:
+    three of 1 and 2, six of 3 to 5, six of 6 to 10."""
+    place, order = torch.arange(8, dtype=torch.float64) + 0.5, torch.tensor(_ORDERS, dtype=torch.float64)
+    basis = torch.cos(math.pi / 8 * order[:, None] * place) / 2  # (frequency, place)
     basis[0] /= math.sqrt(2)
     filters = torch.einsum("uy,vx->uvyx", basis, basis).reshape(-1, 1, 8, 8)
-    return filters[1:], (order[:, None] + order[None]).reshape(-1)[1:]
+    diagonals = [u + v for u in _ORDERS for v in _ORDERS]
+    return filters[sorted(range(len(diagonals)), key=diagonals.__getitem__)[1:]]
 
 
-def transform(luma: Tensor) -> tuple[Tensor, Tensor]:
-    """8x8 DCT at sixteen shifts of the grid, 2 px apart: (B, 1, S, S) -> AC coefficients (B, 15, S/2, S/2), their
-    diagonals (15,)."""
-    filters, diagonal = _dct_filters(luma.device)
-    return functional.conv2d(functional.pad(luma, (3, 3, 3, 3), mode="replicate"), filters, stride=2), diagonal
+def _transform(signals: Signals) -> Tensor:
+    """8x8 DCT of luma at sixteen shifts of the grid, 2 px apart: AC coefficients as `_dct_filters`, (B, 15, S/2,
+    S/2)."""
+    filters = constant(_dct_filters, signals.luma.device)
+    return functional.conv2d(edge(signals.luma, 3), filters, stride=2)
 
 
-def _transform_of(signals: Signals) -> tuple[Tensor, Tensor]:
-    """`transform` of the crop's luma, computed once for all modules that ask."""
-    if "dct" not in signals.cache:
-        signals.cache["dct"] = transform(signals.luma)
-    return signals.cache["dct"]
+def _amounts(signals: Signals) -> Tensor:
+    """Magnitudes of `_transform`, grey levels."""
+    return signals.once(_transform).abs()
 
 
 def _mean_shift(values: Tensor) -> Tensor:
@@ -80,17 +81,21 @@ class DctAnalyzer(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 6 channels of `MEASURED`, in their order: (B, 6, H / 8, W / 8)."""
-        coefficients, diagonal = _transform_of(signals)
-        # Logarithms before means: one block border in sixteen shifts must not outweigh the rest.
-        logs = log_level(coefficients.abs(), 0.1)
-        low, mid, high = (
-            _mean_shift(logs[:, (diagonal >= first) & (diagonal <= last)].mean(1, keepdim=True))
-            for first, last in ((1, 2), (3, 5), (6, 10))
-        )
-        upper = coefficients[:, diagonal >= 3]
-        square, mean = _mean_shift(upper.square().mean(1, True)), _mean_shift(upper.abs().mean(1, True))
+        amounts = signals.once(_amounts)
+        raised = amounts + 0.1
+        # Logarithms before means: one block border in sixteen shifts must not outweigh the rest. One logarithm of a
+        # product of up to six magnitudes, each below 2,048, instead of one of each.
+        products = [part.prod(1, keepdim=True) for part in raised.split((3, 6, 6), dim=1)]
+        low, mid, high = _mean_shift(torch.log(torch.cat(products, dim=1))).split(1, dim=1)
+        low, mid, high = low / 3, mid / 6, high / 6
+        upper = amounts[:, 3:]
+        square, mean = _mean_shift(upper.square().mean(1, True)), _mean_shift(upper.mean(1, True))
         peaked = log_level(torch.sqrt(square + 1e-4), 0.1) - log_level(mean, 0.1)
         return torch.cat([low, mid, high, mid - high, against_surroundings(high), peaked], dim=1)
+
+
+def _rounding(values: Tensor) -> Tensor:
+    return values - torch.round(values)
 
 
 class QuantDetector(CueModule):
@@ -110,41 +115,46 @@ class QuantDetector(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 6 channels of `MEASURED`, in their order: (B, 6, H / 8, W / 8)."""
-        coefficients, _ = _transform_of(signals)
-        dead = torch.sigmoid((0.7 - coefficients.abs()) * 8).mean(1, keepdim=True)
+        amounts = signals.once(_amounts)
+        dead = torch.sigmoid((0.7 - amounts) * 8).mean(1, keepdim=True)
         highest = _highest_shift(dead)
-        ghosts = [
-            -_highest_shift(-(coefficients - torch.round(coefficients / q) * q).square().mean(1, True) * (12 / q**2))
-            for q in _STEPS
-        ]
-        chroma = sigma(signals.chroma_residual).mean(1, keepdim=True)
-        smooth = log_level(chroma, 0.1) - log_level(sigma(signals.residual), 0.1)
+        ghosts = [-_highest_shift(_rounding(amounts / step).square().mean(1, True) * -12) for step in _STEPS]
+        smooth = signals.log_chroma_noise - signals.log_noise
         gain = highest - _mean_shift(dead)
         return torch.cat([highest, against_surroundings(highest), gain, *ghosts, smooth], dim=1)
 
 
-def _edge_waves(signals: Signals, axis: int) -> tuple[Tensor, Tensor]:
-    """Periodic part of the steps that block borders leave along one axis (2 down, 3 across).
+def _border_steps(luma: Tensor) -> Tensor:
+    """The steps that block borders leave along the last axis: the second difference across each border between two
+    pixels, |-a + 3b - 3c + d| / 4 (as in no-reference blockiness measures, Wang et al., ICIP 2000), clipped so that
+    edges of the scene do not rule. (B, 1, S, S) -> (B, 1, S, S + 1), from the border before the first pixel on."""
+    wide = functional.pad(luma, (2, 2, 0, 0), mode="replicate")
+    middle = wide[..., 1:-2] - wide[..., 2:-1]
+    return ((3 * middle - wide[..., :-3] + wide[..., 3:]).abs() / 4).clamp(max=12.0)
 
-    The step is the second difference across a border, |-a + 3b - 3c + d| / 4 (as in no-reference blockiness measures,
-    Wang et al., ICIP 2000), clipped so that edges of the scene do not rule. Returns its Fourier coefficient at each of
-    the periods over 56 px windows relative to its mean: real and imaginary parts, each (B, P, h, w).
-    """
-    luma = signals.luma.transpose(2, 3) if axis == 2 else signals.luma
-    wide = functional.pad(luma, (1, 2, 0, 0), mode="replicate")
-    size = luma.shape[-1]
-    a, b, c, d = (wide[..., i : i + size] for i in range(4))
-    step = ((-a + 3 * b - 3 * c + d).abs() / 4).clamp(max=12.0)
-    place = torch.arange(size, device=luma.device, dtype=luma.dtype) + 0.5
-    parts = []
-    for wave in (torch.cos, torch.sin):
-        carriers = torch.stack([wave(2 * math.pi * place / period) for period in _BLOCK_PERIODS_PX])
-        parts.append(smoothed(cells(step * carriers[None, :, None]), 7))
-    mean = smoothed(cells(step), 7) + 0.2
-    real, imaginary = (part / mean for part in parts)
-    if axis == 2:
-        real, imaginary = real.transpose(2, 3), imaginary.transpose(2, 3)
-    return real, imaginary
+
+def _across(signals: Signals) -> Tensor:
+    return _border_steps(signals.luma)
+
+
+def _down(signals: Signals) -> tuple[Tensor, Tensor]:
+    """Waves of the borders between rows, which are the same in the mirror image."""
+    real, imaginary = _border_waves(_border_steps(signals.luma.transpose(2, 3))[..., 1:])
+    return real.transpose(2, 3), imaginary.transpose(2, 3)
+
+
+def _border_waves(steps: Tensor, *, mirrored: bool = False) -> tuple[Tensor, Tensor]:
+    """Fourier coefficients of border steps (B, 1, S, S) at each of the periods over 56 px windows relative to their
+    mean: real and imaginary parts, each (B, P, h, w). `mirrored` counts places from the right."""
+    first, step = (steps.shape[-1] - 0.5, -1.0) if mirrored else (0.5, 1.0)
+    count = len(_BLOCK_PERIODS_PX)
+    waves = fourier(steps, _BLOCK_PERIODS_PX, 7, first=first, step=step)
+    real, imaginary, mean = waves.split((count, count, 1), dim=1)
+    return real / (mean + 0.2), imaginary / (mean + 0.2)
+
+
+def _periods() -> Tensor:
+    return torch.tensor(_BLOCK_PERIODS_PX)[:, None, None]
 
 
 class BlockChecker(CueModule):
@@ -162,9 +172,18 @@ class BlockChecker(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 6 channels of `MEASURED`, in their order: (B, 6, H / 8, W / 8)."""
-        strengths, phases, waves = [], [], torch.zeros(())
-        for axis in (3, 2):
-            real, imaginary = _edge_waves(signals, axis)
+        border = cells(signals.steepness.clamp(max=12.0))
+        return torch.cat([self._grids(signals, signals.once(_across)[..., 1:]), border], dim=1)
+
+    def measure_mirrored(self, signals: Signals, measured: Tensor) -> Tensor:
+        """As of any module, but borders between columns belong to the pixel to their right, and phases are others."""
+        grids = self._grids(signals, signals.once(_across)[..., :-1], mirrored=True)
+        return torch.cat([grids, measured[:, 5:]], dim=1).flip(-1)
+
+    def _grids(self, signals: Signals, across: Tensor, *, mirrored: bool = False) -> Tensor:
+        """The first five channels, from the steps `across` and those down."""
+        strengths, phases, powers = [], [], []
+        for real, imaginary in (_border_waves(across, mirrored=mirrored), signals.once(_down)):
             strength = torch.sqrt(real.square() + imaginary.square() + 1e-8)
             far_real, far_imaginary = surroundings(real), surroundings(imaginary)
             far = torch.sqrt(far_real.square() + far_imaginary.square() + 1e-8)
@@ -172,12 +191,11 @@ class BlockChecker(CueModule):
             # Where the surroundings show no grid there is no phase to disagree with.
             phases.append(((1 - agreement) * torch.minimum(strength, far)).amax(1, keepdim=True))
             strengths.append(strength.amax(1, keepdim=True))
-            waves = waves + strength.square().square()
-        periods = torch.tensor(_BLOCK_PERIODS_PX, device=waves.device, dtype=waves.dtype).view(1, -1, 1, 1)
-        period = (waves * periods).sum(1, keepdim=True) / (waves.sum(1, keepdim=True) + 1e-8)
-        border = cells(signals.steepness.clamp(max=12.0))
+            powers.append(strength.square().square())
+        power = powers[0] + powers[1]
+        period = (power * constant(_periods, power.device)).sum(1, True) / (power.sum(1, True) + 1e-8)
         together = (strengths[0] + strengths[1]) / 2
-        return torch.cat([*strengths, period, phases[0] + phases[1], against_surroundings(together), border], dim=1)
+        return torch.cat([*strengths, period, phases[0] + phases[1], against_surroundings(together)], dim=1)
 
 
 class CompressionEstimator(CueModule):
@@ -195,9 +213,8 @@ class CompressionEstimator(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 6 channels of `MEASURED`, in their order: (B, 6, H / 8, W / 8)."""
-        detail = log_level(sigma(signals.residual), 0.1)
-        chroma = log_level(sigma(signals.chroma_residual).mean(1, keepdim=True), 0.1)
-        flat = cells(torch.sigmoid((0.3 - signals.residual.abs()) * 12))
+        detail, chroma = signals.log_noise, signals.log_chroma_noise
+        flat = cells(torch.sigmoid((0.3 - signals.magnitude) * 12))
         strongest = functional.max_pool2d(functional.max_pool2d(signals.steepness, 8), 3, stride=1, padding=1)
         ringing = detail - log_level(strongest, 1.0)
         return torch.cat(

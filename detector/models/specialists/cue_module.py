@@ -44,8 +44,17 @@ class CueModule(nn.Module):
     def measure(self, signals: Signals) -> Tensor:
         """The fixed channels, (B, len(MEASURED), S/8, S/8) float32."""
 
-    def forward(self, signals: Signals, shared: Tensor) -> Tensor:
-        """`shared` (B, width, S/8, S/8) features -> (B, C, S/8, S/8) float32 channels."""
+    def measure_mirrored(self, signals: Signals, measured: Tensor) -> Tensor:
+        """What `measure` would give of the crop's mirror image: what it `measured` of the crop, turned. A module with
+        channels that tell left from right, or pixel borders from pixels, puts its own in their place."""
+        return measured.flip(-1)
+
+    def forward(self, signals: Signals, shared: Tensor, *, mirrored: bool = False) -> Tensor:
+        """`shared` (B, width, S/8, S/8) features -> (B, C, S/8, S/8) float32 channels. With `mirrored` those of the
+        crops' mirror images follow those of the crops, in `shared` (2 B, ...) as in the channels."""
         learned = torch.sigmoid(self.learned(shared).float())
         with torch.autocast(shared.device.type, enabled=False):
-            return torch.cat([self.measure(signals), learned], dim=1)
+            measured = self.measure(signals)
+            if mirrored:
+                measured = torch.cat([measured, self.measure_mirrored(signals, measured)])
+            return torch.cat([measured, learned], dim=1)

@@ -14,25 +14,53 @@ from torch.nn import functional
 
 from detector.models.specialists.cue_module import CueModule
 from detector.models.specialists.signals import (
+    LIGHT_FLOOR,
+    NOISE_FLOOR,
     Signals,
     against_surroundings,
     cells,
+    less_mean,
     log_level,
-    sigma,
     smoothed,
     surroundings,
 )
 
-_FLOOR = 2.0
 
-
-def _log_noise(signals: Signals) -> Tensor:
+def _calm_noise(signals: Signals) -> Tensor:
     """Log noise level over 24 px, from the calmer pixels: residuals on steep places are texture, (B, 1, h, w)."""
-    if "log_noise" not in signals.cache:
-        calm = torch.exp(-(signals.steepness / 8).square())
-        weighted = smoothed(cells(signals.residual.abs() * calm), 3) / (smoothed(cells(calm), 3) + 0.02)
-        signals.cache["log_noise"] = log_level(weighted, 0.1)
-    return signals.cache["log_noise"]
+    calm = torch.exp(signals.steepness.square() * (-1 / 64))
+    weighted = smoothed(cells(signals.magnitude * calm), 3) / (smoothed(cells(calm), 3) + 0.02)
+    return log_level(weighted, NOISE_FLOOR)
+
+
+def _grain(signals: Signals) -> Tensor:
+    """What a mean over 5x5 leaves: it takes away little of the correlation of noise. Edges are clipped."""
+    return less_mean(signals.luma, 5).clamp(-12, 12)
+
+
+def _near_light(signals: Signals) -> Tensor:
+    """Mean luma over 24 px, grey levels, (B, 1, h, w)."""
+    return smoothed(signals.light, 3)
+
+
+def _near_variance(signals: Signals) -> Tensor:
+    """Variance of luma over 24 px: that within cells and that between them, (B, 1, h, w)."""
+    light = signals.light.double()  # squares of light are large beside their differences
+    between = (smoothed(light.square(), 3) - smoothed(light, 3).square()).clamp(min=0)
+    return smoothed(signals.variance, 3) + between.float()
+
+
+def _grain_power(signals: Signals) -> Tensor:
+    """Mean square of `_grain` over 24 px, (B, 1, h, w)."""
+    return smoothed(cells(signals.once(_grain).square()), 3)
+
+
+def _correlation(signals: Signals, first: int) -> Tensor:
+    """Correlation of neighbouring residuals, each with the one to its right (`first` 1) or left (0): (B, 1, h, w)."""
+    wide = functional.pad(signals.once(_grain), (1, 1, 0, 0), mode="replicate")
+    products = wide[..., :-1] * wide[..., 1:]  # one more than there are pixels
+    size = signals.luma.shape[-1]
+    return smoothed(cells(products[..., first : first + size]), 3) / (signals.once(_grain_power) + 0.5)
 
 
 class NoiseLevel(CueModule):
@@ -49,13 +77,14 @@ class NoiseLevel(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
-        noise = _log_noise(signals)
-        chroma = log_level(sigma(signals.chroma_residual).mean(1, keepdim=True), 0.1)
-        # The mean over 3x3 leaves noise but removes little of its correlation; edges are clipped.
-        grain = (signals.luma - smoothed(signals.luma, 5)).clamp(-12, 12)
-        beside = functional.pad(grain[..., 1:], (0, 1, 0, 0), mode="replicate")
-        correlation = smoothed(cells(grain * beside), 3) / (smoothed(cells(grain.square()), 3) + 0.5)
+        noise = signals.once(_calm_noise)
+        chroma, correlation = signals.log_chroma_noise, _correlation(signals, 1)
         return torch.cat([noise, against_surroundings(noise), chroma, correlation, against_surroundings(chroma)], dim=1)
+
+    def measure_mirrored(self, signals: Signals, measured: Tensor) -> Tensor:
+        """As of any module, but neighbours to the right become neighbours to the left."""
+        correlation = _correlation(signals, 0)
+        return torch.cat([measured[:, :3], correlation, measured[:, 4:]], dim=1).flip(-1)
 
 
 class ShotNoiseLaw(CueModule):
@@ -72,15 +101,15 @@ class ShotNoiseLaw(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
-        noise, light = _log_noise(signals), log_level(smoothed(cells(signals.luma), 3), _FLOOR)
+        noise, light = signals.once(_calm_noise), log_level(signals.once(_near_light), LIGHT_FLOOR)
         mean_noise, mean_light = surroundings(noise), surroundings(light)
         # Least squares over the surroundings, drawn towards no slope where light hardly varies.
         spread = surroundings((light - mean_light).square()) + 0.05
         slope = surroundings((noise - mean_noise) * (light - mean_light)) / spread
         expected = mean_noise + slope * (light - mean_light)
-        per_light = torch.exp(noise) / torch.sqrt(cells(signals.luma) + _FLOOR)
-        chroma = log_level(sigma(signals.chroma_residual).mean(1, keepdim=True), 0.1)
-        return torch.cat([expected, noise - expected, slope.expand_as(noise), per_light, chroma - noise], dim=1)
+        per_light = torch.exp(noise) / torch.sqrt(signals.light + LIGHT_FLOOR)
+        ratio = signals.log_chroma_noise - noise
+        return torch.cat([expected, noise - expected, slope.expand_as(noise), per_light, ratio], dim=1)
 
 
 class DarkChannel(CueModule):
@@ -97,16 +126,14 @@ class DarkChannel(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
-        darkest = -functional.max_pool2d(-signals.rgb.amin(1, keepdim=True) * 255, 8)
-        darkest = -functional.max_pool2d(-darkest, 3, stride=1, padding=1)
+        darkest = functional.max_pool2d(signals.darkest_colour * -255, 8)
+        darkest = -functional.max_pool2d(darkest, 3, stride=1, padding=1)
         share = cells(torch.sigmoid((25.5 - signals.luma) / 4))
-        mean, square = smoothed(cells(signals.luma), 3), smoothed(cells(signals.luma.square()), 3)
-        spread = torch.sqrt((square - mean.square()).clamp(min=0) + 0.25)
-        light = log_level(mean, _FLOOR)
+        spread, light = torch.sqrt(_near_variance(signals) + 0.25), log_level(signals.once(_near_light), LIGHT_FLOOR)
         return torch.cat(
             [
                 darkest, share, against_surroundings(light), torch.log(spread) - light,
-                _log_noise(signals) - torch.log(spread),
+                signals.once(_calm_noise) - torch.log(spread),
             ],
             dim=1,
         )  # fmt: skip

@@ -67,9 +67,10 @@ class Specialist(nn.Module):
             nn.Dropout(dropout), nn.Linear(2 * count + 3 * width + 2, width), nn.ReLU(), nn.Linear(width, 1)
         )
 
-    def forward(self, signals: Signals, shared: Tensor) -> SpecialistOutput:
-        """`shared` (B, W, h, w) features at stride 8."""
-        channels = torch.cat([witness(signals, shared) for witness in self.witnesses.values()], dim=1)  # (B, C, h, w)
+    def forward(self, signals: Signals, shared: Tensor, *, mirrored: bool = False) -> SpecialistOutput:
+        """`shared` (B, W, h, w) features at stride 8; with `mirrored` (2 B, W, h, w), the mirror images' last."""
+        witnesses = self.witnesses.values()
+        channels = torch.cat([witness(signals, shared, mirrored=mirrored) for witness in witnesses], dim=1)
         normal = self.scale(channels).clamp(-6, 6)  # heavy tails on odd pictures must not drown the rest
         offset = against_surroundings(normal)
         hidden = self.read(torch.cat([normal, offset], dim=1))  # (B, width, h, w)
@@ -140,30 +141,21 @@ class SpecialistsNet(nn.Module):
     def forward_all(self, x: Tensor) -> dict[str, SpecialistOutput]:
         """x: (B, 3, S, S) normalised crops, S a multiple of the deepest stride -> each cue's output at stride 8; the
         channels are those of the crop as it is."""
-        outputs = self._look(x)
-        if self.training or not self.mirrored:
-            return outputs
-        other = self._look(x.flip(-1))
-        return {
-            cue: SpecialistOutput(
-                (own.logit + other[cue].logit) / 2,
-                (own.map_logit + other[cue].map_logit.flip(-1)) / 2,
-                own.channels,
-                torch.cat([own.features, other[cue].features], dim=1),
-            )
-            for cue, own in outputs.items()
-        }
-
-    def _look(self, x: Tensor) -> dict[str, SpecialistOutput]:
+        mirrored = self.mirrored and not self.training
         with torch.autocast(x.device.type, enabled=False):
             pixels = (x.float() * self.get_buffer("std") + self.get_buffer("mean")).clamp(0, 1)
             signals = signals_of(pixels)
+        shared = self._shared(torch.cat([x, x.flip(-1)]) if mirrored else x)
+        outputs = {cue: self.heads[cue](signals, shared, mirrored=mirrored) for cue in self.cues}
+        return {cue: _both_looks(output) for cue, output in outputs.items()} if mirrored else outputs
+
+    def _shared(self, x: Tensor) -> Tensor:
         features = self.trunk(x)
-        shared = self.laterals[0](features[0])  # (B, width, S/8, S/8)
+        shared: Tensor = self.laterals[0](features[0])  # (B, width, S/8, S/8)
         for lateral, feature in zip(list(self.laterals)[1:], features[1:], strict=True):
             shared = shared + nn.functional.interpolate(lateral(feature), size=shared.shape[-2:], mode="nearest")
-        shared = self.smooth(shared)
-        return {cue: self.heads[cue](signals, shared) for cue in self.cues}
+        smooth: Tensor = self.smooth(shared)
+        return smooth
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, S, S) normalised -> (B, len(cues)) logits, in the order of `cues`."""
@@ -174,3 +166,11 @@ class SpecialistsNet(nn.Module):
     def cam_layer(self) -> nn.Module:
         """The layer whose activations class activation maps are taken from."""
         return self.trunk.last_stage
+
+
+def _both_looks(output: SpecialistOutput) -> SpecialistOutput:
+    """The output of 2 B pictures, the last B of which are mirror images of the first -> that of the first B."""
+    logit, map_logit, channels, features = (part.unflatten(0, (2, -1)) for part in output)
+    own, other = features.unbind(0)
+    map_mean = (map_logit[0] + map_logit[1].flip(-1)) / 2
+    return SpecialistOutput(logit.mean(0), map_mean, channels[0], torch.cat([own, other], dim=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar, Final
 
 import torch
@@ -14,8 +13,10 @@ from detector.models.specialists.signals import (
     Signals,
     against_surroundings,
     cells,
+    constant,
+    fourier,
+    less_mean,
     log_level,
-    sigma,
     smoothed,
     step_from_neighbours,
 )
@@ -25,14 +26,17 @@ from detector.models.specialists.signals import (
 _PERIODS_PX: Final = (2.0, 2.33, 2.5, 3.0, 4.0, 5.0)
 
 
-def _bands(luma: Tensor) -> tuple[Tensor, ...]:
+def _periods() -> Tensor:
+    return torch.tensor(_PERIODS_PX)[:, None, None]
+
+
+def _bands(signals: Signals) -> tuple[Tensor, ...]:
     """Mean magnitude a cell of the top, second and third octave of luma (a Laplacian pyramid, Burt & Adelson 1983, on
     means), each (B, 1, h, w) in grey levels."""
-    bands = []
-    for stride in (8, 4, 2):
-        bands.append(functional.avg_pool2d((luma - smoothed(luma, 3)).abs(), stride))
-        luma = functional.avg_pool2d(luma, 2)
-    return tuple(bands)
+    half = functional.avg_pool2d(signals.luma, 2)
+    quarter = functional.avg_pool2d(half, 2)
+    lower = (functional.avg_pool2d(less_mean(plane, 3).abs(), side) for plane, side in ((half, 4), (quarter, 2)))
+    return cells(signals.fine.abs()), *lower
 
 
 class ResolutionBandwidth(CueModule):
@@ -49,27 +53,24 @@ class ResolutionBandwidth(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
-        top, second, third = (log_level(band, 0.1) for band in _bands(signals.luma))
-        curvature = cells((signals.luma - smoothed(signals.luma, 3)).abs())
-        overshoot = log_level(curvature, 0.1) - log_level(cells(signals.steepness), 0.3)
+        top, second, third = (log_level(band, 0.1) for band in _bands(signals))
+        overshoot = top - log_level(signals.steep, 0.3)
         ratio = top - second
         return torch.cat([top, ratio, second - third, against_surroundings(ratio), overshoot], dim=1)
 
 
-def _second_differences(luma: Tensor) -> tuple[Tensor, Tensor]:
-    """|2b - a - c| across and down, each (B, 1, S, S), clipped at 20 grey levels."""
-    wide = functional.pad(luma, (1, 1, 1, 1), mode="replicate")
-    across = (2 * luma - wide[..., 1:-1, :-2] - wide[..., 1:-1, 2:]).abs()
-    down = (2 * luma - wide[..., :-2, 1:-1] - wide[..., 2:, 1:-1]).abs()
-    return across.clamp(max=20.0), down.clamp(max=20.0)
-
-
 def _periodicity(difference: Tensor) -> Tensor:
     """Magnitude at each period along the last axis over 40 px windows, relative to the mean: (B, P, h, w)."""
-    place = torch.arange(difference.shape[-1], device=difference.device, dtype=difference.dtype)
-    angle = torch.stack([2 * math.pi * place / period for period in _PERIODS_PX])[None, :, None]
-    real, imaginary = (smoothed(cells(difference * wave), 5) for wave in (torch.cos(angle), torch.sin(angle)))
-    return torch.sqrt(real.square() + imaginary.square() + 1e-8) / (smoothed(cells(difference), 5) + 0.2)
+    count = len(_PERIODS_PX)
+    real, imaginary, mean = fourier(difference, _PERIODS_PX, 5, first=0).split((count, count, 1), dim=1)
+    return torch.sqrt(real.square() + imaginary.square() + 1e-8) / (mean + 0.2)
+
+
+def _alternating(signals: Signals) -> Tensor:
+    """Magnitude of the part of luma that changes its sign with every pixel both ways, of four pixels each: (B, 1, S,
+    S - 1), the last row 0 as what lies beyond repeats it."""
+    across = signals.luma[..., :-1] - signals.luma[..., 1:]
+    return functional.pad((across[..., :-1, :] - across[..., 1:, :]).abs() / 4, (0, 0, 0, 1))
 
 
 class ResolutionResampling(CueModule):
@@ -88,11 +89,11 @@ class ResolutionResampling(CueModule):
     def measure(self, signals: Signals) -> Tensor:
         """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
         # Residual of the best fixed 3x3 predictor (KB filter); p-map as exp(-error^2 / 2 sigma^2), sigma 1 grey level.
-        probability = cells(torch.exp(-0.5 * (signals.residual * 1.6).square()))
-        across, down = _second_differences(signals.luma)
+        probability = cells(torch.exp(signals.residual.square() * (-0.5 * 1.6**2)))
+        across, down = signals.second_differences
         waves_x, waves_y = _periodicity(across), _periodicity(down.transpose(2, 3)).transpose(2, 3)
         power = waves_x.square().square() + waves_y.square().square()
-        periods = torch.tensor(_PERIODS_PX, device=power.device, dtype=power.dtype).view(1, -1, 1, 1)
+        periods = constant(_periods, power.device)
         period = (power * periods).sum(1, keepdim=True) / (power.sum(1, keepdim=True) + 1e-8)
         return torch.cat(
             [
@@ -117,15 +118,18 @@ class ResolutionUpscaler(CueModule):
 
     def measure(self, signals: Signals) -> Tensor:
         """The 5 channels of `MEASURED`, in their order: (B, 5, H / 8, W / 8)."""
-        luma = signals.luma
-        checker = torch.tensor(((1.0, -1.0), (-1.0, 1.0)), device=luma.device, dtype=luma.dtype).view(1, 1, 2, 2) / 4
-        alternating = functional.conv2d(functional.pad(luma, (0, 1, 0, 1), mode="replicate"), checker).abs()
-        equal = torch.sigmoid((0.3 - signals.slope_x.abs()) * 12) + torch.sigmoid((0.3 - signals.slope_y.abs()) * 12)
-        across, down = _second_differences(luma)
-        steep = cells(signals.steepness)
-        width = steep / (cells(across + down) / 2 + 0.5)
-        loss = log_level(smoothed(steep, 3), 0.3) - log_level(sigma(signals.residual), 0.1)
-        return torch.cat([cells(alternating), cells(equal) / 2, width, loss, step_from_neighbours(loss)], dim=1)
+        steps = torch.cat([signals.slope_x, signals.slope_y], dim=1).abs()
+        equal = cells(torch.sigmoid((0.3 - steps) * 12)).mean(1, keepdim=True)
+        across, down = signals.second_differences
+        width = signals.steep / (cells(across + down) / 2 + 0.5)
+        loss = log_level(smoothed(signals.steep, 3), 0.3) - signals.log_noise
+        checker = cells(functional.pad(signals.once(_alternating), (0, 1)))
+        return torch.cat([checker, equal, width, loss, step_from_neighbours(loss)], dim=1)
+
+    def measure_mirrored(self, signals: Signals, measured: Tensor) -> Tensor:
+        """As of any module, but the pixel that is looked at beside each is the one to its left."""
+        checker = cells(functional.pad(signals.once(_alternating), (1, 0)))
+        return torch.cat([checker, measured[:, 1:]], dim=1).flip(-1)
 
 
 MODULES: dict[str, type[CueModule]] = {
