@@ -14,6 +14,9 @@ INPUT: Final = "pictures"
 # The networks of an analysis run beside each other, in a thread each: one thread within a network keeps two cores full
 # without handing work over, and its sums do not depend on how many cores there are.
 THREADS_WITHIN: Final = 1
+PICTURES_AT_ONCE: Final = 4
+"""Of a larger batch so many go through a network together: what a layer computes of them stays in a core's cache. With
+32 at once the shipped networks take up to a sixth longer, and an analysis 1.4 GB more memory."""
 
 _Run = Callable[[NDArray[np.uint8], Sequence[str]], Sequence[NDArray[np.float32]]]
 
@@ -28,7 +31,10 @@ class CompiledNetwork:
 
     def __call__(self, pictures: NDArray[np.uint8], names: Sequence[str]) -> Mapping[str, NDArray[np.float32]]:
         """The outputs `names` of (N, …) uint8 pictures, N from 1 up, (N, …) float32 each."""
-        return dict(zip(names, self._run(np.ascontiguousarray(pictures), names), strict=True))
+        pictures = np.ascontiguousarray(pictures)
+        starts = range(0, len(pictures), PICTURES_AT_ONCE)
+        parts = [self._run(pictures[start : start + PICTURES_AT_ONCE], names) for start in starts]
+        return {name: np.concatenate(found) for name, found in zip(names, zip(*parts, strict=True), strict=True)}
 
 
 def _open_onnxruntime(onnx: bytes) -> _Run:
