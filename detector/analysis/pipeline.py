@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ from detector.analysis.kinds import TrackContext
 from detector.analysis.model_run import ModelRun, stage_fractions
 from detector.analysis.progress import Progress, ProgressMeter
 from detector.analysis.sensitivity import Report, with_sensitivity
+from detector.analysis.shared_reading import SharedReader, SharedReading
 from detector.analysis.strength import calibration_behind
 from detector.analysis.thread_group import Channel, ThreadGroup, ThreadGroupStoppedError
 from detector.analysis.types import Analysis, ModelResult
@@ -224,10 +226,11 @@ class _Run:
 
     def _start(self, context: TrackContext, *, after_crops: bool) -> None:
         """Start the threads of the models that wait for their crop reader, or of those that have none."""
-        for stage, run in self.staged:
-            if (run.worker is not None) == after_crops:
-                name = f"{stage.name} {run.model.card.model_id}"
-                self.group.start(name, lambda run=run: run.work(context))  # type: ignore[misc]
+        chosen = [(stage, run) for stage, run in self.staged if (run.worker is not None) == after_crops]
+        shared = SharedReading(self.group, self.evidence, len(chosen))
+        for stage, run in chosen:
+            name = f"{stage.name} {run.model.card.model_id}"
+            self.group.start(name, partial(_work, run, context, shared.reader()))
 
     def _results(self, context: TrackContext) -> tuple[ModelResult, ...]:
         """One result a model, in the order given; those that fuse others run last."""
@@ -280,6 +283,13 @@ class _Run:
             if rows := [known[key] for key in keys if key in known]:
                 return tuple(np.mean(rows, axis=0, dtype=float).round(4).tolist())
         return None
+
+
+def _work(run: ModelRun, context: TrackContext, reader: SharedReader) -> None:
+    try:
+        run.work(replace(context, read=reader))
+    finally:
+        reader.leave()
 
 
 def _calibration_of(model: LoadedModel) -> Calibration | None:

@@ -86,14 +86,26 @@ class Channel(Generic[T]):
         self._waiting = 0
         self._items: deque[T] = deque()
         self._closed = False
+        self.abandoned = False
 
     def put(self, item: T, each_poll: Callable[[], None] | None = None) -> None:
         """Add an item, waiting while the channel is full."""
         size = self._size_of(item)
-        self._group.wait_until(lambda: not self._items or self._waiting + size <= self._capacity, each_poll)
+        self._group.wait_until(
+            lambda: self.abandoned or not self._items or self._waiting + size <= self._capacity, each_poll
+        )
         with self._group.changed:
+            if self.abandoned:
+                return
             self._items.append(item)
             self._waiting += size
+            self._group.changed.notify_all()
+
+    def abandon(self) -> None:
+        """The consumer takes no more: what waits and what is added from now on is dropped."""
+        with self._group.changed:
+            self.abandoned = True
+            self._items.clear()
             self._group.changed.notify_all()
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -119,3 +120,7 @@ class Span:
     end_s: float
     step_s: float = 0.0
     on_average: bool = False
+
+
+ReadSpans = Callable[[Evidence, Sequence[Span]], Iterator[tuple[tuple[int, ...], Frame]]]
+"""As `detector.evidence.frames_of_spans`: the frames that any of some spans wants, each with the numbers of those."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from detector.errors import CancelledError
 from detector.evidence import Span, frames_of_spans
-from detector.evidence.types import Evidence, Frame
+from detector.evidence.types import Evidence, Frame, ReadSpans
 from detector.faces.backend import FaceBackend
 from detector.faces.mesh import Roi, cut_roi, place_in_frame, roi_around, roi_of_detection
 from detector.faces.types import Box, FaceTrack
@@ -60,18 +60,19 @@ def follow_faces(
     step_s: float,
     on_average: bool = False,
     cancelled: Callable[[], bool] | None = None,
+    read: ReadSpans = frames_of_spans,
 ) -> Iterator[tuple[int, list[Kept]]]:
     """The number of each segment and what `keep` makes of the frames in which its face's mesh is found, as soon as the
     segment is over.
 
     The frames of a segment are at least `step_s` apart, or so far apart `on_average`, so that every faster video gives
-    about equally many. The file is decoded once, and only where there are segments. Raises CancelledError where
-    `cancelled()` turns true, EvidenceError where the stored file is gone.
+    about equally many. The file is decoded once, and only where there are segments, by `read`. Raises CancelledError
+    where `cancelled()` turns true, EvidenceError where the stored file is gone.
     """
     spans = [Span(one.start_s, one.end_s, step_s, on_average) for one in segments]
     followers = [_Follower(one.track, backend) for one in segments]
     kept: dict[int, list[Kept]] = {number: [] for number in range(len(segments))}
-    for numbers, frame in frames_of_spans(evidence, spans):
+    for numbers, frame in read(evidence, spans):
         if cancelled is not None and cancelled():
             raise CancelledError("The analysis was cancelled before it finished; nothing was recorded.")
         for over in [number for number in kept if segments[number].end_s <= frame.pts_s]:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from detector.evidence.types import Evidence
+from detector.evidence import frames_of_spans
+from detector.evidence.types import Evidence, ReadSpans
 from detector.faces.backend import FaceBackend
 from detector.faces.follow import EYES, FollowedFace, TrackSegment, eye_angle, follow_faces
 from detector.faces.mesh import Roi, cut_roi
@@ -61,15 +62,18 @@ def follow_mouths(
     backend: FaceBackend,
     *,
     cancelled: Callable[[], bool] | None = None,
+    read: ReadSpans = frames_of_spans,
 ) -> list[MouthTrack]:
     """The mouth of each segment, in their order.
 
-    Decodes those segments only, and a frame that several share once. Raises CancelledError where `cancelled()` turns
-    true, EvidenceError where the stored file is gone.
+    Decodes those segments only, by `read`, and a frame that several share once. Raises CancelledError
+    where `cancelled()` turns true, EvidenceError where the stored file is gone.
     """
     # Half a step more on both sides, so that the first and last grid points have neighbours.
     wider = [TrackSegment(one.track, one.start_s - 0.02, one.end_s + 0.02) for one in segments]
-    looks = follow_faces(evidence, wider, backend, lambda _, face: face, step_s=_MIN_STEP_S, cancelled=cancelled)
+    looks = follow_faces(
+        evidence, wider, backend, lambda _, face: face, step_s=_MIN_STEP_S, cancelled=cancelled, read=read
+    )
     mouths = {number: _on_segment(faces, segments[number]) for number, faces in looks}
     return [mouths[number] for number in range(len(segments))]
 

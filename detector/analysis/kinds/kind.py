@@ -14,7 +14,8 @@ from detector.analysis.aggregate import track_mean
 from detector.analysis.kinds.diagram import Diagram, plain_diagram
 from detector.analysis.results import failed_result
 from detector.analysis.types import Cue, ModelResult
-from detector.evidence.types import Evidence
+from detector.evidence import frames_of_spans
+from detector.evidence.types import Evidence, ReadSpans
 from detector.faces.types import FaceTrack
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class TrackContext:
 
     `worker` holds what the model's crop reader said of every face, None for a kind without one; `results` are those of
     the models that ran before. `check` raises once the analysis stops, and `stopped` says so; `report` takes how far
-    the run is, 0..1.
+    the run is, 0..1. `read` gives the frames of stretches of the file, decoded together with those of other models.
     """
 
     evidence: Evidence
@@ -49,6 +50,7 @@ class TrackContext:
     check: Callable[[], None] = lambda: None
     stopped: Callable[[], bool] = lambda: False
     report: Callable[[float], None] = lambda fraction: None
+    read: ReadSpans = frames_of_spans
 
 
 class Kind(ABC):

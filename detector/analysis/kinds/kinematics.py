@@ -15,7 +15,8 @@ from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import Contribution, ModelResult, TrackScore
 from detector.errors import ModelError
-from detector.evidence.types import Evidence
+from detector.evidence import frames_of_spans
+from detector.evidence.types import Evidence, ReadSpans
 from detector.faces.backend import FaceBackend, default_backend
 from detector.faces.motion import FEATURES, MISSING, WINDOW_S, Missing, MotionWindow, watch_motion
 from detector.faces.motion.features import LEAST_EYES_PX
@@ -57,7 +58,9 @@ class KinematicsKind(Kind):
         known = model.card.inputs.get("features")
         if tuple(known or ()) != FEATURES:
             raise ModelError(f"{model.card.model_id} was fitted to other features of motion than are measured here.")
-        scores, missing = examine_motion(context.evidence, context.deciding, model, cancelled=context.stopped)
+        scores, missing = examine_motion(
+            context.evidence, context.deciding, model, cancelled=context.stopped, read=context.read
+        )
         context.check()
         return tracks_result(model, scores, context.deciding, why_none(missing))
 
@@ -88,17 +91,20 @@ def examine_motion(
     *,
     cancelled: Callable[[], bool] | None = None,
     backend: FaceBackend | None = None,
+    read: ReadSpans = frames_of_spans,
 ) -> tuple[list[TrackScore], list[Missing]]:
     """Scores of the three longest of `tracks`, and of those without any why.
 
-    `backend` replaces MediaPipe's refined mesh and is left open. Raises CancelledError where `cancelled()` turns true.
+    `backend` replaces MediaPipe's refined mesh and is left open; `read` gives the frames. Raises
+    CancelledError where `cancelled()` turns true.
     """
     if backend is None:
         with closing(default_backend(refined=True)) as own:
-            return examine_motion(evidence, tracks, model, cancelled=cancelled, backend=own)
+            return examine_motion(evidence, tracks, model, cancelled=cancelled, backend=own, read=read)
     scores, missing = list[TrackScore](), list[Missing]()
     longest = sorted(tracks, key=lambda one: one.faces[0].pts_s - one.faces[-1].pts_s)[:TRACKS]
-    for track, measured in zip(longest, watch_motion(evidence, longest, backend, cancelled=cancelled), strict=True):
+    watched = watch_motion(evidence, longest, backend, cancelled=cancelled, read=read)
+    for track, measured in zip(longest, watched, strict=True):
         if measured.missing is None:
             scores.append(track_motion(track.track_id, measured.windows, model))
         else:

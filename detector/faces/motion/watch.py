@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.evidence.types import Evidence, Frame
+from detector.evidence import frames_of_spans
+from detector.evidence.types import Evidence, Frame, ReadSpans
 from detector.faces.backend import FaceBackend
 from detector.faces.motion.features import MISSING, MotionMeasurement, measure_motion
 from detector.faces.motion.landmarks import LANDMARKS
@@ -30,16 +31,19 @@ def watch_motion(
     backend: FaceBackend,
     *,
     cancelled: Callable[[], bool] | None = None,
+    read: ReadSpans = frames_of_spans,
 ) -> list[MotionMeasurement]:
     """Up to three windows of each track, spread over it: of a long track three segments are watched.
 
-    `backend` gives the refined mesh. Raises CancelledError where `cancelled()` turns true, EvidenceError where the
-    stored file is gone.
+    `backend` gives the refined mesh, `read` the frames. Raises CancelledError where `cancelled()` turns true,
+    EvidenceError where the stored file is gone.
     """
     from detector.faces.follow import TrackSegment, follow_faces  # not for a list of features: OpenCV, PyAV
 
     segments = [TrackSegment(track, *times) for track in tracks for times in segments_of(track)]
-    followed = follow_faces(evidence, segments, backend, _look, step_s=1 / FPS, on_average=True, cancelled=cancelled)
+    followed = follow_faces(
+        evidence, segments, backend, _look, step_s=1 / FPS, on_average=True, cancelled=cancelled, read=read
+    )
     measured = {number: measure_motion(_sequence(looks)) for number, looks in followed}
     return [
         _spread([measured[number] for number, one in enumerate(segments) if one.track is track]) for track in tracks

@@ -11,7 +11,7 @@ from detector.analysis.kinds.diagram import SCORE, Block, Diagram, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, sync_result
 from detector.analysis.types import Cue, ModelResult
-from detector.evidence.types import Evidence
+from detector.evidence.types import Evidence, ReadSpans
 from detector.faces.types import FaceTrack
 from detector.measurement.wording import number_text
 
@@ -30,6 +30,7 @@ class ExamineSync(Protocol):
         model: LoadedModel,
         *,
         cancelled: Callable[[], bool] | None = None,
+        read: ReadSpans,
     ) -> AudioVisualFindings:
         """Lip synchrony of every track, from the file itself."""
         ...
@@ -53,7 +54,7 @@ class AudioVisualKind(Kind):
     def run(self, model: LoadedModel, context: TrackContext) -> ModelResult:
         if not context.tracks:
             return self.failed(model, NO_FACE)
-        found = self._examine(context.evidence, context.tracks, model, cancelled=context.stopped)
+        found = self._examine(context.evidence, context.tracks, model, cancelled=context.stopped, read=context.read)
         context.check()
         return sync_result(model, found.logit, found.track_id, found.reason, found.windows)
 
@@ -111,10 +112,11 @@ def _examine(
     model: LoadedModel,
     *,
     cancelled: Callable[[], bool] | None = None,
+    read: ReadSpans,
 ) -> AudioVisualFindings:
     from detector.analysis.kinds.audiovisual.sync import examine_sync
 
-    return examine_sync(evidence, tracks, model, cancelled=cancelled)
+    return examine_sync(evidence, tracks, model, cancelled=cancelled, read=read)
 
 
 register(AudioVisualKind())

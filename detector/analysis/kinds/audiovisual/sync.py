@@ -19,10 +19,10 @@ from detector.analysis.kinds.audiovisual.lip_sync import MAX_LAG_S, LipSync, lip
 from detector.analysis.kinds.audiovisual.speech_segments import SHORTEST_S, SpeechSegment, choose_segments, overlap_s
 from detector.analysis.types import SyncWindow
 from detector.errors import CancelledError
-from detector.evidence import read_sound, sound_blocks
+from detector.evidence import frames_of_spans, read_sound, sound_blocks
 from detector.evidence.audio import Sound
 from detector.evidence.speech import SpeechActivity, mel_around, speech_activity
-from detector.evidence.types import Evidence
+from detector.evidence.types import Evidence, ReadSpans
 from detector.faces.backend import FaceBackend, default_backend
 from detector.faces.follow import TrackSegment
 from detector.faces.mouth import RATE_HZ, MouthTrack, follow_mouths
@@ -74,11 +74,13 @@ def examine_sync(
     *,
     cancelled: Callable[[], bool] | None = None,
     backend: FaceBackend | None = None,
+    read: ReadSpans = frames_of_spans,
 ) -> AudioVisualFindings:
     """Compare voice and lips where somebody speaks in the picture; see `AudioVisualFindings`.
 
     `model` of kind "audiovisual", None for the correlation alone. Of several faces the one that moves most like the
-    voice counts as the speaker. `backend` replaces MediaPipe and is left open. Raises CancelledError, EvidenceError.
+    voice counts as the speaker. `backend` replaces MediaPipe and is left open; `read` gives the frames. Raises
+    CancelledError, EvidenceError.
     """
     if evidence.kind != "video" or evidence.audio is None:
         return _nothing("no_audio")
@@ -95,9 +97,9 @@ def examine_sync(
     if not segments:
         return _nothing("too_short" if overlap_s(activity, tracks) > 0 else "no_face")
     if backend is not None:
-        return _judge_all(evidence, segments, activity, model, backend, cancelled)
+        return _judge_all(evidence, segments, activity, model, backend, cancelled, read)
     with closing(default_backend()) as own:
-        return _judge_all(evidence, segments, activity, model, own, cancelled)
+        return _judge_all(evidence, segments, activity, model, own, cancelled, read)
 
 
 def judge(mouth: MouthTrack, sound: Sound, model: LoadedModel | None) -> Judged:
@@ -114,6 +116,7 @@ def _judge_all(
     model: LoadedModel | None,
     backend: FaceBackend,
     cancelled: Callable[[], bool] | None,
+    read: ReadSpans,
 ) -> AudioVisualFindings:
     heard = [
         (TrackSegment(track, segment.start_s, segment.end_s), sound)
@@ -121,7 +124,7 @@ def _judge_all(
         if (sound := read_sound(evidence, segment.start_s - _CONTEXT_S, segment.end_s + _CONTEXT_S)) is not None
         for track in segment.tracks[:CANDIDATE_FACES]
     ]
-    mouths = follow_mouths(evidence, [segment for segment, _ in heard], backend, cancelled=cancelled)
+    mouths = follow_mouths(evidence, [segment for segment, _ in heard], backend, cancelled=cancelled, read=read)
     by_track: dict[int, list[Judged]] = {}
     for (segment, sound), mouth in zip(heard, mouths, strict=True):
         if mouth.seen.mean() >= _MIN_SEEN and mouth.eyes_px >= _MIN_EYES_PX:

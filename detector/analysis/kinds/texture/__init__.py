@@ -12,7 +12,7 @@ from detector.analysis.kinds.diagram import SCORE, Block, Diagram, options_of
 from detector.analysis.kinds.kind import Kind, Stage, TrackContext, register
 from detector.analysis.results import NO_FACE, NO_TIME, tracks_result
 from detector.analysis.types import ModelResult, TrackScore
-from detector.evidence.types import Evidence
+from detector.evidence.types import Evidence, ReadSpans
 from detector.faces.types import FaceTrack
 from detector.measurement.wording import number_text
 
@@ -35,6 +35,7 @@ class ExamineTexture(Protocol):
         model: LoadedModel,
         *,
         cancelled: Callable[[], bool] | None = None,
+        read: ReadSpans,
     ) -> list[TrackScore]:
         """Scores of the tracks that show enough, from the file itself."""
         ...
@@ -61,7 +62,7 @@ class TextureKind(Kind):
             return self.failed(model, NO_TIME)
         if not context.tracks:
             return self.failed(model, NO_FACE)
-        scores = self._examine(context.evidence, context.deciding, model, cancelled=context.stopped)
+        scores = self._examine(context.evidence, context.deciding, model, cancelled=context.stopped, read=context.read)
         context.check()
         return tracks_result(model, scores, context.deciding, HELD_STILL, cue=self.cue(model.card))
 
@@ -91,10 +92,11 @@ def _examine(
     model: LoadedModel,
     *,
     cancelled: Callable[[], bool] | None = None,
+    read: ReadSpans,
 ) -> list[TrackScore]:
     from detector.analysis.kinds.texture.pairs import examine_texture
 
-    return examine_texture(evidence, tracks, model, cancelled=cancelled)
+    return examine_texture(evidence, tracks, model, cancelled=cancelled, read=read)
 
 
 register(TextureKind())

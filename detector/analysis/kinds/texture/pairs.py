@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.analysis.types import TrackScore
-from detector.evidence.types import Evidence, Frame
+from detector.evidence import frames_of_spans
+from detector.evidence.types import Evidence, Frame, ReadSpans
 from detector.faces.backend import FaceBackend, default_backend
 from detector.faces.follow import FollowedFace, TrackSegment, follow_faces
 from detector.faces.texture import compare_texture
@@ -48,16 +49,18 @@ def examine_texture(
     *,
     cancelled: Callable[[], bool] | None = None,
     backend: FaceBackend | None = None,
+    read: ReadSpans = frames_of_spans,
 ) -> list[TrackScore]:
     """A score for each of `tracks` (the four longest) that is followed long enough: up to three segments of five
     seconds, spread evenly, five moments a second. Tracks with fewer than six comparable pairs have none.
 
-    `backend` replaces MediaPipe and is left open. Raises CancelledError where `cancelled()` turns true.
+    `backend` replaces MediaPipe and is left open; `read` gives the frames. Raises CancelledError where
+    `cancelled()` turns true.
     """
     if backend is not None:
-        return _examine(evidence, tracks, model, backend, cancelled)
+        return _examine(evidence, tracks, model, backend, cancelled, read)
     with closing(default_backend()) as own:
-        return _examine(evidence, tracks, model, own, cancelled)
+        return _examine(evidence, tracks, model, own, cancelled, read)
 
 
 def _examine(
@@ -66,10 +69,11 @@ def _examine(
     model: LoadedModel,
     backend: FaceBackend,
     cancelled: Callable[[], bool] | None,
+    read: ReadSpans,
 ) -> list[TrackScore]:
     longest = sorted(tracks, key=lambda one: one.faces[0].pts_s - one.faces[-1].pts_s)[:_TRACKS]
     segments = [TrackSegment(track, *times) for track in longest for times in segments_of(track)]
-    followed = follow_faces(evidence, segments, backend, _moment, step_s=_STEP_S, cancelled=cancelled)
+    followed = follow_faces(evidence, segments, backend, _moment, step_s=_STEP_S, cancelled=cancelled, read=read)
     found = {number: pairs_of(moments, _PAIRS) for number, moments in followed}
     scores = []
     for track in longest:
