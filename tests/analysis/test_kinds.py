@@ -207,7 +207,7 @@ def test_sound_is_examined_beside_the_picture() -> None:
                 met.append(scoring.wait(20))
             return super().features(crops)
 
-    def sync(evidence, tracks, model, *, cancelled):
+    def sync(evidence, tracks, model, *, cancelled, read):
         scoring.set()
         assert len(tracks) == 2
         return Sync()
@@ -307,7 +307,7 @@ def test_equal_work_gives_equal_results_of_every_kind() -> None:
 def test_cancelling_ends_the_late_stages_too() -> None:
     started = threading.Event()
 
-    def patient(*_: object, cancelled: Callable[[], bool]) -> Sync:
+    def patient(*_: object, cancelled: Callable[[], bool], **__: object) -> Sync:
         started.set()
         while not cancelled():
             threading.Event().wait(0.005)

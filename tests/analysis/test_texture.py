@@ -98,7 +98,7 @@ def test_a_large_face_is_kept_small_and_its_mesh_follows() -> None:
 
 
 def test_the_models_score_of_a_track_reaches_the_result_and_no_frame_has_one() -> None:
-    analysis = run(lambda evidence, tracks, model, *, cancelled: [TrackScore(t.track_id, 2.5, ()) for t in tracks])
+    analysis = run(lambda evidence, tracks, model, **_: [TrackScore(t.track_id, 2.5, ()) for t in tracks])
     result = analysis.models[1]
     assert (result.kind, result.logit, result.reason) == ("texture", 2.5, None)
     assert all(score.frames == () for score in result.tracks)
