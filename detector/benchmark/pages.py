@@ -9,11 +9,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -156,7 +156,7 @@ def _served(home: Path) -> Iterator[tuple[str, float]]:
         )
     try:
         address = f"http://localhost:{port}"
-        _await_answer(process, f"{address}/healthz", log_path)
+        _await_answer(process, port, log_path)
         yield address, time.perf_counter() - start_s
     finally:
         process.send_signal(signal.SIGTERM)
@@ -167,13 +167,16 @@ def _served(home: Path) -> Iterator[tuple[str, float]]:
             process.wait()
 
 
-def _await_answer(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_LIMIT_S
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            with urllib.request.urlopen(url, timeout=5):  # nosec B310
-                return
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            time.sleep(0.05)
+            with closing(HTTPConnection("localhost", port, timeout=5)) as connection:
+                connection.request("GET", "/healthz")
+                if connection.getresponse().status == HTTPStatus.OK:
+                    return
+        except (OSError, HTTPException):
+            pass
+        time.sleep(0.05)
     said = log.read_text(encoding="utf-8", errors="replace")[-2000:]
     raise FramewitnessError(f"The workbench's server did not start; it said:\n{said}")
